@@ -1,0 +1,17 @@
+//! Bartizan, a hardening proxy for S3.
+
+pub mod audit;
+pub mod body;
+pub mod cli;
+pub mod control;
+pub mod guard;
+pub mod id;
+pub mod identity;
+pub mod limit;
+pub mod pipeline;
+pub mod policy;
+pub mod s3;
+pub mod server;
+pub mod sigv4;
+pub mod time;
+pub mod upstream;

@@ -1,0 +1,106 @@
+//! What is wrong with a request: the answer for the caller and the detail for the operator.
+
+use std::borrow::Cow;
+
+use super::Code;
+
+/// A request's fault: one S3 error answer (spec/errors.md), a label for metrics and records, and a
+/// private detail that never leaves the machine.
+///
+/// Invariants:
+/// - the public message is never empty;
+/// - `reason` is a short constant, so label sets stay closed;
+/// - no secret, token or full signature in any field.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    code: Code,
+    reason: &'static str,
+    message: Cow<'static, str>,
+    elements: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
+    detail: Option<Box<str>>,
+}
+
+impl Fault {
+    /// A fault with its own public sentence. `reason` names the cause in kebab-case: `unknown-key`.
+    pub fn new(code: Code, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        debug_assert!(!message.is_empty(), "an empty message crashes clients");
+        Self { code, reason, message, elements: Vec::new(), headers: Vec::new(), detail: None }
+    }
+
+    /// A fault that says what S3 says by default for the code.
+    pub fn plain(code: Code, reason: &'static str) -> Self {
+        Self::new(code, reason, code.message())
+    }
+
+    /// `InvalidArgument` naming the argument; the value only where it may be echoed.
+    pub fn argument(
+        reason: &'static str,
+        message: impl Into<Cow<'static, str>>,
+        name: impl Into<String>,
+        value: Option<String>,
+    ) -> Self {
+        let fault = Self::new(Code::InvalidArgument, reason, message).with("ArgumentName", name);
+        match value {
+            Some(value) => fault.with("ArgumentValue", value),
+            None => fault,
+        }
+    }
+
+    /// Adds an element after `Message`, in order.
+    #[must_use]
+    pub fn with(mut self, element: &'static str, text: impl Into<String>) -> Self {
+        self.elements.push((element, text.into()));
+        self
+    }
+
+    /// Adds a header to the answer, `Allow` or `x-amz-bucket-region` for instance.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds what only the operator may read.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into().into_boxed_str());
+        self
+    }
+
+    /// The S3 error code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.code.status()
+    }
+
+    /// The cause, from a closed set of constants.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// The public sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The elements between `Message` and `RequestId`.
+    pub fn elements(&self) -> &[(&'static str, String)] {
+        &self.elements
+    }
+
+    /// Headers that the answer carries because of this fault.
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        &self.headers
+    }
+
+    /// What the operator is told on top.
+    pub fn private_detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+}

@@ -1,0 +1,64 @@
+//! A request head as it came off the wire, borrowed; what verification and routing read.
+
+/// The head of a request: bytes as received, nothing decoded or normalised.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The method token, case kept.
+    pub method: &'a [u8],
+    /// The request target: path and query as sent.
+    pub target: &'a [u8],
+    /// Header lines in wire order; names in any case.
+    pub lines: &'a [(&'a [u8], &'a [u8])],
+    /// `:authority` of HTTP/2.
+    pub authority: Option<&'a [u8]>,
+}
+
+impl<'a> Head<'a> {
+    /// The bytes before the first `?`.
+    pub fn path(&self) -> &'a [u8] {
+        match memchr::memchr(b'?', self.target) {
+            Some(at) => self.target.get(..at).unwrap_or_default(),
+            None => self.target,
+        }
+    }
+
+    /// The bytes after the first `?`, empty when there is none.
+    pub fn query(&self) -> &'a [u8] {
+        match memchr::memchr(b'?', self.target) {
+            Some(at) => self.target.get(at + 1..).unwrap_or_default(),
+            None => &[],
+        }
+    }
+
+    /// The values of every line of this name, in order. `name` is lower-case.
+    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.lines.iter().filter(move |(line, _)| line.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| *value)
+    }
+
+    /// The value of the first line of this name, OWS trimmed.
+    pub fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next().map(trim)
+    }
+
+    /// The value of the only line of this name, OWS trimmed.
+    ///
+    /// # Errors
+    /// [`Repeated`] when the header has more than one line.
+    pub fn only(&self, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
+        let mut lines = self.all(name);
+        let first = lines.next();
+        if lines.next().is_some() { Err(Repeated) } else { Ok(first.map(trim)) }
+    }
+}
+
+/// A header that takes one value came on several lines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Repeated;
+
+/// Strips spaces and tabs at both ends.
+pub fn trim(value: &[u8]) -> &[u8] {
+    let is_space = |octet: &u8| matches!(octet, b' ' | b'\t');
+    let start = value.iter().position(|octet| !is_space(octet)).unwrap_or(value.len());
+    let end = value.iter().rposition(|octet| !is_space(octet)).map_or(start, |last| last + 1);
+    value.get(start..end).unwrap_or_default()
+}

@@ -1,0 +1,137 @@
+//! Instants as whole seconds, and the three spellings S3 clients use. The clock itself is a trait,
+//! so that nothing below the server reads one.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Seconds(pub i64);
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Millis(pub i64);
+
+/// Where the present comes from.
+pub trait Clock: Send + Sync {
+    /// Now, in milliseconds.
+    fn now_millis(&self) -> Millis;
+
+    /// Now, in whole seconds.
+    fn now(&self) -> Seconds {
+        self.now_millis().seconds()
+    }
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_millis(&self) -> Millis {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Millis {
+    /// The whole second this falls in.
+    pub const fn seconds(self) -> Seconds {
+        Seconds(self.0.div_euclid(1000))
+    }
+
+    /// `2026-03-14T09:26:53.000Z`
+    pub fn rfc3339(self) -> String {
+        let (y, mo, d, h, mi, s) = self.seconds().civil();
+        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{:03}Z", self.0.rem_euclid(1000))
+    }
+}
+
+impl Seconds {
+    /// Reads `20260314T092653Z`, exactly 16 octets and a real instant of the years 1970 to 9999; no
+    /// leap second.
+    pub fn from_compact(text: &[u8]) -> Option<Self> {
+        let text: &[u8; 16] = text.try_into().ok()?;
+        if text[8] != b'T' || text[15] != b'Z' {
+            return None;
+        }
+        let number = |from: usize, to: usize| {
+            text.get(from..to)?.iter().try_fold(0_i64, |n, d| d.is_ascii_digit().then(|| n * 10 + i64::from(d - b'0')))
+        };
+        Self::from_civil(number(0, 4)?, number(4, 6)?, number(6, 8)?, number(9, 11)?, number(11, 13)?, number(13, 15)?)
+    }
+
+    /// The instant of a calendar date and time in UTC, if it is a real one from 1970 on.
+    pub fn from_civil(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<Self> {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days_in_month = match month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 => 28 + i64::from(leap),
+            _ => return None,
+        };
+        let real = (1970..=9999).contains(&year)
+            && (1..=days_in_month).contains(&day)
+            && (0..24).contains(&hour)
+            && (0..60).contains(&minute)
+            && (0..60).contains(&second);
+        // Days since the epoch, counting years from March so that the leap day is last.
+        let y = if month <= 2 { year - 1 } else { year };
+        let year_of_era = y.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let days = y.div_euclid(400) * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
+            - 719_468;
+        real.then_some(Self(days * 86_400 + hour * 3600 + minute * 60 + second))
+    }
+
+    /// `20260314T092653Z`
+    pub fn compact(self) -> String {
+        let (y, mo, d, h, mi, s) = self.civil();
+        format!("{y:04}{mo:02}{d:02}T{h:02}{mi:02}{s:02}Z")
+    }
+
+    /// `2026-03-14T09:26:53Z`
+    pub fn rfc3339(self) -> String {
+        let (y, mo, d, h, mi, s) = self.civil();
+        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}Z")
+    }
+
+    /// Year, month, day, hour, minute, second in UTC.
+    pub const fn civil(self) -> (i64, i64, i64, i64, i64, i64) {
+        let days = self.0.div_euclid(86_400) + 719_468;
+        let second = self.0.rem_euclid(86_400);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * day_of_year + 2) / 153;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        let year = year_of_era + days.div_euclid(146_097) * 400 + if month <= 2 { 1 } else { 0 };
+        (year, month, day_of_year - (153 * shifted + 2) / 5 + 1, second / 3600, second / 60 % 60, second % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compact_dates_are_read_and_written_back() {
+        for text in ["19700101T000000Z", "20240229T235959Z", "20260314T092653Z", "99991231T235959Z"] {
+            assert_eq!(Seconds::from_compact(text.as_bytes()).unwrap().compact(), text);
+        }
+        assert_eq!(Seconds::from_compact(b"20260314T092653Z"), Some(Seconds(1_773_480_413)));
+    }
+
+    #[test]
+    fn unreal_dates_are_refused() {
+        for text in [
+            "20230229T000000Z",
+            "20261301T000000Z",
+            "20260314T092660Z",
+            "19691231T235959Z",
+            "20260314t092653Z",
+            "20260314T092653",
+        ] {
+            assert_eq!(Seconds::from_compact(text.as_bytes()), None, "{text}");
+        }
+    }
+}

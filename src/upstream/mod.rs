@@ -1,0 +1,81 @@
+//! Stores behind the proxy, behind one trait. What arrives here is authorized, recorded and sealed.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::body::SealedBody;
+use crate::id::RequestId;
+use crate::s3::{Fault, Operation};
+
+pub mod store;
+
+/// Anything that can serve an authorized S3 request.
+pub trait Upstream {
+    /// Serves one request. An S3 error of the store is a [`Reply`] like any other; a [`Fault`] means
+    /// the store could not be asked or its answer must not be shown.
+    fn send(&self, out: Forward, body: SealedBody) -> impl Future<Output = Result<Reply, Fault>>;
+}
+
+/// A request on its way to a store: built from the operation's table, never copied from the client.
+#[derive(Debug)]
+pub struct Forward {
+    /// What is asked.
+    pub operation: Operation,
+    /// The bucket, at bucket and object level.
+    pub bucket: Option<String>,
+    /// The decoded key, at object level.
+    pub key: Option<String>,
+    /// The parameters the operation knows, decoded, without authentication parameters and `x-id`;
+    /// the operation's own subresource included.
+    pub query: Vec<(String, String)>,
+    /// The headers the operation knows, lower-case; without authentication, payload, trailer and
+    /// transport headers. `content-encoding` is already free of `aws-chunked`.
+    pub headers: HeaderMap,
+    /// The source of a copy, parsed once.
+    pub copy_source: Option<CopySource>,
+    /// The account that asks: owner of what it creates.
+    pub account: String,
+    /// The id of the request.
+    pub id: RequestId,
+}
+
+/// `x-amz-copy-source`, decoded once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CopySource {
+    /// Source bucket.
+    pub bucket: String,
+    /// Source key.
+    pub key: String,
+    /// Source version.
+    pub version: Option<String>,
+}
+
+/// A store's answer: status, end-to-end headers (no hop-by-hop, no ids), body.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Headers for the client.
+    pub headers: HeaderMap,
+    /// The document or object data.
+    pub body: ReplyBody,
+    /// The store's own request id, for the record.
+    pub upstream_id: Option<String>,
+}
+
+/// The body of a [`Reply`].
+#[derive(Debug, Default)]
+pub enum ReplyBody {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// All of it.
+    Full(Bytes),
+    /// From another server.
+    Wire(hyper::body::Incoming),
+    /// From elsewhere, piece by piece. An error breaks the connection to the client.
+    Stream(UnsyncBoxBody<Bytes, std::io::Error>),
+}
