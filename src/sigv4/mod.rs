@@ -1,1 +1,5 @@
 //! To be written.
+
+mod secret;
+
+pub use secret::Secret;
