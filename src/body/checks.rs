@@ -57,11 +57,6 @@ impl Checks {
         Ok(())
     }
 
-    /// So many octets, and no more, were announced and have come.
-    pub(super) fn is_full(&self) -> bool {
-        self.length == Some(self.seen)
-    }
-
     /// Compares it all, in the order of spec/sigv4.md 13.
     pub(super) fn finish(self, trailer_value: Option<Value>) -> Result<Verified, Fault> {
         if let Some(length) = self.length.filter(|length| self.seen != *length) {

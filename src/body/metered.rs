@@ -17,25 +17,31 @@ pub struct End {
     pub failed: bool,
 }
 
+/// Who is told.
+pub trait Tell: Unpin {
+    /// Called once.
+    fn tell(self, end: End);
+}
+
 /// A body that tells how it ended, exactly once: at its end, at an error, or when it is dropped before.
 #[derive(Debug)]
-pub struct Metered<B, F: FnOnce(End)> {
+pub struct Metered<B, F: Tell> {
     body: B,
     bytes: u64,
     tell: Option<F>,
 }
 
-impl<B: Body, F: FnOnce(End)> Metered<B, F> {
+impl<B: Body, F: Tell> Metered<B, F> {
     /// Wraps a body; `tell` is called once.
     pub fn new(body: B, tell: F) -> Self {
         Self { body, bytes: 0, tell: Some(tell) }
     }
 }
 
-impl<B, F: FnOnce(End)> Metered<B, F> {
+impl<B, F: Tell> Metered<B, F> {
     fn tell(&mut self, complete: bool, failed: bool) {
         if let Some(tell) = self.tell.take() {
-            tell(End { bytes: self.bytes, complete, failed });
+            tell.tell(End { bytes: self.bytes, complete, failed });
         }
     }
 }
@@ -43,7 +49,7 @@ impl<B, F: FnOnce(End)> Metered<B, F> {
 impl<B, F> Body for Metered<B, F>
 where
     B: Body<Data = Bytes> + Unpin,
-    F: FnOnce(End) + Unpin,
+    F: Tell,
 {
     type Data = Bytes;
     type Error = B::Error;
@@ -72,7 +78,7 @@ where
     }
 }
 
-impl<B, F: FnOnce(End)> Drop for Metered<B, F> {
+impl<B, F: Tell> Drop for Metered<B, F> {
     fn drop(&mut self) {
         self.tell(false, false);
     }

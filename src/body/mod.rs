@@ -27,5 +27,5 @@ mod seal;
 
 pub use chunked::{Chunked, Event};
 pub use contract::{Contract, Duties};
-pub use metered::{End, Metered};
+pub use metered::{End, Metered, Tell};
 pub use seal::{SealedBody, Unread, Verdict, Verified};

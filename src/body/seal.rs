@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use http_body_util::combinators::UnsyncBoxBody;
 
 use super::checks::Checks;
 use super::chunked::{Chunked, Event};
@@ -18,6 +17,7 @@ use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Incoming = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
 
 /// A body nobody may poll.
 pub struct Unread<B>(B);
@@ -30,7 +30,7 @@ impl<B> std::fmt::Debug for Unread<B> {
 
 impl<B> Unread<B>
 where
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
     /// Puts a body away.
@@ -64,7 +64,7 @@ where
             md5: declared.md5,
             checksum: declared.checksum,
         };
-        let incoming = self.0.map_err(Into::into).boxed_unsync();
+        let incoming: Incoming = Box::pin(self.0.map_err(Into::into));
         let flow = Flow { incoming, checks: Some(checks), chunked, input: Bytes::new(), held: None };
         Ok(SealedBody { state: State::Flowing(Box::new(flow)), verified: None, verdict, length: length.unwrap_or_default(), declared: known })
     }
@@ -136,9 +136,8 @@ enum State {
     Failed,
 }
 
-#[derive(Debug)]
 struct Flow {
-    incoming: UnsyncBoxBody<Bytes, BoxError>,
+    incoming: Incoming,
     checks: Option<Checks>,
     chunked: Option<Chunked>,
     /// Framed octets not yet decoded.
@@ -250,6 +249,12 @@ impl SealedBody {
     }
 }
 
+impl std::fmt::Debug for Flow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Flow({:?})", self.checks)
+    }
+}
+
 impl Flow {
     /// The next piece of data, or the evidence that there is no more.
     fn poll(&mut self, octets: &AtomicU64, cx: &mut Context<'_>) -> Poll<Result<Progress, Fault>> {
@@ -267,7 +272,7 @@ impl Flow {
                 }
                 continue;
             }
-            match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+            match ready!(self.incoming.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     // HTTP trailers mean nothing here.
                     if let Ok(data) = frame.into_data() {
