@@ -63,7 +63,7 @@ fn dress(settings: &Settings, headers: &mut HeaderMap, body: SealedBody) -> Resu
         declare(headers, algorithm, &known)?;
     }
     if let Some(md5) = body.md5() {
-        headers.insert(HeaderName::from_static("content-md5"), value(&Value::new(Algorithm::Md5, &md5).to_base64())?);
+        headers.insert(HeaderName::from_static("content-md5"), value(&md5.to_base64())?);
     }
     let payload = match body.sha256() {
         Some(digest) => OutgoingPayload::Hash(digest),
