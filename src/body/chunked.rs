@@ -178,7 +178,11 @@ impl Chunked {
         };
         let size = hexadecimal(size).ok_or_else(broken)?;
         let signature = match (signature, &self.signatures) {
-            (Some(extension), Some(_)) => extension.strip_prefix(b";chunk-signature=").filter(|text| text.len() == 64).ok_or_else(broken)?,
+            (Some(extension), Some(_)) => {
+                let lower = |octet: &u8| matches!(octet, b'0'..=b'9' | b'a'..=b'f');
+                let digits = |text: &&[u8]| text.len() == 64 && text.iter().all(lower);
+                extension.strip_prefix(b";chunk-signature=").filter(digits).ok_or_else(broken)?
+            },
             (None, None) => &[],
             _ => return Err(broken()),
         };

@@ -92,7 +92,11 @@ fn plain_length(head: &Head<'_>, duties: Duties) -> Result<Option<u64>, Fault> {
         return Ok(None);
     }
     // HTTP/2 needs neither; there a stream that ends with its head has no body.
-    if duties.needs_length && head.authority.is_none() { Err(missing()) } else if duties.needs_length { Ok(None) } else { Ok(Some(0)) }
+    match duties {
+        Duties { needs_length: true, .. } if head.authority.is_none() => Err(missing()),
+        Duties { takes_body: true, .. } => Ok(None),
+        _ => Ok(Some(0)),
+    }
 }
 
 fn number(text: &[u8]) -> Option<u64> {

@@ -38,11 +38,12 @@ where
         Self(body)
     }
 
-    /// Opens it for reading, under its contract. Only the stage behind authorization does this.
+    /// Opens it for reading, under its contract. In the proxy only the stage behind authorization has
+    /// an unread body in hand.
     ///
     /// # Errors
     /// What a body that is empty from the start already fails: a wrong hash, length or checksum.
-    pub(crate) fn open(self, contract: Contract) -> Result<SealedBody, Fault> {
+    pub fn open(self, contract: Contract) -> Result<SealedBody, Fault> {
         let checks = Checks::new(&contract);
         let verdict = Verdict::default();
         let Contract { payload, declared, length, signatures } = contract;

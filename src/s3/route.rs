@@ -119,6 +119,7 @@ pub fn route(
     };
     let operation = operation(level, head, query, auth)?;
     let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
+    check_amz_parameters(auth, head, query)?;
     let mut names = Names { operation, auth, rules, head, parameters: Vec::new(), headers: HeaderMap::new(), copy_source: None };
     names.read_query(query)?;
     names.read_headers()?;
@@ -303,19 +304,8 @@ impl Names<'_> {
 
     /// A parameter that acts as a header in presigned requests (spec/sigv4.md 7).
     fn read_hoisted(&mut self, lower: &str, value: &[u8]) -> Result<(), Fault> {
-        if self.auth != Auth::Query {
-            let message = "A query parameter that begins with x-amz- belongs to presigned requests only.";
-            return Err(Fault::argument("hoisted-without-presigning", message, lower, None));
-        }
-        let ignored = QUERY_AUTHENTICATION.contains(&lower)
-            || matches!(lower, "x-amz-content-sha256" | "x-amz-sdk-checksum-algorithm")
-            || is_checksum_value(lower);
-        if ignored {
+        if is_ignored_in_query(lower) {
             return Ok(());
-        }
-        if self.head.all(lower).any(|line| super::head::trim(line) != value) {
-            let message = "The request has this header and a query parameter of the same name with another value.";
-            return Err(Fault::argument("hoisted-twice", message, lower, None));
         }
         if self.head.first(lower).is_some() {
             return Ok(()); // read with the headers
@@ -389,6 +379,44 @@ impl Names<'_> {
             self.headers.append(header::CONTENT_ENCODING, value);
         }
     }
+}
+
+/// Checks the parameters that begin with `x-amz-`: in a presigned request they act as headers and may
+/// not contradict those; elsewhere they are refused (spec/sigv4.md 7).
+///
+/// # Errors
+/// `InvalidArgument` naming the parameter.
+pub fn check_amz_parameters(auth: Auth, head: &Head<'_>, query: &Query<'_>) -> Result<(), Fault> {
+    for parameter in query.iter() {
+        let Ok(name) = std::str::from_utf8(&parameter.name) else { continue };
+        let lower = name.to_ascii_lowercase();
+        if !lower.starts_with("x-amz-") {
+            continue;
+        }
+        if auth != Auth::Query {
+            let message = "A query parameter that begins with x-amz- belongs to presigned requests only.";
+            return Err(Fault::argument("hoisted-without-presigning", message, name, None));
+        }
+        if !is_ignored_in_query(&lower) {
+            check_hoisted(head, &lower, &parameter.value)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_hoisted(head: &Head<'_>, lower: &str, value: &[u8]) -> Result<(), Fault> {
+    if head.all(lower).all(|line| super::head::trim(line) == value) {
+        return Ok(());
+    }
+    let message = "The request has this header and a query parameter of the same name with another value.";
+    Err(Fault::argument("hoisted-twice", message, lower, None))
+}
+
+/// Parameters of a presigned request that are no headers.
+fn is_ignored_in_query(lower: &str) -> bool {
+    QUERY_AUTHENTICATION.contains(&lower)
+        || matches!(lower, "x-amz-content-sha256" | "x-amz-sdk-checksum-algorithm")
+        || is_checksum_value(lower)
 }
 
 /// `x-amz-checksum-crc32` and its like, which carry a value; not `-algorithm`, `-mode`, `-type`.

@@ -195,10 +195,10 @@ pub(super) fn request_time(head: &Head<'_>) -> Result<(String, Seconds, String),
     Ok((time.compact(), time, String::from_utf8_lossy(text).into_owned()))
 }
 
-/// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000`.
+/// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000` or `-0000`.
 fn http_date(text: &[u8]) -> Option<Seconds> {
     let text = std::str::from_utf8(text).ok()?;
-    let text = text.strip_suffix("+0000").map_or_else(|| text.to_owned(), |start| format!("{start}GMT"));
+    let text = text.strip_suffix("+0000").or_else(|| text.strip_suffix("-0000")).map_or_else(|| text.to_owned(), |start| format!("{start}GMT"));
     let since = httpdate::parse_http_date(&text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok().map(Seconds)
 }

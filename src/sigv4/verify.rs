@@ -12,7 +12,7 @@ use super::key::{self, Credential, KeyCache, KeySource, Secret, SigningKey};
 use super::payload::{self, PayloadRule};
 use super::query;
 use crate::s3::payload::Payload;
-use crate::s3::route::{Auth, QUERY_AUTHENTICATION};
+use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Head};
 use crate::time::Seconds;
@@ -209,7 +209,7 @@ pub fn verify(
     now: Seconds,
 ) -> Result<Verified, Box<Rejection>> {
     let verifier = Verifier { request, keys, settings, cache, now };
-    match kind {
+    let verified = match kind {
         Kind::Header => verifier.header(),
         Kind::Query => verifier.query(),
         Kind::Anonymous => verifier.anonymous(),
@@ -217,7 +217,9 @@ pub fn verify(
             let fault = Fault::new(Code::NotImplemented, "form", "Browser form uploads are not available in this version.");
             Err(fault.into())
         }
-    }
+    }?;
+    check_amz_parameters(kind, request.head, request.query)?;
+    Ok(verified)
 }
 
 struct Verifier<'a, K> {
