@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::frame::Kind;
 use super::json::Object;
-use super::read::{Damage, Fault, Step, Walk};
+use super::read::{Damage, Fault, Manner, Step, Walk};
 use super::segment::{Entry, list};
 use crate::time::Millis;
 
@@ -69,7 +69,7 @@ pub fn tail(dir: &Path, from: From, follow: bool, out: &mut dyn Write, stop: &dy
 /// A walk that stands where printing begins, and what must be printed before.
 fn begin(dir: &Path, from: From) -> Result<(Walk, VecDeque<Entry>), Damage> {
     let most = match from {
-        From::Start | From::Number(_) => return Ok((Walk::new(dir, None, true), VecDeque::new())),
+        From::Start | From::Number(_) => return Ok((Walk::new(dir, None, Manner::Follow), VecDeque::new())),
         From::End => 0,
         From::Last(most) => most,
     };
@@ -77,12 +77,12 @@ fn begin(dir: &Path, from: From) -> Result<(Walk, VecDeque<Entry>), Damage> {
     let names = list(dir).map_err(io)?;
     // Backwards from the last file, until there is enough.
     for name in names.iter().rev() {
-        let (walk, last) = read_last(Walk::new(dir, Some(name.sequence), true), most)?;
+        let (walk, last) = read_last(Walk::new(dir, Some(name.sequence), Manner::Follow), most)?;
         if last.len() == most || Some(name) == names.first() {
             return Ok((walk, last));
         }
     }
-    Ok((Walk::new(dir, None, true), VecDeque::new()))
+    Ok((Walk::new(dir, None, Manner::Follow), VecDeque::new()))
 }
 
 /// Walks to the end and keeps the last records.
