@@ -220,7 +220,12 @@ impl Walk {
         // The very first file continues nothing.
         let first = (wanted == 1).then_some((Chain::default(), Some(1)));
         let continues = self.continues.or(first);
-        let opened = Segment::open(name, continues.and_then(|(_, next)| next));
+        let number = continues.and_then(|(_, next)| next);
+        let mut opened = Segment::open(name, number);
+        if matches!(opened, Err(OpenError::Flaw(_))) && !is_blank(name).unwrap_or(true) {
+            // It was begun while we looked, or it is damaged.
+            opened = Segment::open(name, number);
+        }
         let segment = match opened {
             Ok(segment) => segment,
             Err(OpenError::Io(error)) => return Err(at_start(error.into())),

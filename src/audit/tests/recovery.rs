@@ -135,7 +135,7 @@ fn child_that_writes_until_it_is_killed() {
                     writeln!(out, "ack {} .", receipt.id()).unwrap();
                     out.flush().unwrap();
                     drop(out);
-                    if nth % 3 == 0 {
+                    if nth.is_multiple_of(3) {
                         std::mem::forget(receipt);
                     } else {
                         journal.complete(receipt, &end());

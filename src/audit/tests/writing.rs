@@ -207,22 +207,22 @@ fn tail_shows_the_last_records_and_those_that_come() {
         journal.complete(wait(journal.record(&intent(nth))).unwrap(), &end());
     }
     until(|| journal.counts().completions == 40);
-    let lines = |from: From| {
+    let lines = |from: StartAt| {
         let mut out = Vec::new();
         tail(dir.path(), from, false, &mut out, &|| false).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect::<Vec<_>>()
     };
-    let all = lines(From::Start);
+    let all = lines(StartAt::First);
     assert_eq!(all.len(), 80);
     assert_eq!(all[0]["type"], "intent");
     assert_eq!(all[0]["number"], 1);
     assert_eq!(all[0]["key"], "k");
-    assert_eq!(lines(From::End).len(), 0);
-    assert_eq!(lines(From::Last(33)), all[80 - 33..]);
-    assert_eq!(lines(From::Last(1000)), all);
+    assert_eq!(lines(StartAt::End).len(), 0);
+    assert_eq!(lines(StartAt::Last(33)), all[80 - 33..]);
+    assert_eq!(lines(StartAt::Last(1000)), all);
     let number = all[50]["number"].as_u64().unwrap();
-    assert_eq!(lines(From::Number(number)), all[50..]);
+    assert_eq!(lines(StartAt::Number(number)), all[50..]);
 
     let seen = AtomicU64::new(0);
     struct Count<'a>(&'a AtomicU64);
@@ -237,7 +237,8 @@ fn tail_shows_the_last_records_and_those_that_come() {
     }
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            tail(dir.path(), From::Last(10), true, &mut Count(&seen), &|| seen.load(Ordering::SeqCst) >= 60).unwrap();
+            tail(dir.path(), StartAt::Last(10), true, &mut Count(&seen), &|| seen.load(Ordering::SeqCst) >= 60)
+                .unwrap();
         });
         until(|| seen.load(Ordering::SeqCst) == 10);
         // Enough to roll.
