@@ -215,7 +215,7 @@ impl Desk {
                 return;
             }
             let queue = self.rest(queue);
-            drop(self.write_on(queue));
+            let _ = self.write_on(queue);
             let time = now();
             // A clock that was set back starts a new round.
             if !(looked..looked.saturating_add(ROUND_NANOS)).contains(&time) {
@@ -277,7 +277,7 @@ impl Desk {
                 break;
             }
             if queue.pen.is_some() {
-                drop(self.write_on(queue));
+                let _ = self.write_on(queue);
                 queue = self.lock();
             } else {
                 queue = self.bell.wait_timeout(queue, WAIT).unwrap_or_else(PoisonError::into_inner).0;
