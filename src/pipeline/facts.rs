@@ -30,7 +30,7 @@ pub struct TlsFacts {
     /// `TLSv1.3`
     pub version: &'static str,
     /// The name of the cipher suite.
-    pub cipher: Arc<str>,
+    pub cipher: &'static str,
 }
 
 /// Everything that a record may hold, as far as it is known.
@@ -153,7 +153,7 @@ impl Connection {
         audit::Connection {
             remote: Some(self.peer),
             tls_version: self.tls.as_ref().map(|tls| tls.version),
-            cipher: self.tls.as_ref().map(|tls| &*tls.cipher),
+            cipher: self.tls.as_ref().map(|tls| tls.cipher),
             ..audit::Connection::default()
         }
     }

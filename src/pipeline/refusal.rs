@@ -6,8 +6,8 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp};
 use super::facts::Facts;
-use super::walk::Open;
-use crate::audit::{Completion, Decision, Journal, JournalFull, Outcome};
+use super::walk::{Finished, Open, Worker};
+use crate::audit::{Completion, Decision, JournalFull, Outcome};
 use crate::id::RequestId;
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, xml};
@@ -51,7 +51,7 @@ impl Refusal {
 
     /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the
     /// journal takes nothing, the answer says that instead.
-    pub async fn log(self, journal: &Journal) -> LoggedRefusal {
+    pub async fn log(self, worker: &Worker) -> LoggedRefusal {
         let Self { fault, state } = self;
         match state {
             State::After(open) => {
@@ -64,7 +64,8 @@ impl Refusal {
                 let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
                 let lines = facts.lines();
                 let statements: Vec<&str> = facts.statement.iter().map(String::as_str).collect();
-                let recorded = journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
+                worker.observer.finished(&counted(&fault, facts.routed.as_ref()));
+                let recorded = worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
                 let fault = match recorded {
                     Ok(_filed) => fault,
                     Err(full) => journal_full(&full),
@@ -102,6 +103,18 @@ impl LoggedRefusal {
     /// The fault that is answered.
     pub fn fault(&self) -> &Fault {
         &self.fault
+    }
+}
+
+fn counted(fault: &Fault, routed: Option<&Routed>) -> Finished {
+    Finished {
+        operation: routed.map(|routed| routed.operation),
+        outcome: Outcome::Refused,
+        reason: fault.reason(),
+        milliseconds: 0,
+        first_byte: None,
+        bytes_in: 0,
+        bytes_out: 0,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -36,8 +37,14 @@ where
 {
     match run(request, connection, worker).await {
         Ok(response) => response,
-        Err(refusal) => refusal.log(&worker.journal).await.into_response(),
+        Err(refusal) => refusal.log(worker).await.into_response(),
     }
+}
+
+/// Puts a refusal on record that was answered before there was a request to walk.
+pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Arc<Connection>, worker: &Worker) {
+    let facts = Facts::new(head, connection, id, worker.clock.now_millis());
+    let _answered_already = Refusal::new(fault, facts).log(worker).await;
 }
 
 /// From the head to the store and back. `?` collects a refusal from any stage.
@@ -60,47 +67,32 @@ where
     deliver(store, out, body, open, live.verify_first, worker).await
 }
 
-/// Hands the request to its store. A write goes on when the client has gone, so that its outcome is
-/// known.
+/// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(
     store: usize,
     out: Forward,
     body: SealedBody,
     open: Open,
     verify_first: u64,
-    worker: &Rc<Worker>,
+    worker: &Worker,
 ) -> Result<Response<Answer>, Refusal> {
-    let id = out.id;
-    let detached = !out.operation.is_read();
-    let (worker, verdict) = (Rc::clone(worker), body.verdict());
-    let exchange = async move {
-        let body = match body.decoded_length() <= verify_first {
-            true => body.settle(verify_first).await,
-            false => Ok(body),
-        };
-        let sent = match (body, worker.stores.get(store)) {
-            (Ok(body), Some(store)) => store.send(out, body).await,
-            (Err(fault), _) => Err(fault),
-            (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
-        };
-        match sent {
-            Ok(reply) => Ok(answered(reply, &id, open, verdict)),
-            Err(fault) => Err(Refusal::after(fault, open)),
-        }
+    let (id, verdict) = (out.id, body.verdict());
+    let body = match body.decoded_length() <= verify_first {
+        true => body.settle(verify_first).await,
+        false => Ok(body),
     };
-    if !detached {
-        return exchange.await;
+    let sent = match (body, worker.stores.get(store)) {
+        (Ok(body), Some(store)) => store.send(out, body).await,
+        (Err(fault), _) => Err(fault),
+        (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
+    };
+    match sent {
+        Ok(reply) => {
+            let closing = open.answered(&reply, verdict);
+            Ok(answer::response(reply, &id, closing))
+        }
+        Err(fault) => Err(Refusal::after(fault, open)),
     }
-    match tokio::task::spawn_local(exchange).await {
-        Ok(outcome) => outcome,
-        // A panic there has dropped the open record, which says so; this one stops here too.
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-    }
-}
-
-fn answered(reply: Reply, id: &RequestId, open: Open, verdict: Verdict) -> Response<Answer> {
-    let closing = open.answered(&reply, verdict);
-    answer::response(reply, id, closing)
 }
 
 /// The store behind a site.
@@ -162,14 +154,16 @@ pub trait Observe {
 /// How a request ended, in values from closed sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
-    /// What was asked.
-    pub operation: Operation,
+    /// What was asked, where that was found out.
+    pub operation: Option<Operation>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, if it was refused or failed.
     pub reason: &'static str,
     /// From the head to the end of the answer.
     pub milliseconds: u64,
+    /// How much of that passed before the store's answer began.
+    pub first_byte: Option<u64>,
     /// Object data received.
     pub bytes_in: u64,
     /// Answer sent.
@@ -246,10 +240,11 @@ impl Open {
     fn close(self, completion: &Completion<'_>, reason: &'static str) {
         if let Some(worker) = &self.worker {
             worker.observer.finished(&Finished {
-                operation: self.operation,
+                operation: Some(self.operation),
                 outcome: completion.outcome,
                 reason,
                 milliseconds: completion.total_ms.unwrap_or_default(),
+                first_byte: completion.first_byte_ms,
                 bytes_in: completion.bytes_in,
                 bytes_out: completion.bytes_out,
             });

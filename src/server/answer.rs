@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::id::RequestId;
-use crate::s3::{Code, Fault};
+use crate::s3::{Code, Fault, xml};
 
 /// What the `Server` header says on every answer.
 pub(super) const NAME: HeaderValue = HeaderValue::from_static("Bartizan");
@@ -33,7 +33,7 @@ pub(super) fn status(fault: &Fault) -> StatusCode {
 /// The whole answer to a fault. It ends the connection: after a fault of this level nobody knows
 /// where the next request begins.
 pub(super) fn response(fault: &Fault, id: RequestId) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(document(fault, id)));
+    let mut response = Response::new(Bytes::from(xml::error_document(fault, id.as_str(), id.host_id())));
     *response.status_mut() = status(fault);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
@@ -55,40 +55,6 @@ pub(super) fn response(fault: &Fault, id: RequestId) -> Response<Bytes> {
 /// 503 `SlowDown` with the hints that SDKs obey.
 pub(super) fn slow_down(reason: &'static str) -> Fault {
     Fault::plain(Code::SlowDown, reason).header("Retry-After", "1").header("x-amz-retry-after", "1000")
-}
-
-fn document(fault: &Fault, id: RequestId) -> String {
-    let mut text = String::with_capacity(384);
-    text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
-    let own = [("Code", fault.code().as_str()), ("Message", fault.message())];
-    let extra = fault.elements().iter().map(|(name, value)| (*name, value.as_str()));
-    let ids = [("RequestId", id.as_str()), ("HostId", id.host_id())];
-    for (name, value) in own.into_iter().chain(extra).chain(ids) {
-        text.push('<');
-        text.push_str(name);
-        text.push('>');
-        escape(value, &mut text);
-        text.push_str("</");
-        text.push_str(name);
-        text.push('>');
-    }
-    text.push_str("</Error>");
-    text
-}
-
-/// Escapes element text. The server's faults hold constants only; nothing of a client comes by here.
-fn escape(value: &str, text: &mut String) {
-    for character in value.chars() {
-        match character {
-            '&' => text.push_str("&amp;"),
-            '<' => text.push_str("&lt;"),
-            '>' => text.push_str("&gt;"),
-            '"' => text.push_str("&quot;"),
-            '\'' => text.push_str("&#39;"),
-            other if other < ' ' => text.push('\u{fffd}'),
-            other => text.push(other),
-        }
-    }
 }
 
 /// Our answer in place of the bare one that the HTTP parser writes when it cannot read a head at all;

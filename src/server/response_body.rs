@@ -62,17 +62,6 @@ pub enum Source {
     Stream(UnsyncBoxBody<Bytes, io::Error>),
 }
 
-impl From<crate::upstream::ReplyBody> for Source {
-    fn from(body: crate::upstream::ReplyBody) -> Self {
-        match body {
-            crate::upstream::ReplyBody::Empty => Self::Empty,
-            crate::upstream::ReplyBody::Full(bytes) => Self::Full(bytes),
-            crate::upstream::ReplyBody::Wire(incoming) => Self::Wire(incoming),
-            crate::upstream::ReplyBody::Stream(stream) => Self::Stream(stream),
-        }
-    }
-}
-
 impl ResponseBody<()> {
     /// No body.
     pub fn empty() -> Self {

@@ -76,6 +76,8 @@ impl std::str::FromStr for Accept {
 /// One listening address.
 #[derive(Clone, Debug)]
 pub struct Listener {
+    /// Its place in the configuration.
+    pub number: usize,
     /// The name in records, logs and metrics.
     pub name: String,
     /// What to bind; port 0 takes a free one.
@@ -102,6 +104,7 @@ impl Listener {
     /// A plain listener with the default limits.
     pub fn new(name: impl Into<String>, address: SocketAddr) -> Self {
         Self {
+            number: 0,
             name: name.into(),
             address,
             hosts: Vec::new(),
