@@ -114,6 +114,8 @@ struct Faults {
     syncs: AtomicU64,
     /// Cutting a file fails.
     cut: AtomicBool,
+    /// Writing panics.
+    panic: AtomicBool,
     /// Octets that are free.
     free: AtomicU64,
     /// Writes so far.
@@ -166,6 +168,7 @@ impl Tape for BadTape {
             self.1.write(&octets[..octets.len() / 2], offset)?;
             return Err(io::ErrorKind::StorageFull.into());
         }
+        assert!(!self.0.panic.load(Ordering::SeqCst), "a bug");
         self.0.writes.fetch_add(1, Ordering::SeqCst);
         self.1.write(octets, offset)
     }

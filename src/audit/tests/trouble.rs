@@ -156,3 +156,24 @@ fn a_full_queue_refuses_intents_and_still_takes_completions() {
         .sum();
     assert_eq!(gaps, counts.lost_completions, "what had no room is told");
 }
+
+#[test]
+fn a_panic_while_writing_refuses_from_then_on_and_keeps_nobody_waiting() {
+    for before in [Before::Written, Before::Synced] {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, faults) = troubled(dir.path(), small(before));
+        let receipt = wait(journal.record(&intent(0))).unwrap();
+        Faults::set(&faults.panic, true);
+        let first = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(journal.record(&intent(1)))));
+        assert!(!matches!(first, Ok(Ok(_))));
+        assert_eq!(refused(&journal, 2), JournalFull::Failing);
+        assert_eq!(journal.ready(), Err(JournalFull::Failing));
+        Faults::set(&faults.panic, false);
+        journal.complete(receipt, &end());
+        // The pen is gone: nothing can be sealed, and nobody waits for it for long.
+        assert!(journal.close().is_err());
+        drop(journal);
+        let (_journal, recovery) = Journal::open(dir.path(), small(before)).unwrap();
+        assert_eq!(recovery.open.len(), 1);
+    }
+}
