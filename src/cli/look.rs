@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Exit, File, Io, Place, Tail, count};
+use crate::audit::{self, StartAt};
 use crate::control::config::Config;
 use crate::control::{Findings, check, development, doctor, init};
 
@@ -123,9 +124,8 @@ pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
     }
 }
 
-/// Prints the records of a journal. CALL SITE: `audit::tail(journal, from, tail.follow, io.out, &|| false)`,
-/// `from` being `Last(n)` with `tail.last`, else `Start`.
-fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), String> {
-    let _ = (journal, tail.follow, tail.last, &io.out);
-    Err("the journal is not part of this build".to_owned())
+/// Prints the records of a journal, and goes on as they come if asked to.
+fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), audit::Damage> {
+    let start = tail.last.map_or(StartAt::First, StartAt::Last);
+    audit::tail(journal, start, tail.follow, io.out, &|| false)
 }
