@@ -1,5 +1,7 @@
 //! The server's own answers: faults of the HTTP level, limits, caught panics (spec/errors.md 1, 8).
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use http::{Response, StatusCode};
@@ -7,6 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::id::RequestId;
 use crate::s3::{Code, Fault, xml};
+use crate::time::{Clock, SystemClock};
 
 /// What the `Server` header says on every answer.
 pub(super) const NAME: HeaderValue = HeaderValue::from_static("Bartizan");
@@ -79,7 +82,8 @@ pub(super) fn instead_of(bare: &[u8]) -> Option<Vec<u8>> {
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     let length = response.body().len().to_string();
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let now = Duration::from_secs(SystemClock.now().0.unsigned_abs());
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + now);
     let mut line = |name: &[u8], value: &[u8]| {
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(name);

@@ -19,6 +19,7 @@ use crate::s3::{Code, Fault};
 /// Invariants:
 /// - nothing is asked of the client before the first poll;
 /// - waiting for the client ends after the listener's `body_idle`, give or take a quarter;
+/// - there are only data frames: trailers of HTTP/1.1 and HTTP/2 are dropped (spec/sigv4.md 16, 20);
 /// - a request without a body costs nothing here, one that never waits sets no timer.
 #[derive(Debug)]
 pub struct TimedBody {
@@ -97,6 +98,10 @@ impl Body for TimedBody {
             return Poll::Ready(None);
         };
         match Pin::new(&mut *inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
+                this.finish();
+                Poll::Ready(None)
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 this.quiet = 0;
                 if inner.is_end_stream() {

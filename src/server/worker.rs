@@ -283,8 +283,9 @@ fn second(head: usize) -> http2::Builder<Local> {
         .max_local_error_reset_streams(128)
         .max_header_list_size(u32::try_from(head).unwrap_or(16 * 1024))
         .max_send_buf_size(256 * 1024)
-        .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(4 * 1024 * 1024);
+        // What an unread upload may hold of our memory.
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(512 * 1024);
     builder
 }
 

@@ -149,9 +149,12 @@ fn chunked_uploads_share_a_connection_when_they_wait_their_turn() {
     let server = start(one(plain()));
     let mut stream = server.connect();
     for _ in 0..3 {
-        let upload = b"PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
-        stream.write_all(upload).unwrap();
-        assert!(one_answer(&mut stream).ends_with("abc"));
+        let head = "PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for rest in ["3\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\r\nx-amz-acl: public-read\r\n\r\n"] {
+            stream.write_all(format!("{head}{rest}").as_bytes()).unwrap();
+            let answer = one_answer(&mut stream);
+            assert!(answer.ends_with("abc") && !answer.contains("connection: close"), "{answer}");
+        }
     }
 }
 

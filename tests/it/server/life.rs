@@ -1,10 +1,11 @@
 //! From bind to drain: addresses, panics, detached work, the admin pages, the end.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bartizan::server::{Accept, Error, Listener, Server, Settings};
+use rustix::process::Signal;
 
 use super::{eventually, one, one_answer, plain, start, to_end};
 
@@ -144,4 +145,50 @@ fn every_address_is_announced() {
     assert_eq!(names, ["main", "inside", "admin"]);
     let line = server.bound()[1].to_string();
     assert!(line.starts_with("inside listens on http://[::1]:") && !line.ends_with(":0"), "{line}");
+}
+
+/// Not a test: the process that the next test sends signals to.
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn process_to_be_signalled() {
+    let server = start(one(plain()));
+    println!("\nlistens on {}", server.address);
+    let again = std::sync::Arc::clone(&server.shared);
+    let control = server.control.clone();
+    std::thread::spawn(move || {
+        eventually(|| again.reloaded.load(Ordering::SeqCst) == 1);
+        println!("reloaded");
+        eventually(|| again.arrived.load(Ordering::SeqCst) == 2);
+        println!("arrived");
+        eventually(|| control.is_draining());
+        println!("draining");
+        again.go.add_permits(1);
+    });
+    // Ends when a signal says so; `stop` would end it by itself.
+    server.ended().unwrap();
+}
+
+#[test]
+fn signals_reload_and_drain_and_the_process_ends_well() {
+    for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["server::life::process_to_be_signalled", "--exact", "--ignored", "--nocapture"])
+            .stdout(std::process::Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut line = |begin: &str| lines.find_map(|line| line.strip_prefix(begin).map(str::to_owned)).unwrap();
+        let mut busy = std::net::TcpStream::connect(line("listens on ")).unwrap();
+        busy.write_all(GET).unwrap();
+        assert!(one_answer(&mut busy).ends_with("hello /1"));
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, Signal::HUP).unwrap();
+        line("reloaded");
+        busy.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        line("arrived");
+        rustix::process::kill_process(process, signal).unwrap();
+        line("draining");
+        assert!(to_end(&mut busy).ends_with("waited"), "{name}");
+        assert!(child.wait().unwrap().success(), "{name}");
+    }
 }

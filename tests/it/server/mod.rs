@@ -172,8 +172,13 @@ impl Running {
         eventually(|| self.shared.arrived.load(Ordering::SeqCst) >= count);
     }
 
-    fn stop(mut self) -> Result<(), Error> {
+    fn stop(self) -> Result<(), Error> {
         self.control.drain();
+        self.ended()
+    }
+
+    /// Waits until the server has ended.
+    fn ended(mut self) -> Result<(), Error> {
         let outcome = self.thread.take().unwrap().join().unwrap();
         assert_eq!(self.shared.drained.load(Ordering::SeqCst), 1);
         outcome
