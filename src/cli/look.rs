@@ -126,6 +126,6 @@ pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
 
 /// Prints the records of a journal, and goes on as they come if asked to.
 fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), audit::Damage> {
-    let start = tail.last.map_or(StartAt::First, StartAt::Last);
+    let start = tail.last.map_or(StartAt::First, |last| StartAt::Last(usize::try_from(last).unwrap_or(usize::MAX)));
     audit::tail(journal, start, tail.follow, io.out, &|| false)
 }
