@@ -359,7 +359,7 @@ impl<'r> Table<'r> {
     pub(super) fn finish(self) {
         for (key, _) in self.entries {
             let name = key.get_ref().as_ref();
-            if self.known.iter().any(|known| *known == name) {
+            if self.known.contains(&name) {
                 continue;
             }
             let near =
