@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Cidr, ClientCertificates, Limits, Listen, Tls, TlsVersion};
-use crate::control::reader::Table;
+use crate::control::reader::{Located, Table};
 use crate::control::units::plain_host;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
     }
     let tls = tls(table);
     if let Some(found) =
-        address.as_ref().filter(|found: &&crate::control::reader::Located<SocketAddr>| !found.value.ip().is_loopback())
+        address.as_ref().filter(|found: &&Located<SocketAddr>| !found.value.ip().is_loopback())
         && !table.has("tls")
     {
         let help = "add `tls = { certificate = \"…\", key = \"…\" }`, or listen on 127.0.0.1";
