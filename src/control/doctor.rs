@@ -196,7 +196,9 @@ mod tests {
 
     fn config(dir: &Path, listen: &str, upstream: &str) -> Config {
         let text = format!("account = \"111122223333\"\n[[listen]]\naddress = \"{listen}\"\n[upstream]\n{upstream}\n");
-        Config::parse(&dir.join("bartizan.toml"), &text, &BTreeMap::new()).unwrap_or_else(|findings| panic!("{findings}")).0
+        Config::parse(&dir.join("bartizan.toml"), &text, &BTreeMap::new())
+            .unwrap_or_else(|findings| panic!("{findings}"))
+            .0
     }
 
     fn fix<'a>(checked: &'a [Checked], what: &str) -> Option<&'a str> {

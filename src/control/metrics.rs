@@ -178,11 +178,7 @@ impl Worker {
     pub fn ended(&self, end: &End) {
         let labels = Ended { operation: end.operation, outcome: end.outcome, reason: end.reason };
         let metrics = &self.metrics;
-        self.requests
-            .borrow_mut()
-            .entry(labels)
-            .or_insert_with(|| metrics.requests.get_or_create_owned(&labels))
-            .inc();
+        self.requests.borrow_mut().entry(labels).or_insert_with(|| metrics.requests.get_or_create_owned(&labels)).inc();
         let asked = Asked { operation: end.operation };
         let mut seconds = self.seconds.borrow_mut();
         let [request, upstream] = seconds.entry(asked).or_insert_with(|| {

@@ -42,8 +42,7 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
         table.required("address", "address = \"127.0.0.1:9443\"");
     }
     let tls = tls(table);
-    if let Some(found) =
-        address.as_ref().filter(|found: &&Located<SocketAddr>| !found.value.ip().is_loopback())
+    if let Some(found) = address.as_ref().filter(|found: &&Located<SocketAddr>| !found.value.ip().is_loopback())
         && !table.has("tls")
     {
         let help = "add `tls = { certificate = \"…\", key = \"…\" }`, or listen on 127.0.0.1";
