@@ -49,11 +49,14 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
         let message = format!("`{}` needs TLS", table.path_of("address"));
         table.fault(found.span.clone(), message, "plain HTTP is for loopback addresses only", help);
     }
-    let hosts = "a host name such as \"s3.internal\", without a wildcard";
+    let host_form = "a host name such as \"s3.internal\", without a wildcard";
+    let mut hosts: Vec<String> = table.list("hosts", host_form, host).into_iter().map(|found| found.value).collect();
+    hosts.sort();
+    hosts.dedup();
     Listen {
         name,
         address: address.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)), |found| found.value),
-        hosts: table.list("hosts", hosts, host).into_iter().map(|found| found.value).collect(),
+        hosts,
         accept_aws_hosts: table.boolean("accept_aws_hosts", false),
         http2: table.boolean("http2", true),
         tls,

@@ -128,7 +128,7 @@ fn the_documented_examples_parse() {
     assert_eq!(config.names.dot_segments, NameRule::Refuse);
 
     let config = accepted(DEFAULTS);
-    assert_eq!(config.listen[0].hosts, ["s3.internal", "s3.internal"]);
+    assert_eq!(config.listen[0].hosts, ["s3.internal"]);
     assert_eq!(config.names.dot_segments, NameRule::Allow, "AWS treats keys as bytes");
 }
 
@@ -345,6 +345,21 @@ fn no_secret_is_part_of_a_complaint() {
     ] {
         assert!(!refused(text).contains("hunter2"), "{text}");
     }
+}
+
+#[test]
+fn a_secret_in_a_file_that_others_may_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bartizan.toml");
+    let keys =
+        "endpoint = \"http://localhost:1\"\ncredentials = { access_key_id = \"A\", secret_access_key = \"hunter2\" }";
+    files::write_new(&path, 0o600, LEAST.replace("kind = \"embedded\"", keys).as_bytes()).unwrap();
+    let warnings = || Config::load(&path, &environment()).unwrap_or_else(|findings| panic!("{findings}")).1.to_string();
+    assert_eq!(warnings(), "");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let warnings = warnings();
+    assert!(warnings.contains("stands in a file that others may read") && !warnings.contains("hunter2"), "{warnings}");
 }
 
 #[test]
