@@ -35,6 +35,8 @@ pub(super) fn run(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     let mut variables = vec![("AWS_ENDPOINT_URL", Zeroizing::new(url))];
     variables.extend(bundle.map(|path| ("AWS_CA_BUNDLE", Zeroizing::new(path.display().to_string()))));
     variables.push(("AWS_REGION", Zeroizing::new(config.region.clone())));
+    // What `aws` 1.x and boto3 read in its place.
+    variables.push(("AWS_DEFAULT_REGION", Zeroizing::new(config.region.clone())));
     variables.push(("AWS_ACCESS_KEY_ID", Zeroizing::new(key.id.clone())));
     variables.push(("AWS_SECRET_ACCESS_KEY", Zeroizing::new(key.secret.expose().to_owned())));
     io.print(&spell(&variables, json));

@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn ready_is_the_last_line() {
         let bound = [
-            ("main".to_owned(), "127.0.0.1:9443".parse().unwrap(), true),
-            ("admin".to_owned(), "127.0.0.1:9464".parse().unwrap(), false),
+            Bound { name: "main".to_owned(), address: "127.0.0.1:9443".parse().unwrap(), tls: true },
+            Bound { name: "admin".to_owned(), address: "127.0.0.1:9464".parse().unwrap(), tls: false },
         ];
         assert_eq!(
             announcement(&bound, true, false, "./my bartizan"),

@@ -85,7 +85,14 @@ fn env_is_what_aws_needs() {
     let names: Vec<&str> = ran.out.lines().filter_map(|line| line.strip_prefix("export ")?.split('=').next()).collect();
     assert_eq!(
         names,
-        ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        [
+            "AWS_ENDPOINT_URL",
+            "AWS_CA_BUNDLE",
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY"
+        ]
     );
     assert!(ran.out.contains("AWS_ENDPOINT_URL=https://127.0.0.1:9443\n"), "{}", ran.out);
     let json = run(dir.path(), &["env", "--json"]).out;

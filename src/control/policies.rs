@@ -41,7 +41,7 @@ pub fn check(config: &Config, directory: &Directory) -> Findings {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         let parts: Vec<&str> = relative.iter().filter_map(|part| part.to_str()).collect();
         match parts.as_slice() {
-            ["credentials.toml" | "README.md"] => {}
+            ["credentials.toml" | "credentials.example.toml" | "README.md"] => {}
             ["identities", name] if name.ends_with(".json") => identity(&path, name, &mut findings),
             ["buckets", _, "policy.json"] => bucket(&path, &mut findings),
             _ if path == config.credentials => {}
