@@ -8,27 +8,29 @@ use ring::digest;
 use crate::s3::{Fault, Operation};
 use crate::time::Millis;
 
-use super::super::{Forward, Reply, ReplyBody};
+use super::Reply;
+use super::super::{Forward, LocalBody};
 use super::checksums::{encode, hex};
 use super::record::Checksum;
 use super::xml::Xml;
 
 /// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Reply {
-    Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None }
+    Reply { status, headers: HeaderMap::new(), body: LocalBody::Empty, upstream_id: None, code: None }
 }
 
 /// 200 with a document.
 pub(super) fn document(xml: String) -> Reply {
     let mut reply = empty(StatusCode::OK);
     reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    reply.body = ReplyBody::Full(Bytes::from(xml));
+    reply.body = LocalBody::Full(Bytes::from(xml));
     reply
 }
 
 /// The error document of a fault; none for HEAD.
 pub(super) fn error(forward: &Forward, fault: &Fault) -> Reply {
     let mut reply = empty(StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    reply.code = Some(fault.code().as_str().to_owned());
     for (name, value) in fault.headers() {
         set(&mut reply.headers, name, value);
     }
@@ -42,7 +44,7 @@ pub(super) fn error(forward: &Forward, fault: &Fault) -> Reply {
     }
     xml.text("RequestId", forward.id.as_str()).text("HostId", forward.id.host_id());
     reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    reply.body = ReplyBody::Full(Bytes::from(xml.finish("Error")));
+    reply.body = LocalBody::Full(Bytes::from(xml.finish("Error")));
     reply
 }
 

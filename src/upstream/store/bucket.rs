@@ -7,7 +7,7 @@ use redb::ReadableTable;
 
 use crate::s3::{Code, Fault, Operation};
 
-use super::super::Reply;
+use super::Reply;
 use super::answer::{self, date, owner, set};
 use super::attributes;
 use super::documents;

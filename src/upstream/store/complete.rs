@@ -5,7 +5,7 @@ use http_body::Body;
 
 use crate::s3::{Code, Fault, uri};
 
-use super::super::Reply;
+use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, quoted};
 use super::bucket::remove_parts;

@@ -2,7 +2,7 @@
 
 use crate::s3::{Code, Fault};
 
-use super::super::Reply;
+use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, date, quoted};
 use super::attributes::{self, REDIRECT};

@@ -6,7 +6,7 @@ use http_body::Body;
 
 use crate::s3::Fault;
 
-use super::super::Reply;
+use super::Reply;
 use super::answer;
 use super::condition::Guard;
 use super::documents::{self, DeleteEntry};

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::s3::Fault;
 
-use super::super::Reply;
+use super::Reply;
 use super::answer::{self, checksum_type, date, owner, quoted};
 use super::fault::Halt;
 use super::list::{After, Item, Page, Walk, walk};

@@ -60,10 +60,13 @@ use self::index::Index;
 use self::pool::Pool;
 use self::request::Request;
 use self::shell::{Core, Shell};
-use super::{Forward, Reply, Upstream};
+use super::{Forward, LocalBody, Upstream};
 use crate::body::SealedBody;
-use crate::s3::{Code, Fault, Operation};
+use crate::s3::{Fault, Operation};
 use crate::time::Clock;
+
+/// What the store's own threads make.
+type Reply = super::Reply<LocalBody>;
 
 /// What a store must be told.
 #[derive(Clone)]
@@ -193,27 +196,12 @@ impl Store {
 }
 
 impl Upstream for Store {
-    async fn send(&self, out: Forward, body: SealedBody) -> Result<Reply, Fault> {
-        let promise = Promise::of_headers(&out)?;
-        self.serve(out, promise, body).await
-    }
-}
-
-impl Promise {
-    /// Reads what the headers say. (The seal will say it itself: length and checksum.)
-    fn of_headers(out: &Forward) -> Result<Self, Fault> {
-        let text = |name| out.headers.get(name).and_then(|value| value.to_str().ok());
-        let takes_data = matches!(out.operation, Operation::PutObject | Operation::UploadPart);
-        let length = text("x-amz-decoded-content-length").or_else(|| text("content-length"));
-        let length = match length.map(str::parse) {
-            Some(Ok(length)) => length,
-            _ if !takes_data => 0,
-            _ => return Err(Fault::plain(Code::MissingContentLength, "no-length")),
-        };
-        let checksum = Algorithm::ALL.into_iter().find_map(|algorithm| {
-            let raw = text(algorithm.header()).and_then(|value| algorithm.decode(value))?;
-            Some((algorithm, Some(raw)))
+    async fn send(&self, out: Forward, body: SealedBody) -> Result<super::Reply, Fault> {
+        let declared = body.checksum().and_then(|(algorithm, value)| {
+            Some((Algorithm::from_name(algorithm.name())?, value.map(|value| value.as_bytes().to_vec())))
         });
-        Ok(Self { length, checksum })
+        let promise = Promise { length: body.decoded_length(), checksum: declared };
+        let super::Reply { status, headers, body, upstream_id, code } = self.serve(out, promise, body).await?;
+        Ok(super::Reply { status, headers, body: body.into(), upstream_id, code })
     }
 }

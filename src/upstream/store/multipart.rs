@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::s3::{Code, Fault};
 
-use super::super::Reply;
+use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_type, set};
 use super::attributes;

@@ -7,7 +7,7 @@ use redb::ReadableTable;
 
 use crate::s3::Fault;
 
-use super::super::Reply;
+use super::Reply;
 use super::StoreError;
 use super::answer::{self, date, quoted, set, set_etag};
 use super::attributes;

@@ -6,7 +6,8 @@ use http_body_util::BodyExt;
 
 use crate::s3::{Code, Fault};
 
-use super::super::{Reply, ReplyBody};
+use super::Reply;
+use super::super::LocalBody;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, set, set_checksum, set_etag, set_last_modified};
 use super::checksums::encode;
@@ -29,7 +30,7 @@ pub(super) async fn object(shell: &Shell, request: &Request, with_body: bool) ->
     let core = std::sync::Arc::clone(&shell.core);
     let (mut reply, source) = shell.pool.run(move || plan(&core, &asked, with_body)).await??;
     if let Some(source) = source {
-        reply.body = ReplyBody::Stream(Outgo::new(source, shell.pool.clone()).boxed_unsync());
+        reply.body = LocalBody::Stream(Outgo::new(source, shell.pool.clone()).boxed_unsync());
     }
     Ok(reply)
 }
@@ -61,7 +62,7 @@ fn plan(core: &Core, request: &Request, with_body: bool) -> Result<(Reply, Optio
         }
         match data(core, &view, &row, window.from, window.length)? {
             Some(Gathered::Memory(octets)) => {
-                reply.body = ReplyBody::Full(octets);
+                reply.body = LocalBody::Full(octets);
                 return Ok((reply, None));
             }
             Some(Gathered::Source(source)) => return Ok((reply, Some(source))),

@@ -6,7 +6,7 @@ use http_body::Body;
 
 use crate::s3::{Code, Fault};
 
-use super::super::Reply;
+use super::Reply;
 use super::answer;
 use super::attributes::check_tags;
 use super::documents;

@@ -2,7 +2,7 @@
 
 use crate::s3::Fault;
 
-use super::super::Reply;
+use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_type, date, owner};
 use super::fault::Halt;

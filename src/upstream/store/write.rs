@@ -6,7 +6,7 @@ use http_body::Body;
 
 use crate::s3::Fault;
 
-use super::super::Reply;
+use super::Reply;
 use super::answer::{self, set_checksum, set_etag};
 use super::attributes;
 use super::checksums::{Algorithm, Sums, hex};
