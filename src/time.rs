@@ -20,6 +20,11 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Seconds {
         self.now_millis().seconds()
     }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z, as exactly as this clock knows them.
+    fn now_nanos(&self) -> u64 {
+        u64::try_from(self.now_millis().0).unwrap_or(0).saturating_mul(1_000_000)
+    }
 }
 
 /// The machine's clock.
@@ -30,6 +35,11 @@ impl Clock for SystemClock {
     fn now_millis(&self) -> Millis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn now_nanos(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

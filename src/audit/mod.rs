@@ -1,1 +1,42 @@
-//! To be written.
+//! The journal of requests: what was about to happen is on record before it happens, how it ended
+//! follows, and nobody can take a record out unseen.
+//!
+//! - [`record`]: what is written about a request, as JSON.
+//! - [`journal`]: writing it, as durably as configured, with one write for many.
+//! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`tail`](mod@tail): records as lines for people and shippers.
+
+mod batch;
+mod counters;
+mod desk;
+mod disk;
+mod frame;
+pub mod journal;
+mod json;
+mod mask;
+mod pen;
+mod queue;
+pub mod read;
+pub mod record;
+mod recover;
+mod segment;
+pub mod tail;
+
+#[cfg(test)]
+mod tests;
+
+pub use counters::Counts;
+pub use frame::{Chain, Flaw, Kind};
+pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
+pub use read::{Damage, Fault, Summary, records, verify};
+pub use record::{Completion, Connection, Decision, Encryption, Intent, Outcome, Requester};
+pub use recover::{OpenIntent, Recovery, Torn};
+pub use segment::Entry;
+pub use tail::{StartAt, tail};
+
+use crate::time::{Clock as _, SystemClock};
+
+/// Now, in unix nanoseconds.
+fn now() -> u64 {
+    SystemClock.now_nanos()
+}

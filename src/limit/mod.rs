@@ -1,1 +1,68 @@
-//! To be written.
+//! What may run at once. (Rates come with their own issue.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::s3::{Code, Fault};
+
+/// How many requests may be in flight, over all workers.
+#[derive(Clone, Debug)]
+pub struct InFlight {
+    live: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// A place among the requests in flight; given back when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit {
+    live: Arc<AtomicUsize>,
+}
+
+impl InFlight {
+    /// At most `most` requests at a time.
+    pub fn new(most: usize) -> Self {
+        Self { live: Arc::default(), most }
+    }
+
+    /// A place, or the refusal that tells clients when to come back.
+    ///
+    /// # Errors
+    /// `SlowDown` with both hints (spec/errors.md 6, 8).
+    pub fn admit(&self) -> Result<Permit, Fault> {
+        if self.live.fetch_add(1, Ordering::Relaxed) >= self.most {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+            return Err(Fault::plain(Code::SlowDown, "in-flight")
+                .header("retry-after", "1")
+                .header("x-amz-retry-after", "500")
+                .detail(format!("{} requests are in flight (listen.limits.in_flight)", self.most)));
+        }
+        Ok(Permit { live: Arc::clone(&self.live) })
+    }
+
+    /// Requests in flight now.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_again_when_its_request_ends() {
+        let limit = InFlight::new(1);
+        let first = limit.admit().unwrap();
+        assert_eq!(limit.admit().unwrap_err().code(), Code::SlowDown);
+        drop(first);
+        let _second = limit.admit().unwrap();
+        assert_eq!(limit.live(), 1);
+    }
+}

@@ -1,1 +1,17 @@
-//! To be written.
+//! The life of a request: the stages, and the one function that walks them.
+//!
+//! `walk` reads like docs/life-of-a-request.md. `stage` holds the stages and nothing else.
+
+mod answer;
+mod facts;
+mod live;
+mod refusal;
+mod stage;
+mod walk;
+
+pub use answer::Answer;
+pub use facts::{Connection, TlsFacts};
+pub use live::{Live, Site};
+pub use refusal::Refusal;
+pub use stage::{Addressed, Admitted, Authenticated, Authorized, Guarded, Logged, Parsed};
+pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

@@ -1,1 +1,129 @@
-//! To be written.
+//! Who may do what.
+//!
+//! The policy language itself is still to come. Until then one rule holds: whoever has the shipped
+//! `administrator` policy, and no other, may do everything in the account it belongs to; everybody else,
+//! the anonymous included, may do nothing.
+//!
+//! Invariants:
+//! - pure and total: [`decide`] cannot fail, wait, or look at a clock;
+//! - a [`Grant`] comes from [`decide`] alone, and names the statement that made it.
+
+use std::fmt;
+
+/// The one policy that this version evaluates.
+pub const ADMINISTRATOR: &str = "administrator";
+
+/// The document of [`ADMINISTRATOR`], as shipped.
+pub const ADMINISTRATOR_DOCUMENT: &str = include_str!("../../policies/identities/administrator.json");
+
+/// One action on one resource by one principal.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The account of the principal; `None` for the anonymous.
+    pub account: Option<&'a str>,
+    /// The names of the principal's policies.
+    pub policies: &'a [String],
+    /// The account that owns the bucket, or the caller's own where no bucket is named.
+    pub owner: &'a str,
+    /// `s3:GetObject`, for instance.
+    pub action: &'a str,
+    /// The ARN of what is acted on, or `*`.
+    pub resource: &'a str,
+}
+
+/// A statement, by its policy and its place there: `identity/administrator#1`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StatementId(&'static str);
+
+/// A permission that was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Grant {
+    statement: StatementId,
+}
+
+/// Why no permission was given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Denial {
+    /// No statement of this layer allows it.
+    Silent(Layer),
+}
+
+/// Where permissions come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Layer {
+    /// Policies attached to the principal.
+    Identity,
+    /// The policy of the bucket.
+    Resource,
+}
+
+/// Decides one question.
+pub fn decide(question: &Question<'_>) -> Result<Grant, Denial> {
+    let Some(account) = question.account.filter(|account| !account.is_empty()) else {
+        return Err(Denial::Silent(Layer::Resource));
+    };
+    // A second policy could hold a Deny that nothing evaluates yet: then nothing is granted.
+    let administrator = !question.policies.is_empty() && question.policies.iter().all(|name| name == ADMINISTRATOR);
+    if !administrator {
+        return Err(Denial::Silent(Layer::Identity));
+    }
+    if account != question.owner {
+        return Err(Denial::Silent(Layer::Resource));
+    }
+    Ok(Grant { statement: StatementId("identity/administrator#1") })
+}
+
+impl Grant {
+    /// The statement that gave it.
+    pub fn statement(&self) -> &StatementId {
+        &self.statement
+    }
+}
+
+impl Denial {
+    /// A constant for records and metrics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Silent(Layer::Identity) => "silent-identity",
+            Self::Silent(Layer::Resource) => "silent-resource",
+        }
+    }
+}
+
+impl fmt::Display for StatementId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(account: Option<&str>, policies: &[&str], owner: &str, expected: Result<&str, Denial>) {
+        let policies: Vec<String> = policies.iter().map(|name| (*name).to_owned()).collect();
+        let question =
+            Question { account, policies: &policies, owner, action: "s3:GetObject", resource: "arn:aws:s3:::b/k" };
+        let answer = decide(&question).map(|grant| grant.statement().to_string());
+        assert_eq!(answer.as_deref().map_err(|denial| *denial), expected);
+    }
+
+    #[test]
+    fn an_administrator_may_do_everything_at_home() {
+        check(Some("111122223333"), &["administrator"], "111122223333", Ok("identity/administrator#1"));
+    }
+
+    #[test]
+    fn everybody_else_may_do_nothing() {
+        let identity = Err(Denial::Silent(Layer::Identity));
+        let resource = Err(Denial::Silent(Layer::Resource));
+        check(Some("111122223333"), &["administrator"], "444455556666", resource);
+        check(Some("111122223333"), &[], "111122223333", identity);
+        check(Some("111122223333"), &["readwrite"], "111122223333", identity);
+        check(Some("111122223333"), &["administrator", "deny-deletes"], "111122223333", identity);
+        check(None, &[], "111122223333", resource);
+        check(Some(""), &["administrator"], "", resource);
+        check(None, &["administrator"], "", resource);
+    }
+}

@@ -1,1 +1,389 @@
-//! To be written.
+//! From host and path to a bucket, key or access point (spec/addressing.md 2 to 5).
+
+use super::head::trim;
+use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
+use super::{Code, Fault, Head, uri};
+
+/// What the mapping depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The one region served.
+    pub region: String,
+    /// Its partition: `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    /// Names or addresses under which the proxy is reached, lower-case, without port.
+    pub base_domains: Vec<String>,
+    /// Also answer for the AWS host names of the region.
+    pub accept_aws_hosts: bool,
+    /// Take the old bucket names in path style.
+    pub legacy_bucket_names: bool,
+    /// Access points that exist.
+    pub access_points: Vec<AccessPoint>,
+}
+
+/// An access point, as far as addressing needs it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccessPoint {
+    /// Its name.
+    pub name: String,
+    /// Its account.
+    pub account: String,
+    /// Its region.
+    pub region: String,
+    /// Its alias.
+    pub alias: String,
+    /// The bucket behind it.
+    pub bucket: String,
+}
+
+/// What a request is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Resource {
+    /// An access point, with the bucket behind it.
+    AccessPoint {
+        /// Its ARN.
+        arn: String,
+        /// The bucket behind it.
+        bucket: String,
+        /// The decoded key, at object level.
+        key: Option<String>,
+    },
+    /// A bucket or an object in it.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// The decoded key, at object level.
+        key: Option<String>,
+    },
+    /// S3 Control.
+    Control {
+        /// The account asked about.
+        account: String,
+    },
+    /// KMS, under its AWS host name.
+    Kms,
+    /// The list of buckets.
+    Service,
+    /// STS, under its AWS host name.
+    Sts,
+}
+
+/// What host and path say: a resource, or a fault that only an authenticated caller is told.
+pub type Kept = Result<Resource, Fault>;
+
+/// Maps a request.
+///
+/// # Errors
+/// What is answered at once: a malformed host, a host that is not served, a path that does not decode.
+pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fault> {
+    let name = host_name(host)?;
+    let path = decoded_path(head)?;
+    let request = Request { settings, head, path: &path };
+    match base_and_label(settings, &name) {
+        Some(None) => Ok(request.control(None).unwrap_or_else(|| request.path_style())),
+        Some(Some(label)) => Ok(request.below_base(label)),
+        None if settings.accept_aws_hosts => request.aws_host(&name),
+        None => Err(unknown_host()),
+    }
+}
+
+struct Request<'a> {
+    settings: &'a Settings,
+    head: &'a Head<'a>,
+    path: &'a str,
+}
+
+impl Request<'_> {
+    fn below_base(&self, label: &str) -> Kept {
+        if let Some(control) = self.control(Some(label)) {
+            return control;
+        }
+        if let Some((name, account)) = access_point_label(label)
+            && let Some(found) = self.access_point(name, account)
+        {
+            return self.at_access_point(found, self.host_key());
+        }
+        self.bucket_named(label, self.host_key(), false)
+    }
+
+    /// S3 Control, when path and header say so. A label other than twelve digits is something else.
+    fn control(&self, label: Option<&str>) -> Option<Kept> {
+        let account = self.head.first("x-amz-account-id")?;
+        if !self.path.starts_with("/v20180820/") || label.is_some_and(|label| !name::is_account(label)) {
+            return None;
+        }
+        let account = std::str::from_utf8(account).ok().filter(|account| name::is_account(account));
+        Some(match account {
+            Some(account) if label.is_none_or(|label| label == account) => Ok(Resource::Control { account: account.to_owned() }),
+            _ => Err(Fault::new(Code::InvalidRequest, "account-label", "The account in the host name and x-amz-account-id differ.")),
+        })
+    }
+
+    /// The key on a host that names the bucket: all of the path but its first `/`.
+    fn host_key(&self) -> Option<String> {
+        let key = self.path.strip_prefix('/').unwrap_or(self.path);
+        (!key.is_empty()).then(|| key.to_owned())
+    }
+
+    fn path_style(&self) -> Kept {
+        let wire = self.head.path();
+        let wire = wire.strip_prefix(b"/").unwrap_or(wire);
+        if wire.is_empty() {
+            return Ok(Resource::Service);
+        }
+        let (segment, rest) = split_once(wire);
+        let segment = decode(segment)?;
+        if segment.starts_with("arn:") {
+            return self.arn(&segment, rest);
+        }
+        let key = rest.map(decode).transpose()?.filter(|key| !key.is_empty());
+        self.bucket_named(&segment, key, true)
+    }
+
+    /// An ARN typed as a bucket name (spec/addressing.md 5.2).
+    fn arn(&self, segment: &str, rest: Option<&[u8]>) -> Kept {
+        let mut arn = segment.to_owned();
+        let mut rest = rest;
+        if arn.ends_with(":accesspoint") || arn.ends_with(":outpost") {
+            if let Some(more) = rest {
+                let (next, after) = split_once(more);
+                arn = format!("{arn}/{}", decode(next)?);
+                rest = after;
+            }
+        }
+        let bad = || bad_bucket(&arn);
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let &[_, partition, service, region, account, resource] = parts.as_slice() else { return Err(bad()) };
+        if matches!(service, "s3-object-lambda" | "s3-outposts" | "s3express") {
+            return Err(foreign_endpoint());
+        }
+        if partition != self.settings.partition || service != "s3" || !name::is_account(account) {
+            return Err(bad());
+        }
+        let point = resource.strip_prefix("accesspoint/").or_else(|| resource.strip_prefix("accesspoint:")).ok_or_else(bad)?;
+        if region.is_empty() {
+            return Err(foreign_endpoint());
+        }
+        if !name::is_access_point(point) {
+            return Err(bad());
+        }
+        let key = rest.map(decode).transpose()?.filter(|key| !key.is_empty());
+        match self.access_point(point, account).filter(|found| found.region == region) {
+            Some(found) => self.at_access_point(found, key),
+            None => Err(no_access_point(point)),
+        }
+    }
+
+    fn access_point(&self, name: &str, account: &str) -> Option<&AccessPoint> {
+        let settings = self.settings;
+        settings.access_points.iter().find(|point| point.name == name && point.account == account && point.region == settings.region)
+    }
+
+    fn at_access_point(&self, point: &AccessPoint, key: Option<String>) -> Kept {
+        check_key(key.as_deref())?;
+        let arn = format!("arn:{}:s3:{}:{}:accesspoint/{}", self.settings.partition, point.region, point.account, point.name);
+        Ok(Resource::AccessPoint { arn, bucket: point.bucket.clone(), key })
+    }
+
+    /// A name that stands for a bucket (spec/addressing.md 3.2).
+    fn bucket_named(&self, bucket: &str, key: Option<String>, path_style: bool) -> Kept {
+        if FOREIGN_ENDINGS.iter().any(|ending| bucket.ends_with(ending)) {
+            return Err(foreign_endpoint());
+        }
+        if bucket.ends_with(ALIAS_ENDING) {
+            return match self.settings.access_points.iter().find(|point| point.alias == bucket) {
+                Some(point) => self.at_access_point(point, key),
+                None => Err(Fault::plain(Code::NoSuchBucket, "unknown-alias").with("BucketName", bucket)),
+            };
+        }
+        let legacy = path_style && self.settings.legacy_bucket_names && name::is_legacy_bucket(bucket);
+        if !legacy && !name::is_addressable_bucket(bucket) {
+            return Err(bad_bucket(bucket));
+        }
+        check_key(key.as_deref())?;
+        Ok(Resource::Bucket { bucket: bucket.to_owned(), key })
+    }
+
+    /// The AWS host names of spec/addressing.md 4.
+    fn aws_host(&self, host: &str) -> Result<Kept, Fault> {
+        let suffix = aws_suffix(&self.settings.partition);
+        let Some(name) = host.strip_suffix(suffix).and_then(|name| name.strip_suffix('.')) else { return Err(unknown_host()) };
+        let region = self.settings.region.as_str();
+        let labels: Vec<&str> = name.split('.').collect();
+        for split in (0..labels.len()).rev() {
+            let (before, endpoint) = labels.split_at(split);
+            let endpoint = endpoint.join(".");
+            if let Some(kind) = AwsEndpoint::named(&endpoint, region) {
+                return self.at_aws(kind, &before.join("."));
+            }
+        }
+        Err(unknown_host())
+    }
+
+    fn at_aws(&self, kind: AwsEndpoint, label: &str) -> Result<Kept, Fault> {
+        let bare = label.is_empty();
+        Ok(match kind {
+            AwsEndpoint::Foreign => Err(foreign_endpoint()),
+            AwsEndpoint::Sts if bare => Ok(Resource::Sts),
+            AwsEndpoint::Kms if bare => Ok(Resource::Kms),
+            AwsEndpoint::S3 if bare => self.path_style(),
+            AwsEndpoint::S3 => self.bucket_named(label, self.host_key(), false),
+            AwsEndpoint::Accelerate if !bare => self.bucket_named(label, self.host_key(), false),
+            AwsEndpoint::AccessPoint => match access_point_label(label) {
+                Some((name, account)) => match self.access_point(name, account) {
+                    Some(found) => self.at_access_point(found, self.host_key()),
+                    None => Err(no_access_point(name)),
+                },
+                None => return Err(unknown_host()),
+            },
+            AwsEndpoint::Control if name::is_account(label) => self.control(Some(label)).unwrap_or_else(|| {
+                Err(Fault::new(Code::InvalidRequest, "control-header", "An S3 Control request needs the header x-amz-account-id and a path below /v20180820/."))
+            }),
+            _ => return Err(unknown_host()),
+        })
+    }
+}
+
+/// What an AWS host name ends with, before the partition's suffix.
+#[derive(Clone, Copy)]
+enum AwsEndpoint {
+    Accelerate,
+    AccessPoint,
+    Control,
+    Foreign,
+    Kms,
+    S3,
+    Sts,
+}
+
+impl AwsEndpoint {
+    /// The endpoint of exactly this name in this region.
+    fn named(name: &str, region: &str) -> Option<Self> {
+        let with = |start: &str| name.strip_prefix(start) == Some(region);
+        let global = region == "us-east-1";
+        let any = |starts: &[&str]| starts.iter().any(|start| with(start));
+        Some(match name {
+            "s3" | "s3-external-1" | "sts" if !global => return None,
+            "s3" | "s3-external-1" => Self::S3,
+            "sts" => Self::Sts,
+            "s3-accelerate" | "s3-accelerate.dualstack" => Self::Accelerate,
+            "mrap.accesspoint.s3-global" => Self::Foreign,
+            _ if any(&["s3.", "s3-", "s3.dualstack.", "s3-fips.", "s3-fips.dualstack."]) => Self::S3,
+            _ if any(&["s3-accesspoint.", "s3-accesspoint-fips.", "s3-accesspoint.dualstack.", "s3-accesspoint-fips.dualstack."]) => {
+                Self::AccessPoint
+            }
+            _ if any(&["s3-control.", "s3-control-fips.", "s3-control.dualstack.", "s3-control-fips.dualstack."]) => Self::Control,
+            _ if with("sts.") => Self::Sts,
+            _ if with("kms.") => Self::Kms,
+            _ if any(&["s3-website-", "s3-website.", "s3express-control."]) => Self::Foreign,
+            _ if any(&["s3-object-lambda.", "s3-object-lambda-fips.", "s3-outposts.", "s3-outposts-fips."]) => Self::Foreign,
+            _ if name.starts_with("s3express-") && name.strip_suffix(region).is_some_and(|zone| zone.ends_with('.')) => Self::Foreign,
+            _ if name.strip_suffix(".vpce").is_some_and(|rest| rest.starts_with("vpce-") && rest.ends_with(&format!(".s3.{region}"))) => {
+                Self::Foreign
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn aws_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
+        _ => "amazonaws.com",
+    }
+}
+
+/// Host name in lower case without port and final dot (spec/addressing.md 2).
+fn host_name(host: &[u8]) -> Result<String, Fault> {
+    let bad = || Fault::new(Code::BadRequest, "bad-host", "The Host header is not a legal host name.");
+    let host = std::str::from_utf8(trim(host)).map_err(|_| bad())?.to_ascii_lowercase();
+    if let Some(rest) = host.strip_prefix('[') {
+        let (address, port) = rest.split_once(']').ok_or_else(bad)?;
+        let legal = address.parse::<std::net::Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+        return if legal { Ok(format!("[{address}]")) } else { Err(bad()) };
+    }
+    let (name, port) = match host.split_once(':') {
+        Some((name, port)) => (name, Some(port)),
+        None => (host.as_str(), None),
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+    };
+    let legal = name.len() <= 253 && name.split('.').all(label) && port.is_none_or(is_port);
+    if legal { Ok(name.to_owned()) } else { Err(bad()) }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|octet| octet.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+/// The longest base domain that the name is or lies below: `Some(None)` when it is one, `Some(label)` below.
+fn base_and_label<'n>(settings: &Settings, name: &'n str) -> Option<Option<&'n str>> {
+    let mut best: Option<(usize, Option<&str>)> = None;
+    for base in &settings.base_domains {
+        let found = match name.strip_suffix(base.as_str()) {
+            Some("") => None,
+            Some(below) => match below.strip_suffix('.') {
+                Some(label) if !label.is_empty() => Some(label),
+                _ => continue,
+            },
+            None => continue,
+        };
+        if best.is_none_or(|(length, _)| base.len() > length) {
+            best = Some((base.len(), found));
+        }
+    }
+    best.map(|(_, label)| label)
+}
+
+/// `{name}-{12 digits}`
+fn access_point_label(label: &str) -> Option<(&str, &str)> {
+    let (name, account) = label.rsplit_once('-')?;
+    (name::is_account(account) && !name.is_empty()).then_some((name, account))
+}
+
+fn decoded_path(head: &Head<'_>) -> Result<String, Fault> {
+    decode(head.path()).map_err(|fault| fault.with("URI", String::from_utf8_lossy(head.target)))
+}
+
+fn decode(wire: &[u8]) -> Result<String, Fault> {
+    let bad = || Fault::new(Code::InvalidURI, "bad-uri", "Couldn't parse the specified URI.");
+    let octets = uri::decode(wire).map_err(|_| bad())?;
+    if octets.contains(&0) {
+        return Err(bad());
+    }
+    String::from_utf8(octets.into_owned()).map_err(|_| bad())
+}
+
+fn split_once(wire: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(b'/', wire) {
+        Some(at) => (wire.get(..at).unwrap_or_default(), wire.get(at + 1..)),
+        None => (wire, None),
+    }
+}
+
+fn check_key(key: Option<&str>) -> Result<(), Fault> {
+    key.map_or(Ok(()), name::check_key_length)
+}
+
+fn bad_bucket(name: &str) -> Fault {
+    Fault::plain(Code::InvalidBucketName, "bucket-name").with("BucketName", name)
+}
+
+fn no_access_point(name: &str) -> Fault {
+    Fault::plain(Code::NoSuchAccessPoint, "unknown-access-point").with("AccessPointName", name)
+}
+
+fn foreign_endpoint() -> Fault {
+    Fault::new(Code::NotImplemented, "foreign-endpoint", "This type of endpoint is not supported.")
+}
+
+fn unknown_host() -> Fault {
+    Fault::new(Code::InvalidRequest, "unknown-host", "This host is not served here.")
+}

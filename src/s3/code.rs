@@ -1,4 +1,4 @@
-//! The error codes of S3 with their status. Made by `examples/generate.rs` from the table of the error reference; do not edit.
+//! The error codes of S3 with their status. Made by `examples/generate.rs`; do not edit.
 
 /// A code that S3 (or the store behind the proxy) puts into an error document (spec/errors.md 7).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -19,3 +19,4 @@ pub use code::Code;
 pub use fault::Fault;
 pub use head::Head;
 pub use operation::Operation;
+pub use route::CopySource;

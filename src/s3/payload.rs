@@ -20,7 +20,7 @@ pub enum Payload {
 
 /// Checks the signatures of an aws-chunked body, in order (spec/sigv4.md 8.3, 8.4). Implemented by
 /// the verifier, called by the decoder, so that the decoder knows no key.
-pub trait ChunkSignatures: Send {
+pub trait ChunkSignatures: Send + std::fmt::Debug {
     /// The next chunk, by the SHA-256 of its data and the 64 hexadecimal digits it came with.
     ///
     /// # Errors
@@ -32,4 +32,7 @@ pub trait ChunkSignatures: Send {
     /// # Errors
     /// As for a chunk.
     fn trailer(&mut self, canonical: &[u8], signature: &[u8]) -> Result<(), Fault>;
+
+    /// The first signatures that were right, in order.
+    fn seen(&self) -> &[String];
 }

@@ -1,1 +1,587 @@
-//! To be written.
+//! From method, level, query and headers to exactly one operation (spec/s3-operations.md 3).
+
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+use super::name::{self, KeyRules};
+use super::operation::{BodyKind, Level, Operation};
+use super::uri::{self, Query};
+use super::{Code, Fault, Head};
+
+/// The names of query authentication (spec/sigv4.md 2), lower-case.
+pub const QUERY_AUTHENTICATION: [&str; 7] = [
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+];
+
+/// Headers that belong to authentication, payload and transport; known everywhere, forwarded never.
+const CONSUMED: [&str; 8] = [
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-security-token",
+    "x-amz-trailer",
+    "content-length",
+    "content-md5",
+];
+
+/// Dropped without a word.
+const IDLE: [&str; 3] = ["x-amz-cf-id", "x-amz-te", "x-amz-user-agent"];
+
+/// Headers that may come on several lines though they begin with `x-amz-`.
+const LISTS: [&str; 3] = ["x-amz-object-attributes", "x-amz-optional-object-attributes", "x-amz-trailer"];
+
+/// Headers outside `x-amz-` that take one value.
+const SINGLE: [&str; 5] = ["content-md5", "content-type", "if-modified-since", "if-unmodified-since", "range"];
+
+/// How the request is authenticated; decides what `x-amz-` names in the query mean.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Auth {
+    /// Not at all.
+    Anonymous,
+    /// By the fields of a form.
+    Form,
+    /// By the Authorization header.
+    Header,
+    /// By the query.
+    Query,
+}
+
+/// What to do with parameters and `x-amz-` headers that the operation's table does not know.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Unknown {
+    /// Hand them on, signed anew.
+    Pass,
+    /// Refuse: a newer store could read one as something the policy did not see.
+    #[default]
+    Refuse,
+}
+
+/// The rules a request is routed by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What keys may look like.
+    pub keys: KeyRules,
+    /// What happens to names outside the table.
+    pub unknown: Unknown,
+}
+
+/// The source of a copy, decoded once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CopySource {
+    /// Source bucket.
+    pub bucket: String,
+    /// Source key.
+    pub key: String,
+    /// Source version.
+    pub version: Option<String>,
+}
+
+/// One operation with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// What is asked.
+    pub operation: Operation,
+    /// The bucket, below service level.
+    pub bucket: Option<String>,
+    /// The decoded key, at object level.
+    pub key: Option<String>,
+    /// Parameters the operation knows, decoded, the selecting ones included.
+    pub parameters: Vec<(String, String)>,
+    /// Headers the operation knows, hoisted ones included; none of authentication, payload or transport.
+    pub headers: HeaderMap,
+    /// The source of a copy.
+    pub copy_source: Option<CopySource>,
+}
+
+/// Routes a request whose address is known.
+///
+/// # Errors
+/// The first fault in the order of the rules.
+pub fn route(
+    bucket: Option<String>,
+    key: Option<String>,
+    head: &Head<'_>,
+    query: &Query<'_>,
+    auth: Auth,
+    rules: Rules,
+) -> Result<Routed, Fault> {
+    let level = match (&bucket, &key) {
+        (None, _) => Level::Service,
+        (_, None) => Level::Bucket,
+        _ => Level::Object,
+    };
+    let operation = operation(level, head, query, auth)?;
+    let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
+    check_amz_parameters(auth, head, query)?;
+    let mut names = Names { operation, auth, rules, head, parameters: Vec::new(), headers: HeaderMap::new(), copy_source: None };
+    names.read_query(query)?;
+    names.read_headers()?;
+    if names.copy_source.is_some() && !copies {
+        return Err(misplaced_copy_source(head));
+    }
+    if let Some(why) = operation.spec().refused {
+        return Err(Fault::plain(Code::NotImplemented, "operation-refused").detail(format!("{}: {why}", operation.name())));
+    }
+    if let Some(key) = &key {
+        rules.keys.check(key)?;
+    }
+    let Names { parameters, headers, copy_source, .. } = names;
+    let copy_source = copy_source.map(|value| read_copy_source(&value, rules.keys)).transpose()?;
+    Ok(Routed { operation, bucket, key, parameters, headers, copy_source })
+}
+
+fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
+    let Some(method) = method(head.method) else {
+        return Err(not_allowed(head.method, "GET, HEAD, PUT, POST, DELETE, OPTIONS"));
+    };
+    if method == "OPTIONS" {
+        return Ok(Operation::OptionsObject);
+    }
+    match subresource(query)? {
+        Some(subresource) => select(level, method, subresource, head, query, auth),
+        None => plain(level, method, head, query, auth),
+    }
+}
+
+fn method(method: &[u8]) -> Option<&'static str> {
+    ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"].into_iter().find(|known| known.as_bytes() == method)
+}
+
+/// The one query name that selects an operation; two of them are ambiguous on purpose or by mistake.
+fn subresource<'q>(query: &'q Query<'_>) -> Result<Option<&'q str>, Fault> {
+    let mut found: Option<&str> = None;
+    for parameter in query.iter().filter(|parameter| Operation::is_subresource(&parameter.name)) {
+        let name = std::str::from_utf8(&parameter.name).unwrap_or_default(); // the table is ASCII
+        if let Some(first) = found {
+            let message = format!("Conflicting query string parameters: {first}, {name}");
+            return Err(Fault::argument("conflicting-subresources", message, "ResourceType", Some(first.to_owned())));
+        }
+        found = Some(name);
+    }
+    Ok(found)
+}
+
+fn plain(level: Level, method: &str, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
+    if level == Level::Object && method == "PUT" && query.first(b"partNumber").is_some() {
+        return Err(part_number("This operation does not accept partNumber without uploadId"));
+    }
+    Ok(match (level, method) {
+        (Level::Service, "GET") => Operation::ListBuckets,
+        (Level::Bucket, "GET") => match query.first(b"list-type") {
+            None => Operation::ListObjects,
+            Some(b"2") => Operation::ListObjectsV2,
+            Some(_) => return Err(Fault::argument("list-type", "The only list-type is 2.", "list-type", None)),
+        },
+        (Level::Bucket, "HEAD") => Operation::HeadBucket,
+        (Level::Bucket, "PUT") => Operation::CreateBucket,
+        (Level::Bucket, "DELETE") => Operation::DeleteBucket,
+        (Level::Bucket, "POST") if is_form(head) => Operation::PostObject,
+        (Level::Bucket, "POST") => {
+            return Err(Fault::plain(Code::PreconditionFailed, "post-without-form")
+                .with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data"));
+        }
+        (Level::Object, "GET") => Operation::GetObject,
+        (Level::Object, "HEAD") => Operation::HeadObject,
+        (Level::Object, "PUT") if names_copy_source(head, query, auth) => Operation::CopyObject,
+        (Level::Object, "PUT") => Operation::PutObject,
+        (Level::Object, "DELETE") => Operation::DeleteObject,
+        (Level::Service, _) => return Err(not_allowed(head.method, "GET")),
+        _ => return Err(not_allowed(head.method, "GET, HEAD, PUT, DELETE")),
+    })
+}
+
+fn select(level: Level, method: &str, subresource: &str, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
+    if let Some(fault) = special_answer(level, method, subresource) {
+        return Err(fault);
+    }
+    let candidates: Vec<Operation> = Operation::with_subresource(subresource, level).collect();
+    let of_method = || candidates.iter().copied().filter(|operation| operation.spec().method == method);
+    if of_method().next().is_none() {
+        let mut allowed: Vec<&str> = candidates.iter().map(|operation| operation.spec().method).collect();
+        allowed.sort_unstable();
+        allowed.dedup();
+        return Err(not_allowed(head.method, &allowed.join(", ")));
+    }
+    if method == "PUT" && subresource == "uploadId" {
+        return match (query.first(b"partNumber").is_some(), names_copy_source(head, query, auth)) {
+            (false, _) => Err(part_number("This operation does not accept uploadId without partNumber")),
+            (true, true) => Ok(Operation::UploadPartCopy),
+            (true, false) => Ok(Operation::UploadPart),
+        };
+    }
+    let chosen = of_method()
+        .find(|operation| operation.spec().selector.is_some_and(|selector| query.first(selector.as_bytes()).is_some()))
+        .or_else(|| of_method().find(|operation| operation.spec().selector.is_none()));
+    match chosen {
+        Some(Operation::SelectObjectContent) if query.first(b"select-type") != Some(b"2") => {
+            Err(Fault::argument("select-type", "The only select-type is 2.", "select-type", None))
+        }
+        Some(operation) => Ok(operation),
+        None => {
+            let missing = of_method().find_map(|operation| operation.spec().selector).unwrap_or("id");
+            Err(Fault::argument("missing-parameter", format!("This operation needs the parameter {missing}."), missing, None))
+        }
+    }
+}
+
+/// Answers S3 gives for well-known mistakes (rule 8).
+fn special_answer(level: Level, method: &str, subresource: &str) -> Option<Fault> {
+    if level != Level::Object {
+        return None;
+    }
+    match (method, subresource) {
+        ("GET", "uploads") => {
+            Some(Fault::new(Code::InvalidRequest, "key-with-uploads", "Key is not expected for the GET method ?uploads subresource"))
+        }
+        ("GET", "versions") => {
+            Some(Fault::new(Code::InvalidRequest, "key-with-versions", "There is no such thing as the ?versions sub-resource for a key"))
+        }
+        (_, "logging") => Some(Fault::plain(Code::NoLoggingStatusForKey, "key-with-logging")),
+        _ => None,
+    }
+}
+
+fn is_form(head: &Head<'_>) -> bool {
+    head.first("content-type").is_some_and(|kind| {
+        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
+        super::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
+    })
+}
+
+fn names_copy_source(head: &Head<'_>, query: &Query<'_>, auth: Auth) -> bool {
+    const NAME: &str = "x-amz-copy-source";
+    let hoisted = || auth == Auth::Query && query.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(NAME.as_bytes()));
+    head.first(NAME).is_some() || hoisted()
+}
+
+/// Sorts the names of a request into known, consumed and unknown ones.
+struct Names<'a> {
+    operation: Operation,
+    auth: Auth,
+    rules: Rules,
+    head: &'a Head<'a>,
+    parameters: Vec<(String, String)>,
+    headers: HeaderMap,
+    copy_source: Option<Vec<u8>>,
+}
+
+impl Names<'_> {
+    fn read_query(&mut self, query: &Query<'_>) -> Result<(), Fault> {
+        for parameter in query.iter() {
+            let Ok(name) = std::str::from_utf8(&parameter.name) else { return Err(unknown_parameter("?")) };
+            if name == "x-id" {
+                continue;
+            }
+            let lower = name.to_ascii_lowercase();
+            if lower.starts_with("x-amz-") {
+                self.read_hoisted(&lower, &parameter.value)?;
+                continue;
+            }
+            if self.operation.spec().query.binary_search(&name).is_err() && self.rules.unknown == Unknown::Refuse {
+                return Err(unknown_parameter(name));
+            }
+            if self.parameters.iter().any(|(known, _)| known == name) {
+                return Err(Fault::argument("parameter-twice", format!("The parameter {name} occurs twice."), name, None));
+            }
+            if self.auth == Auth::Anonymous && name.starts_with("response-") {
+                let message = "Request specific response headers cannot be used for anonymous GET requests.";
+                return Err(Fault::new(Code::InvalidRequest, "anonymous-response-header", message));
+            }
+            let Ok(value) = std::str::from_utf8(&parameter.value) else {
+                return Err(Fault::argument("parameter-not-text", format!("The parameter {name} is not UTF-8."), name, None));
+            };
+            self.parameters.push((name.to_owned(), value.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// A parameter that acts as a header in presigned requests (spec/sigv4.md 7).
+    fn read_hoisted(&mut self, lower: &str, value: &[u8]) -> Result<(), Fault> {
+        if is_ignored_in_query(lower) {
+            return Ok(());
+        }
+        if self.head.first(lower).is_some() {
+            return Ok(()); // read with the headers
+        }
+        self.take(lower, value)
+    }
+
+    fn read_headers(&mut self) -> Result<(), Fault> {
+        let lines = self.head.lines;
+        for (at, (name, value)) in lines.iter().enumerate() {
+            let lower = std::str::from_utf8(name).unwrap_or_default().to_ascii_lowercase();
+            let amz = lower.starts_with("x-amz-");
+            let single = SINGLE.contains(&lower.as_str()) || amz && !lower.starts_with("x-amz-meta-") && !LISTS.contains(&lower.as_str());
+            let again = || lines.get(..at).unwrap_or_default().iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
+            if single && again() {
+                return Err(Fault::argument("header-twice", "This header takes one value.", lower, None));
+            }
+            self.take(&lower, super::head::trim(value))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, lower: &str, value: &[u8]) -> Result<(), Fault> {
+        if CONSUMED.contains(&lower) || IDLE.contains(&lower) {
+            return Ok(());
+        }
+        if lower == "x-amz-copy-source" {
+            self.copy_source = Some(value.to_vec());
+            return Ok(());
+        }
+        let spec = self.operation.spec();
+        let known = spec.headers.binary_search(&lower).is_ok() || spec.metadata && lower.starts_with("x-amz-meta-");
+        // What a checksum header says is about the body, but for the completion of an upload: there it
+        // is about the object.
+        if is_checksum_value(lower) && self.operation != Operation::CompleteMultipartUpload {
+            return Ok(());
+        }
+        if !known {
+            let refused = lower.starts_with("x-amz-") && self.rules.unknown == Unknown::Refuse;
+            let passed = lower.starts_with("x-amz-") && !is_checksum_value(lower);
+            if refused {
+                return Err(Fault::new(Code::NotImplemented, "unknown-header", "A header you provided implies functionality that is not implemented")
+                    .with("Header", lower));
+            }
+            if !passed {
+                return Ok(()); // S3 does not look at it either
+            }
+        }
+        let not_text = || Fault::argument("header-not-text", "The value of this header is not UTF-8.", lower, None);
+        std::str::from_utf8(value).map_err(|_| not_text())?;
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(lower.as_bytes()), HeaderValue::from_bytes(value)) else {
+            return Err(not_text());
+        };
+        if name == header::CONTENT_ENCODING {
+            self.take_encoding(&value);
+        } else {
+            self.headers.append(name, value);
+        }
+        Ok(())
+    }
+
+    /// `aws-chunked` describes the way here, not the object.
+    fn take_encoding(&mut self, value: &HeaderValue) {
+        let streaming = self.head.first("x-amz-content-sha256").is_some_and(|mode| mode.starts_with(b"STREAMING-"));
+        let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default(); // checked by the caller
+        let kept: Vec<&str> = text.split(',').map(str::trim).filter(|coding| !(streaming && coding.eq_ignore_ascii_case("aws-chunked"))).collect();
+        if kept.is_empty() {
+            return;
+        }
+        if let Ok(value) = HeaderValue::from_str(&kept.join(",")) {
+            self.headers.append(header::CONTENT_ENCODING, value);
+        }
+    }
+}
+
+/// Checks the parameters that begin with `x-amz-`: in a presigned request they act as headers and may
+/// not contradict those; elsewhere they are refused (spec/sigv4.md 7).
+///
+/// # Errors
+/// `InvalidArgument` naming the parameter.
+pub fn check_amz_parameters(auth: Auth, head: &Head<'_>, query: &Query<'_>) -> Result<(), Fault> {
+    for parameter in query.iter() {
+        let Ok(name) = std::str::from_utf8(&parameter.name) else { continue };
+        let lower = name.to_ascii_lowercase();
+        if !lower.starts_with("x-amz-") {
+            continue;
+        }
+        if auth != Auth::Query {
+            let message = "A query parameter that begins with x-amz- belongs to presigned requests only.";
+            return Err(Fault::argument("hoisted-without-presigning", message, name, None));
+        }
+        if !is_ignored_in_query(&lower) {
+            check_hoisted(head, &lower, &parameter.value)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_hoisted(head: &Head<'_>, lower: &str, value: &[u8]) -> Result<(), Fault> {
+    if head.all(lower).all(|line| super::head::trim(line) == value) {
+        return Ok(());
+    }
+    let message = "The request has this header and a query parameter of the same name with another value.";
+    Err(Fault::argument("hoisted-twice", message, lower, None))
+}
+
+/// Parameters of a presigned request that are no headers.
+fn is_ignored_in_query(lower: &str) -> bool {
+    QUERY_AUTHENTICATION.contains(&lower)
+        || matches!(lower, "x-amz-content-sha256" | "x-amz-sdk-checksum-algorithm")
+        || is_checksum_value(lower)
+}
+
+/// `x-amz-checksum-crc32` and its like, which carry a value; not `-algorithm`, `-mode`, `-type`.
+fn is_checksum_value(lower: &str) -> bool {
+    lower.strip_prefix("x-amz-checksum-").is_some_and(|rest| !matches!(rest, "algorithm" | "mode" | "type"))
+}
+
+/// Reads `bucket/key[?versionId=id]` (spec/s3-operations.md 4).
+fn read_copy_source(value: &[u8], keys: KeyRules) -> Result<CopySource, Fault> {
+    let unreadable = || {
+        let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+        Fault::argument("copy-source", message, "x-amz-copy-source", std::str::from_utf8(value).ok().map(str::to_owned))
+    };
+    let decode = |wire: &[u8]| -> Result<String, Fault> {
+        let octets = uri::decode(wire).map_err(|_| unreadable())?;
+        String::from_utf8(octets.into_owned()).ok().filter(|text| !text.contains('\0')).ok_or_else(unreadable)
+    };
+    let (path, version) = match memchr::memmem::rfind(value, b"?versionId=") {
+        Some(at) => (value.get(..at).unwrap_or_default(), value.get(at + 11..)),
+        None => (value, None),
+    };
+    let path = decode(path)?;
+    let path = path.strip_prefix('/').unwrap_or(&path);
+    if path.starts_with("arn:") {
+        return Err(Fault::plain(Code::NotImplemented, "copy-source-arn").with("Header", "x-amz-copy-source"));
+    }
+    let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(unreadable)?;
+    if !name::is_addressable_bucket(bucket) {
+        return Err(Fault::plain(Code::InvalidBucketName, "copy-source-bucket").with("BucketName", bucket));
+    }
+    name::check_key_length(key)?;
+    keys.check(key)?;
+    let version = version.map(decode).transpose()?.filter(|version| !version.is_empty());
+    Ok(CopySource { bucket: bucket.to_owned(), key: key.to_owned(), version })
+}
+
+fn misplaced_copy_source(head: &Head<'_>) -> Fault {
+    let value = head.first("x-amz-copy-source").and_then(|value| std::str::from_utf8(value).ok()).map(str::to_owned);
+    Fault::argument("misplaced-copy-source", "You can only specify a copy source header for copy requests.", "x-amz-copy-source", value)
+}
+
+fn unknown_parameter(name: &str) -> Fault {
+    Fault::new(Code::NotImplemented, "unknown-parameter", "A parameter you provided implies functionality that is not implemented")
+        .with("ParameterName", name)
+}
+
+fn part_number(message: &'static str) -> Fault {
+    Fault::argument("part-number", message, "partNumber", None)
+}
+
+fn not_allowed(method: &[u8], allow: &str) -> Fault {
+    Fault::plain(Code::MethodNotAllowed, "method")
+        .with("Method", String::from_utf8_lossy(method))
+        .with("ResourceType", "RESOURCE")
+        .header("allow", allow)
+}
+
+impl Routed {
+    /// The value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the body is a document that is read before the request goes on.
+    pub fn has_document(&self) -> bool {
+        self.operation.spec().body.is_document() || matches!(self.operation.spec().body, BodyKind::Blob) && !self.operation.spec().streaming
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::s3::operation::EXAMPLES;
+
+    const RULES: Rules = Rules { keys: KeyRules::REFUSE, unknown: Unknown::Refuse };
+
+    fn ask(method: &str, target: &str, headers: &[(&str, &str)], auth: Auth) -> Result<Routed, Fault> {
+        let lines: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let head = Head { method: method.as_bytes(), target: target.as_bytes(), lines: &lines, authority: None };
+        let path = String::from_utf8(uri::decode(head.path()).unwrap().into_owned()).unwrap();
+        let (bucket, key) = match path.trim_start_matches('/').split_once('/') {
+            Some((bucket, key)) => (bucket.to_owned(), Some(key.to_owned()).filter(|key| !key.is_empty())),
+            None => (path.trim_start_matches('/').to_owned(), None),
+        };
+        let query = Query::parse(head.query()).unwrap();
+        route(Some(bucket).filter(|bucket| !bucket.is_empty()), key, &head, &query, auth, RULES)
+    }
+
+    fn check(method: &str, target: &str, headers: &[(&str, &str)], expected: Result<Operation, Code>) {
+        let got = ask(method, target, headers, Auth::Header).map(|routed| routed.operation).map_err(|fault| fault.code());
+        assert_eq!(got, expected, "{method} {target} {headers:?}");
+    }
+
+    #[test]
+    fn every_operation_that_a_client_sends_comes_back_as_itself() {
+        for &(name, method, target, headers) in EXAMPLES {
+            let refused = Operation::ALL.into_iter().find(|operation| operation.name() == name).is_some_and(|o| o.spec().refused.is_some());
+            let headers: Vec<_> = headers.iter().copied().chain((name == "PostObject").then_some(("content-type", "multipart/form-data; boundary=x"))).collect();
+            match ask(method, target, &headers, Auth::Header) {
+                Ok(routed) => assert_eq!(routed.operation.name(), name, "{method} {target}"),
+                Err(fault) => assert!(refused && matches!(fault.code(), Code::NotImplemented | Code::MethodNotAllowed | Code::PreconditionFailed), "{name}: {method} {target}: {fault:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_subresource_is_never_dropped_and_another_operation_executed() {
+        check("DELETE", "/b?newthing", &[], Err(Code::NotImplemented));
+        check("DELETE", "/b/k?acl", &[], Err(Code::MethodNotAllowed));
+        check("GET", "/b?acl&policy", &[], Err(Code::InvalidArgument));
+        check("GET", "/b?acl&acl", &[], Err(Code::InvalidArgument));
+        check("GET", "/b?Acl", &[], Err(Code::NotImplemented));
+        check("PUT", "/b/k?partNumber=1", &[], Err(Code::InvalidArgument));
+        check("PUT", "/b/k?uploadId=1", &[], Err(Code::InvalidArgument));
+        check("PUT", "/b?analytics", &[], Err(Code::InvalidArgument));
+        check("GET", "/b?prefix=a&prefix=b", &[], Err(Code::InvalidArgument));
+        check("GET", "/b?list-type=1", &[], Err(Code::InvalidArgument));
+        check("PATCH", "/b/k", &[], Err(Code::MethodNotAllowed));
+        check("get", "/b/k", &[], Err(Code::MethodNotAllowed));
+        check("GET", "/b/k?versions", &[], Err(Code::InvalidRequest));
+        check("GET", "/b/k?torrent", &[], Err(Code::NotImplemented));
+        check("POST", "/b", &[("Content-Type", "text/plain")], Err(Code::PreconditionFailed));
+    }
+
+    #[test]
+    fn unknown_and_repeated_headers_are_refused() {
+        check("GET", "/b/k", &[("x-amz-new-thing", "1")], Err(Code::NotImplemented));
+        check("GET", "/b/k", &[("X-Amz-Server-Side-Encryption", "AES256")], Err(Code::NotImplemented));
+        check("PUT", "/b/k", &[("x-amz-acl", "private"), ("X-Amz-Acl", "private")], Err(Code::InvalidArgument));
+        check("GET", "/b/k", &[("range", "bytes=0-1"), ("range", "bytes=0-1")], Err(Code::InvalidArgument));
+        check("GET", "/b/k", &[("x-amz-user-agent", "browser"), ("accept", "*/*")], Ok(Operation::GetObject));
+        check("DELETE", "/b/k", &[("x-amz-copy-source", "a/b")], Err(Code::InvalidArgument));
+        check("DELETE", "/b/k", &[("x-amz-copy-source", "")], Err(Code::InvalidArgument));
+    }
+
+    #[test]
+    fn hoisted_headers_act_as_headers_in_presigned_requests_only() {
+        let routed = ask("PUT", "/b/k?x-amz-acl=private&X-Amz-Signature=0&X-Amz-Checksum-Crc32=AA", &[], Auth::Query).unwrap();
+        assert_eq!(routed.headers.get("x-amz-acl").unwrap(), "private");
+        assert!(routed.parameters.is_empty());
+        let copy = ask("PUT", "/b/k?x-amz-copy-source=src%2Fkey", &[], Auth::Query).unwrap();
+        assert_eq!(copy.operation, Operation::CopyObject);
+        assert_eq!(ask("PUT", "/b/k?x-amz-acl=private", &[], Auth::Header).unwrap_err().code(), Code::InvalidArgument);
+        let twice = ask("PUT", "/b/k?x-amz-acl=private", &[("x-amz-acl", "public-read")], Auth::Query);
+        assert_eq!(twice.unwrap_err().code(), Code::InvalidArgument);
+    }
+
+    #[test]
+    fn a_copy_source_is_parsed_once() {
+        let source = |value: &str| ask("PUT", "/b/k", &[("x-amz-copy-source", value)], Auth::Header).map(|routed| routed.copy_source.unwrap());
+        let expected = |key: &str, version: Option<&str>| CopySource { bucket: "src".into(), key: key.into(), version: version.map(str::to_owned) };
+        assert_eq!(source("src/a%252Fb").unwrap(), expected("a%2Fb", None));
+        assert_eq!(source("/src/a+b%2Bc?versionId=1").unwrap(), expected("a b+c", Some("1")));
+        assert_eq!(source("src/a?versionId=x?versionId=2").unwrap(), expected("a?versionId=x", Some("2")));
+        for bad in ["src", "src/", "/", "", "src/../other/k", "src/a%"] {
+            assert!(source(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn aws_chunked_is_no_property_of_the_object() {
+        let headers = [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("content-encoding", "gzip, aws-chunked")];
+        let routed = ask("PUT", "/b/k", &headers, Auth::Header).unwrap();
+        assert_eq!(routed.headers.get("content-encoding").unwrap(), "gzip");
+        let routed = ask("PUT", "/b/k", &[("content-encoding", "aws-chunked")], Auth::Header).unwrap();
+        assert_eq!(routed.headers.get("content-encoding").unwrap(), "aws-chunked");
+    }
+}

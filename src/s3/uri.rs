@@ -2,9 +2,17 @@
 
 use std::borrow::Cow;
 
+use super::{Code, Fault};
+
 /// A `%` without two hexadecimal digits behind it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BadEscape;
+
+impl From<BadEscape> for Fault {
+    fn from(_: BadEscape) -> Self {
+        Self::new(Code::InvalidURI, "bad-uri", "Couldn't parse the specified URI.")
+    }
+}
 
 /// Decodes once: `%XX` is that octet, `+` is a space, everything else stands for itself.
 ///

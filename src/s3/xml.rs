@@ -1,1 +1,397 @@
-//! To be written.
+//! Documents: the few that are read, bounded and exact; and a writer that escapes.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use super::{Code, Fault};
+
+/// How deep elements may nest.
+const DEEPEST: usize = 16;
+/// How many elements a document may have.
+const MOST_ELEMENTS: usize = 120_000;
+
+/// An element with its text and children, in document order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Element {
+    /// Local name.
+    pub name: String,
+    /// Character data, references resolved.
+    pub text: String,
+    /// Child elements.
+    pub children: Vec<Element>,
+}
+
+impl Element {
+    /// Reads a whole document with this root.
+    ///
+    /// # Errors
+    /// `MalformedXML`: not well-formed, another root, a document type, unknown entities, too deep, too many.
+    pub fn parse(document: &[u8], root: &str) -> Result<Self, Fault> {
+        let element = read(document).ok_or_else(malformed)?;
+        if element.name == root { Ok(element) } else { Err(malformed()) }
+    }
+
+    /// The only child of this name.
+    ///
+    /// # Errors
+    /// `MalformedXML` when it is there twice.
+    pub fn child(&self, name: &str) -> Result<Option<&Self>, Fault> {
+        let mut found = self.children.iter().filter(|child| child.name == name);
+        let first = found.next();
+        if found.next().is_some() { Err(malformed()) } else { Ok(first) }
+    }
+
+    /// The text of the only child of this name.
+    ///
+    /// # Errors
+    /// As for [`Element::child`].
+    pub fn text_of(&self, name: &str) -> Result<Option<&str>, Fault> {
+        Ok(self.child(name)?.map(|child| child.text.as_str()))
+    }
+
+    /// Refuses children that the document's schema does not have.
+    ///
+    /// # Errors
+    /// `MalformedXML`
+    pub fn only(&self, names: &[&str]) -> Result<(), Fault> {
+        let known = self.children.iter().all(|child| names.contains(&child.name.as_str()));
+        if known { Ok(()) } else { Err(malformed()) }
+    }
+}
+
+fn read(document: &[u8]) -> Option<Element> {
+    let mut reader = Reader::from_str(std::str::from_utf8(document).ok()?);
+    reader.config_mut().expand_empty_elements = true;
+    let mut open: Vec<Element> = Vec::new();
+    let mut root = None;
+    let mut elements = 0_usize;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => {
+                elements += 1;
+                if open.len() >= DEEPEST || elements > MOST_ELEMENTS || root.is_some() {
+                    return None;
+                }
+                let name = start.local_name().as_ref().to_owned();
+                open.push(Element { name, ..Element::default() });
+            }
+            Event::End(_) => {
+                let mut done = open.pop()?;
+                if !done.children.is_empty() && done.text.trim().is_empty() {
+                    done.text.clear();
+                }
+                match open.last_mut() {
+                    Some(parent) => parent.children.push(done),
+                    None => root = Some(done),
+                }
+            }
+            Event::Text(text) => push_text(&mut open, &text.xml10_content())?,
+            Event::CData(text) => push_text(&mut open, &text.xml10_content())?,
+            Event::GeneralRef(reference) => {
+                let character = reference.resolve_char_ref().ok()?;
+                let name = reference.xml10_content();
+                match character {
+                    Some(character) => push_text(&mut open, character.encode_utf8(&mut [0; 4]))?,
+                    None => push_text(&mut open, quick_xml::escape::resolve_predefined_entity(&name)?)?,
+                }
+            }
+            Event::DocType(_) => return None,
+            Event::Eof => return if open.is_empty() { root } else { None },
+            _ => {}
+        }
+    }
+}
+
+fn push_text(open: &mut [Element], text: &str) -> Option<()> {
+    match open.last_mut() {
+        Some(element) => element.text.push_str(text),
+        None if text.trim().is_empty() => {}
+        None => return None,
+    }
+    Some(())
+}
+
+fn malformed() -> Fault {
+    Fault::new(
+        Code::MalformedXML,
+        "malformed-xml",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    )
+}
+
+/// One entry of a `Delete` document.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DeleteEntry {
+    /// The key.
+    pub key: String,
+    /// The version, if one is meant.
+    pub version: Option<String>,
+    /// Only if the object has this ETag.
+    pub etag: Option<String>,
+    /// Only if it was modified then.
+    pub last_modified: Option<String>,
+    /// Only if it has this size.
+    pub size: Option<String>,
+}
+
+/// The body of DeleteObjects.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Delete {
+    /// What to delete, in order.
+    pub entries: Vec<DeleteEntry>,
+    /// Leave successes out of the answer.
+    pub quiet: bool,
+}
+
+impl Delete {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// `MalformedXML`, also for more than 1000 entries or none.
+    pub fn parse(document: &[u8]) -> Result<Self, Fault> {
+        let root = Element::parse(document, "Delete")?;
+        root.only(&["Object", "Quiet"])?;
+        let quiet = match root.text_of("Quiet")?.map(str::trim) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(malformed()),
+        };
+        let mut entries = Vec::new();
+        for object in root.children.iter().filter(|child| child.name == "Object") {
+            object.only(&["Key", "VersionId", "ETag", "LastModifiedTime", "Size"])?;
+            let own = |name| object.text_of(name).map(|text| text.map(str::to_owned));
+            entries.push(DeleteEntry {
+                key: own("Key")?.filter(|key| !key.is_empty()).ok_or_else(malformed)?,
+                version: own("VersionId")?.filter(|version| !version.is_empty()),
+                etag: own("ETag")?,
+                last_modified: own("LastModifiedTime")?,
+                size: own("Size")?,
+            });
+        }
+        if entries.is_empty() || entries.len() > 1000 { Err(malformed()) } else { Ok(Self { entries, quiet }) }
+    }
+
+    /// Writes the document anew, so that a store reads just what was read here.
+    pub fn write(&self) -> Vec<u8> {
+        let mut writer = Writer::document();
+        writer.open_in("Delete", S3_NAMESPACE);
+        for entry in &self.entries {
+            writer.open("Object");
+            writer.element("Key", &entry.key);
+            for (name, text) in [
+                ("VersionId", &entry.version),
+                ("ETag", &entry.etag),
+                ("LastModifiedTime", &entry.last_modified),
+                ("Size", &entry.size),
+            ] {
+                if let Some(text) = text {
+                    writer.element(name, text);
+                }
+            }
+            writer.close("Object");
+        }
+        if self.quiet {
+            writer.element("Quiet", "true");
+        }
+        writer.close("Delete");
+        writer.finish()
+    }
+}
+
+/// One part of a completion.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct CompletedPart {
+    /// 1 to 10000.
+    pub number: u32,
+    /// As the client remembers it, quotes removed.
+    pub etag: String,
+    /// Checksums the client gives, by element name: `ChecksumCRC32`.
+    pub checksums: Vec<(String, String)>,
+}
+
+/// The body of CompleteMultipartUpload.
+///
+/// # Errors
+/// `MalformedXML`, also for more than 10000 parts, none, or a number out of range.
+pub fn completed_parts(document: &[u8]) -> Result<Vec<CompletedPart>, Fault> {
+    let root = Element::parse(document, "CompleteMultipartUpload")?;
+    root.only(&["Part"])?;
+    let mut parts = Vec::with_capacity(root.children.len());
+    for part in &root.children {
+        let number = part.text_of("PartNumber")?.and_then(|text| text.trim().parse().ok());
+        let number = number.filter(|number| (1..=10_000).contains(number)).ok_or_else(malformed)?;
+        let etag = part.text_of("ETag")?.ok_or_else(malformed)?.trim().trim_matches('"').to_owned();
+        let mut checksums = Vec::new();
+        for child in part.children.iter().filter(|child| !matches!(child.name.as_str(), "PartNumber" | "ETag")) {
+            if !child.name.starts_with("Checksum") || part.child(&child.name)?.is_none() {
+                return Err(malformed());
+            }
+            checksums.push((child.name.clone(), child.text.clone()));
+        }
+        parts.push(CompletedPart { number, etag, checksums });
+    }
+    if parts.is_empty() || parts.len() > 10_000 { Err(malformed()) } else { Ok(parts) }
+}
+
+/// The body of PutObjectTagging and PutBucketTagging: keys and values in order.
+///
+/// # Errors
+/// `MalformedXML`; what tags may be is checked by whoever stores them.
+pub fn tags(document: &[u8]) -> Result<Vec<(String, String)>, Fault> {
+    let root = Element::parse(document, "Tagging")?;
+    root.only(&["TagSet"])?;
+    let set = root.child("TagSet")?.ok_or_else(malformed)?;
+    set.only(&["Tag"])?;
+    set.children
+        .iter()
+        .map(|tag| {
+            tag.only(&["Key", "Value"])?;
+            let own = |name| tag.text_of(name)?.map(str::to_owned).ok_or_else(malformed);
+            Ok((own("Key")?, own("Value")?))
+        })
+        .collect()
+}
+
+/// The region in a CreateBucketConfiguration; none for an empty body or without one.
+///
+/// # Errors
+/// `MalformedXML`
+pub fn location_constraint(document: &[u8]) -> Result<Option<String>, Fault> {
+    if document.is_empty() {
+        return Ok(None);
+    }
+    let root = Element::parse(document, "CreateBucketConfiguration")?;
+    root.only(&["LocationConstraint", "Tags"])?;
+    Ok(root.text_of("LocationConstraint")?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// The namespace of S3's documents.
+pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// Writes a document; text is escaped, names are not.
+#[derive(Debug)]
+pub struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    /// Begins with the XML declaration.
+    pub fn document() -> Self {
+        Self { out: b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_vec() }
+    }
+
+    /// `<name>`
+    pub fn open(&mut self, name: &str) {
+        self.out.push(b'<');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'>');
+    }
+
+    /// `<name xmlns="…">`
+    pub fn open_in(&mut self, name: &str, namespace: &str) {
+        self.out.extend_from_slice(format!("<{name} xmlns=\"{namespace}\">").as_bytes());
+    }
+
+    /// `</name>`
+    pub fn close(&mut self, name: &str) {
+        self.out.extend_from_slice(b"</");
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'>');
+    }
+
+    /// `<name>text</name>`
+    pub fn element(&mut self, name: &str, text: &str) {
+        self.open(name);
+        escape_into(text, &mut self.out);
+        self.close(name);
+    }
+
+    /// `<name>text</name>` if there is a text.
+    pub fn optional(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.element(name, text);
+        }
+    }
+
+    /// The octets.
+    pub fn finish(self) -> Vec<u8> {
+        self.out
+    }
+}
+
+/// Escapes text for an element; what XML 1.0 cannot hold becomes U+FFFD (spec/errors.md 1).
+pub fn escape_into(text: &str, out: &mut Vec<u8>) {
+    for character in text.chars() {
+        match character {
+            '&' => out.extend_from_slice(b"&amp;"),
+            '<' => out.extend_from_slice(b"&lt;"),
+            '>' => out.extend_from_slice(b"&gt;"),
+            '"' => out.extend_from_slice(b"&quot;"),
+            '\'' => out.extend_from_slice(b"&apos;"),
+            '\r' => out.extend_from_slice(b"&#13;"),
+            '\t' | '\n' => out.push(character as u8),
+            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.extend_from_slice("\u{fffd}".as_bytes()),
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// The error document of S3 (spec/errors.md 1).
+pub fn error_document(fault: &Fault, request_id: &str, host_id: &str) -> Vec<u8> {
+    let mut writer = Writer::document();
+    writer.open("Error");
+    writer.element("Code", fault.code().as_str());
+    writer.element("Message", fault.message());
+    for (name, text) in fault.elements() {
+        writer.element(name, text);
+    }
+    writer.element("RequestId", request_id);
+    writer.element("HostId", host_id);
+    writer.close("Error");
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        let document = b"<Delete xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><Object><Key>a&amp;b&#x41;</Key></Object><Object><Key> c </Key><VersionId>v</VersionId></Object><Quiet>true</Quiet></Delete>";
+        let delete = Delete::parse(document).unwrap();
+        assert_eq!(delete.entries[0].key, "a&bA");
+        assert_eq!(delete.entries[1].key, " c ");
+        assert_eq!(Delete::parse(&delete.write()).unwrap(), delete);
+    }
+
+    #[test]
+    fn documents_that_could_be_read_two_ways_are_refused() {
+        for bad in [
+            "<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>",
+            "<Delete><Object><Key>a</Key><Other/></Object></Delete>",
+            "<!DOCTYPE d [<!ENTITY e 'x'>]><Delete><Object><Key>&e;</Key></Object></Delete>",
+            "<Delete><Object><Key>&e;</Key></Object></Delete>",
+            "<Delete><Object><Key>a</Key></Object></Delete><Delete/>",
+            "<Delete><Object><Key>a</Object></Key></Delete>",
+            "<Delete></Delete>",
+            "<Delete><Object><Key>a</Key></Object>",
+            "text",
+            "",
+        ] {
+            assert_eq!(Delete::parse(bad.as_bytes()).unwrap_err().code(), Code::MalformedXML, "{bad}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+        assert!(Element::parse(deep.as_bytes(), "a").is_err());
+    }
+
+    #[test]
+    fn text_that_xml_cannot_hold_is_replaced() {
+        let fault = Fault::plain(Code::NoSuchKey, "test").with("Key", "a\u{1}<&\r");
+        let text = String::from_utf8(error_document(&fault, "R", "H")).unwrap();
+        assert!(text.contains("<Key>a\u{fffd}&lt;&amp;&#13;</Key><RequestId>R</RequestId>"), "{text}");
+    }
+}

@@ -1,1 +1,22 @@
-//! To be written.
+//! Signature Version 4 (spec/sigv4.md): who signed this request, and does the signature cover it?
+//!
+//! Invariants:
+//! - one canonical form: what verifies an incoming request writes the outgoing one;
+//! - everything that decides comes from one mechanism: never the key of one and the date of another;
+//! - an unknown access key costs the same work as a known one;
+//! - no secret, token or full signature in Debug output, faults or logs.
+
+mod canonical;
+mod chunks;
+mod header;
+mod key;
+mod outgoing;
+mod payload;
+mod query;
+mod verify;
+
+pub use canonical::host;
+pub use key::{Credential, KeyCache, KeySource, Secret};
+pub use outgoing::{OutgoingPayload, Signer};
+pub use payload::PayloadRule;
+pub use verify::{Details, Kind, Rejection, Request, Settings, Verified, kind, verify};

@@ -8,9 +8,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::body::SealedBody;
 use crate::id::RequestId;
-use crate::s3::{Fault, Operation};
+use crate::s3::{CopySource, Fault, Operation};
 
 pub mod store;
+pub mod wire;
 
 /// Anything that can serve an authorized S3 request.
 pub trait Upstream {
@@ -36,21 +37,12 @@ pub struct Forward {
     pub headers: HeaderMap,
     /// The source of a copy, parsed once.
     pub copy_source: Option<CopySource>,
+    /// Where the result lies, as the client addresses it.
+    pub location: Option<String>,
     /// The account that asks: owner of what it creates.
     pub account: String,
     /// The id of the request.
     pub id: RequestId,
-}
-
-/// `x-amz-copy-source`, decoded once.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CopySource {
-    /// Source bucket.
-    pub bucket: String,
-    /// Source key.
-    pub key: String,
-    /// Source version.
-    pub version: Option<String>,
 }
 
 /// A store's answer: status, end-to-end headers (no hop-by-hop, no ids), body.
@@ -64,6 +56,8 @@ pub struct Reply {
     pub body: ReplyBody,
     /// The store's own request id, for the record.
     pub upstream_id: Option<String>,
+    /// The S3 code, if it is an error.
+    pub code: Option<String>,
 }
 
 /// The body of a [`Reply`].
@@ -75,7 +69,9 @@ pub enum ReplyBody {
     /// All of it.
     Full(Bytes),
     /// From another server.
-    Wire(hyper::body::Incoming),
+    Wire(wire::Download),
+    /// From another server, whose early 200 may still turn into an error.
+    Late(wire::Late),
     /// From elsewhere, piece by piece. An error breaks the connection to the client.
     Stream(UnsyncBoxBody<Bytes, std::io::Error>),
 }

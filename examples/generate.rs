@@ -1,0 +1,175 @@
+//! Turns the operation and error references into source: `cargo run --example generate -- SPEC_DIR`.
+//!
+//! Reads `s3-operations.json` and `errors.json` there, writes `src/s3/operation/table.rs`,
+//! `src/s3/code.rs` and the routing examples that the tests replay. What it writes is committed; the
+//! build reads nothing outside the repository.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a tool for developers stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use serde_json::Value;
+
+fn main() -> ExitCode {
+    let Some(folder) = std::env::args().nth(1) else {
+        eprintln!("call: cargo run --example generate -- SPEC_DIR");
+        return ExitCode::from(2);
+    };
+    let read = |name: &str| -> Value {
+        let text = std::fs::read_to_string(Path::new(&folder).join(name)).expect("the reference can be read");
+        serde_json::from_str(&text).expect("the reference is JSON")
+    };
+    let (operations, errors) = (read("s3-operations.json"), read("errors.json"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/s3");
+    for (name, text) in [
+        ("operation/table.rs", table(&operations)),
+        ("operation/examples.rs", examples(&operations)),
+        ("code.rs", codes(&errors)),
+    ] {
+        let path = source.join(name);
+        std::fs::write(&path, text).expect("the source can be written");
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("rustfmt.toml");
+        let status = Command::new("rustfmt").args(["--edition", "2024", "--config-path"]).arg(config).arg(&path).status();
+        assert!(status.is_ok_and(|status| status.success()), "rustfmt refused {name}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// The operations that have a wire form of their own, by name.
+fn own_form(reference: &Value) -> BTreeMap<&str, &Value> {
+    list(&reference["services"]["s3"], "operations")
+        .filter(|operation| operation["same_wire_form_as"].is_null())
+        .map(|operation| (text(operation, "name"), operation))
+        .collect()
+}
+
+fn table(reference: &Value) -> String {
+    let operations = own_form(reference);
+    let keys: Vec<&str> = list(&reference["routing"], "subresource_keys").filter_map(Value::as_str).collect();
+    let mut out = String::from("//! The operations of S3. Made by `examples/generate.rs`; do not edit.\n\n");
+    out += "use super::{BodyKind, Level, Spec};\n\n";
+    out += "/// What a request asks for (spec/s3-operations.md 6), one variant per wire form.\n";
+    out += "#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]\npub enum Operation {\n";
+    for name in operations.keys() {
+        let _ = writeln!(out, "/// `{name}`\n{name},");
+    }
+    let _ = writeln!(out, "}}\n\n/// Query names that select an operation.\npub(super) const SUBRESOURCES: &[&str] = &{keys:?};\n");
+    let _ = writeln!(out, "impl Operation {{\n/// Every operation, in the order of their names.\npub const ALL: [Self; {}] = [", operations.len());
+    for name in operations.keys() {
+        let _ = writeln!(out, "Self::{name},");
+    }
+    out += "];\n}\n\n/// One row per operation, in the order of [`Operation::ALL`].\npub(super) static SPECS: &[Spec] = &[\n";
+    for operation in operations.values() {
+        out += &spec(operation, &keys);
+    }
+    out += "];\n";
+    out
+}
+
+fn spec(operation: &Value, keys: &[&str]) -> String {
+    let required = operation["require"]["query"].as_object().expect("require.query is an object");
+    let subresource = required.keys().find(|name| keys.contains(&name.as_str()));
+    let selector = required.keys().find(|name| !keys.contains(&name.as_str()) && *name != "list-type");
+    let level = match text(operation, "level") {
+        "service" => "Service",
+        "bucket" => "Bucket",
+        "object" => "Object",
+        _ => "Other",
+    };
+    let mut query: Vec<&str> = names(operation, "query").chain(names(operation, "query_literal")).collect();
+    query.sort_unstable();
+    query.dedup();
+    let mut headers: Vec<&str> = names(operation, "headers").collect();
+    headers.sort_unstable();
+    let mut response_headers: Vec<&str> = list(&operation["response"], "headers").filter_map(Value::as_str).collect();
+    response_headers.sort_unstable();
+    let body = &operation["body"];
+    let kind = match text(body, "kind") {
+        "none" => "BodyKind::None".to_owned(),
+        "xml" => format!("BodyKind::Xml {{ required: {} }}", body["required"]),
+        "text" => "BodyKind::Text".to_owned(),
+        "blob" => "BodyKind::Blob".to_owned(),
+        _ => "BodyKind::Form".to_owned(),
+    };
+    let name = text(operation, "name");
+    format!(
+        "Spec {{ name: {name:?}, method: {:?}, level: Level::{level}, subresource: {subresource:?}, selector: {selector:?}, \
+         query: &{query:?}, headers: &{headers:?}, metadata: {}, body: {kind}, checksum_required: {}, streaming: {}, \
+         response_headers: &{response_headers:?}, refused: {:?} }},\n",
+        text(operation, "method"),
+        operation["header_prefix"].as_array().is_some_and(|prefixes| !prefixes.is_empty()),
+        operation["checksum"]["required"] == true,
+        matches!(name, "PutObject" | "UploadPart"),
+        operation["proxy"]["reason"].as_str(),
+    )
+}
+
+fn examples(reference: &Value) -> String {
+    let mut out = String::from("//! What a real client sends for each operation: name, method, target, headers. Made by\n//! `examples/generate.rs`; do not edit.\n\n");
+    out += "pub(crate) type Example = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);\n\n";
+    out += "pub(crate) const EXAMPLES: &[Example] = &[\n";
+    for (name, operation) in own_form(reference) {
+        let Some(target) = operation["example"]["target"].as_str() else { continue };
+        let mut headers: Vec<(&str, &str)> = operation["example"]["headers"]
+            .as_object()
+            .map(|headers| headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect())
+            .unwrap_or_default();
+        headers.sort_unstable();
+        let _ = writeln!(out, "({name:?}, {:?}, {target:?}, &{headers:?}),", text(operation, "method"));
+    }
+    out += "];\n";
+    out
+}
+
+fn codes(reference: &Value) -> String {
+    let mut codes = BTreeMap::new();
+    for error in list(reference, "errors").filter(|error| error["api"].as_str().unwrap_or("s3") == "s3") {
+        let message = error["message"].as_str().filter(|message| !message.is_empty() && !message.contains('…'));
+        // A template says nothing without its values; the first sentence of the meaning does.
+        let meaning = text(error, "meaning").split_inclusive(". ").next().unwrap_or_default().trim();
+        let row = (error["status"].as_u64().unwrap_or(500), message.unwrap_or(meaning));
+        codes.entry(variant(text(error, "code"))).or_insert((text(error, "code"), row));
+    }
+    let mut out = String::from("//! The error codes of S3 with their status. Made by `examples/generate.rs`; do not edit.\n\n");
+    out += "/// A code that S3 (or the store behind the proxy) puts into an error document (spec/errors.md 7).\n";
+    out += "#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]\n#[non_exhaustive]\npub enum Code {\n";
+    for (variant, (code, _)) in &codes {
+        let _ = writeln!(out, "/// `{code}`\n{variant},");
+    }
+    out += "}\n\nimpl Code {\n/// The text of the element `Code`.\npub const fn as_str(self) -> &'static str { match self {\n";
+    for (variant, (code, _)) in &codes {
+        let _ = writeln!(out, "Self::{variant} => {code:?},");
+    }
+    out += "} }\n\n/// The HTTP status that goes with the code.\npub const fn status(self) -> u16 { match self {\n";
+    let mut by_status: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (variant, (_, (status, _))) in &codes {
+        by_status.entry(*status).or_default().push(format!("Self::{variant}"));
+    }
+    for (status, variants) in by_status {
+        let _ = writeln!(out, "{} => {status},", variants.join(" | "));
+    }
+    out += "} }\n\n/// The sentence S3 uses when nothing more precise is known. Never empty.\npub const fn message(self) -> &'static str { match self {\n";
+    for (variant, (_, (_, message))) in &codes {
+        let _ = writeln!(out, "Self::{variant} => {message:?},");
+    }
+    out += "} }\n}\n";
+    out
+}
+
+fn variant(code: &str) -> String {
+    code.replace("KMS.KMS", "Kms").replace("KMS.", "Kms")
+}
+
+fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    of[name].as_array().map(Vec::as_slice).unwrap_or_default().iter()
+}
+
+fn names<'a>(of: &'a Value, member: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    list(of, member).map(|entry| text(entry, "name"))
+}
+
+fn text<'a>(of: &'a Value, member: &str) -> &'a str {
+    of[member].as_str().unwrap_or_default()
+}

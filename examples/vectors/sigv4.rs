@@ -1,0 +1,265 @@
+//! Signatures: the verifier, and the body decoder that its result is handed to.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bartizan::body::{Chunked, Contract, Duties, Event, SealedBody, Unread};
+use bartizan::s3::checksum::Algorithm;
+use bartizan::s3::payload::{ChunkSignatures, Payload};
+use bartizan::s3::uri::{Query, decode};
+use bartizan::s3::{Fault, Head, Operation};
+use bartizan::sigv4::{self, Credential, KeyCache, KeySource, Kind, PayloadRule, Secret, Verified};
+use bartizan::time::Seconds;
+use base64::Engine as _;
+use bytes::Bytes;
+use http_body::Body as _;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+
+use crate::report::{self, Difference, Outcome, same};
+
+pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
+    let mut outcome = Outcome::default();
+    for (name, file) in report::files(directory)? {
+        if name == "index.json" {
+            continue;
+        }
+        let known = file.as_ref().is_some_and(|file| file.get("schema").is_some());
+        let (Some(cases), true) = (file.as_ref().and_then(report::cases), known) else {
+            outcome.case(&name, &name, || Err(Difference::unreadable("cases")));
+            continue;
+        };
+        for case in cases {
+            let id = case.get("id").and_then(Value::as_str).unwrap_or(&name);
+            let tags: Vec<&str> = case.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            if tags.contains(&"optional") {
+                outcome.skip("Signature Version 4A");
+            } else {
+                outcome.case(&name, id, || judge(case));
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// One credential and nothing else.
+struct Only {
+    access_key: String,
+    secret: Secret,
+    token: Option<Secret>,
+    expires: Option<Seconds>,
+}
+
+impl KeySource for Only {
+    fn find(&self, access_key: &str) -> Option<Credential<'_>> {
+        (access_key == self.access_key).then(|| Credential { secret: &self.secret, token: self.token.as_ref(), expires: self.expires })
+    }
+
+    fn generation(&self) -> u64 {
+        1
+    }
+}
+
+fn judge(case: &Value) -> Result<(), Difference> {
+    let body = base64::engine::general_purpose::STANDARD.decode(text(case, "body")?).map_err(|_| Difference::unreadable("body"))?;
+    let body = Bytes::from(body);
+    let expected = case.get("expected").and_then(Value::as_object).ok_or_else(|| Difference::unreadable("expected"))?;
+    let mut first: Option<Value> = None;
+    for piece in [usize::MAX, 65_536, 4096, 7, 1] {
+        let members = attempt(case, &body, piece)?;
+        for (name, value) in expected.iter().filter(|(name, _)| *name != "details" && *name != "note") {
+            same(name, value, members.get(name).unwrap_or(&Value::Null))?;
+        }
+        if let Some(first) = &first {
+            same("outcome in pieces", first, &members)?;
+        }
+        first.get_or_insert(members);
+    }
+    let path = case.get("decoded_path").and_then(Value::as_str);
+    if let Some(expected) = path {
+        let target = text(case, "uri")?;
+        let wire = target.split('?').next().unwrap_or_default();
+        let got = decode(wire.as_bytes()).map_or_else(|_| String::new(), |octets| String::from_utf8_lossy(&octets).into_owned());
+        same("decoded_path", &json!(expected), &json!(got))?;
+    }
+    Ok(())
+}
+
+fn attempt(case: &Value, body: &Bytes, piece: usize) -> Result<Value, Difference> {
+    let (method, target) = (text(case, "method")?, text(case, "uri")?);
+    let headers = case.get("headers").and_then(Value::as_array).ok_or_else(|| Difference::unreadable("headers"))?;
+    let lines: Vec<(&[u8], &[u8])> = headers
+        .iter()
+        .map(|line| {
+            let part = |at: usize| line.get(at)?.as_str().map(str::as_bytes);
+            part(0).zip(part(1)).ok_or_else(|| Difference::unreadable("headers"))
+        })
+        .collect::<Result<_, _>>()?;
+    let authority = case.get("authority").and_then(Value::as_str).map(str::as_bytes);
+    let head = Head { method: method.as_bytes(), target: target.as_bytes(), lines: &lines, authority };
+    outcome(case, &head, body, piece)
+}
+
+fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<Value, Difference> {
+    let keys = Only {
+        access_key: text(case, "access_key")?.to_owned(),
+        secret: Secret::new(text(case, "secret")?.to_owned()),
+        token: case.get("session_token").and_then(Value::as_str).map(|token| Secret::new(token.to_owned())),
+        expires: case.get("token_expiration").and_then(Value::as_str).and_then(instant),
+    };
+    let service = text(case, "service")?;
+    let settings = sigv4::Settings {
+        regions: vec![text(case, "region")?.to_owned()],
+        service: service.to_owned(),
+        skew: 900,
+        presign_longest: 604_800,
+        payload: PayloadRule::Any,
+        extra_signed: Vec::new(),
+        details: sigv4::Details::Full,
+    };
+    let now = case.get("now").and_then(Value::as_str).and_then(instant).ok_or_else(|| Difference::unreadable("now"))?;
+    let query = match sigv4::host(head).and_then(|_| Ok(Query::parse(head.query())?)) {
+        Ok(query) => query,
+        Err(fault) => return Ok(rejected(&fault, None)),
+    };
+    let kind = match sigv4::kind(head, &query) {
+        Ok(kind) => kind,
+        Err(fault) => return Ok(rejected(&fault, None)),
+    };
+    let subresource = query.iter().any(|parameter| &*parameter.name != b"uploadId" && Operation::is_subresource(&parameter.name));
+    let body_hash = (service != "s3").then(|| <[u8; 32]>::try_from(digest(&SHA256, body).as_ref()).unwrap_or_default());
+    let request = sigv4::Request { head, query: &query, streaming_allowed: head.method == b"PUT" && !subresource, tls: true, body_hash };
+    let verified = match sigv4::verify(kind, &request, &keys, &settings, &KeyCache::default(), now) {
+        Ok(verified) => verified,
+        Err(rejection) => return Ok(rejected(rejection.fault(), Some(rejection.dangerous_texts()))),
+    };
+    if kind == Kind::Anonymous {
+        return Ok(json!({"outcome": "anonymous"}));
+    }
+    // The chain of chunk signatures can be walked once: a second verification brings a second one.
+    let again = sigv4::verify(kind, &request, &keys, &settings, &KeyCache::default(), now);
+    match again {
+        Ok(again) => Ok(read_body(head, body, piece, (verified, again), service)),
+        Err(rejection) => Ok(rejected(rejection.fault(), None)),
+    }
+}
+
+/// Hands the verified request to the body decoder.
+fn read_body(head: &Head<'_>, body: &Bytes, piece: usize, (mut verified, again): (Verified, Verified), service: &str) -> Value {
+    let mut members = accepted(head, &verified);
+    let canonical = verified.dangerous_canonical_request().to_vec();
+    let streaming = matches!(verified.payload(), Payload::Chunks { .. });
+    let duties = Duties { takes_body: true, needs_length: streaming, needs_checksum: false, checksums_of_body: service == "s3" };
+    let contract = match Contract::new(verified.payload(), signatures(&mut verified), head, duties) {
+        Ok(contract) => contract,
+        Err(fault) => return rejected(&fault, None),
+    };
+    let data = match Unread::new(Pieces { rest: body.clone(), piece }).open(contract).and_then(drain) {
+        Ok(data) => data,
+        Err(fault) => return rejected(&fault, Some((Some(&canonical), None))),
+    };
+    if let Some(members) = members.as_object_mut() {
+        members.insert("decoded_length".to_owned(), json!(data.len()));
+        members.insert("decoded_body_sha256".to_owned(), json!(hex(digest(&SHA256, &data).as_ref())));
+        if streaming {
+            members.extend(framing(head, body, again, data.len()));
+        }
+    }
+    members
+}
+
+fn signatures(verified: &mut Verified) -> Option<Box<dyn ChunkSignatures>> {
+    verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>)
+}
+
+/// Trailers and chunk signatures, from the decoder itself.
+fn framing(head: &Head<'_>, body: &Bytes, mut verified: Verified, length: usize) -> serde_json::Map<String, Value> {
+    let Payload::Chunks { trailer, .. } = verified.payload() else { return serde_json::Map::new() };
+    let announced = head.first("x-amz-trailer").and_then(|name| Algorithm::of_header(std::str::from_utf8(name).ok()?));
+    let mut decoder = Chunked::new(length as u64, signatures(&mut verified), trailer, announced);
+    let mut input = body.clone();
+    while matches!(decoder.feed(&mut input), Ok(Event::Data(_))) {}
+    let trailers: serde_json::Map<String, Value> = decoder.trailers().iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let mut members = serde_json::Map::new();
+    members.insert("trailers".to_owned(), Value::Object(trailers));
+    members.insert("chunk_signatures".to_owned(), json!(decoder.signatures_seen()));
+    members
+}
+
+fn drain(mut body: SealedBody) -> Result<Vec<u8>, Fault> {
+    let mut data = Vec::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut cx) {
+        data.extend_from_slice(&frame?.into_data().unwrap_or_default());
+    }
+    Ok(data)
+}
+
+fn accepted(head: &Head<'_>, verified: &Verified) -> Value {
+    let mode = match verified.payload() {
+        Payload::Hash(_) => "HEX".to_owned(),
+        Payload::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
+        Payload::Chunks { .. } => head.first("x-amz-content-sha256").map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default(),
+    };
+    json!({
+        "outcome": "accept",
+        "auth": match verified.kind() { Kind::Query => "query", Kind::Form => "post", _ => "header" },
+        "canonical_request": String::from_utf8_lossy(verified.dangerous_canonical_request()),
+        "string_to_sign": String::from_utf8_lossy(verified.dangerous_string_to_sign()),
+        "signature": verified.dangerous_signature(),
+        "payload_mode": mode,
+    })
+}
+
+type Texts<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
+fn rejected(fault: &Fault, texts: Option<Texts<'_>>) -> Value {
+    let element = |name: &str| fault.elements().iter().find(|(element, _)| *element == name).map(|(_, text)| text.clone());
+    let text = |text: Option<&[u8]>, name: &str| text.map(|text| String::from_utf8_lossy(text).into_owned()).or_else(|| element(name));
+    let (canonical, to_sign) = texts.unwrap_or_default();
+    json!({
+        "outcome": "reject",
+        "error_code": fault.code().as_str(),
+        "status": fault.status(),
+        "argument_name": element("ArgumentName"),
+        "headers_not_signed": element("HeadersNotSigned").map(|names| names.split(", ").map(str::to_owned).collect::<Vec<_>>()),
+        "region": element("Region"),
+        "message": fault.message(),
+        "canonical_request": text(canonical, "CanonicalRequest"),
+        "string_to_sign": text(to_sign, "StringToSign"),
+    })
+}
+
+/// A body in pieces of one size.
+struct Pieces {
+    rest: Bytes,
+    piece: usize,
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let take = self.piece.min(self.rest.len());
+        Poll::Ready((take > 0).then(|| Ok(http_body::Frame::data(self.rest.split_to(take)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
+fn instant(text: &str) -> Option<Seconds> {
+    let compact: String = text.chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    Seconds::from_compact(compact.as_bytes())
+}
+
+fn text<'a>(case: &'a Value, name: &str) -> Result<&'a str, Difference> {
+    case.get(name).and_then(Value::as_str).ok_or_else(|| Difference::unreadable(name))
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}

@@ -1,0 +1,217 @@
+//! Keeps secrets out of records: which query parameters and headers may be shown, and how.
+
+use super::json::Text;
+
+/// What stands in place of a secret (spec/access-logs.md 3.3).
+const MASK: &[u8] = b"XXXXXXXX";
+
+/// Query parameters whose values are secrets: signatures, tokens, customer keys, and what the token
+/// service is asked with.
+const SECRET_PARAMETERS: [&[u8]; 8] = [
+    b"x-amz-signature",
+    b"x-amz-security-token",
+    b"signature",
+    b"x-amz-server-side-encryption-customer-key",
+    b"x-amz-copy-source-server-side-encryption-customer-key",
+    b"webidentitytoken",
+    b"samlassertion",
+    b"tokencode",
+];
+
+/// The longest header name that is of interest.
+const LONGEST_NAME: usize = 64;
+
+/// Writes a request target or a URL; the values of secret parameters are masked, the rest stays as sent.
+pub(super) fn write_target(target: &[u8], out: &mut Text<'_>) {
+    let Some(query) = memchr::memchr(b'?', target) else { return out.piece(target) };
+    let (path, query) = target.split_at_checked(query + 1).unwrap_or((target, &[]));
+    out.piece(path);
+    // What has been looked at and may be shown, up to here.
+    let mut shown = 0;
+    let mut at = 0;
+    for parameter in query.split(|octet| *octet == b'&') {
+        let end = at + parameter.len();
+        if let Some(equals) = memchr::memchr(b'=', parameter)
+            && is_secret(parameter.get(..equals).unwrap_or_default())
+        {
+            out.piece(query.get(shown..=at + equals).unwrap_or_default());
+            out.piece(MASK);
+            shown = end;
+        }
+        at = end + 1;
+    }
+    out.piece(query.get(shown..).unwrap_or_default());
+}
+
+/// Whether a parameter's value is secret; the name is compared decoded and without case.
+fn is_secret(name: &[u8]) -> bool {
+    SECRET_PARAMETERS.iter().any(|secret| Decoded(name).eq(secret.iter().copied()))
+}
+
+/// A name's octets, percent-decoded and in lower case. A broken escape stands for itself.
+#[derive(Clone, Copy)]
+struct Decoded<'a>(&'a [u8]);
+
+impl Iterator for Decoded<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        let (octet, rest) = match self.0 {
+            [b'%', high, low, rest @ ..] => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, rest),
+                _ => self.0.split_first().map(|(octet, rest)| (*octet, rest))?,
+            },
+            [octet, rest @ ..] => (*octet, rest),
+            [] => return None,
+        };
+        self.0 = rest;
+        Some(octet.to_ascii_lowercase())
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// How a header is shown in a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Shown {
+    /// Its value, as sent.
+    Value,
+    /// That it was there.
+    Hidden,
+}
+
+/// What is written for a header of which only the presence may be known.
+pub(super) const HIDDEN: &[u8] = b"HIDDEN_DUE_TO_SECURITY_REASONS";
+
+/// A header name in lower case and how its value is shown; `None` for every header that is not on the
+/// list, all that carry secrets and users' metadata among them.
+pub(super) fn header_of_interest<'n>(name: &[u8], lower: &'n mut [u8; LONGEST_NAME]) -> Option<(&'n [u8], Shown)> {
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    let shown = match &*lower {
+        b"x-amz-mfa" => Shown::Hidden,
+        name if is_listed(name) => Shown::Value,
+        _ => return None,
+    };
+    Some((lower, shown))
+}
+
+/// Room for [`header_of_interest`] to spell a name in.
+pub(super) const fn name_room() -> [u8; LONGEST_NAME] {
+    [0; LONGEST_NAME]
+}
+
+fn is_listed(name: &[u8]) -> bool {
+    match name {
+        // spec/cloudtrail.md 3.1
+        b"x-amz-acl"
+        | b"x-amz-bucket-namespace"
+        | b"x-amz-bucket-object-lock-enabled"
+        | b"x-amz-bypass-governance-retention"
+        | b"x-amz-copy-source"
+        | b"x-amz-copy-source-range"
+        | b"x-amz-copy-source-server-side-encryption-customer-algorithm"
+        | b"x-amz-expected-bucket-owner"
+        | b"x-amz-grant-full-control"
+        | b"x-amz-grant-read"
+        | b"x-amz-grant-read-acp"
+        | b"x-amz-grant-write"
+        | b"x-amz-grant-write-acp"
+        | b"x-amz-metadata-directive"
+        | b"x-amz-object-lock-legal-hold"
+        | b"x-amz-object-lock-mode"
+        | b"x-amz-object-lock-retain-until-date"
+        | b"x-amz-object-ownership"
+        | b"x-amz-request-payer"
+        | b"x-amz-server-side-encryption"
+        | b"x-amz-server-side-encryption-aws-kms-key-id"
+        | b"x-amz-server-side-encryption-bucket-key-enabled"
+        | b"x-amz-server-side-encryption-customer-algorithm"
+        | b"x-amz-storage-class"
+        | b"x-amz-tagging"
+        | b"x-amz-tagging-directive"
+        | b"x-amz-website-redirect-location"
+        // what decides about the outcome
+        | b"content-encoding"
+        | b"content-type"
+        | b"if-match"
+        | b"if-modified-since"
+        | b"if-none-match"
+        | b"if-unmodified-since"
+        | b"origin"
+        | b"range"
+        | b"x-amz-content-sha256"
+        | b"x-amz-copy-source-if-match"
+        | b"x-amz-copy-source-if-modified-since"
+        | b"x-amz-copy-source-if-none-match"
+        | b"x-amz-copy-source-if-unmodified-since"
+        | b"x-amz-decoded-content-length"
+        | b"x-amz-source-expected-bucket-owner" => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::Object;
+    use super::*;
+
+    fn masked(target: &str) -> String {
+        let mut out = Vec::new();
+        let mut object = Object::begin(&mut out);
+        object.pieces("t", 8192, |text| write_target(target.as_bytes(), text));
+        object.end();
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        value["t"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn secrets_in_a_target_are_masked_and_the_rest_stays_as_sent() {
+        let check = |target: &str, expected: &str| assert_eq!(masked(target), expected);
+        check("/b/k", "/b/k");
+        check("/b/k?", "/b/k?");
+        check("/b/k?x-id=GetObject", "/b/k?x-id=GetObject");
+        check("/b/k?X-Amz-Signature=abc", "/b/k?X-Amz-Signature=XXXXXXXX");
+        check("/b/k?a=1&x-amz-SIGNATURE=abc&b=2", "/b/k?a=1&x-amz-SIGNATURE=XXXXXXXX&b=2");
+        check("/b/k?X%2DAmz%2dSignature=abc&c", "/b/k?X%2DAmz%2dSignature=XXXXXXXX&c");
+        check("/b?Signature=a%3D&Expires=1", "/b?Signature=XXXXXXXX&Expires=1");
+        check(
+            "/b?X-Amz-Security-Token=t&X-Amz-Signature=s",
+            "/b?X-Amz-Security-Token=XXXXXXXX&X-Amz-Signature=XXXXXXXX",
+        );
+        check(
+            "/b/k?x-amz-server-side-encryption-customer-key=k==",
+            "/b/k?x-amz-server-side-encryption-customer-key=XXXXXXXX",
+        );
+        check(
+            "/?Action=AssumeRoleWithWebIdentity&WebIdentityToken=e.y.j",
+            "/?Action=AssumeRoleWithWebIdentity&WebIdentityToken=XXXXXXXX",
+        );
+        check("/b?X-Amz-Signature", "/b?X-Amz-Signature");
+        check("/b?%zz=1&%4=2&%=3&&=4", "/b?%zz=1&%4=2&%=3&&=4");
+        check("/b/ü?ü=ü&Signature=ü&ü", "/b/ü?ü=ü&Signature=XXXXXXXX&ü");
+    }
+
+    #[test]
+    fn headers_that_carry_secrets_are_never_of_interest() {
+        for name in [
+            "Authorization",
+            "Cookie",
+            "X-Amz-Security-Token",
+            "x-amz-server-side-encryption-customer-key",
+            "x-amz-server-side-encryption-customer-key-MD5",
+            "x-amz-copy-source-server-side-encryption-customer-key",
+            "x-amz-server-side-encryption-context",
+            "x-amz-meta-password",
+            "proxy-authorization",
+        ] {
+            assert_eq!(header_of_interest(name.as_bytes(), &mut name_room()), None, "{name}");
+        }
+        assert_eq!(header_of_interest(b"X-Amz-MFA", &mut name_room()), Some((&b"x-amz-mfa"[..], Shown::Hidden)));
+        assert_eq!(header_of_interest(b"X-Amz-Acl", &mut name_room()), Some((&b"x-amz-acl"[..], Shown::Value)));
+        assert_eq!(header_of_interest(&[b'a'; 65], &mut name_room()), None);
+    }
+}

@@ -1,0 +1,441 @@
+//! What is written about a request: the intent before anything is forwarded, the completion when it
+//! is over, both in one when it was refused.
+//!
+//! Each record is one JSON object on one line. A member without a value is left out. Names are those
+//! of spec/access-logs.md 7 where it has one. Log lines and audit records are rendered from these,
+//! so that nothing has to be remembered elsewhere.
+//!
+//! No secret is ever in a record: the target and the referer are masked here, of a signature the first
+//! eight characters remain, and of the headers only those on a list of harmless ones are taken.
+
+use std::net::IpAddr;
+
+use super::json::Object;
+use super::mask::{HIDDEN, Shown, header_of_interest, name_room, write_target};
+use crate::id::RequestId;
+use crate::time::Millis;
+
+/// The most octets of a text that a client chooses freely (spec/access-logs.md 3.5).
+const LONG: usize = 8192;
+/// The most octets of every other text.
+const SHORT: usize = 1024;
+/// The most statements named in one record.
+const STATEMENTS: usize = 64;
+/// No further header or statement is written once a record has this many octets.
+const FULL: usize = 96 * 1024;
+/// How much of a signature is kept, to find a request by.
+const SIGNATURE: usize = 8;
+
+/// What was decided about a request before it went anywhere.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Decision {
+    /// It may go on.
+    Allow,
+    /// Policies or rules refuse it.
+    #[default]
+    Deny,
+    /// Something broke before a decision.
+    Fail,
+    /// It came too often.
+    Throttle,
+}
+
+impl Decision {
+    /// As written in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Fail => "fail",
+            Self::Throttle => "throttle",
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Outcome {
+    /// The client left before the last byte.
+    ClientGone,
+    /// The last byte was sent.
+    Completed,
+    /// It went nowhere.
+    Refused,
+    /// Nobody knows: the process ended, or the exchange was dropped.
+    #[default]
+    Unknown,
+    /// The store behind could not be asked or broke off.
+    UpstreamFailed,
+}
+
+impl Outcome {
+    /// As written in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientGone => "client-gone",
+            Self::Completed => "completed",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::UpstreamFailed => "upstream-failed",
+        }
+    }
+}
+
+/// Who asks. All empty: anonymous, or not known yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Requester<'a> {
+    /// `IAMUser`, `AssumedRole`, `Root`, `AWSAccount`, `Unknown`, … (spec/cloudtrail.md 2).
+    pub kind: Option<&'a str>,
+    /// The account that asks.
+    pub account: Option<&'a str>,
+    /// The principal's ARN.
+    pub arn: Option<&'a str>,
+    /// `AIDA…`, `AROA…:session`.
+    pub principal_id: Option<&'a str>,
+    /// The access key id, as claimed if it did not verify.
+    pub access_key: Option<&'a [u8]>,
+    /// The name of the session.
+    pub session: Option<&'a str>,
+    /// When the session began.
+    pub session_created: Option<Millis>,
+    /// Whether the session was opened with a second factor.
+    pub mfa: Option<bool>,
+    /// `SigV4`, `SigV4A`, `SigV2`.
+    pub signature_version: Option<&'a str>,
+    /// `AuthHeader`, `QueryString`, `HtmlForm`.
+    pub authentication: Option<&'a str>,
+    /// The signature; its first eight characters are kept.
+    pub signature: Option<&'a [u8]>,
+}
+
+/// How the request came in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connection<'a> {
+    /// The client's address, a trusted proxy's report included.
+    pub remote: Option<IpAddr>,
+    /// `TLSv1.2`, `TLSv1.3`.
+    pub tls_version: Option<&'a str>,
+    /// The cipher suite as the access log spells it.
+    pub cipher: Option<&'a str>,
+    /// The key exchange group.
+    pub key_exchange: Option<&'a str>,
+    /// The VPC endpoint of the listener.
+    pub vpc_endpoint: Option<&'a str>,
+    /// The region the address belongs to.
+    pub region: Option<&'a str>,
+}
+
+/// How the object will be encrypted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Encryption<'a> {
+    /// `AES256`, `aws:kms`, `aws:kms:dsse`, `SSE-C`.
+    pub algorithm: &'a str,
+    /// The key, as an ARN.
+    pub key: Option<&'a str>,
+    /// Where the decision comes from: `request`, `default`, `added`.
+    pub origin: Option<&'a str>,
+    /// How many calls of the key service it is charged with.
+    pub calls: Option<u64>,
+}
+
+/// What is known of a request before it is forwarded or refused. Bytes are as the client sent them.
+#[derive(Clone, Copy, Debug)]
+pub struct Intent<'a> {
+    /// The request's id.
+    pub id: RequestId,
+    /// When its first line was read.
+    pub received: Millis,
+    /// Who asks.
+    pub requester: Requester<'a>,
+    /// How it came in.
+    pub connection: Connection<'a>,
+    /// The host header, port included.
+    pub host: Option<&'a [u8]>,
+    /// The method.
+    pub method: Option<&'a [u8]>,
+    /// The request target as sent; masked when written.
+    pub target: Option<&'a [u8]>,
+    /// `HTTP/1.1`, `HTTP/2.0`.
+    pub http_version: Option<&'a str>,
+    /// The operation, by its API name.
+    pub operation: Option<&'a str>,
+    /// The bucket.
+    pub bucket: Option<&'a [u8]>,
+    /// The account that owns the bucket.
+    pub bucket_account: Option<&'a str>,
+    /// The canonical id of the bucket's owner.
+    pub bucket_owner: Option<&'a str>,
+    /// The bucket's region.
+    pub region: Option<&'a str>,
+    /// The decoded key.
+    pub key: Option<&'a [u8]>,
+    /// `versionId` of the request.
+    pub version_id: Option<&'a [u8]>,
+    /// The access point it came through.
+    pub access_point: Option<&'a str>,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a [u8]>,
+    /// `Referer`; masked when written.
+    pub referer: Option<&'a [u8]>,
+    /// The body's declared length.
+    pub content_length: Option<u64>,
+    /// What was decided.
+    pub decision: Decision,
+    /// The statements that decided.
+    pub statements: &'a [&'a str],
+    /// Whether only an ACL allows it.
+    pub acl_required: bool,
+    /// The generation of policies that decided.
+    pub generation: Option<u64>,
+    /// How the object will be encrypted.
+    pub encryption: Option<Encryption<'a>>,
+    /// The header lines as received; those of interest are taken.
+    pub headers: &'a [(&'a [u8], &'a [u8])],
+}
+
+impl<'a> Intent<'a> {
+    /// An intent of which only the id and the time are known.
+    pub fn new(id: RequestId, received: Millis) -> Self {
+        Self {
+            id,
+            received,
+            requester: Requester::default(),
+            connection: Connection::default(),
+            host: None,
+            method: None,
+            target: None,
+            http_version: None,
+            operation: None,
+            bucket: None,
+            bucket_account: None,
+            bucket_owner: None,
+            region: None,
+            key: None,
+            version_id: None,
+            access_point: None,
+            user_agent: None,
+            referer: None,
+            content_length: None,
+            decision: Decision::default(),
+            statements: &[],
+            acl_required: false,
+            generation: None,
+            encryption: None,
+            headers: &[],
+        }
+    }
+
+    /// Appends the record as one JSON object.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut object = Object::begin(out);
+        self.members(&mut object);
+        object.end();
+    }
+
+    fn members(&self, object: &mut Object<'_>) {
+        let start = object.written();
+        object.text("request_id", self.id.as_str().as_bytes(), SHORT);
+        object.text("host_id", self.id.host_id().as_bytes(), SHORT);
+        object.instant("request_time", self.received);
+        self.connection.members(object);
+        self.requester.members(object);
+        object.maybe("operation", self.operation, SHORT);
+        object.maybe("bucket_name", self.bucket, SHORT);
+        object.maybe("bucket_account", self.bucket_account, SHORT);
+        object.maybe("bucket_owner_id", self.bucket_owner, SHORT);
+        object.maybe("region", self.region, SHORT);
+        object.maybe("key", self.key, LONG);
+        object.maybe("version_id", self.version_id, SHORT);
+        object.maybe("access_point_arn", self.access_point, SHORT);
+        object.maybe("method", self.method, SHORT);
+        if let Some(target) = self.target {
+            object.pieces("target", LONG, |text| write_target(target, text));
+        }
+        object.maybe("http_version", self.http_version, SHORT);
+        object.maybe("host_header", self.host, SHORT);
+        object.maybe("user_agent", self.user_agent, LONG);
+        if let Some(referer) = self.referer {
+            object.pieces("referer", LONG, |text| write_target(referer, text));
+        }
+        object.maybe_number("content_length", self.content_length);
+        object.text("decision", self.decision.as_str().as_bytes(), SHORT);
+        object.maybe_number("generation", self.generation);
+        if self.acl_required {
+            object.flag("acl_required", true);
+        }
+        if let Some(encryption) = &self.encryption {
+            object.object("encryption", |inner| encryption.members(inner));
+        }
+        self.lists(object, start);
+    }
+
+    /// The members whose number the client or a policy chooses; cut when the record is full, and said so.
+    fn lists(&self, object: &mut Object<'_>, start: usize) {
+        let mut cut = self.statements.len() > STATEMENTS;
+        if !self.statements.is_empty() {
+            object.texts("statements", self.statements.iter().take(STATEMENTS).copied(), SHORT);
+        }
+        if !self.headers.is_empty() {
+            object.object("headers", |inner| cut |= !write_headers(self.headers, inner, start));
+        }
+        if cut {
+            object.flag("truncated", true);
+        }
+    }
+}
+
+/// Writes the headers of interest, each name once, several values joined as in HTTP. Says whether all
+/// had room.
+fn write_headers(lines: &[(&[u8], &[u8])], object: &mut Object<'_>, start: usize) -> bool {
+    for (place, (name, _)) in lines.iter().enumerate() {
+        let mut room = name_room();
+        let Some((lower, shown)) = header_of_interest(name, &mut room) else { continue };
+        let same = |(other, _): &&(&[u8], &[u8])| other.eq_ignore_ascii_case(name);
+        if lines.iter().take(place).any(|line| same(&line)) {
+            continue;
+        }
+        if object.written() - start > FULL {
+            return false;
+        }
+        object.member(lower, LONG, |text| {
+            for (nth, (_, value)) in lines.iter().filter(same).enumerate() {
+                if nth > 0 {
+                    text.piece(b",");
+                }
+                text.piece(if shown == Shown::Hidden { HIDDEN } else { value });
+            }
+        });
+    }
+    true
+}
+
+impl Connection<'_> {
+    fn members(&self, object: &mut Object<'_>) {
+        if let Some(remote) = self.remote {
+            object.display("remote_ip", remote.to_canonical());
+        }
+        object.maybe("source_region", self.region, SHORT);
+        object.maybe("vpc_endpoint_id", self.vpc_endpoint, SHORT);
+        object.maybe("tls_version", self.tls_version, SHORT);
+        object.maybe("cipher_suite", self.cipher, SHORT);
+        object.maybe("key_exchange", self.key_exchange, SHORT);
+    }
+}
+
+impl Requester<'_> {
+    fn members(&self, object: &mut Object<'_>) {
+        object.maybe("requester_type", self.kind, SHORT);
+        object.maybe("requester", self.arn, SHORT);
+        object.maybe("requester_account", self.account, SHORT);
+        object.maybe("principal_id", self.principal_id, SHORT);
+        object.maybe("access_key_id", self.access_key, SHORT);
+        object.maybe("session_name", self.session, SHORT);
+        if let Some(created) = self.session_created {
+            object.instant("session_created", created);
+        }
+        if let Some(mfa) = self.mfa {
+            object.flag("mfa", mfa);
+        }
+        object.maybe("signature_version", self.signature_version, SHORT);
+        object.maybe("authentication_type", self.authentication, SHORT);
+        if let Some(signature) = self.signature {
+            object.text("signature", signature.get(..SIGNATURE).unwrap_or_default(), SHORT);
+        }
+    }
+}
+
+impl Encryption<'_> {
+    fn members(&self, object: &mut Object<'_>) {
+        object.text("algorithm", self.algorithm.as_bytes(), SHORT);
+        object.maybe("key", self.key, SHORT);
+        object.maybe("origin", self.origin, SHORT);
+        object.maybe_number("calls", self.calls);
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Completion<'a> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status sent.
+    pub status: Option<u16>,
+    /// The S3 error code, also for HEAD and in a 200.
+    pub error_code: Option<&'a str>,
+    /// The public message of the error.
+    pub error_message: Option<&'a str>,
+    /// The cause, from a closed set.
+    pub reason: Option<&'a str>,
+    /// What only the operator may read.
+    pub detail: Option<&'a str>,
+    /// Octets of the body read from the client.
+    pub bytes_in: u64,
+    /// Octets of the body sent to the client.
+    pub bytes_out: u64,
+    /// The full size of the object concerned.
+    pub object_size: Option<u64>,
+    /// Milliseconds from the first line read to the first byte sent.
+    pub first_byte_ms: Option<u64>,
+    /// Milliseconds from the last byte read to the first byte sent.
+    pub turn_around_ms: Option<u64>,
+    /// Milliseconds from the first line read to the last byte sent.
+    pub total_ms: Option<u64>,
+    /// The version that the request created.
+    pub created_version: Option<&'a [u8]>,
+    /// The object's entity tag.
+    pub etag: Option<&'a [u8]>,
+    /// The encryption that the store confirmed.
+    pub encryption: Option<Encryption<'a>>,
+    /// The store's own request id.
+    pub upstream_id: Option<&'a [u8]>,
+    /// How often the store was asked, if not once.
+    pub attempts: Option<u64>,
+}
+
+impl Completion<'_> {
+    /// Appends the record as one JSON object; `id` is the intent's.
+    pub fn write(&self, id: RequestId, out: &mut Vec<u8>) {
+        self.write_for(id.as_str(), out);
+    }
+
+    /// The same for an id that was read back.
+    pub(super) fn write_for(&self, id: &str, out: &mut Vec<u8>) {
+        let mut object = Object::begin(out);
+        object.text("request_id", id.as_bytes(), SHORT);
+        self.members(&mut object);
+        object.end();
+    }
+
+    fn members(&self, object: &mut Object<'_>) {
+        object.text("outcome", self.outcome.as_str().as_bytes(), SHORT);
+        object.maybe_number("http_status", self.status.map(u64::from));
+        object.maybe("error_code", self.error_code, SHORT);
+        object.maybe("error_message", self.error_message, SHORT);
+        object.maybe("reason", self.reason, SHORT);
+        object.maybe("detail", self.detail, LONG);
+        object.number("bytes_received", self.bytes_in);
+        object.number("bytes_sent", self.bytes_out);
+        object.maybe_number("object_size", self.object_size);
+        object.maybe_number("first_byte_time", self.first_byte_ms);
+        object.maybe_number("turn_around_time", self.turn_around_ms);
+        object.maybe_number("total_time", self.total_ms);
+        object.maybe("created_version_id", self.created_version, SHORT);
+        object.maybe("etag", self.etag, SHORT);
+        if let Some(encryption) = &self.encryption {
+            object.object("confirmed_encryption", |inner| encryption.members(inner));
+        }
+        object.maybe("upstream_request_id", self.upstream_id, SHORT);
+        object.maybe_number("attempts", self.attempts);
+    }
+}
+
+/// Appends a refusal as one JSON object: the members of both records.
+pub fn write_refusal(intent: &Intent<'_>, completion: &Completion<'_>, out: &mut Vec<u8>) {
+    let mut object = Object::begin(out);
+    intent.members(&mut object);
+    completion.members(&mut object);
+    object.end();
+}
+
+#[cfg(test)]
+mod tests;

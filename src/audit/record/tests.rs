@@ -1,0 +1,195 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::super::frame::MAX_PAYLOAD;
+use super::*;
+
+fn id() -> RequestId {
+    RequestId::from_random(&[7; 34])
+}
+
+fn json(intent: &Intent<'_>) -> Value {
+    let mut out = Vec::new();
+    intent.write(&mut out);
+    serde_json::from_slice(&out).unwrap()
+}
+
+#[test]
+fn an_intent_says_who_asks_for_what_and_why_it_may() {
+    let intent = Intent {
+        requester: Requester {
+            kind: Some("IAMUser"),
+            account: Some("111122223333"),
+            arn: Some("arn:aws:iam::111122223333:user/alice"),
+            access_key: Some(b"AKIAALICEEXAMPLE0001"),
+            signature_version: Some("SigV4"),
+            authentication: Some("AuthHeader"),
+            signature: Some(b"0123456789abcdef"),
+            ..Requester::default()
+        },
+        connection: Connection { remote: Some("::ffff:192.0.2.7".parse().unwrap()), ..Connection::default() },
+        method: Some(b"PUT"),
+        target: Some(b"/b/k"),
+        operation: Some("PutObject"),
+        bucket: Some(b"b"),
+        key: Some(b"k"),
+        content_length: Some(5),
+        decision: Decision::Allow,
+        statements: &["writers/0", "b/Allow-writers"],
+        headers: &[(b"X-Amz-Acl", b"private"), (b"Authorization", b"secret"), (b"Range", b"a"), (b"range", b"b")],
+        encryption: Some(Encryption { algorithm: "AES256", origin: Some("default"), ..Encryption::default() }),
+        ..Intent::new(id(), Millis(1_773_480_413_042))
+    };
+    let expected = serde_json::json!({
+        "request_id": id().as_str(), "host_id": id().host_id(), "request_time": "2026-03-14T09:26:53.042Z",
+        "remote_ip": "192.0.2.7", "requester_type": "IAMUser", "requester": "arn:aws:iam::111122223333:user/alice",
+        "requester_account": "111122223333", "access_key_id": "AKIAALICEEXAMPLE0001", "signature_version": "SigV4",
+        "authentication_type": "AuthHeader", "signature": "01234567", "operation": "PutObject", "bucket_name": "b",
+        "key": "k", "method": "PUT", "target": "/b/k", "content_length": 5, "decision": "allow",
+        "encryption": {"algorithm": "AES256", "origin": "default"}, "statements": ["writers/0", "b/Allow-writers"],
+        "headers": {"x-amz-acl": "private", "range": "a,b"},
+    });
+    assert_eq!(json(&intent), expected);
+}
+
+#[test]
+fn a_refusal_is_one_object_of_both_records() {
+    let intent = Intent { operation: Some("GetObject"), ..Intent::new(id(), Millis(0)) };
+    let end = Completion {
+        outcome: Outcome::Refused,
+        status: Some(403),
+        error_code: Some("AccessDenied"),
+        reason: Some("policy"),
+        ..Completion::default()
+    };
+    let mut out = Vec::new();
+    write_refusal(&intent, &end, &mut out);
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["operation"], "GetObject");
+    assert_eq!(value["outcome"], "refused");
+    assert_eq!(value["http_status"], 403);
+    assert_eq!(out.windows(12).filter(|window| window == b"\"request_id\"").count(), 1);
+}
+
+#[test]
+fn the_largest_head_still_makes_a_record_that_a_frame_can_hold() {
+    let long = vec![0x01; 64 * 1024];
+    let text = "\u{1}".repeat(2048);
+    let statements = vec![text.as_str(); 200];
+    let acl: &[u8] = b"x-amz-acl";
+    let lines = vec![(acl, long.as_slice()); 500];
+    let some = Some(long.as_slice());
+    let short = Some(text.as_str());
+    let requester = Requester {
+        kind: short,
+        account: short,
+        arn: short,
+        principal_id: short,
+        access_key: some,
+        session: short,
+        signature_version: short,
+        authentication: short,
+        signature: some,
+        ..Requester::default()
+    };
+    let encryption = Some(Encryption { algorithm: &text, key: short, origin: short, calls: Some(1) });
+    let intent = Intent {
+        requester,
+        host: some,
+        method: some,
+        target: some,
+        operation: short,
+        bucket: some,
+        key: some,
+        version_id: some,
+        user_agent: some,
+        referer: some,
+        statements: &statements,
+        headers: &lines,
+        encryption,
+        ..Intent::new(id(), Millis(0))
+    };
+    let end = Completion {
+        detail: short,
+        error_message: short,
+        etag: some,
+        created_version: some,
+        upstream_id: some,
+        encryption,
+        ..Completion::default()
+    };
+    let mut out = Vec::new();
+    write_refusal(&intent, &end, &mut out);
+    assert!(out.len() < MAX_PAYLOAD, "{}", out.len());
+    assert_eq!(serde_json::from_slice::<Value>(&out).unwrap()["truncated"], true);
+}
+
+fn octets() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..40),
+        "\\PC{0,12}".prop_map(String::into_bytes),
+        proptest::sample::select(vec!["\"}", "\\", "\\u0000", "\r\nHTTP/1.1 200", "\",\"decision\":\"allow"])
+            .prop_map(|text| text.as_bytes().to_vec()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_in_any_field_never_break_or_forge_a_record(
+        bucket in octets(), key in octets(), agent in octets(), referer in octets(), host in octets(),
+        method in octets(), query in octets(), version in octets(), access_key in octets(), value in octets(),
+    ) {
+        let target = [b"/b/k?", query.as_slice()].concat();
+        let lines: [(&[u8], &[u8]); 2] = [(b"x-amz-acl", &value), (&key, &value)];
+        let intent = Intent {
+            requester: Requester { access_key: Some(&access_key), ..Requester::default() },
+            bucket: Some(&bucket),
+            key: Some(&key),
+            user_agent: Some(&agent),
+            referer: Some(&referer),
+            host: Some(&host),
+            method: Some(&method),
+            target: Some(&target),
+            version_id: Some(&version),
+            headers: &lines,
+            ..Intent::new(id(), Millis(0))
+        };
+        let mut out = Vec::new();
+        write_refusal(&intent, &Completion { etag: Some(&value), ..Completion::default() }, &mut out);
+        let text = std::str::from_utf8(&out).unwrap();
+        prop_assert!(!text.chars().any(char::is_control), "one line");
+        let parsed: Value = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(&parsed["decision"], "deny");
+        prop_assert_eq!(parsed.as_object().unwrap().len(), 18);
+        if let Ok(same) = std::str::from_utf8(&key) {
+            prop_assert_eq!(&parsed["key"], same);
+        }
+        if let Ok(same) = std::str::from_utf8(&agent) {
+            prop_assert_eq!(&parsed["user_agent"], same);
+        }
+    }
+
+    #[test]
+    fn no_secret_of_a_request_is_ever_in_its_record(secret in "[A-Za-z0-9]{20,40}", other in "[a-z]{1,8}") {
+        let target = format!("/b/k?X-Amz-Signature={secret}&{other}=1&x-amz-security-token={secret}&SIGNATURE={secret}");
+        let referer = format!("https://h/b/k?X%2DAmz-Signature={secret}");
+        let secret = secret.as_bytes();
+        let lines: Vec<(&[u8], &[u8])> = [
+            "Authorization", "X-Amz-Security-Token", "Cookie", "x-amz-server-side-encryption-customer-key",
+            "x-amz-server-side-encryption-customer-key-md5", "x-amz-mfa", "x-amz-meta-a",
+            "x-amz-copy-source-server-side-encryption-customer-key",
+        ].iter().map(|name| (name.as_bytes(), secret)).collect();
+        let intent = Intent {
+            requester: Requester { signature: Some(secret), ..Requester::default() },
+            target: Some(target.as_bytes()),
+            referer: Some(referer.as_bytes()),
+            headers: &lines,
+            ..Intent::new(id(), Millis(0))
+        };
+        let mut out = Vec::new();
+        intent.write(&mut out);
+        prop_assert!(!out.windows(secret.len()).any(|window| window == secret));
+        prop_assert!(out.windows(other.len()).any(|window| window == other.as_bytes()));
+    }
+}

@@ -1,0 +1,276 @@
+//! What a former process left: where the journal ends, which intents never ended, and what was torn.
+//!
+//! The last file and the one before it are read whole, and earlier ones only as far back as intents
+//! are still open: each seal says how many are. `verify` reads everything.
+
+use std::collections::HashSet;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde::Deserialize;
+
+use super::frame::{self, Chain, Flaw, HEADER, Header, Kind};
+use super::journal::JournalError;
+use super::now;
+use super::pen::{Cause, End, Last, seal_frame};
+use super::read::{Damage, Fault, SealNote, abandoned_at};
+use super::segment::{Entry, Found, Name, OpenError, Segment, file_name, list};
+
+/// What was found when a journal was opened.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// Intents without a completion. Each has been completed as of unknown outcome.
+    pub open: Vec<OpenIntent>,
+    /// The end of the last file, if it was not a record.
+    pub torn: Option<Torn>,
+    /// Whether the former process closed the journal, or there was none.
+    pub clean: bool,
+    /// Where a damaged journal was moved to, if the settings accept damage.
+    pub set_aside: Option<PathBuf>,
+}
+
+/// An intent whose outcome nobody recorded.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+pub struct OpenIntent {
+    /// The request.
+    pub request_id: String,
+    /// What it asked for.
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// The bucket.
+    #[serde(default, rename = "bucket_name")]
+    pub bucket: Option<String>,
+    /// The key.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// A torn end, cut off and kept beside the journal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Torn {
+    /// The file it was cut from.
+    pub path: PathBuf,
+    /// Where it began.
+    pub offset: u64,
+    /// How many octets it had.
+    pub octets: u64,
+    /// How many whole records stood behind the first bad one. A write that was interrupted leaves none;
+    /// a power cut may.
+    pub records: u64,
+}
+
+/// Moves the files of a damaged journal to a directory beside them, where they can still be looked at.
+pub(super) fn set_aside(dir: &Path) -> Result<PathBuf, JournalError> {
+    let aside = dir.join(format!("damaged-{}", now()));
+    let moved = std::fs::create_dir(&aside).and_then(|()| {
+        for name in list(dir)? {
+            std::fs::rename(&name.path, aside.join(file_name(&name.instance, name.sequence)))?;
+        }
+        Ok(())
+    });
+    moved.map_err(|error| JournalError::Io { path: aside.clone(), error })?;
+    Ok(aside)
+}
+
+/// Reads what is there and prepares to go on.
+pub(super) fn recover(dir: &Path) -> Result<(Last, Recovery), JournalError> {
+    let io = |error| JournalError::Io { path: dir.to_owned(), error };
+    let mut names = list(dir).map_err(io)?;
+    check_names(&names)?;
+    set_blank_aside(&mut names)?;
+    let Some((last, earlier)) = names.split_last() else {
+        let mut instance = [0; 16];
+        SystemRandom::new().fill(&mut instance).map_err(|_| io(io::Error::other("no randomness")))?;
+        let end = End { chain: Chain::default(), next: 1, open: 0 };
+        return Ok((Last { instance, sequence: 0, end }, Recovery { clean: true, ..Recovery::default() }));
+    };
+    let mut past = Past::default();
+    let mut segment = past.read(last, None)?;
+    let (sealed, flaw) = (past.sealed, past.flaw);
+    past.look_back(earlier, last, segment.header, segment.first)?;
+    let torn = keep_torn(&mut segment, flaw, sealed)?;
+    let mut end = End { chain: segment.chain, next: past.next.unwrap_or(1), open: past.open.len() as u64 };
+    if !sealed {
+        end = seal_off(&segment, &end).map_err(io)?;
+    }
+    let clean = sealed && past.open.is_empty();
+    let recovery = Recovery { open: past.open, torn, clean, set_aside: None };
+    Ok((Last { instance: last.instance, sequence: last.sequence, end }, recovery))
+}
+
+/// The files must be those of one journal, without one missing in between.
+fn check_names(names: &[Name]) -> Result<(), Damage> {
+    for pair in names.windows(2) {
+        let [one, two] = pair else { continue };
+        let fault = if one.instance != two.instance {
+            Fault::Foreign
+        } else if one.sequence + 1 != two.sequence {
+            Fault::Missing(one.sequence + 1)
+        } else {
+            continue;
+        };
+        return Err(Damage { path: two.path.clone(), offset: 0, fault });
+    }
+    Ok(())
+}
+
+/// A last file that never got a whole header holds no record: it is given another name.
+fn set_blank_aside(names: &mut Vec<Name>) -> Result<(), JournalError> {
+    let Some(last) = names.last() else { return Ok(()) };
+    let io = |error| JournalError::Io { path: last.path.clone(), error };
+    if !matches!(Segment::open(last, None), Err(OpenError::Flaw(_))) {
+        return Ok(());
+    }
+    let octets = std::fs::read(&last.path).map_err(io)?;
+    if octets.iter().skip(HEADER).any(|octet| *octet != 0) {
+        return Err(Damage { path: last.path.clone(), offset: 0, fault: Flaw::Header.into() }.into());
+    }
+    let fate = if octets.iter().all(|octet| *octet == 0) {
+        std::fs::remove_file(&last.path)
+    } else {
+        std::fs::rename(&last.path, last.path.with_extension("torn"))
+    };
+    fate.map_err(io)?;
+    names.pop();
+    Ok(())
+}
+
+/// What reading backwards has gathered.
+#[derive(Default)]
+struct Past {
+    open: Vec<OpenIntent>,
+    completed: HashSet<String>,
+    /// Intents less completions since the last seal found.
+    net: i64,
+    /// How many intents must be open at the end, once a seal told.
+    must_be_open: Option<u64>,
+    /// The number after the last record.
+    next: Option<u64>,
+    /// Whether the file read last has a seal.
+    sealed: bool,
+    /// What stopped reading it before its end.
+    flaw: Option<Flaw>,
+}
+
+impl Past {
+    /// Reads a whole file, up to `end` if that is known.
+    fn read(&mut self, name: &Name, end: Option<Chain>) -> Result<Segment, Damage> {
+        let at_start = |fault| Damage { path: name.path.clone(), offset: 0, fault };
+        let first = (name.sequence == 1).then_some(1);
+        let mut segment = match Segment::open(name, first) {
+            Ok(segment) => segment,
+            Err(OpenError::Io(error)) => return Err(at_start(error.into())),
+            Err(OpenError::Flaw(flaw)) => return Err(at_start(flaw.into())),
+        };
+        (self.sealed, self.flaw) = (false, None);
+        let mut intents = Vec::new();
+        let (mut net, mut told) = (0, None);
+        while end.is_none_or(|end| end != segment.chain) && !self.sealed {
+            let entry = match segment.read().map_err(|error| at_start(error.into()))? {
+                Found::Entry(entry) => entry,
+                Found::End => break,
+                Found::Flaw(flaw) => {
+                    self.flaw = Some(flaw);
+                    break;
+                }
+            };
+            match entry.kind {
+                Kind::Intent => {
+                    net += 1;
+                    intents.push(parse(&entry));
+                }
+                Kind::Completion => {
+                    net -= 1;
+                    self.completed.insert(parse(&entry).request_id);
+                }
+                Kind::Seal => {
+                    self.sealed = true;
+                    told = serde_json::from_str::<SealNote>(&entry.json).ok().map(|note| note.open);
+                }
+                Kind::Combined | Kind::Gap => {}
+            }
+        }
+        intents.retain(|intent| !self.completed.contains(&intent.request_id));
+        // Earlier files come before later ones.
+        intents.append(&mut self.open);
+        self.open = intents;
+        self.next = self.next.or(segment.next);
+        if self.must_be_open.is_none() {
+            let told = told.or((name.sequence == 1).then_some(0).and_then(|start: i64| (start + net).try_into().ok()));
+            self.must_be_open = told.map(|told| told.saturating_add_signed(self.net));
+            self.net += net;
+        }
+        Ok(segment)
+    }
+
+    /// Reads earlier files: the one before the last, and as many more as it takes to find every open
+    /// intent.
+    fn look_back(&mut self, earlier: &[Name], last: &Name, header: Header, first: Option<u64>) -> Result<(), Damage> {
+        let mut after = (last, header, first);
+        for (nth, name) in earlier.iter().rev().enumerate() {
+            if nth > 0 && self.must_be_open.is_some_and(|must| self.open.len() as u64 >= must) {
+                break;
+            }
+            let left = abandoned_at(after.0);
+            let read = self.read(name, left)?;
+            let broken = |fault| Damage { path: name.path.clone(), offset: read.offset, fault };
+            if left.is_none() && !self.sealed {
+                return Err(broken(self.flaw.map_or(Fault::NotSealed, Fault::Flaw)));
+            }
+            if read.chain != after.1.previous {
+                return Err(broken(Flaw::Chain.into()));
+            }
+            if let (Some(expected), Some(found)) = (read.next, after.2)
+                && expected != found
+            {
+                return Err(broken(Flaw::Number { expected, found }.into()));
+            }
+            after = (name, read.header, read.first);
+        }
+        Ok(())
+    }
+}
+
+fn parse(entry: &Entry) -> OpenIntent {
+    serde_json::from_str(&entry.json).unwrap_or_default()
+}
+
+/// Copies what stands behind the last good record to a file beside the journal, and says what it is.
+/// In a file that was closed it is damage.
+fn keep_torn(segment: &mut Segment, flaw: Option<Flaw>, sealed: bool) -> Result<Option<Torn>, JournalError> {
+    let io = |path: &Path, error| JournalError::Io { path: path.to_owned(), error };
+    if segment.first_used().map_err(|error| io(&segment.path, error))?.is_none() {
+        return Ok(None);
+    }
+    let all = std::fs::read(&segment.path).map_err(|error| io(&segment.path, error))?;
+    let tail = usize::try_from(segment.offset).ok().and_then(|offset| all.get(offset..)).unwrap_or_default();
+    let used = tail.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1);
+    let (records, closed) = frame::whole_frames(tail);
+    if sealed || closed {
+        let fault = if sealed { Fault::Unused } else { flaw.map_or(Fault::Seal, Fault::Flaw) };
+        return Err(Damage { path: segment.path.clone(), offset: segment.offset, fault }.into());
+    }
+    let kept = segment.path.with_extension("torn");
+    let mut options = std::fs::OpenOptions::new();
+    let kept_file = options.write(true).create(true).truncate(true).mode(0o600).open(&kept);
+    let written = kept_file.and_then(|mut file| {
+        file.write_all(tail.get(..used).unwrap_or_default())?;
+        file.sync_all()
+    });
+    written.map_err(|error| io(&kept, error))?;
+    let (path, offset) = (segment.path.clone(), segment.offset);
+    Ok(Some(Torn { path, offset, octets: used as u64, records }))
+}
+
+/// Cuts a file behind its last good record and seals it.
+fn seal_off(segment: &Segment, end: &End) -> io::Result<End> {
+    let first = segment.first.unwrap_or(end.next);
+    let (sealed, end) = seal_frame(end, first, segment.count, Cause::Recovery);
+    let file = std::fs::OpenOptions::new().write(true).open(&segment.path)?;
+    file.set_len(segment.offset)?;
+    file.write_all_at(&sealed, segment.offset)?;
+    file.sync_all()?;
+    Ok(end)
+}

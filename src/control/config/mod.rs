@@ -1,0 +1,384 @@
+//! The configuration file, `bartizan.toml`, as values.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::finding::{Finding, Findings};
+use super::{Environment, files, reader};
+use crate::sigv4::Secret;
+
+mod listen;
+mod root;
+mod upstream;
+
+pub use super::units::{Cidr, Endpoint};
+
+/// How large a configuration file may be.
+const FILE_LIMIT: u64 = 1 << 20;
+
+/// A whole configuration: every value is in its range, every path is complete, every secret is read.
+pub struct Config {
+    /// The file it was read from; in development mode, where it would be.
+    pub file: PathBuf,
+    /// Whether this is development mode, which made its own files.
+    pub development: bool,
+    /// The region the proxy answers for.
+    pub region: String,
+    /// Regions a signature may name; `region` is the first.
+    pub accepted_regions: Vec<String>,
+    /// The account the proxy speaks for.
+    pub account: String,
+    /// The folder of policies.
+    pub policies: PathBuf,
+    /// The folder of journal, index and the embedded store.
+    pub state: PathBuf,
+    /// The file of access keys.
+    pub credentials: PathBuf,
+    /// The S3 listeners, at least one.
+    pub listen: Vec<Listen>,
+    /// What a signature must be like.
+    pub signature: Signature,
+    /// What object keys may look like.
+    pub names: Names,
+    /// When the intent must be on record.
+    pub audit: Audit,
+    /// The stores, at least one. With several, each has its own region.
+    pub upstreams: Vec<Upstream>,
+    /// Threads and shutdown.
+    pub runtime: Runtime,
+    /// The admin listener, if there is one.
+    pub admin: Option<SocketAddr>,
+    /// The log of the program itself.
+    pub log: Log,
+}
+
+/// One S3 listener.
+#[derive(Debug)]
+pub struct Listen {
+    /// A name for lines and labels.
+    pub name: String,
+    /// Address and port; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Base names for virtual-host addressing, lower-case, without wildcard.
+    pub hosts: Vec<String>,
+    /// Whether the names of AWS's own endpoints count as base names too.
+    pub accept_aws_hosts: bool,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
+    /// TLS; none only on loopback.
+    pub tls: Option<Tls>,
+    /// `aws:SourceVpc` here.
+    pub vpc: Option<String>,
+    /// `aws:SourceVpce` here.
+    pub vpc_endpoint: Option<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// What one client and all together may take.
+    pub limits: Limits,
+}
+
+/// TLS of a listener.
+#[derive(Debug)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The oldest version spoken.
+    pub minimum: TlsVersion,
+    /// Whether clients show certificates, and whose.
+    pub clients: ClientCertificates,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    V12,
+    /// TLS 1.3
+    V13,
+}
+
+/// What is asked of clients in the handshake.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientCertificates {
+    /// Nothing.
+    None,
+    /// A certificate under this CA, or none at all.
+    Optional(PathBuf),
+    /// A certificate under this CA.
+    Required(PathBuf),
+}
+
+/// Limits of a listener, which hold before a request costs anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: u32,
+    /// Connections at once from one address.
+    pub per_address: u32,
+    /// Bytes of a request head.
+    pub head: u64,
+    /// Time for a request head.
+    pub head_timeout: Duration,
+    /// Time for a TLS handshake.
+    pub handshake_timeout: Duration,
+    /// Time a connection may do nothing.
+    pub idle: Duration,
+    /// Requests at once.
+    pub in_flight: u32,
+}
+
+/// What a signature must be like.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// How far a client's clock may be off.
+    pub skew: Duration,
+    /// How much of the payload must be signed.
+    pub payload: PayloadRule,
+    /// How long a presigned URL may live.
+    pub presign_max: Duration,
+    /// Bodies up to this many bytes are checked before the upstream hears of them.
+    pub verify_first: u64,
+}
+
+/// How much of the payload must be signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PayloadRule {
+    /// Unsigned payloads are accepted.
+    Any,
+    /// Every payload is signed.
+    Signed,
+    /// Unsigned payloads are accepted over TLS.
+    SignedOrTls,
+}
+
+/// What object keys may look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// `.` and `..` as segments.
+    pub dot_segments: NameRule,
+    /// Empty segments: `a//b`, `/a`.
+    pub empty_segments: NameRule,
+    /// Control bytes.
+    pub control_bytes: NameRule,
+}
+
+/// Whether a shape of key is let through.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NameRule {
+    /// The store treats keys as bytes.
+    Allow,
+    /// The request is refused.
+    Refuse,
+}
+
+/// When the intent must be on record.
+#[derive(Clone, Copy, Debug)]
+pub struct Audit {
+    /// How far the record must have come before the request goes on.
+    pub before: Before,
+    /// What happens when no record can be taken.
+    pub when_full: WhenFull,
+}
+
+/// How far a record must have come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Before {
+    /// In the queue of the journal.
+    Queued,
+    /// On the disk.
+    Synced,
+    /// In the kernel.
+    Written,
+}
+
+/// What happens when no record can be taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WhenFull {
+    /// The request goes on; the loss is counted.
+    Drop,
+    /// The request is refused.
+    Refuse,
+}
+
+/// A store behind the proxy.
+pub struct Upstream {
+    /// Its region: what outgoing signatures name, and what selects it among several.
+    pub region: String,
+    /// Host names of clients that select it, when there are several.
+    pub hosts: Vec<String>,
+    /// What it is.
+    pub target: Target,
+}
+
+/// What kind of store.
+pub enum Target {
+    /// The store inside this process, below the state folder.
+    Embedded,
+    /// A server that speaks S3.
+    S3(Box<Remote>),
+}
+
+/// A server that speaks S3.
+pub struct Remote {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// How buckets are addressed there.
+    pub addressing: Addressing,
+    /// What outgoing requests are signed with.
+    pub credentials: Credentials,
+    /// CA certificates to trust there instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Its quirks.
+    pub profile: Profile,
+    /// What to do with parameters and headers that the operation table does not know.
+    pub unknown: Unknown,
+    /// Connections at once, over all workers.
+    pub connections: u32,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// How buckets are addressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Addressing {
+    /// In the path.
+    Path,
+    /// In the host name.
+    Virtual,
+}
+
+/// A key pair of the upstream. No `Debug`: it holds secrets.
+pub struct Credentials {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret.
+    pub secret_access_key: Secret,
+    /// The token of temporary credentials.
+    pub session_token: Option<Secret>,
+}
+
+/// The quirks of a store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Profile {
+    /// Amazon S3.
+    Aws,
+    /// Ceph's gateway.
+    Ceph,
+    /// Garage.
+    Garage,
+    /// MinIO and its forks.
+    Minio,
+    /// Nothing is assumed.
+    Strict,
+}
+
+/// What happens to what the operation table does not know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unknown {
+    /// It travels on, signed.
+    Pass,
+    /// The request is refused.
+    Refuse,
+}
+
+/// How long to wait for the upstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the head of an answer.
+    pub first_byte: Duration,
+    /// For the next byte, and for use of an idle connection.
+    pub idle: Duration,
+}
+
+/// Threads and shutdown.
+#[derive(Clone, Copy, Debug)]
+pub struct Runtime {
+    /// Workers; 0 is one per core.
+    pub workers: u32,
+    /// How connections reach them.
+    pub accept: Accept,
+    /// How long requests in flight may take after a signal to stop.
+    pub drain: Duration,
+}
+
+/// How connections reach workers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Accept {
+    /// To the worker with the fewest.
+    LeastLoaded,
+    /// As the kernel hashes them.
+    Reuseport,
+}
+
+/// The log of the program itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// The least important line that is written.
+    pub level: LogLevel,
+    /// How; `None`: text on a terminal, JSON elsewhere.
+    pub format: Option<LogFormat>,
+}
+
+/// Importance of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogLevel {
+    /// Something to follow in detail.
+    Debug,
+    /// Something broke.
+    Error,
+    /// Something happened.
+    Info,
+    /// Every step.
+    Trace,
+    /// Something is odd.
+    Warn,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl LogLevel {
+    /// As `tracing` filters spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Error => "error",
+            Self::Info => "info",
+            Self::Trace => "trace",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file. `Err` holds every fault that was found, `Ok` the warnings.
+    pub fn load(path: &Path, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
+        let text = files::read_text(path, FILE_LIMIT)
+            .map_err(|fault| Findings::from(Finding::file(path, format!("the configuration file {fault}"))))?;
+        Self::parse(path, &text, environment)
+    }
+
+    /// Reads the text of a configuration file that stands, or would stand, at `path`.
+    pub fn parse(path: &Path, text: &str, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
+        reader::read(path, text, environment, |table| root::read(table, path))
+    }
+
+    /// The folder of the journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal")
+    }
+}
+
+#[cfg(test)]
+mod tests;

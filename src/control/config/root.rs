@@ -1,0 +1,190 @@
+//! The top of the file and its small tables.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{
+    Accept, Audit, Before, Config, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime, Signature,
+    Target, Upstream, WhenFull, listen, upstream,
+};
+use crate::control::reader::{Located, Table};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Tables and keys of features that are still to come.
+const LATER: [&str; 6] = ["keys", "rate", "detect", "public_access_block", "policy_api", "allow_widening"];
+
+pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
+    root.unavailable(&LATER);
+    let region = region(root, "region").unwrap_or_else(|| "us-east-1".to_owned());
+    let account = root.parsed("account", "the 12 digits of an account", account).map(|found| found.value);
+    if account.is_none() && !root.has("account") {
+        root.required("account", "account = \"111122223333\"");
+    }
+    let policies = root.path("policies").map_or_else(|| root.base().join("policies/"), |found| found.value);
+    let state = root.path("state").map_or_else(|| root.base().join("state/"), |found| found.value);
+    let accepted_regions = accepted_regions(root, &region);
+    let upstreams = upstream::read(root, &region);
+    let listen = listen::read(root);
+    let credentials = credentials(root);
+    let config = Config {
+        file: path.to_owned(),
+        development: false,
+        accepted_regions,
+        account: account.unwrap_or_default(),
+        credentials: credentials.unwrap_or_else(|| policies.join("credentials.toml")),
+        policies,
+        state,
+        listen,
+        signature: signature(root),
+        names: names(root, &upstreams),
+        audit: audit(root),
+        upstreams,
+        runtime: runtime(root),
+        admin: admin(root),
+        log: log(root),
+        region,
+    };
+    Some(config)
+}
+
+/// A region name by its characters.
+pub(super) fn region(table: &mut Table<'_>, key: &'static str) -> Option<String> {
+    table.parsed(key, "a region such as \"us-east-1\"", region_name).map(|found| found.value)
+}
+
+fn region_name(text: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ((1..=64).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
+}
+
+fn account(text: &str) -> Option<String> {
+    (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.to_owned())
+}
+
+fn accepted_regions(root: &mut Table<'_>, region: &str) -> Vec<String> {
+    let mut regions = vec![region.to_owned()];
+    for found in root.list("accepted_regions", "a region such as \"us-east-1\"", region_name) {
+        if !regions.contains(&found.value) {
+            regions.push(found.value);
+        }
+    }
+    regions
+}
+
+fn credentials(root: &mut Table<'_>) -> Option<std::path::PathBuf> {
+    let mut table = root.table("credentials")?;
+    table.unavailable(&["temporary", "reload_grace"]);
+    let file = table.path("file").map(|found| found.value);
+    table.finish();
+    file
+}
+
+fn signature(root: &mut Table<'_>) -> Signature {
+    let default = Signature {
+        skew: MINUTE * 15,
+        payload: PayloadRule::SignedOrTls,
+        presign_max: DAY * 7,
+        verify_first: 64 << 10,
+    };
+    let Some(mut table) = root.table("signature") else { return default };
+    table.unavailable(&["algorithms"]);
+    let rules =
+        [("signed", PayloadRule::Signed), ("signed-or-tls", PayloadRule::SignedOrTls), ("any", PayloadRule::Any)];
+    let signature = Signature {
+        skew: table.duration("skew", SECOND..=MINUTE * 15, default.skew),
+        payload: table.choice("payload", &rules, default.payload),
+        presign_max: table.duration("presign_max", SECOND..=DAY * 7, default.presign_max),
+        verify_first: table.size("verify_first", 0..=16 << 20, default.verify_first),
+    };
+    table.finish();
+    signature
+}
+
+/// Keys are bytes to Amazon S3, and file names to many others.
+fn names(root: &mut Table<'_>, upstreams: &[Upstream]) -> Names {
+    let is_aws = |upstream: &Upstream| matches!(&upstream.target, Target::S3(remote) if remote.profile == Profile::Aws);
+    let all_aws = !upstreams.is_empty() && upstreams.iter().all(is_aws);
+    let default = if all_aws { NameRule::Allow } else { NameRule::Refuse };
+    let mut names = Names { dot_segments: default, empty_segments: default, control_bytes: default };
+    let Some(mut guard) = root.table("guard") else { return names };
+    guard.unavailable(&["encryption", "worm"]);
+    if let Some(mut table) = guard.table("names") {
+        let rules = [("refuse", NameRule::Refuse), ("allow", NameRule::Allow)];
+        names.dot_segments = table.choice("dot_segments", &rules, default);
+        names.empty_segments = table.choice("empty_segments", &rules, default);
+        names.control_bytes = table.choice("control_bytes", &rules, default);
+        table.finish();
+    }
+    guard.finish();
+    names
+}
+
+fn audit(root: &mut Table<'_>) -> Audit {
+    let default = Audit { before: Before::Written, when_full: WhenFull::Refuse };
+    let Some(mut table) = root.table("audit") else { return default };
+    table.unavailable(&["sink", "chain", "keep"]);
+    let before = [("queued", Before::Queued), ("written", Before::Written), ("synced", Before::Synced)];
+    let when_full = [("refuse", WhenFull::Refuse), ("drop", WhenFull::Drop)];
+    let audit = Audit {
+        before: table.choice("before", &before, default.before),
+        when_full: table.choice("when_full", &when_full, default.when_full),
+    };
+    table.finish();
+    audit
+}
+
+fn runtime(root: &mut Table<'_>) -> Runtime {
+    let default = Runtime { workers: 0, accept: Accept::LeastLoaded, drain: SECOND * 30 };
+    let Some(mut table) = root.table("runtime") else { return default };
+    if table.word("accept").as_deref() == Some("shared") {
+        table.unavailable(&["accept"]);
+        table.finish();
+        return default;
+    }
+    let ways = [("least-loaded", Accept::LeastLoaded), ("reuseport", Accept::Reuseport)];
+    let runtime = Runtime {
+        workers: table.integer("workers", 0..=1024, default.workers),
+        accept: table.choice("accept", &ways, default.accept),
+        drain: table.duration("drain", Duration::ZERO..=MINUTE * 60, default.drain),
+    };
+    table.finish();
+    runtime
+}
+
+/// The admin listener speaks plain HTTP and asks nobody who they are, so it stays at home.
+fn admin(root: &mut Table<'_>) -> Option<SocketAddr> {
+    let mut table = root.table("admin")?;
+    table.unavailable(&["console", "metrics"]);
+    let address =
+        table.parsed("address", "an address with a port such as \"127.0.0.1:9464\"", |text| text.parse().ok());
+    if address.is_none() && !table.has("address") {
+        table.required("address", "address = \"127.0.0.1:9464\"");
+    }
+    if let Some(found) = address.as_ref().filter(|found: &&Located<SocketAddr>| !found.value.ip().is_loopback()) {
+        let message = "`admin.address` could be reached from other machines";
+        let help = "write a loopback address such as \"127.0.0.1:9464\"";
+        table.fault(found.span.clone(), message, "plain HTTP, and nobody is asked who they are", help);
+    }
+    table.finish();
+    address.map(|found| found.value)
+}
+
+fn log(root: &mut Table<'_>) -> Log {
+    let mut log = Log { level: LogLevel::Info, format: None };
+    let Some(mut table) = root.table("log") else { return log };
+    let levels = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+    log.level = table.choice("level", &levels, log.level);
+    log.format = table.choice("format", &[("json", Some(LogFormat::Json)), ("text", Some(LogFormat::Text))], None);
+    table.finish();
+    log
+}

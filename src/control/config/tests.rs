@@ -1,0 +1,400 @@
+use std::collections::BTreeMap;
+use std::fs;
+
+use super::*;
+
+const LEAST: &str =
+    "account = \"111122223333\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[upstream]\nkind = \"embedded\"\n";
+
+fn environment() -> BTreeMap<String, String> {
+    let pairs = [("STORE_SECRET", "store-secret"), ("ADDRESS", "127.0.0.1:9443"), ("REGION", "eu-central-1")];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn parse(text: &str) -> Result<(Config, Findings), Findings> {
+    Config::parse(Path::new("/etc/bartizan/bartizan.toml"), text, &environment())
+}
+
+#[track_caller]
+fn accepted(text: &str) -> Config {
+    parse(text).map_err(|findings| findings.to_string()).unwrap_or_else(|faults| panic!("{faults}")).0
+}
+
+#[track_caller]
+fn refused(text: &str) -> String {
+    match parse(text) {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(findings) => findings.to_string(),
+    }
+}
+
+/// `LEAST` with more at its end.
+fn with(more: &str) -> String {
+    format!("{LEAST}{more}")
+}
+
+/// The example of docs, without the tables that are still to come.
+const DOCUMENTED: &str = r#"
+region   = "us-east-1"
+account  = "111122223333"
+policies = "policies/"            # relative paths: relative to the configuration file
+state    = "state/"
+
+[[listen]]
+address      = "127.0.0.1:9443"
+hosts        = ["localhost", "s3.localhost"]
+tls          = { certificate = "certs/server.pem", key = "certs/server.key" }
+vpc          = "vpc-0a1b2c3d"
+vpc_endpoint = "vpce-0a1b2c3d"
+trusted_proxies = ["10.0.0.0/8"]
+
+[upstream]
+kind        = "s3"
+endpoint    = "http://127.0.0.1:9000"
+region      = "us-east-1"
+addressing  = "path"
+credentials = { access_key_id = "minio", secret_access_key = { env = "STORE_SECRET" } }
+profile     = "minio"
+
+[signature]
+payload = "signed-or-tls"
+skew    = "15m"
+
+[guard.names]
+dot_segments = "refuse"
+
+[audit]
+before    = "written"
+when_full = "refuse"
+
+[admin]
+address = "127.0.0.1:9464"
+"#;
+
+/// The long example: every key with its default.
+const DEFAULTS: &str = r#"
+region     = "us-east-1"
+account    = "111122223333"
+policies   = "policies/"
+state      = "state/"
+accepted_regions = ["us-east-1"]
+credentials.file = "policies/credentials.toml"
+
+[[listen]]
+name     = "main"
+address  = "0.0.0.0:9443"
+hosts    = ["s3.internal", "*.s3.internal"]
+accept_aws_hosts = false
+http2    = true
+tls      = { certificate = "certs/server.pem", key = "certs/server.key", minimum = "1.2", client_ca = "certs/clients.pem", client_certificate = "optional" }
+vpc_endpoint = "vpce-0a1b2c3d"
+limits   = { connections = 4096, per_address = 1024, head = "16KiB", head_timeout = "10s", handshake_timeout = "10s", idle = "60s", in_flight = 1024 }
+
+[signature]
+skew          = "15m"
+presign_max   = "7d"
+payload       = "signed-or-tls"
+verify_first  = "64KiB"
+
+[upstream]
+kind          = "s3"
+endpoint      = "https://s3.us-east-1.amazonaws.com"
+addressing    = "virtual"
+credentials   = { access_key_id = "A", secret_access_key = "s" }
+connections   = 256
+timeouts      = { connect = "3s", first_byte = "30s", idle = "50s" }
+profile       = "aws"
+unknown       = "refuse"
+
+[runtime]
+workers       = 0
+accept        = "least-loaded"
+drain         = "30s"
+
+[log]
+level         = "info"
+format        = "json"
+"#;
+
+#[test]
+fn the_documented_examples_parse() {
+    let config = accepted(DOCUMENTED);
+    assert_eq!(config.policies, Path::new("/etc/bartizan/policies/"));
+    assert_eq!(config.credentials, Path::new("/etc/bartizan/policies/credentials.toml"));
+    let tls = config.listen[0].tls.as_ref().unwrap();
+    assert_eq!(tls.certificate, Path::new("/etc/bartizan/certs/server.pem"));
+    let Target::S3(remote) = &config.upstreams[0].target else { panic!("not s3") };
+    assert_eq!(remote.credentials.secret_access_key.expose(), "store-secret");
+    assert_eq!(config.names.dot_segments, NameRule::Refuse);
+
+    let config = accepted(DEFAULTS);
+    assert_eq!(config.listen[0].hosts, ["s3.internal"]);
+    assert_eq!(config.names.dot_segments, NameRule::Allow, "AWS treats keys as bytes");
+}
+
+#[test]
+fn what_is_left_out_is_safe() {
+    let config = accepted(LEAST);
+    assert_eq!(config.region, "us-east-1");
+    assert_eq!(config.accepted_regions, ["us-east-1"]);
+    assert_eq!(config.listen[0].limits.per_address, 1024);
+    assert_eq!(config.signature.payload, PayloadRule::SignedOrTls);
+    assert_eq!(config.signature.skew, Duration::from_secs(900));
+    assert_eq!(config.audit.before, Before::Written);
+    assert_eq!(config.audit.when_full, WhenFull::Refuse);
+    assert_eq!(config.names.control_bytes, NameRule::Refuse);
+    assert_eq!(config.runtime.drain, Duration::from_secs(30));
+    assert!(config.admin.is_none());
+    assert!(config.listen[0].trusted_proxies.is_empty());
+}
+
+#[test]
+fn several_faults_are_told_in_one_run() {
+    insta::assert_snapshot!(refused(
+        r#"
+region = "us_east"
+acount = "111122223333"
+account = "1111"
+
+[[listen]]
+adress = "127.0.0.1:9443"
+limits = { connections = 0, head = "1GiB", idle = "soon" }
+
+[upstream]
+endpoint = "127.0.0.1:9000"
+credentials = { access_key_id = "minio", secret_access_key = { env = "NOT_SET" } }
+"#
+    ));
+}
+
+#[test]
+fn unknown_keys_are_refused_at_every_level() {
+    for (more, key) in [
+        ("color = 1", "upstream.color"),
+        ("[signature]\nskwe = \"1m\"", "signature.skwe"),
+        ("[guard]\nname = 1", "guard.name"),
+        ("[guard.names]\ndots = \"allow\"", "guard.names.dots"),
+        ("[audit]\nafter = 1", "audit.after"),
+        ("[runtime]\nthreads = 1", "runtime.threads"),
+        ("[admin]\naddress = \"127.0.0.1:1\"\ntoken = 1", "admin.token"),
+        ("[log]\nfile = 1", "log.file"),
+        ("[credentials]\nkey = 1", "credentials.key"),
+        ("[surprise]\nx = 1", "surprise"),
+    ] {
+        let faults = refused(&with(more));
+        assert!(faults.contains(&format!("error: unknown key `{key}`")), "{faults}");
+    }
+}
+
+#[test]
+fn settings_of_later_versions_are_refused_and_not_ignored() {
+    for (more, key) in [
+        ("[guard.encryption]\nrequire = [\"AES256\"]", "guard.encryption"),
+        ("[guard.worm]\nx = 1", "guard.worm"),
+        ("[keys]\nring = \"state/keyring.json\"", "keys"),
+        ("[rate.kms]\nsymmetric = 1", "rate"),
+        ("[detect]\nlearn = \"7d\"", "detect"),
+        ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
+        ("[credentials]\ntemporary = true", "credentials.temporary"),
+        ("[audit]\nchain = true", "audit.chain"),
+        ("[runtime]\naccept = \"shared\"", "runtime.accept"),
+        ("[[audit.sink]]\nformat = \"cloudtrail\"", "audit.sink"),
+        ("[signature]\nalgorithms = [\"AWS4-ECDSA-P256-SHA256\"]", "signature.algorithms"),
+    ] {
+        let faults = refused(&with(more));
+        assert!(faults.contains(&format!("`{key}` is not available in this version")), "{faults}");
+    }
+}
+
+#[test]
+fn a_number_out_of_range_names_the_range() {
+    insta::assert_snapshot!(refused(&with(
+        "[runtime]\nworkers = 100000\ndrain = \"2h\"\n[signature]\nskew = \"16m\"\n"
+    )));
+}
+
+#[test]
+fn any_string_may_come_from_the_environment_or_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("account"), "111122223333\n").unwrap();
+    let text = r#"
+region = { env = "REGION" }
+account = { file = "account" }
+[[listen]]
+address = { env = "ADDRESS" }
+[upstream]
+kind = "embedded"
+"#;
+    let parsed = Config::parse(&dir.path().join("bartizan.toml"), text, &environment());
+    let (config, _) = parsed.map_err(|findings| findings.to_string()).unwrap();
+    assert_eq!(config.account, "111122223333");
+    assert_eq!(config.region, "eu-central-1");
+    assert_eq!(config.listen[0].address.to_string(), "127.0.0.1:9443");
+}
+
+#[test]
+fn an_indirection_that_leads_nowhere_is_refused() {
+    insta::assert_snapshot!(refused(
+        "account = { env = \"NOT_SET\" }\nregion = { file = \"missing\" }\nstate = { both = \"x\" }\n[[listen]]\naddress = \"127.0.0.1:0\"\n[upstream]\nkind = \"embedded\"\n"
+    ));
+}
+
+#[test]
+fn plain_http_is_for_loopback_only() {
+    for address in ["0.0.0.0:9443", "[::]:9443", "192.0.2.1:80"] {
+        let faults = refused(&LEAST.replace("127.0.0.1:0", address));
+        assert!(faults.contains("needs TLS"), "{faults}");
+    }
+    for address in ["127.0.0.2:9443", "[::1]:9443"] {
+        accepted(&LEAST.replace("127.0.0.1:0", address));
+    }
+}
+
+#[test]
+fn a_client_ca_without_a_word_is_required() {
+    let tls = |rest: &str| {
+        LEAST.replace("[upstream]", &format!("tls = {{ certificate = \"c\", key = \"k\"{rest} }}\n[upstream]"))
+    };
+    let clients = |rest: &str| accepted(&tls(rest)).listen.remove(0).tls.unwrap().clients;
+    let ca = Path::new("/etc/bartizan/ca.pem").to_owned();
+    assert_eq!(clients(""), ClientCertificates::None);
+    assert_eq!(clients(", client_ca = \"ca.pem\""), ClientCertificates::Required(ca.clone()));
+    assert_eq!(
+        clients(", client_ca = \"ca.pem\", client_certificate = \"optional\""),
+        ClientCertificates::Optional(ca)
+    );
+    assert!(refused(&tls(", client_certificate = \"required\"")).contains("`listen[0].tls.client_ca` is missing"));
+    assert!(refused(&tls(", client_ca = \"ca.pem\", client_certificate = \"none\"")).contains("has no meaning"));
+}
+
+#[test]
+fn upstreams_by_region_are_a_list() {
+    let list = r#"
+account = "111122223333"
+listen = [{ address = "127.0.0.1:0", accept_aws_hosts = true }]
+[[upstream]]
+region = "us-east-1"
+endpoint = "https://s3.us-east-1.amazonaws.com"
+credentials = { access_key_id = "A", secret_access_key = "s" }
+[[upstream]]
+region = "eu-central-1"
+hosts = ["s3.eu.internal"]
+endpoint = "https://s3.eu-central-1.amazonaws.com"
+credentials = { access_key_id = "A", secret_access_key = "s" }
+"#;
+    let config = accepted(list);
+    assert_eq!(config.upstreams.len(), 2);
+    assert_eq!(config.upstreams[1].hosts, ["s3.eu.internal"]);
+    assert!(refused(&list.replace("eu-central-1\"\nhosts", "us-east-1\"\nhosts")).contains("two upstreams answer"));
+    assert!(refused(&with("hosts = [\"a\"]")).contains("`upstream.hosts` has no meaning with a single upstream"));
+}
+
+#[test]
+fn what_an_embedded_store_would_ignore_is_refused() {
+    assert!(refused(&with("endpoint = \"http://127.0.0.1:9000\"")).contains("`upstream.endpoint` has no meaning"));
+}
+
+#[test]
+fn keys_for_the_upstream_come_from_three_places() {
+    let text = |credentials: &str| {
+        LEAST.replace(
+            "kind = \"embedded\"",
+            &format!("endpoint = \"http://localhost:9000\"\ncredentials = {credentials}"),
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials");
+    let content = "[default]\naws_access_key_id = D\naws_secret_access_key = d\n[other]\naws_access_key_id=O\naws_secret_access_key=o\naws_session_token=t\n";
+    files::write_new(&file, 0o600, content.as_bytes()).unwrap();
+    let mut environment = environment();
+    environment.insert("AWS_ACCESS_KEY_ID".to_owned(), "E".to_owned());
+    environment.insert("AWS_SECRET_ACCESS_KEY".to_owned(), "e".to_owned());
+    for (credentials, id, secret) in [
+        ("{ access_key_id = \"W\", secret_access_key = \"w\" }".to_owned(), "W", "w"),
+        ("{ env = true }".to_owned(), "E", "e"),
+        (format!("{{ file = \"{}\" }}", file.display()), "D", "d"),
+        (format!("{{ file = \"{}\", profile = \"other\" }}", file.display()), "O", "o"),
+    ] {
+        let parsed = Config::parse(Path::new("bartizan.toml"), &text(&credentials), &environment);
+        let (config, _) = parsed.map_err(|findings| findings.to_string()).unwrap();
+        let Target::S3(remote) = &config.upstreams[0].target else { panic!("not s3") };
+        assert_eq!(remote.credentials.access_key_id, id);
+        assert_eq!(remote.credentials.secret_access_key.expose(), secret);
+    }
+    for (credentials, expected) in [
+        ("\"instance\"", "not available in this version"),
+        ("\"web-identity\"", "not available in this version"),
+        ("\"guess\"", "is not usable"),
+        ("{ env = true }", "the environment holds no keys"),
+        ("{ env = false }", "can only be true"),
+        ("{ env = true, profile = \"x\" }", "has no meaning with `env`"),
+        ("{ access_key_id = \"W\" }", "`upstream.credentials.secret_access_key` is missing"),
+        ("{ file = \"missing\" }", "does not exist"),
+    ] {
+        assert!(refused(&text(credentials)).contains(expected), "{credentials}");
+    }
+}
+
+#[test]
+fn no_secret_is_part_of_a_complaint() {
+    for text in [
+        "account = \"1\"\nupstream.credentials = { access_key_id = 1, secret_access_key = \"hunter2\", odd = 1 }",
+        "upstream = { credentials = { secret_access_key = \"hunter2\" ",
+        "secret_access_key = \"hunter2",
+        "upstream.credentials.secret_access_key = hunter2 hunter2",
+    ] {
+        assert!(!refused(text).contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_file_that_others_may_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bartizan.toml");
+    let keys =
+        "endpoint = \"http://localhost:1\"\ncredentials = { access_key_id = \"A\", secret_access_key = \"hunter2\" }";
+    files::write_new(&path, 0o600, LEAST.replace("kind = \"embedded\"", keys).as_bytes()).unwrap();
+    let warnings = || Config::load(&path, &environment()).unwrap_or_else(|findings| panic!("{findings}")).1.to_string();
+    assert_eq!(warnings(), "");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let warnings = warnings();
+    assert!(warnings.contains("stands in a file that others may read") && !warnings.contains("hunter2"), "{warnings}");
+}
+
+#[test]
+fn broken_toml_is_placed() {
+    insta::assert_snapshot!(refused("account = \"111122223333\"\n[[listen\naddress = 5 5\n"));
+}
+
+#[test]
+fn things_worth_knowing_are_warnings() {
+    let text = LEAST.replace(
+        "kind = \"embedded\"",
+        "endpoint = \"http://minio:9000\"\ncredentials = { access_key_id = \"A\", secret_access_key = \"s\" }",
+    );
+    let (_, findings) = parse(&text).map_err(|findings| findings.to_string()).unwrap();
+    assert_eq!(findings.iter().map(Finding::severity).collect::<Vec<_>>(), [super::super::Severity::Warning]);
+}
+
+#[test]
+fn the_admin_listener_stays_at_home() {
+    assert!(refused(&with("[admin]\naddress = \"0.0.0.0:9464\"")).contains("could be reached from other machines"));
+    assert!(accepted(&with("[admin]\naddress = \"[::1]:9464\"")).admin.is_some());
+}
+
+#[test]
+fn findings_are_json_too() {
+    let Err(findings) = parse("account = 5") else { panic!("accepted") };
+    let first = findings.iter().next().unwrap().to_json();
+    assert_eq!(first["file"], "/etc/bartizan/bartizan.toml");
+    assert_eq!(first["line"], 1);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[\\[\\]={}\"'a-z0-9\\n ,.#é]{0,120}") {
+        let _ = parse(&text);
+        let _ = parse(&with(&text));
+    }
+}

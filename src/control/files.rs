@@ -1,0 +1,133 @@
+//! Reading and writing small files, carefully.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Why a file is not usable.
+#[derive(Debug)]
+pub struct FileFault(String);
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FileFault {}
+
+impl From<io::Error> for FileFault {
+    fn from(error: io::Error) -> Self {
+        Self(match error.kind() {
+            io::ErrorKind::NotFound => "does not exist".to_owned(),
+            io::ErrorKind::PermissionDenied => "may not be read or written by this user".to_owned(),
+            io::ErrorKind::AlreadyExists => "exists already".to_owned(),
+            _ => format!("cannot be used: {error}"),
+        })
+    }
+}
+
+/// Reads a text of at most `limit` bytes.
+pub fn read_text(path: &Path, limit: u64) -> Result<String, FileFault> {
+    read_from(File::open(path)?, limit)
+}
+
+/// Reads a text that only its owner may see, of at most `limit` bytes. The permissions are those of the
+/// file that was opened, not of a name that may change.
+pub fn read_private(path: &Path, limit: u64) -> Result<String, FileFault> {
+    let file = File::open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(FileFault(format!("has mode {mode:04o} and holds secrets: run `chmod 600 {}`", path.display())));
+    }
+    read_from(file, limit)
+}
+
+/// Writes a file that must not exist yet.
+pub fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<(), FileFault> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content)?;
+    Ok(file.sync_all()?)
+}
+
+/// Puts a file in the place of an older one, all or nothing.
+pub fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), FileFault> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = Path::new(&temporary);
+    // A left-over of a crash, or a trap: a link is removed, never followed.
+    if let Err(error) = std::fs::remove_file(temporary)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error.into());
+    }
+    write_new(temporary, mode, content)?;
+    Ok(std::fs::rename(temporary, path)?)
+}
+
+/// Makes a folder, with its parents, for the owner alone; one that is there is left as it is.
+pub fn private_folder(path: &Path) -> Result<(), FileFault> {
+    Ok(DirBuilder::new().recursive(true).mode(0o700).create(path)?)
+}
+
+/// Takes a folder from everybody but the owner.
+pub(super) fn restrict(path: &Path) -> Result<(), FileFault> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    if !metadata.is_dir() {
+        return Err(FileFault("is not a folder".to_owned()));
+    }
+    Ok(std::fs::set_permissions(path, Permissions::from_mode(0o700))?)
+}
+
+fn read_from(file: File, limit: u64) -> Result<String, FileFault> {
+    if file.metadata()?.is_dir() {
+        return Err(FileFault("is a folder".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        return Err(FileFault(format!("is larger than {}", super::units::spell_size(limit))));
+    }
+    String::from_utf8(bytes).map_err(|_| FileFault("is not UTF-8".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_file_that_others_may_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        write_new(&path, 0o600, b"x").unwrap();
+        assert_eq!(read_private(&path, 10).unwrap(), "x");
+        for mode in [0o640, 0o604, 0o644, 0o601] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert!(read_private(&path, 10).unwrap_err().to_string().contains("chmod 600"), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn reading_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write_new(&path, 0o600, b"12345").unwrap();
+        assert!(read_text(&path, 5).is_ok());
+        assert_eq!(read_text(&path, 4).unwrap_err().to_string(), "is larger than 4B");
+        assert_eq!(read_text(dir.path(), 4).unwrap_err().to_string(), "is a folder");
+        assert_eq!(write_new(&path, 0o600, b"").unwrap_err().to_string(), "exists already");
+    }
+
+    #[test]
+    fn replacing_does_not_follow_a_planted_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        write_new(&victim, 0o600, b"kept").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("file.new")).unwrap();
+        replace(&dir.path().join("file"), 0o600, b"new").unwrap();
+        assert_eq!(read_text(&victim, 10).unwrap(), "kept");
+        assert_eq!(read_text(&dir.path().join("file"), 10).unwrap(), "new");
+    }
+}

@@ -1,0 +1,111 @@
+//! What goes back to the client.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{HeaderName, SERVER};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+
+use super::walk::Closing;
+use crate::body::Metered;
+use crate::id::RequestId;
+use crate::upstream::wire::{Download, Late};
+use crate::upstream::{Reply, ReplyBody};
+
+/// The body of an answer; when it ends, so does the record.
+#[derive(Debug)]
+pub struct Answer(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Empty,
+    Full(Option<Bytes>),
+    Late(Metered<Late, Closing>),
+    Stream(Metered<UnsyncBoxBody<Bytes, io::Error>, Closing>),
+    Wire(Metered<Download, Closing>),
+}
+
+impl Answer {
+    pub(super) fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
+    pub(super) fn full(data: Bytes) -> Self {
+        Self(Kind::Full(Some(data).filter(|data| !data.is_empty())))
+    }
+}
+
+/// Turns a store's reply into the answer; its record closes with the body.
+pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing) -> Response<Answer> {
+    let Reply { status, headers, body, .. } = reply;
+    let body = match body {
+        ReplyBody::Empty => {
+            closing.end_now(0);
+            Kind::Empty
+        }
+        ReplyBody::Full(data) => {
+            closing.end_now(data.len() as u64);
+            Kind::Full(Some(data).filter(|data| !data.is_empty()))
+        }
+        ReplyBody::Late(late) => {
+            closing.await_code(late.code());
+            Kind::Late(Metered::new(late, closing))
+        }
+        ReplyBody::Stream(stream) => Kind::Stream(Metered::new(stream, closing)),
+        ReplyBody::Wire(download) => Kind::Wire(Metered::new(download, closing)),
+    };
+    let mut response = Response::new(Answer(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    stamp(response.headers_mut(), id);
+    response
+}
+
+/// What every answer carries.
+pub(super) fn stamp(headers: &mut HeaderMap, id: &RequestId) {
+    headers.insert(SERVER, HeaderValue::from_static("Bartizan"));
+    for (name, value) in [("x-amz-request-id", id.as_str()), ("x-amz-id-2", id.host_id())] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match &mut self.get_mut().0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
+            Kind::Late(body) => Pin::new(body).poll_frame(cx),
+            Kind::Stream(body) => Pin::new(body).poll_frame(cx),
+            Kind::Wire(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Full(data) => data.is_none(),
+            Kind::Late(body) => body.is_end_stream(),
+            Kind::Stream(body) => body.is_end_stream(),
+            Kind::Wire(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
+            Kind::Late(body) => body.size_hint(),
+            Kind::Stream(body) => body.size_hint(),
+            Kind::Wire(body) => body.size_hint(),
+        }
+    }
+}

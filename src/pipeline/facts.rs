@@ -1,0 +1,168 @@
+//! What is known of a request so far: for the record, never for a decision.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Version;
+use http::request::Parts;
+
+use crate::audit::{self, Decision, Intent, Requester};
+use crate::id::RequestId;
+use crate::identity::{Kind, Principal};
+use crate::s3::Head;
+use crate::s3::route::{Auth, Routed};
+use crate::time::Millis;
+
+/// The connection a request came on.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Which listener, by its place in the configuration.
+    pub listener: usize,
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// TLS, unless the listener is plain.
+    pub tls: Option<TlsFacts>,
+}
+
+/// What is on record about the TLS of a connection.
+#[derive(Clone, Debug)]
+pub struct TlsFacts {
+    /// `TLSv1.3`
+    pub version: &'static str,
+    /// The name of the cipher suite.
+    pub cipher: &'static str,
+}
+
+/// Everything that a record may hold, as far as it is known.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) head: Parts,
+    pub(super) connection: Arc<Connection>,
+    pub(super) id: RequestId,
+    pub(super) received: Millis,
+    pub(super) who: Option<Arc<Principal>>,
+    pub(super) access_key: Option<String>,
+    pub(super) signature: Option<String>,
+    pub(super) auth: Option<Auth>,
+    pub(super) routed: Option<Routed>,
+    pub(super) statement: Option<String>,
+}
+
+impl Facts {
+    pub(super) fn new(head: Parts, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
+        Self {
+            head,
+            connection,
+            id,
+            received,
+            who: None,
+            access_key: None,
+            signature: None,
+            auth: None,
+            routed: None,
+            statement: None,
+        }
+    }
+
+    /// Lends the head in the form that verification and routing read.
+    pub(super) fn with_head<T>(&self, read: impl FnOnce(&Head<'_>) -> T) -> T {
+        let lines = self.lines();
+        let target = self.head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let http2 = self.head.version == Version::HTTP_2;
+        let authority = self.head.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());
+        read(&Head { method: self.head.method.as_str().as_bytes(), target: target.as_bytes(), lines: &lines, authority })
+    }
+
+    /// The header lines in the order received within each name.
+    pub(super) fn lines(&self) -> Vec<(&[u8], &[u8])> {
+        self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect()
+    }
+
+    /// A HEAD answer has no document.
+    pub(super) fn is_head(&self) -> bool {
+        self.head.method == http::Method::HEAD
+    }
+
+    /// The record of what is about to happen, or to be refused.
+    pub(super) fn intent<'a>(
+        &'a self,
+        routed: Option<&'a Routed>,
+        lines: &'a [(&'a [u8], &'a [u8])],
+        statements: &'a [&'a str],
+        decision: Decision,
+    ) -> Intent<'a> {
+        let line = |name: &str| lines.iter().find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| *value);
+        let routed = routed.or(self.routed.as_ref());
+        Intent {
+            requester: self.requester(),
+            connection: self.connection.record(),
+            host: line("host").or_else(|| self.head.uri.authority().map(|authority| authority.as_str().as_bytes())),
+            method: Some(self.head.method.as_str().as_bytes()),
+            target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
+            http_version: Some(version(self.head.version)),
+            operation: routed.map(|routed| routed.operation.name()),
+            bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
+            key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
+            version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
+            user_agent: line("user-agent"),
+            referer: line("referer"),
+            content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
+            decision,
+            statements,
+            headers: lines,
+            ..Intent::new(self.id, self.received)
+        }
+    }
+
+    fn requester(&self) -> Requester<'_> {
+        let who = self.who.as_deref().filter(|who| !who.is_anonymous());
+        Requester {
+            kind: who.map(|who| match who.kind {
+                Kind::Anonymous => "Unknown",
+                Kind::Role { .. } => "AssumedRole",
+                Kind::Root => "Root",
+                Kind::User => "IAMUser",
+            }),
+            account: who.map(|who| who.account.as_str()),
+            arn: who.map(|who| who.arn.as_str()),
+            access_key: self.access_key.as_deref().map(str::as_bytes),
+            session: who.and_then(|who| match &who.kind {
+                Kind::Role { session, .. } => Some(session.as_str()),
+                _ => None,
+            }),
+            signature_version: self.signature.as_ref().map(|_| "SigV4"),
+            authentication: match self.auth {
+                Some(Auth::Header) => Some("AuthHeader"),
+                Some(Auth::Query) => Some("QueryString"),
+                Some(Auth::Form) => Some("HtmlForm"),
+                Some(Auth::Anonymous) | None => None,
+            },
+            signature: self.signature.as_deref().map(str::as_bytes),
+            ..Requester::default()
+        }
+    }
+}
+
+impl Connection {
+    /// Whether the client's octets came encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    fn record(&self) -> audit::Connection<'_> {
+        audit::Connection {
+            remote: Some(self.peer),
+            tls_version: self.tls.as_ref().map(|tls| tls.version),
+            cipher: self.tls.as_ref().map(|tls| tls.cipher),
+            ..audit::Connection::default()
+        }
+    }
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,137 @@
+//! A request that goes nowhere: recorded first, answered then.
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::answer::{Answer, stamp};
+use super::facts::Facts;
+use super::walk::{Finished, Open, Worker};
+use crate::audit::{Completion, Decision, JournalFull, Outcome};
+use crate::id::RequestId;
+use crate::s3::route::Routed;
+use crate::s3::{Code, Fault, xml};
+
+/// Why a request is refused, with what is known of it. Not an answer: see [`Refusal::log`].
+#[derive(Debug)]
+pub struct Refusal {
+    fault: Fault,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before the intent was on record.
+    Before(Box<Facts>),
+    /// After.
+    After(Open),
+}
+
+/// A refusal that is on record, and so may be answered.
+#[derive(Debug)]
+pub struct LoggedRefusal {
+    fault: Fault,
+    id: RequestId,
+    bare: bool,
+}
+
+impl Refusal {
+    pub(super) fn new(fault: Fault, facts: Facts) -> Self {
+        Self { fault, state: State::Before(Box::new(facts)) }
+    }
+
+    pub(super) fn asked(fault: Fault, mut facts: Facts, routed: Routed) -> Self {
+        facts.routed = Some(routed);
+        Self::new(fault, facts)
+    }
+
+    pub(super) fn after(fault: Fault, open: Open) -> Self {
+        Self { fault, state: State::After(open) }
+    }
+
+    /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the
+    /// journal takes nothing, the answer says that instead.
+    pub async fn log(self, worker: &Worker) -> LoggedRefusal {
+        let Self { fault, state } = self;
+        match state {
+            State::After(open) => {
+                let (id, bare) = (open.id(), open.is_head());
+                open.refused(&fault);
+                LoggedRefusal { fault, id, bare }
+            }
+            State::Before(facts) => {
+                let completion = completion(&fault);
+                let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
+                let lines = facts.lines();
+                let statements: Vec<&str> = facts.statement.iter().map(String::as_str).collect();
+                worker.observer.finished(&counted(&fault, facts.routed.as_ref()));
+                let recorded = worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
+                let fault = match recorded {
+                    Ok(_filed) => fault,
+                    Err(full) => journal_full(&full),
+                };
+                LoggedRefusal { fault, id: facts.id, bare: facts.is_head() }
+            }
+        }
+    }
+}
+
+impl LoggedRefusal {
+    /// The error answer (spec/errors.md 1).
+    pub fn into_response(self) -> Response<Answer> {
+        let Self { fault, id, bare } = self;
+        let body = if bare { Answer::empty() } else { Answer::full(Bytes::from(xml::error_document(&fault, id.as_str(), id.host_id()))) };
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        if !bare {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        }
+        if matches!(fault.status(), 503) && !fault.headers().iter().any(|(name, _)| *name == "retry-after") {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(HeaderName::from_static("x-amz-retry-after"), HeaderValue::from_static("1000"));
+        }
+        for (name, value) in fault.headers() {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
+        stamp(headers, &id);
+        response
+    }
+
+    /// The fault that is answered.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+fn counted(fault: &Fault, routed: Option<&Routed>) -> Finished {
+    Finished {
+        operation: routed.map(|routed| routed.operation),
+        outcome: Outcome::Refused,
+        reason: fault.reason(),
+        milliseconds: 0,
+        first_byte: None,
+        bytes_in: 0,
+        bytes_out: 0,
+    }
+}
+
+/// A refusal's completion.
+pub(super) fn completion(fault: &Fault) -> Completion<'_> {
+    Completion {
+        outcome: Outcome::Refused,
+        status: Some(fault.status()),
+        error_code: Some(fault.code().as_str()),
+        error_message: Some(fault.message()),
+        reason: Some(fault.reason()),
+        detail: fault.private_detail(),
+        ..Completion::default()
+    }
+}
+
+/// What a client hears when nothing can be put on record.
+pub(super) fn journal_full(full: &JournalFull) -> Fault {
+    Fault::plain(Code::ServiceUnavailable, "journal-full").detail(full.to_string())
+}

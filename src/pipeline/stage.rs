@@ -1,0 +1,312 @@
+//! The stages of a request. Each has private fields and one constructor, the method of the stage
+//! before it; there is no other way to make one. Nothing else is in this file.
+//!
+//! An address cannot be authorized; it has no such method:
+//! ```compile_fail,E0599
+//! fn skip<B>(request: bartizan::pipeline::Addressed<B>, live: &bartizan::pipeline::Live) {
+//!     let _ = request.authorize(live);
+//! }
+//! ```
+//! A grant cannot be made up:
+//! ```compile_fail,E0451
+//! fn forge(statement: bartizan::policy::StatementId) -> bartizan::policy::Grant {
+//!     bartizan::policy::Grant { statement }
+//! }
+//! ```
+//! What was not logged cannot be forwarded:
+//! ```compile_fail,E0599
+//! fn skip<B>(request: bartizan::pipeline::Admitted<B>) {
+//!     let _ = request.into_forward();
+//! }
+//! ```
+//! A refusal that was not logged is no answer:
+//! ```compile_fail,E0599
+//! fn skip(refusal: bartizan::pipeline::Refusal) {
+//!     let _ = refusal.into_response();
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use http_body::Body;
+
+use super::facts::{Connection, Facts};
+use super::live::Live;
+use super::refusal::Refusal;
+use super::walk::Open;
+use crate::audit::{Decision, Journal, Receipt};
+use crate::body::{Contract, Duties, SealedBody, Unread};
+use crate::id::RequestId;
+use crate::limit::{InFlight, Permit};
+use crate::policy::Grant;
+use crate::s3::operation::BodyKind;
+use crate::s3::payload::ChunkSignatures;
+use crate::s3::route::{Auth, Routed};
+use crate::s3::{Fault, Operation, xml};
+use crate::sigv4::KeyCache;
+use crate::time::{Millis, Seconds};
+use crate::upstream::Forward;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The longest control document: a thousand keys of a kilobyte each, every octet escaped.
+const LONGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
+
+/// One authority, one framing, a legal target. The body is unread.
+#[derive(Debug)]
+pub struct Parsed<B> {
+    facts: Facts,
+    body: Unread<B>,
+}
+
+/// Which site, bucket, key and operation; or, kept for later, what is wrong with them.
+#[derive(Debug)]
+pub struct Addressed<B> {
+    parsed: Parsed<B>,
+    site: usize,
+    auth: Auth,
+    routed: Result<Routed, Fault>,
+}
+
+/// Who asks, and what the body must be.
+#[derive(Debug)]
+pub struct Authenticated<B> {
+    parsed: Parsed<B>,
+    store: usize,
+    routed: Routed,
+    who: Arc<crate::identity::Principal>,
+    contract: Contract,
+}
+
+/// A statement said yes.
+#[derive(Debug)]
+pub struct Authorized<B> {
+    inner: Authenticated<B>,
+    grant: Grant,
+}
+
+/// Rules hold. A control document has been read and verified; object data has not been touched.
+#[derive(Debug)]
+pub struct Guarded<B> {
+    facts: Facts,
+    store: usize,
+    routed: Routed,
+    who: Arc<crate::identity::Principal>,
+    grant: Grant,
+    body: Payload<B>,
+}
+
+#[derive(Debug)]
+enum Payload<B> {
+    /// Read, verified, and where its meaning matters written anew.
+    Document(SealedBody),
+    /// Untouched.
+    Object(Unread<B>, Contract),
+}
+
+/// A place among the requests in flight.
+#[derive(Debug)]
+pub struct Admitted<B> {
+    inner: Guarded<B>,
+    permit: Permit,
+}
+
+/// On record, as durably as asked.
+#[derive(Debug)]
+pub struct Logged<T> {
+    inner: T,
+    receipt: Receipt,
+}
+
+impl<B> Parsed<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Takes a request whose head has passed the server's screen.
+    pub fn new(request: Request<B>, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
+        let (head, body) = request.into_parts();
+        Self { facts: Facts::new(head, connection, id, received), body: Unread::new(body) }
+    }
+
+    /// Finds out where the request goes and what it asks.
+    ///
+    /// # Errors
+    /// A host that is not served, a path that does not decode, two kinds of authentication at once.
+    pub fn address(self, live: &Live) -> Result<Addressed<B>, Refusal> {
+        let listener = self.facts.connection.listener;
+        match self.facts.with_head(|head| live.find(listener, head)) {
+            Ok(found) => Ok(Addressed { parsed: self, site: found.site, auth: found.auth, routed: found.routed }),
+            Err(fault) => Err(Refusal::new(fault, self.facts)),
+        }
+    }
+}
+
+impl<B> Addressed<B> {
+    /// Verifies the signature; then tells what addressing kept; then fixes what the body must be.
+    ///
+    /// # Errors
+    /// Whatever the order of spec/sigv4.md 13 finds first.
+    pub fn authenticate(self, live: &Live, cache: &KeyCache, now: Seconds) -> Result<Authenticated<B>, Refusal> {
+        let Self { mut parsed, site, auth, routed } = self;
+        parsed.facts.auth = Some(auth);
+        let site = match live.site(parsed.facts.connection.listener, site) {
+            Ok(site) => site,
+            Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
+        };
+        let streaming = routed.as_ref().is_ok_and(|routed| routed.operation.spec().streaming);
+        let tls = parsed.facts.connection.is_tls();
+        let verified = parsed.facts.with_head(|head| live.verify(site, auth, head, streaming, tls, cache, now));
+        let (who, mut verified) = match verified {
+            Ok(verified) => verified,
+            Err(rejection) => {
+                parsed.facts.access_key = rejection.access_key().map(str::to_owned);
+                return Err(Refusal::new(rejection.into_fault(), parsed.facts));
+            }
+        };
+        parsed.facts.who = Some(Arc::clone(&who));
+        parsed.facts.access_key = verified.access_key().map(str::to_owned);
+        parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
+        let routed = match routed {
+            Ok(routed) => routed,
+            Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
+        };
+        let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
+        let duties = duties(routed.operation);
+        match parsed.facts.with_head(|head| Contract::new(verified.payload(), signatures, head, duties)) {
+            Ok(contract) => Ok(Authenticated { parsed, store: site.store, routed, who, contract }),
+            Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed)),
+        }
+    }
+}
+
+impl<B> Authenticated<B> {
+    /// Asks policy.
+    ///
+    /// # Errors
+    /// `AccessDenied`
+    pub fn authorize(mut self, live: &Live) -> Result<Authorized<B>, Refusal> {
+        match live.decide(&self.who, &self.routed) {
+            Ok(grant) => {
+                self.parsed.facts.statement = Some(grant.statement().to_string());
+                Ok(Authorized { inner: self, grant })
+            }
+            Err(fault) => Err(Refusal::asked(fault, self.parsed.facts, self.routed)),
+        }
+    }
+}
+
+impl<B> Authorized<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Applies the rules that hold whoever asks. This is the first place where a body may be read, and
+    /// only a control document is.
+    ///
+    /// # Errors
+    /// A document that does not verify or parse.
+    pub async fn guard(self, live: &Live) -> Result<Guarded<B>, Refusal> {
+        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, routed, who, contract }, grant } = self;
+        let site = facts.connection.listener;
+        let body = if routed.has_document() {
+            match document(body, contract, &routed, live, site).await {
+                Ok(document) => Payload::Document(document),
+                Err(fault) => return Err(Refusal::asked(fault, facts, routed)),
+            }
+        } else {
+            Payload::Object(body, contract)
+        };
+        Ok(Guarded { facts, store, routed, who, grant, body })
+    }
+}
+
+impl<B> Guarded<B> {
+    /// Finds a place among the requests in flight.
+    ///
+    /// # Errors
+    /// `SlowDown`
+    pub fn admit(self, limit: &InFlight) -> Result<Admitted<B>, Refusal> {
+        match limit.admit() {
+            Ok(permit) => Ok(Admitted { inner: self, permit }),
+            Err(fault) => Err(Refusal::asked(fault, self.facts, self.routed)),
+        }
+    }
+}
+
+impl<B> Admitted<B> {
+    /// Puts the intent on record.
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` if the journal does not take it.
+    pub async fn log_intent(self, journal: &Journal) -> Result<Logged<Self>, Refusal> {
+        let recorded = {
+            let Guarded { facts, routed, grant, .. } = &self.inner;
+            let (lines, statement) = (facts.lines(), grant.statement().to_string());
+            journal.record(&facts.intent(Some(routed), &lines, &[&statement], Decision::Allow)).await
+        };
+        match recorded {
+            Ok(receipt) => Ok(Logged { inner: self, receipt }),
+            Err(full) => Err(Refusal::asked(super::refusal::journal_full(&full), self.inner.facts, self.inner.routed)),
+        }
+    }
+}
+
+impl<B> Logged<Admitted<B>>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// The one door: what leaves is a head, a body that checks itself, and the open record.
+    ///
+    /// # Errors
+    /// A body that is wrong from the start: empty where its hash says otherwise.
+    pub fn into_forward(self) -> Result<(usize, Forward, SealedBody, Open), Refusal> {
+        let Self { inner: Admitted { inner: guarded, permit }, receipt } = self;
+        let Guarded { facts, store, routed, who, body, .. } = guarded;
+        let open = Open::new(receipt, permit, &facts, &routed);
+        let body = match body {
+            Payload::Document(document) => document,
+            Payload::Object(body, contract) => match body.open(contract) {
+                Ok(body) => body,
+                Err(fault) => return Err(Refusal::after(fault, open)),
+            },
+        };
+        Ok((store, super::walk::forward(&facts, routed, &who), body, open))
+    }
+}
+
+/// What an operation asks of its body.
+fn duties(operation: Operation) -> Duties {
+    let spec = operation.spec();
+    Duties {
+        takes_body: spec.body != BodyKind::None,
+        needs_length: matches!(spec.body, BodyKind::Blob | BodyKind::Form),
+        needs_checksum: spec.checksum_required,
+        checksums_of_body: operation != Operation::CompleteMultipartUpload,
+    }
+}
+
+/// Reads, verifies and, where every reader must find the same in it, writes a control document anew.
+async fn document<B>(body: Unread<B>, contract: Contract, routed: &Routed, live: &Live, listener: usize) -> Result<SealedBody, Fault>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    let document = body.open(contract)?.settle(LONGEST_DOCUMENT).await?;
+    if matches!(routed.operation.spec().body, BodyKind::Xml { required: true }) && document.decoded_length() == 0 {
+        return Err(Fault::plain(crate::s3::Code::MissingRequestBodyError, "document-missing"));
+    }
+    if routed.operation != Operation::DeleteObjects {
+        return Ok(document);
+    }
+    let delete = xml::Delete::parse(&document.collect(LONGEST_DOCUMENT).await?)?;
+    let keys = live.site(listener, 0)?.rules.keys;
+    for entry in &delete.entries {
+        crate::s3::name::check_key_length(&entry.key)?;
+        keys.check(&entry.key)?;
+    }
+    Ok(SealedBody::full(Bytes::from(delete.write())))
+}

@@ -1,0 +1,350 @@
+//! The walk: one page that is the life of a request, and what one worker needs for it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+use super::answer::{self, Answer};
+use super::facts::{Connection, Facts};
+use super::live::Live;
+use super::refusal::{Refusal, completion};
+use super::stage::Parsed;
+use crate::audit::{Completion, Journal, Outcome, Receipt};
+use crate::body::{End, SealedBody, Tell, Verdict};
+use crate::id::RequestId;
+use crate::identity::Principal;
+use crate::limit::{InFlight, Permit};
+use crate::s3::route::Routed;
+use crate::s3::{Code, Fault, Operation};
+use crate::sigv4::KeyCache;
+use crate::time::{Clock, Millis};
+use crate::upstream::store;
+use crate::upstream::wire::{LateCode, Wire};
+use crate::upstream::{Forward, Reply, Upstream};
+
+/// Answers one request, whatever it is.
+pub async fn walk<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match run(request, connection, worker).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.log(worker).await.into_response(),
+    }
+}
+
+/// Puts a refusal on record that was answered before there was a request to walk.
+pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Arc<Connection>, worker: &Worker) {
+    let facts = Facts::new(head, connection, id, worker.clock.now_millis());
+    let _answered_already = Refusal::new(fault, facts).log(worker).await;
+}
+
+/// From the head to the store and back. `?` collects a refusal from any stage.
+async fn run<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let live = worker.live.load_full(); // one generation, first octet to last
+    let now = worker.clock.now_millis();
+    let staged = Parsed::new(request, connection, worker.next_id(), now)
+        .address(&live)?
+        .authenticate(&live, &worker.keys, now.seconds())?
+        .authorize(&live)?
+        .guard(&live)
+        .await?
+        .admit(&worker.in_flight)?;
+    let (store, out, body, open) = staged.log_intent(&worker.journal).await?.into_forward()?;
+    let open = open.watched(worker);
+    deliver(store, out, body, open, live.verify_first, worker).await
+}
+
+/// Hands the request to its store: small bodies whole and verified, large ones as they come.
+async fn deliver(
+    store: usize,
+    out: Forward,
+    body: SealedBody,
+    open: Open,
+    verify_first: u64,
+    worker: &Worker,
+) -> Result<Response<Answer>, Refusal> {
+    let (id, verdict) = (out.id, body.verdict());
+    let body = match body.decoded_length() <= verify_first {
+        true => body.settle(verify_first).await,
+        false => Ok(body),
+    };
+    let sent = match (body, worker.stores.get(store)) {
+        (Ok(body), Some(store)) => store.send(out, body).await,
+        (Err(fault), _) => Err(fault),
+        (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
+    };
+    match sent {
+        Ok(reply) => {
+            let closing = open.answered(&reply, verdict);
+            Ok(answer::response(reply, &id, closing))
+        }
+        Err(fault) => Err(Refusal::after(fault, open)),
+    }
+}
+
+/// The store behind a site.
+pub enum Store {
+    /// In this process.
+    Embedded(Arc<store::Store>),
+    /// Behind HTTP.
+    Wire(Box<Wire>),
+}
+
+impl Upstream for Store {
+    async fn send(&self, out: Forward, body: SealedBody) -> Result<Reply, Fault> {
+        match self {
+            Self::Embedded(store) => store.send(out, body).await,
+            Self::Wire(wire) => wire.send(out, body).await,
+        }
+    }
+}
+
+/// Everything one worker needs; nothing of it is locked but what is shared on purpose.
+pub struct Worker {
+    /// The current generation.
+    pub live: Arc<ArcSwap<Live>>,
+    /// The stores, by their place.
+    pub stores: Vec<Store>,
+    /// The journal of the process.
+    pub journal: Arc<Journal>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Requests in flight, over all workers.
+    pub in_flight: InFlight,
+    /// Signing keys this worker has derived.
+    pub keys: KeyCache,
+    /// Randomness that request ids are spun from, and how many were.
+    pub ids: ([u8; 32], Cell<u64>),
+    /// Who counts.
+    pub observer: Rc<dyn Observe>,
+}
+
+impl Worker {
+    fn next_id(&self) -> RequestId {
+        let (seed, count) = (&self.ids.0, &self.ids.1);
+        count.set(count.get().wrapping_add(1));
+        let mut random = [0; 34];
+        for (at, piece) in random.chunks_mut(16).enumerate() {
+            let spun = xxh3_128_with_seed(seed, count.get().wrapping_mul(3).wrapping_add(at as u64)).to_le_bytes();
+            piece.iter_mut().zip(spun).for_each(|(place, octet)| *place = octet);
+        }
+        RequestId::from_random(&random)
+    }
+}
+
+/// Counts what has happened.
+pub trait Observe {
+    /// A request has ended.
+    fn finished(&self, finished: &Finished);
+}
+
+/// How a request ended, in values from closed sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    /// What was asked, where that was found out.
+    pub operation: Option<Operation>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, if it was refused or failed.
+    pub reason: &'static str,
+    /// From the head to the end of the answer.
+    pub milliseconds: u64,
+    /// How much of that passed before the store's answer began.
+    pub first_byte: Option<u64>,
+    /// Object data received.
+    pub bytes_in: u64,
+    /// Answer sent.
+    pub bytes_out: u64,
+}
+
+/// An intent on record that has no completion yet. Dropped, it completes as unknown.
+pub struct Open {
+    receipt: Receipt,
+    _permit: Permit,
+    received: Millis,
+    operation: Operation,
+    head: bool,
+    worker: Option<Rc<Worker>>,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Open({:?})", self.receipt)
+    }
+}
+
+impl Open {
+    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &Facts, routed: &Routed) -> Self {
+        Self { receipt, _permit: permit, received: facts.received, operation: routed.operation, head: facts.is_head(), worker: None }
+    }
+
+    /// Lends it a clock and somebody who counts.
+    fn watched(mut self, worker: &Rc<Worker>) -> Self {
+        self.worker = Some(Rc::clone(worker));
+        self
+    }
+
+    pub(super) fn id(&self) -> RequestId {
+        self.receipt.id()
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        self.head
+    }
+
+    fn elapsed(&self) -> Option<u64> {
+        let now = self.worker.as_ref()?.clock.now_millis();
+        u64::try_from(now.0.saturating_sub(self.received.0)).ok()
+    }
+
+    /// Ends with a fault found after the intent was on record.
+    pub(super) fn refused(self, fault: &Fault) {
+        let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
+        let completion = Completion { outcome, total_ms: self.elapsed(), ..completion(fault) };
+        self.close(&completion, fault.reason());
+    }
+
+    /// The store has answered; the record ends with the answer's body.
+    fn answered(self, reply: &Reply, verdict: Verdict) -> Closing {
+        let first_byte_ms = self.elapsed();
+        let etag = reply.headers.get(http::header::ETAG).map(|etag| etag.as_bytes().to_vec());
+        let created = reply.headers.get("x-amz-version-id").map(|version| version.as_bytes().to_vec());
+        Closing {
+            ending: Some(Box::new(Ending {
+                open: self,
+                status: reply.status.as_u16(),
+                code: reply.code.clone(),
+                late: None,
+                upstream_id: reply.upstream_id.clone(),
+                verdict,
+                first_byte_ms,
+                etag,
+                created,
+            })),
+        }
+    }
+
+    fn close(self, completion: &Completion<'_>, reason: &'static str) {
+        if let Some(worker) = &self.worker {
+            worker.observer.finished(&Finished {
+                operation: Some(self.operation),
+                outcome: completion.outcome,
+                reason,
+                milliseconds: completion.total_ms.unwrap_or_default(),
+                first_byte: completion.first_byte_ms,
+                bytes_in: completion.bytes_in,
+                bytes_out: completion.bytes_out,
+            });
+        }
+        self.receipt.complete(completion);
+    }
+}
+
+/// Completes the record when the answer's body ends, however it does.
+#[derive(Debug)]
+pub struct Closing {
+    ending: Option<Box<Ending>>,
+}
+
+#[derive(Debug)]
+struct Ending {
+    open: Open,
+    status: u16,
+    code: Option<String>,
+    late: Option<LateCode>,
+    upstream_id: Option<String>,
+    verdict: Verdict,
+    first_byte_ms: Option<u64>,
+    etag: Option<Vec<u8>>,
+    created: Option<Vec<u8>>,
+}
+
+impl Closing {
+    /// An error code may still turn up at the end of the body.
+    pub(super) fn await_code(&mut self, code: LateCode) {
+        if let Some(ending) = &mut self.ending {
+            ending.late = Some(code);
+        }
+    }
+
+    /// The whole answer is in hand.
+    pub(super) fn end_now(&mut self, bytes: u64) {
+        self.end(End { bytes, complete: true, failed: false });
+    }
+
+    fn end(&mut self, end: End) {
+        let Some(ending) = self.ending.take() else { return };
+        let Ending { open, status, code, late, upstream_id, verdict, first_byte_ms, etag, created } = *ending;
+        let code = code.or_else(|| late.and_then(|late| late.get().cloned()));
+        let outcome = match end {
+            End { complete: true, .. } => Outcome::Completed,
+            End { failed: true, .. } => Outcome::UpstreamFailed,
+            _ => Outcome::ClientGone,
+        };
+        let completion = Completion {
+            outcome,
+            status: Some(status),
+            error_code: code.as_deref(),
+            bytes_in: verdict.bytes(),
+            bytes_out: end.bytes,
+            first_byte_ms,
+            total_ms: open.elapsed(),
+            created_version: created.as_deref(),
+            etag: etag.as_deref(),
+            upstream_id: upstream_id.as_deref().map(str::as_bytes),
+            ..Completion::default()
+        };
+        open.close(&completion, "");
+    }
+}
+
+impl Tell for Closing {
+    fn tell(mut self, end: End) {
+        self.end(end);
+    }
+}
+
+impl Drop for Closing {
+    /// The answer never reached a body that counts: the client was gone before.
+    fn drop(&mut self) {
+        self.end(End { bytes: 0, complete: false, failed: false });
+    }
+}
+
+/// What goes to the store, from what was routed.
+pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward {
+    let location = location(facts, &routed);
+    let Routed { operation, bucket, key, parameters, mut headers, copy_source } = routed;
+    // Checked here against our own accounts; a store has others.
+    headers.remove("x-amz-expected-bucket-owner");
+    headers.remove("x-amz-source-expected-bucket-owner");
+    Forward { operation, bucket, key, query: parameters, headers, copy_source, location, account: who.account.clone(), id: facts.id }
+}
+
+/// Where the client will find what it made.
+fn location(facts: &Facts, routed: &Routed) -> Option<String> {
+    let bucket = routed.bucket.as_deref()?;
+    match routed.operation {
+        Operation::CreateBucket => Some(format!("/{bucket}")),
+        Operation::CompleteMultipartUpload => {
+            let host = facts.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+            let host = host.or_else(|| facts.head.uri.authority().map(http::uri::Authority::as_str))?;
+            let scheme = if facts.connection.is_tls() { "https" } else { "http" };
+            Some(format!("{scheme}://{host}{}", facts.head.uri.path()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,215 @@
+//! The Authorization header, its credential and its list of signed names (spec/sigv4.md 3, 4.5, 6, 12).
+
+use crate::s3::head::trim;
+use crate::s3::{Code, Fault, Head};
+use crate::time::Seconds;
+
+/// The pieces of an Authorization header, not yet judged.
+pub(super) struct Authorization<'a> {
+    pub(super) credential: &'a str,
+    pub(super) signed: &'a str,
+    pub(super) signature: &'a str,
+}
+
+/// Where a fault in a credential or a list is told: the header or the query.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    Header,
+    Query,
+}
+
+impl Place {
+    /// The fault of this place with its own opening words.
+    pub(super) fn fault(self, reason: &'static str, message: &str) -> Fault {
+        match self {
+            Self::Header => {
+                Fault::new(Code::AuthorizationHeaderMalformed, reason, format!("The authorization header is malformed; {message}"))
+            }
+            Self::Query => Fault::new(
+                Code::AuthorizationQueryParametersError,
+                reason,
+                format!("Error parsing the X-Amz-Credential parameter; {message}"),
+            ),
+        }
+    }
+}
+
+/// Splits an Authorization header.
+pub(super) fn parse<'a>(value: &'a [u8]) -> Result<Authorization<'a>, Fault> {
+    let argument = |reason, message: &'static str| Fault::argument(reason, message, "Authorization", None);
+    let value = std::str::from_utf8(trim(value)).map_err(|_| argument("authorization-text", "Unsupported Authorization Type"))?;
+    let Some((algorithm, rest)) = value.split_once(' ') else {
+        return Err(argument("authorization-space", "Authorization header is invalid -- one and only one ' ' (space) required."));
+    };
+    match algorithm {
+        "AWS4-HMAC-SHA256" => {}
+        "AWS" => return Err(version_2()),
+        _ => return Err(argument("authorization-type", "Unsupported Authorization Type")),
+    }
+    let components: Vec<&str> = rest.split(',').map(|component| component.trim_matches([' ', '\t'])).collect();
+    if components.len() != 3 {
+        let message = "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
+        return Err(Place::Header.fault("authorization-components", message));
+    }
+    let (mut credential, mut signed, mut signature) = (None, None, None);
+    for component in &components {
+        let malformed = || Place::Header.fault("authorization-component", &format!("the authorization component \"{component}\" is malformed."));
+        let (name, value) = component.split_once('=').filter(|(_, value)| !value.is_empty()).ok_or_else(malformed)?;
+        let place = match name {
+            "Credential" => &mut credential,
+            "SignedHeaders" => &mut signed,
+            "Signature" => &mut signature,
+            _ => return Err(malformed()),
+        };
+        if place.replace(value).is_some() {
+            return Err(malformed());
+        }
+    }
+    let missing = |name: &str| Place::Header.fault("authorization-missing", &format!("missing {name}."));
+    Ok(Authorization {
+        credential: credential.ok_or_else(|| missing("Credential"))?,
+        signed: signed.ok_or_else(|| missing("SignedHeaders"))?,
+        signature: signature.ok_or_else(|| missing("Signature"))?,
+    })
+}
+
+/// Signature Version 2 is not spoken.
+pub(super) fn version_2() -> Fault {
+    let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+    Fault::new(Code::InvalidRequest, "signature-version-2", message)
+}
+
+/// A credential: an access key and its scope.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    pub(super) access_key: &'a str,
+    pub(super) day: [u8; 8],
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
+    /// `YYYYMMDD/region/service/aws4_request`
+    pub(super) text: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads a credential and compares its scope with what is served here, in the order of section 12.
+    pub(super) fn read(credential: &'a str, regions: &[String], service: &str, place: Place) -> Result<Self, Fault> {
+        let malformed =
+            || place.fault("credential", "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+        let parts: Vec<&str> = credential.split('/').collect();
+        let &[access_key, date, region, named, terminator] = parts.as_slice() else { return Err(malformed()) };
+        if access_key.is_empty() {
+            return Err(malformed());
+        }
+        let day: [u8; 8] = date.as_bytes().try_into().map_err(|_| bad_day(date, place))?;
+        if Seconds::from_compact(format!("{date}T000000Z").as_bytes()).is_none() {
+            return Err(bad_day(date, place));
+        }
+        if !regions.iter().any(|accepted| accepted == region) {
+            let expected = regions.first().map(String::as_str).unwrap_or_default();
+            return Err(place
+                .fault("region", &format!("the region '{region}' is wrong; expecting '{expected}'"))
+                .with("Region", expected));
+        }
+        if named != service {
+            let message = format!("incorrect service \"{named}\". This endpoint belongs to \"{service}\".");
+            return Err(place.fault("service", &message));
+        }
+        if terminator != "aws4_request" {
+            let message = format!("incorrect terminal \"{terminator}\". This endpoint uses \"aws4_request\".");
+            return Err(place.fault("terminator", &message));
+        }
+        let text = credential.split_once('/').map(|(_, scope)| scope).unwrap_or_default();
+        Ok(Self { access_key, day, region, service: named, text })
+    }
+
+    /// The scope's day against the request's.
+    pub(super) fn check_day(&self, time: &str, place: Place) -> Result<(), Fault> {
+        if time.as_bytes().starts_with(&self.day) {
+            return Ok(());
+        }
+        let got = String::from_utf8_lossy(&self.day).into_owned();
+        let want = time.get(..8).unwrap_or_default();
+        let message = format!("Invalid credential date \"{got}\". This date is not the same as X-Amz-Date: \"{want}\".");
+        Err(place.fault("credential-date", &message))
+    }
+}
+
+fn bad_day(date: &str, place: Place) -> Fault {
+    place.fault("credential-day", &format!("incorrect date format \"{date}\". This date in the credential must be in the format \"yyyyMMdd\"."))
+}
+
+/// Reads a list of signed names: legal, lower-case, each once; sorted as the canonical form wants.
+pub(super) fn signed_names(list: &str, place: Place) -> Result<Vec<&str>, Fault> {
+    let token = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+.^_`|~-".contains(&octet);
+    let mut names: Vec<&str> = list.split(';').collect();
+    let legal = names.iter().all(|name| !name.is_empty() && name.bytes().all(token));
+    names.sort_unstable();
+    let twice = names.windows(2).any(|pair| matches!(pair, [first, second] if first == second));
+    if legal && !twice {
+        return Ok(names);
+    }
+    Err(match place {
+        Place::Header => place.fault("signed-headers", "the SignedHeaders list is malformed."),
+        Place::Query => Fault::new(Code::AuthorizationQueryParametersError, "signed-headers", "The X-Amz-SignedHeaders parameter is malformed."),
+    })
+}
+
+/// Refuses headers that had to be signed and are not.
+pub(super) fn check_obligations(head: &Head<'_>, names: &[&str], place: Place, extra: &[String]) -> Result<(), Fault> {
+    let mut missing: Vec<String> = Vec::new();
+    if names.binary_search(&"host").is_err() {
+        missing.push("host".to_owned());
+    }
+    for (name, _) in head.lines {
+        let amz = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"x-amz-"));
+        let demanded = amz || extra.iter().any(|extra| extra.as_bytes().eq_ignore_ascii_case(name));
+        if !demanded || names.iter().any(|signed| signed.as_bytes().eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        // Its value is the payload line, so it is bound anyway.
+        if place == Place::Header && name.eq_ignore_ascii_case(b"x-amz-content-sha256") {
+            continue;
+        }
+        missing.push(String::from_utf8_lossy(name).to_ascii_lowercase());
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    let message = "There were headers present in the request which were not signed";
+    Err(Fault::new(Code::AccessDenied, "headers-not-signed", message).with("HeadersNotSigned", missing.join(", ")))
+}
+
+/// When the request was signed, by its header, in compact form.
+pub(super) fn request_time(head: &Head<'_>) -> Result<(String, Seconds, String), Fault> {
+    let unusable = || Fault::new(Code::AccessDenied, "no-date", "AWS authentication requires a valid Date or x-amz-date header");
+    let amz = head.only("x-amz-date").map_err(|_| unusable())?;
+    let (text, time) = match amz {
+        Some(compact) => (compact, Seconds::from_compact(compact).ok_or_else(unusable)?),
+        None => {
+            let date = head.only("date").map_err(|_| unusable())?.ok_or_else(unusable)?;
+            (date, Seconds::from_compact(date).or_else(|| http_date(date)).ok_or_else(unusable)?)
+        }
+    };
+    Ok((time.compact(), time, String::from_utf8_lossy(text).into_owned()))
+}
+
+/// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000` or `-0000`.
+fn http_date(text: &[u8]) -> Option<Seconds> {
+    let text = std::str::from_utf8(text).ok()?;
+    let text = text.strip_suffix("+0000").or_else(|| text.strip_suffix("-0000")).map_or_else(|| text.to_owned(), |start| format!("{start}GMT"));
+    let since = httpdate::parse_http_date(&text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok().map(Seconds)
+}
+
+/// The clock difference that is tolerated, both ends included.
+pub(super) fn check_skew(time: Seconds, as_received: &str, now: Seconds, skew: i64) -> Result<(), Fault> {
+    if now.0.abs_diff(time.0) <= skew.unsigned_abs() {
+        return Ok(());
+    }
+    Err(Fault::plain(Code::RequestTimeTooSkewed, "clock-skew")
+        .with("RequestTime", as_received)
+        .with("ServerTime", now.rfc3339())
+        .with("MaxAllowedSkewMilliseconds", (skew * 1000).to_string()))
+}

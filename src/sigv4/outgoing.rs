@@ -1,0 +1,132 @@
+//! The signature towards the store (spec/sigv4.md 17), by the same canonical form.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use http::header::{AUTHORIZATION, HeaderName, InvalidHeaderValue};
+use http::{HeaderMap, HeaderValue};
+
+use super::canonical;
+use super::key::{self, Secret, SigningKey};
+use crate::time::Seconds;
+
+/// What the payload line of an outgoing request says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OutgoingPayload {
+    /// The SHA-256 of the body.
+    Hash([u8; 32]),
+    /// Nothing of the body is signed.
+    Unsigned,
+    /// aws-chunked, with a checksum in its trailer.
+    UnsignedTrailer,
+}
+
+impl OutgoingPayload {
+    /// The hash of nothing.
+    pub const EMPTY: Self = Self::Hash([
+        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
+        0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+    ]);
+
+    fn text(self) -> String {
+        match self {
+            Self::Hash(hash) => key::hex(&hash),
+            Self::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
+            Self::UnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned(),
+        }
+    }
+}
+
+/// Signs requests with the proxy's own key.
+pub struct Signer {
+    access_key: String,
+    secret: Secret,
+    token: Option<Secret>,
+    region: String,
+    today: ArcSwapOption<(i64, SigningKey)>,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({}, {})", self.access_key, self.region)
+    }
+}
+
+impl Signer {
+    /// Signs as this key in this region, for service `s3`.
+    pub fn new(access_key: String, secret: Secret, token: Option<Secret>, region: String) -> Self {
+        Self { access_key, secret, token, region, today: ArcSwapOption::empty() }
+    }
+
+    /// Signs a request whose path and query are already canonical: adds `x-amz-date`,
+    /// `x-amz-content-sha256`, the token and `authorization`. Every header of the map is signed.
+    ///
+    /// # Errors
+    /// A token or key that cannot stand in a header.
+    pub fn sign(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &mut HeaderMap,
+        payload: OutgoingPayload,
+        now: Seconds,
+    ) -> Result<(), InvalidHeaderValue> {
+        let time = now.compact();
+        let payload = payload.text();
+        headers.insert(HeaderName::from_static("x-amz-date"), HeaderValue::from_str(&time)?);
+        headers.insert(HeaderName::from_static("x-amz-content-sha256"), HeaderValue::from_str(&payload)?);
+        if let Some(token) = &self.token {
+            let mut value = HeaderValue::from_str(token.expose())?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static("x-amz-security-token"), value);
+        }
+        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        let mut canonical = Vec::with_capacity(512);
+        for part in [method, "\n", path, "\n", query, "\n"] {
+            canonical.extend_from_slice(part.as_bytes());
+        }
+        for name in &names {
+            canonical.extend_from_slice(name.as_bytes());
+            canonical.push(b':');
+            for (at, value) in headers.get_all(*name).iter().enumerate() {
+                if at > 0 {
+                    canonical.push(b',');
+                }
+                canonical::fold_into(crate::s3::head::trim(value.as_bytes()), &mut canonical);
+            }
+            canonical.push(b'\n');
+        }
+        canonical.push(b'\n');
+        canonical::names_into(&names, &mut canonical);
+        canonical.push(b'\n');
+        canonical.extend_from_slice(payload.as_bytes());
+        let day = time.get(..8).unwrap_or_default();
+        let scope = format!("{day}/{}/s3/aws4_request", self.region);
+        let to_sign = canonical::string_to_sign(&time, &scope, &canonical);
+        let mut value = Vec::with_capacity(256);
+        value.extend_from_slice(format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key).as_bytes());
+        canonical::names_into(&names, &mut value);
+        value.extend_from_slice(b", Signature=");
+        key::hex_into(&*key::mac(&*self.key(now, day), &to_sign), &mut value);
+        let mut value = HeaderValue::from_bytes(&value)?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+        Ok(())
+    }
+
+    /// Today's signing key, derived once a day.
+    fn key(&self, now: Seconds, day: &str) -> SigningKey {
+        let number = now.0.div_euclid(86_400);
+        if let Some(today) = self.today.load().as_deref()
+            && today.0 == number
+        {
+            return today.1.clone();
+        }
+        let key = key::derive(&self.secret, day.as_bytes(), &self.region, "s3");
+        self.today.store(Some(Arc::new((number, key.clone()))));
+        key
+    }
+}

@@ -1,0 +1,128 @@
+//! Presigned requests: the parameters and their checks (spec/sigv4.md 7).
+
+use crate::s3::route::QUERY_AUTHENTICATION;
+use crate::s3::uri::Query;
+use crate::s3::{Code, Fault};
+use crate::time::Seconds;
+
+/// The parameters of query authentication, present and not empty.
+pub(super) struct Presigned<'q> {
+    pub(super) date: &'q str,
+    pub(super) time: Seconds,
+    pub(super) expires: i64,
+    pub(super) signed: &'q str,
+    pub(super) signature: &'q str,
+    pub(super) token: Option<&'q [u8]>,
+}
+
+/// Checks names, presence and algorithm: steps 1 to 3.
+pub(super) fn present<'q>(query: &'q Query<'_>) -> Result<Values<'q>, Fault> {
+    let mut values = Values::default();
+    for parameter in query.iter() {
+        let Some(at) = QUERY_AUTHENTICATION.iter().position(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes())) else { continue };
+        let (Some(exact), Some(place)) = (EXACT.get(at), values.0.get_mut(at)) else { continue };
+        if *parameter.name != *exact.as_bytes() || place.replace(&parameter.value).is_some() {
+            return Err(fault("presigned-names", "The authentication parameters of a presigned URL must be spelled exactly and occur once."));
+        }
+    }
+    let complete = values.0.iter().zip(EXACT).all(|(value, name)| name == "X-Amz-Security-Token" || value.is_some_and(|value| !value.is_empty()));
+    if !complete {
+        let message = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.";
+        return Err(fault("presigned-missing", message));
+    }
+    if values.text("X-Amz-Algorithm") != Some("AWS4-HMAC-SHA256") {
+        let message = "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"";
+        return Err(fault("presigned-algorithm", message));
+    }
+    Ok(values)
+}
+
+const EXACT: [&str; 7] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
+
+/// The values by the order of [`EXACT`].
+#[derive(Default)]
+pub(super) struct Values<'q>([Option<&'q [u8]>; 7]);
+
+impl<'q> Values<'q> {
+    fn octets(&self, name: &str) -> Option<&'q [u8]> {
+        let at = EXACT.iter().position(|exact| *exact == name)?;
+        self.0.get(at).copied().flatten()
+    }
+
+    fn text(&self, name: &str) -> Option<&'q str> {
+        self.octets(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The credential, for step 4.
+    pub(super) fn credential(&self) -> Option<&'q str> {
+        self.text("X-Amz-Credential")
+    }
+
+    /// Date and expiry: steps 5 and 6.
+    pub(super) fn read(self, longest: i64) -> Result<Presigned<'q>, Fault> {
+        let bad_date = || fault("presigned-date", "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+        let date = self.text("X-Amz-Date").ok_or_else(bad_date)?;
+        let time = Seconds::from_compact(date.as_bytes()).ok_or_else(bad_date)?;
+        Ok(Presigned {
+            date,
+            time,
+            expires: expires(self.text("X-Amz-Expires").unwrap_or("?"), longest)?,
+            signed: self.text("X-Amz-SignedHeaders").unwrap_or_default(),
+            signature: self.text("X-Amz-Signature").unwrap_or_default(),
+            token: self.octets("X-Amz-Security-Token"),
+        })
+    }
+}
+
+fn expires(text: &str, longest: i64) -> Result<i64, Fault> {
+    const WEEK: i64 = 604_800;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    if text.strip_prefix('-').is_some_and(digits) {
+        return Err(fault("presigned-expires", "X-Amz-Expires must be non-negative"));
+    }
+    if !digits(text) {
+        return Err(fault("presigned-expires", "X-Amz-Expires should be a number"));
+    }
+    let seconds = text.parse::<i64>().unwrap_or(i64::MAX); // too many digits are too many seconds
+    if seconds > WEEK {
+        let message = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds";
+        return Err(fault("presigned-expires", message));
+    }
+    if seconds == 0 || seconds > longest {
+        return Err(fault("presigned-expires", "X-Amz-Expires is outside what this endpoint accepts."));
+    }
+    Ok(seconds)
+}
+
+impl Presigned<'_> {
+    /// Not from the future, not over: step 8.
+    pub(super) fn check_validity(&self, now: Seconds, skew: i64) -> Result<(), Fault> {
+        let end = Seconds(self.time.0.saturating_add(self.expires));
+        let denied = |reason, message: &'static str| Fault::new(Code::AccessDenied, reason, message);
+        if self.time.0 > now.0.saturating_add(skew) {
+            return Err(denied("presigned-future", "Request is not yet valid")
+                .with("X-Amz-Date", (self.time.0 * 1000).to_string())
+                .with("Expires", end.rfc3339())
+                .with("ServerTime", now.rfc3339()));
+        }
+        if now > end {
+            return Err(denied("presigned-expired", "Request has expired")
+                .with("X-Amz-Expires", self.expires.to_string())
+                .with("Expires", end.rfc3339())
+                .with("ServerTime", now.rfc3339()));
+        }
+        Ok(())
+    }
+}
+
+fn fault(reason: &'static str, message: &'static str) -> Fault {
+    Fault::new(Code::AuthorizationQueryParametersError, reason, message)
+}

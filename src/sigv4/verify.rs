@@ -1,0 +1,490 @@
+//! The verifier: kind of authentication, the checks in their order, the comparison.
+
+use std::fmt;
+
+use ring::hmac::{self, HMAC_SHA256};
+use subtle::ConstantTimeEq;
+
+use super::canonical::{self, PathForm};
+use super::chunks::Chunks;
+use super::header::{self, Place, Scope};
+use super::key::{self, Credential, KeyCache, KeySource, Secret, SigningKey};
+use super::payload::{self, PayloadRule};
+use super::query;
+use crate::s3::payload::Payload;
+use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
+use crate::s3::uri::Query;
+use crate::s3::{Code, Fault, Head};
+use crate::time::Seconds;
+
+/// How the request says who it is from (spec/sigv4.md 2).
+pub type Kind = Auth;
+
+/// What the verifier goes by.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Regions accepted in a scope; the first is the one that clients are told.
+    pub regions: Vec<String>,
+    /// The service of the scope.
+    pub service: String,
+    /// Clock difference in seconds, both ends included.
+    pub skew: i64,
+    /// Longest life of a presigned URL in seconds.
+    pub presign_longest: i64,
+    /// Which payload modes are taken.
+    pub payload: PayloadRule,
+    /// Headers that must be signed when they are there, lower-case, beside `host` and `x-amz-*`.
+    pub extra_signed: Vec<String>,
+    /// What a mismatch shows on the wire.
+    pub details: Details,
+}
+
+/// What `SignatureDoesNotMatch` shows (`errors.signature_details`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Details {
+    /// As S3 does, tokens and customer keys included.
+    Full,
+    /// Everything but tokens and customer keys.
+    #[default]
+    Masked,
+    /// The access key and the signature only.
+    None,
+}
+
+/// A request to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// As received.
+    pub head: &'a Head<'a>,
+    /// Its query, parsed.
+    pub query: &'a Query<'a>,
+    /// The operation takes aws-chunked bodies.
+    pub streaming_allowed: bool,
+    /// The connection is TLS.
+    pub tls: bool,
+    /// SHA-256 of the body, for the services that sign it instead of a header.
+    pub body_hash: Option<[u8; 32]>,
+}
+
+/// Evidence that a request is from whom it says, or from nobody in particular. Only [`verify`] makes it.
+#[derive(Debug)]
+pub struct Verified {
+    kind: Kind,
+    access_key: Option<String>,
+    payload: Payload,
+    signed_names: Vec<String>,
+    signature: Option<String>,
+    chunks: Option<Chunks>,
+    canonical_request: Vec<u8>,
+    string_to_sign: Vec<u8>,
+}
+
+impl Verified {
+    /// By which mechanism.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whose key signed; none if anonymous.
+    pub fn access_key(&self) -> Option<&str> {
+        self.access_key.as_deref()
+    }
+
+    /// What was signed of the body, and how it travels.
+    pub fn payload(&self) -> Payload {
+        self.payload
+    }
+
+    /// The signed header names, sorted.
+    pub fn signed_names(&self) -> &[String] {
+        &self.signed_names
+    }
+
+    /// The first eight digits of the signature: enough for a log.
+    pub fn signature_prefix(&self) -> Option<&str> {
+        self.signature.as_deref().and_then(|signature| signature.get(..8))
+    }
+
+    /// Takes out what checks the chunks of the body.
+    pub fn take_chunks(&mut self) -> Option<Chunks> {
+        self.chunks.take()
+    }
+
+    /// The text that was signed. It holds session tokens and customer keys: for comparison in tests only.
+    pub fn dangerous_canonical_request(&self) -> &[u8] {
+        &self.canonical_request
+    }
+
+    /// As [`Verified::dangerous_canonical_request`].
+    pub fn dangerous_string_to_sign(&self) -> &[u8] {
+        &self.string_to_sign
+    }
+
+    /// The whole signature, which for a presigned request is a credential: for comparison in tests only.
+    pub fn dangerous_signature(&self) -> Option<&str> {
+        self.signature.as_deref()
+    }
+}
+
+/// Why a request was not verified, with what was computed when signatures differ.
+pub struct Rejection {
+    fault: Fault,
+    access_key: Option<String>,
+    canonical_request: Option<Vec<u8>>,
+    string_to_sign: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rejection({})", self.fault.reason())
+    }
+}
+
+impl Rejection {
+    /// The answer.
+    pub fn into_fault(self) -> Fault {
+        self.fault
+    }
+
+    /// The answer, borrowed.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// The access key that the request named, whether or not it exists.
+    pub fn access_key(&self) -> Option<&str> {
+        self.access_key.as_deref()
+    }
+
+    /// What was computed, unmasked. It holds session tokens and customer keys: for comparison in tests only.
+    pub fn dangerous_texts(&self) -> (Option<&[u8]>, Option<&[u8]>) {
+        (self.canonical_request.as_deref(), self.string_to_sign.as_deref())
+    }
+}
+
+impl From<Fault> for Box<Rejection> {
+    fn from(fault: Fault) -> Self {
+        Self::new(Rejection { fault, access_key: None, canonical_request: None, string_to_sign: None })
+    }
+}
+
+/// Decides once which mechanism a request uses.
+///
+/// # Errors
+/// Two mechanisms at once, or Signature Version 2.
+pub fn kind(head: &Head<'_>, query: &Query<'_>) -> Result<Kind, Fault> {
+    let version_2 = query.iter().any(|parameter| matches!(&*parameter.name, b"AWSAccessKeyId" | b"Signature"));
+    let version_4 =
+        query.iter().any(|parameter| QUERY_AUTHENTICATION.iter().any(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes())));
+    match head.all("authorization").count() {
+        0 if version_2 => Err(header::version_2()),
+        0 if version_4 => Ok(Kind::Query),
+        0 if head.method == b"POST" && is_form(head) => Ok(Kind::Form),
+        0 => Ok(Kind::Anonymous),
+        1 if !version_2 && !version_4 => Ok(Kind::Header),
+        _ => {
+            let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
+            Err(Fault::argument("two-mechanisms", message, "Authorization", None))
+        }
+    }
+}
+
+fn is_form(head: &Head<'_>) -> bool {
+    head.first("content-type").is_some_and(|kind| {
+        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
+        crate::s3::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
+    })
+}
+
+/// Verifies a request by the mechanism it uses.
+///
+/// # Errors
+/// The first fault in the order of spec/sigv4.md 13.
+pub fn verify(
+    kind: Kind,
+    request: &Request<'_>,
+    keys: &impl KeySource,
+    settings: &Settings,
+    cache: &KeyCache,
+    now: Seconds,
+) -> Result<Verified, Box<Rejection>> {
+    let verifier = Verifier { request, keys, settings, cache, now };
+    let verified = match kind {
+        Kind::Header => verifier.header(),
+        Kind::Query => verifier.query(),
+        Kind::Anonymous => verifier.anonymous(),
+        Kind::Form => {
+            let fault = Fault::new(Code::NotImplemented, "form", "Browser form uploads are not available in this version.");
+            Err(fault.into())
+        }
+    }?;
+    check_amz_parameters(kind, request.head, request.query)?;
+    Ok(verified)
+}
+
+struct Verifier<'a, K> {
+    request: &'a Request<'a>,
+    keys: &'a K,
+    settings: &'a Settings,
+    cache: &'a KeyCache,
+    now: Seconds,
+}
+
+/// What the comparison needs, whatever the mechanism.
+struct Claim<'a> {
+    scope: Scope<'a>,
+    time: String,
+    names: Vec<&'a str>,
+    signature: &'a str,
+    payload_line: Vec<u8>,
+    payload: Payload,
+    kind: Kind,
+}
+
+/// A key whose owner exists, or a stand-in that makes the work equal.
+enum Known<'a> {
+    Good(Credential<'a>),
+    Bad(Fault),
+}
+
+impl<K: KeySource> Verifier<'_, K> {
+    fn header(&self) -> Result<Verified, Box<Rejection>> {
+        let Request { head, streaming_allowed, .. } = *self.request;
+        let authorization = header::parse(head.all("authorization").next().unwrap_or_default())?;
+        let (time, instant, as_received) = header::request_time(head)?;
+        let scope = Scope::read(authorization.credential, &self.settings.regions, &self.settings.service, Place::Header)?;
+        header::check_skew(instant, &as_received, self.now, self.settings.skew)?;
+        scope.check_day(&time, Place::Header)?;
+        let names = header::signed_names(authorization.signed, Place::Header)?;
+        let token = joined(head, "x-amz-security-token");
+        let known = self.credential(scope.access_key, token.as_deref());
+        if let Known::Good(_) = known {
+            header::check_obligations(head, &names, Place::Header, &self.settings.extra_signed)?;
+        }
+        let (payload_line, payload) = match known {
+            Known::Good(_) => self.header_payload(head, streaming_allowed)?,
+            Known::Bad(_) => (Vec::new(), Payload::Unsigned),
+        };
+        let claim = Claim { scope, time, names, signature: authorization.signature, payload_line, payload, kind: Kind::Header };
+        self.compare(claim, known)
+    }
+
+    fn header_payload(&self, head: &Head<'_>, streaming_allowed: bool) -> Result<(Vec<u8>, Payload), Fault> {
+        if let Some(hash) = self.request.body_hash {
+            return Ok((key::hex(&hash).into_bytes(), Payload::Hash(hash)));
+        }
+        let Some(value) = joined(head, "x-amz-content-sha256") else {
+            let message = "Missing required header for this request: x-amz-content-sha256";
+            return Err(Fault::new(Code::InvalidRequest, "payload-missing", message));
+        };
+        let payload = payload::in_header(&value, streaming_allowed)?;
+        self.settings.payload.check(payload, self.request.tls)?;
+        Ok((value, payload))
+    }
+
+    fn query(&self) -> Result<Verified, Box<Rejection>> {
+        let Request { head, query, .. } = *self.request;
+        let values = query::present(query)?;
+        let scope = Scope::read(values.credential().unwrap_or_default(), &self.settings.regions, &self.settings.service, Place::Query)?;
+        let presigned = values.read(self.settings.presign_longest)?;
+        scope.check_day(presigned.date, Place::Query)?;
+        let names = header::signed_names(presigned.signed, Place::Query)?;
+        presigned.check_validity(self.now, self.settings.skew)?;
+        let known = self.credential(scope.access_key, presigned.token);
+        if let Known::Good(_) = known {
+            header::check_obligations(head, &names, Place::Query, &self.settings.extra_signed)?;
+        }
+        let (payload_line, payload) = match known {
+            Known::Good(_) => self.query_payload(&names)?,
+            Known::Bad(_) => (Vec::new(), Payload::Unsigned),
+        };
+        let claim =
+            Claim { scope, time: presigned.date.to_owned(), names, signature: presigned.signature, payload_line, payload, kind: Kind::Query };
+        self.compare(claim, known)
+    }
+
+    fn query_payload(&self, names: &[&str]) -> Result<(Vec<u8>, Payload), Fault> {
+        let Request { head, query, .. } = *self.request;
+        let value = match query.first(b"X-Amz-Content-Sha256") {
+            Some(value) => value.to_vec(),
+            None if names.contains(&"x-amz-content-sha256") => joined(head, "x-amz-content-sha256").unwrap_or_default(),
+            None => b"UNSIGNED-PAYLOAD".to_vec(),
+        };
+        let payload = payload::in_query(&value)?;
+        self.settings.payload.check(payload, self.request.tls)?;
+        Ok((value, payload))
+    }
+
+    fn anonymous(&self) -> Result<Verified, Box<Rejection>> {
+        let Request { head, streaming_allowed, tls, .. } = *self.request;
+        let payload = payload::anonymous(joined(head, "x-amz-content-sha256").as_deref(), streaming_allowed)?;
+        self.settings.payload.check(payload, tls || head.method == b"GET" || head.method == b"HEAD")?;
+        Ok(Verified {
+            kind: Kind::Anonymous,
+            access_key: None,
+            payload,
+            signed_names: Vec::new(),
+            signature: None,
+            chunks: None,
+            canonical_request: Vec::new(),
+            string_to_sign: Vec::new(),
+        })
+    }
+
+    /// Looks the key up and checks its token (spec/sigv4.md 12).
+    fn credential(&self, access_key: &str, token: Option<&[u8]>) -> Known<'_> {
+        let unknown = || Known::Bad(Fault::plain(Code::InvalidAccessKeyId, "unknown-key").with("AWSAccessKeyId", access_key));
+        let Some(found) = self.keys.find(access_key) else { return unknown() };
+        match (found.token, token) {
+            (None, None) => Known::Good(found),
+            (None, Some(_)) => Known::Bad(Fault::plain(Code::InvalidToken, "token-with-long-term-key")),
+            (Some(_), None) => unknown(),
+            (Some(right), Some(given)) if !bool::from(right.expose().as_bytes().ct_eq(given)) => {
+                Known::Bad(Fault::plain(Code::InvalidToken, "other-token"))
+            }
+            (Some(_), Some(_)) if found.expires.is_some_and(|end| self.now >= end) => {
+                Known::Bad(Fault::plain(Code::ExpiredToken, "session-over"))
+            }
+            (Some(_), Some(_)) => Known::Good(found),
+        }
+    }
+
+    /// Computes and compares; for an unknown key with a stand-in, so that the work is the same.
+    fn compare(&self, claim: Claim<'_>, known: Known<'_>) -> Result<Verified, Box<Rejection>> {
+        let Claim { scope, .. } = claim;
+        let signing_key = match &known {
+            Known::Good(found) => {
+                self.cache.key(self.keys.generation(), scope.access_key, found.secret, scope.day, scope.region, scope.service)
+            }
+            Known::Bad(_) => key::derive(&Secret::new("0".repeat(40)), &scope.day, scope.region, scope.service),
+        };
+        let complete = claim.names.iter().all(|name| has(self.request.head, name));
+        let first = self.attempt(&claim, &signing_key, PathForm::Whole)?;
+        if let Known::Bad(fault) = known {
+            return Err(Box::new(Rejection { access_key: Some(scope.access_key.to_owned()), ..*Box::<Rejection>::from(fault) }));
+        }
+        if complete && first.matches {
+            return Ok(self.verified(claim, signing_key, first));
+        }
+        let path = self.request.head.path();
+        if complete && path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
+            let second = self.attempt(&claim, &signing_key, PathForm::Segments)?;
+            if second.matches {
+                return Ok(self.verified(claim, signing_key, second));
+            }
+        }
+        Err(Box::new(self.mismatch(&claim, first)))
+    }
+
+    fn attempt(&self, claim: &Claim<'_>, signing_key: &SigningKey, form: PathForm) -> Result<Attempt, Fault> {
+        let Request { head, query, .. } = *self.request;
+        let mut canonical = Vec::with_capacity(512);
+        canonical.extend_from_slice(head.method);
+        canonical.push(b'\n');
+        canonical::path_into(head.path(), form, &mut canonical)?;
+        canonical.push(b'\n');
+        canonical::query_into(query, claim.kind == Kind::Query, &mut canonical);
+        canonical.push(b'\n');
+        for name in &claim.names {
+            canonical::header_into(head, name, &mut canonical);
+        }
+        canonical.push(b'\n');
+        canonical::names_into(&claim.names, &mut canonical);
+        canonical.push(b'\n');
+        canonical.extend_from_slice(&claim.payload_line);
+        let string_to_sign = canonical::string_to_sign(&claim.time, claim.scope.text, &canonical);
+        let key = hmac::Key::new(HMAC_SHA256, &**signing_key);
+        // A text that is no signature cannot match; the work is done all the same.
+        let given = key::unhex32(claim.signature.as_bytes());
+        let matches = hmac::verify(&key, &string_to_sign, &given.unwrap_or_default()).is_ok() && given.is_some();
+        Ok(Attempt { canonical, string_to_sign, matches })
+    }
+
+    fn verified(&self, claim: Claim<'_>, signing_key: SigningKey, attempt: Attempt) -> Verified {
+        let signed_chunks = matches!(claim.payload, Payload::Chunks { signed: true, .. });
+        let chunks = signed_chunks.then(|| {
+            let canonical = Some((&*attempt.canonical, self.settings.details));
+            Chunks::new(signing_key, &claim.time, claim.scope.text, claim.scope.access_key, claim.signature, canonical)
+        });
+        Verified {
+            kind: claim.kind,
+            access_key: Some(claim.scope.access_key.to_owned()),
+            payload: claim.payload,
+            signed_names: claim.names.iter().map(|name| (*name).to_owned()).collect(),
+            signature: Some(claim.signature.to_owned()),
+            chunks,
+            canonical_request: attempt.canonical,
+            string_to_sign: attempt.string_to_sign,
+        }
+    }
+
+    fn mismatch(&self, claim: &Claim<'_>, attempt: Attempt) -> Rejection {
+        let fault = mismatch_fault(
+            claim.scope.access_key,
+            claim.signature,
+            &attempt.string_to_sign,
+            Some(&attempt.canonical),
+            self.settings.details,
+        );
+        Rejection {
+            fault,
+            access_key: Some(claim.scope.access_key.to_owned()),
+            canonical_request: Some(attempt.canonical),
+            string_to_sign: Some(attempt.string_to_sign),
+        }
+    }
+}
+
+struct Attempt {
+    canonical: Vec<u8>,
+    string_to_sign: Vec<u8>,
+    matches: bool,
+}
+
+/// `SignatureDoesNotMatch` in the shape of spec/sigv4.md 15.
+pub(super) fn mismatch_fault(access_key: &str, signature: &str, to_sign: &[u8], canonical: Option<&[u8]>, details: Details) -> Fault {
+    let fault = Fault::plain(Code::SignatureDoesNotMatch, "signature").with("AWSAccessKeyId", access_key);
+    if details == Details::None {
+        return fault.with("SignatureProvided", signature);
+    }
+    let fault = fault
+        .with("StringToSign", String::from_utf8_lossy(to_sign))
+        .with("SignatureProvided", signature)
+        .with("StringToSignBytes", spaced_hex(to_sign));
+    let Some(canonical) = canonical else { return fault };
+    if details == Details::Full {
+        return fault.with("CanonicalRequest", String::from_utf8_lossy(canonical)).with("CanonicalRequestBytes", spaced_hex(canonical));
+    }
+    let masked = canonical::masked(canonical);
+    let octets = spaced_hex(masked.as_bytes());
+    fault.with("CanonicalRequest", masked).with("CanonicalRequestBytes", octets)
+}
+
+fn spaced_hex(octets: &[u8]) -> String {
+    let mut out = Vec::with_capacity(octets.len() * 3);
+    for (at, octet) in octets.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        key::hex_into(&[*octet], &mut out);
+    }
+    String::from_utf8(out).unwrap_or_default() // only ASCII is ever written
+}
+
+/// All lines of a header as one value, the way they are signed.
+fn joined(head: &Head<'_>, name: &str) -> Option<Vec<u8>> {
+    let mut lines = head.all(name).peekable();
+    lines.peek()?;
+    let mut out = Vec::with_capacity(80);
+    for (at, line) in lines.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        canonical::fold_into(crate::s3::head::trim(line), &mut out);
+    }
+    Some(out)
+}
+
+fn has(head: &Head<'_>, name: &str) -> bool {
+    head.all(name).next().is_some() || name == "host" && head.authority.is_some()
+}

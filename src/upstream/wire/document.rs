@@ -1,0 +1,126 @@
+//! Error documents of a store: read with bounds, written anew with the proxy's own ids.
+
+use crate::id::RequestId;
+use crate::s3::xml;
+
+/// Elements kept of an error document; S3 sends fewer than ten.
+const ELEMENTS: usize = 32;
+
+/// An error as the store told it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoreError {
+    /// `Code`
+    pub code: String,
+    message: String,
+    elements: Vec<(String, String)>,
+}
+
+impl StoreError {
+    /// Reads an `Error` document; nothing if it is not one. What is nested deeper falls away.
+    pub fn parse(document: &[u8]) -> Option<Self> {
+        let root = xml::Element::parse(document, "Error").ok()?;
+        Self::from_fields(root.children.into_iter().take(ELEMENTS).map(|child| (child.name, child.text)).collect())
+    }
+
+    fn from_fields(fields: Vec<(String, String)>) -> Option<Self> {
+        let (mut code, mut message, mut elements) = (None, None, Vec::new());
+        for (name, text) in fields {
+            match name.as_str() {
+                "Code" => code = Some(text),
+                "Message" => message = Some(text),
+                "RequestId" | "HostId" => {}
+                _ => elements.push((name, text)),
+            }
+        }
+        let code = code.filter(|code| !code.is_empty())?;
+        // Some stores leave the message empty, which crashes clients.
+        let message = message.filter(|message| !message.trim().is_empty()).unwrap_or_else(|| code.clone());
+        Some(Self { code, message, elements })
+    }
+
+    /// What a status without a document most likely means.
+    pub fn from_status(status: u16) -> Self {
+        let (code, message) = match status {
+            400 => ("InvalidRequest", "The store refused the request without a reason."),
+            403 => ("AccessDenied", "Access Denied"),
+            404 => ("NoSuchKey", "The specified key does not exist."),
+            405 => ("MethodNotAllowed", "The specified method is not allowed against this resource."),
+            409 => ("OperationAborted", "A conflicting operation is in progress."),
+            411 => ("MissingContentLength", "You must provide the Content-Length HTTP header."),
+            412 => ("PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
+            416 => ("InvalidRange", "The requested range is not satisfiable"),
+            _ => ("InvalidRequest", "The store refused the request without a reason."),
+        };
+        Self { code: code.to_owned(), message: message.to_owned(), elements: Vec::new() }
+    }
+
+    /// The document for the client, with the proxy's ids.
+    pub fn render(&self, id: &RequestId) -> Vec<u8> {
+        let mut writer = xml::Writer::document();
+        writer.open("Error");
+        writer.element("Code", &self.code);
+        writer.element("Message", &self.message);
+        for (name, text) in &self.elements {
+            writer.element(name, text);
+        }
+        writer.element("RequestId", id.as_str());
+        writer.element("HostId", id.host_id());
+        writer.close("Error");
+        writer.finish()
+    }
+}
+
+/// What follows the early `200` of a copy or a completion: the result, its `Location` pointing at
+/// the proxy, or an error with the proxy's ids (spec/errors.md 3).
+pub fn rewrite_late(document: &[u8], id: &RequestId, location: Option<&str>) -> (Vec<u8>, Option<String>) {
+    if let Some(error) = StoreError::parse(document) {
+        let rendered = error.render(id);
+        let code = error.code;
+        // The declaration has been sent already.
+        let at = memchr::memmem::find(&rendered, b"<Error>").unwrap_or_default();
+        return (rendered.get(at..).unwrap_or_default().to_vec(), Some(code));
+    }
+    let Some(location) = location else { return (document.to_vec(), None) };
+    let (Some(start), Some(end)) = (memchr::memmem::find(document, b"<Location>"), memchr::memmem::find(document, b"</Location>"))
+    else {
+        return (document.to_vec(), None);
+    };
+    let (Some(before), Some(after)) = (document.get(..start + 10), document.get(end..)) else { return (document.to_vec(), None) };
+    let mut out = Vec::with_capacity(document.len() + location.len());
+    out.extend_from_slice(before);
+    xml::escape_into(location, &mut out);
+    out.extend_from_slice(after);
+    (out, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> RequestId {
+        RequestId::from_random(&[7; 34])
+    }
+
+    #[test]
+    fn an_empty_message_of_the_store_never_reaches_the_client() {
+        let error = StoreError::parse(b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message></Message><Key>a&amp;b</Key><RequestId>theirs</RequestId></Error>").unwrap();
+        let text = String::from_utf8(error.render(&id())).unwrap();
+        assert!(text.contains("<Message>NoSuchKey</Message><Key>a&amp;b</Key><RequestId>7777777777777777</RequestId>"), "{text}");
+        assert!(!text.contains("theirs"));
+    }
+
+    #[test]
+    fn only_error_documents_are_errors() {
+        assert_eq!(StoreError::parse(b"<html><body>no</body></html>"), None);
+        assert_eq!(StoreError::parse(b"<Error><Message>no code</Message></Error>"), None);
+        assert_eq!(StoreError::parse(b"<!DOCTYPE x><Error><Code>A</Code></Error>"), None);
+        assert_eq!(StoreError::parse(b"<Error><Code>A"), None);
+    }
+
+    #[test]
+    fn the_location_of_a_completion_names_the_proxy() {
+        let (out, code) = rewrite_late(b"<R><Location>http://minio:9000/b/k</Location><Key>k</Key></R>", &id(), Some("https://proxy/b/k&l"));
+        assert_eq!(out, b"<R><Location>https://proxy/b/k&amp;l</Location><Key>k</Key></R>");
+        assert_eq!(code, None);
+    }
+}

@@ -1,0 +1,190 @@
+//! Kept-alive connections to one store, owned by one worker: no lock, no sharing.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+use super::outgoing::Outgoing;
+
+/// Where a store listens.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Name or address to connect to.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// TLS settings; none for plain HTTP.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// Bounds on connections to a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections of this worker, busy and idle.
+    pub connections: usize,
+    /// TCP and TLS handshakes together.
+    pub connect: Duration,
+    /// How long an idle connection is kept. Below the store's own limit, so that it closes first.
+    pub idle: Duration,
+}
+
+/// Why no connection could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The worker's share of connections is in use.
+    #[error("all {0} connections to the store are in use")]
+    Exhausted(usize),
+    /// The store did not answer in time.
+    #[error("no connection within {0:?}")]
+    Slow(Duration),
+    /// The name, the socket or the handshake failed.
+    #[error("cannot connect: {0}")]
+    Failed(#[from] io::Error),
+    /// The connection broke before the first request.
+    #[error("cannot speak HTTP: {0}")]
+    Http(#[from] hyper::Error),
+}
+
+/// The connections of one worker to one store.
+#[derive(Debug)]
+pub struct Pool {
+    endpoint: Endpoint,
+    limits: Limits,
+    idle: RefCell<Vec<Idle>>,
+    open: Cell<usize>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    line: Line,
+    since: Instant,
+}
+
+/// One connection, checked out. Dropping it closes it; [`Line::put_back`] keeps it.
+#[derive(Debug)]
+pub struct Line {
+    sender: SendRequest<Outgoing>,
+    pool: Rc<Pool>,
+    fresh: bool,
+}
+
+impl Pool {
+    /// A pool without connections.
+    pub fn new(endpoint: Endpoint, limits: Limits) -> Rc<Self> {
+        Rc::new(Self { endpoint, limits, idle: RefCell::new(Vec::new()), open: Cell::new(0) })
+    }
+
+    /// The most recently used idle connection that is still good, else a new one.
+    pub async fn line(self: &Rc<Self>) -> Result<Line, ConnectError> {
+        while let Some(mut line) = self.take_idle() {
+            if line.sender.is_ready() || line.sender.ready().await.is_ok() {
+                return Ok(line);
+            }
+        }
+        self.connect().await
+    }
+
+    /// A new connection, whatever is idle.
+    pub async fn connect(self: &Rc<Self>) -> Result<Line, ConnectError> {
+        if self.open.get() >= self.limits.connections {
+            // An idle connection may have died unnoticed; its place is free again.
+            self.idle.borrow_mut().retain(|idle| !idle.line.sender.is_closed());
+            if self.open.get() >= self.limits.connections {
+                return Err(ConnectError::Exhausted(self.limits.connections));
+            }
+        }
+        let limit = self.limits.connect;
+        let place = Place::taken(self);
+        let sender = timeout(limit, handshake(&self.endpoint)).await.map_err(|_| ConnectError::Slow(limit))??;
+        std::mem::forget(place); // the line holds it from here on
+        Ok(Line { sender, pool: Rc::clone(self), fresh: true })
+    }
+
+    fn take_idle(&self) -> Option<Line> {
+        let mut idle = self.idle.borrow_mut();
+        let oldest = Instant::now().checked_sub(self.limits.idle)?;
+        while let Some(Idle { line, since }) = idle.pop() {
+            if since < oldest {
+                idle.clear(); // everything below is older still
+                return None;
+            }
+            if !line.sender.is_closed() {
+                return Some(line);
+            }
+        }
+        None
+    }
+}
+
+impl Line {
+    /// Whether no request has gone over it yet.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// The sending half.
+    pub fn sender(&mut self) -> &mut SendRequest<Outgoing> {
+        &mut self.sender
+    }
+
+    /// Keeps the connection for the next request.
+    pub fn put_back(mut self) {
+        if !self.sender.is_closed() {
+            self.fresh = false;
+            let pool = Rc::clone(&self.pool);
+            pool.idle.borrow_mut().push(Idle { line: self, since: Instant::now() });
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.pool.open.set(self.pool.open.get().saturating_sub(1));
+    }
+}
+
+/// A place in the count while the connection is being made.
+struct Place<'a>(&'a Pool);
+
+impl<'a> Place<'a> {
+    fn taken(pool: &'a Pool) -> Self {
+        pool.open.set(pool.open.get() + 1);
+        Self(pool)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}
+
+async fn handshake(endpoint: &Endpoint) -> Result<SendRequest<Outgoing>, ConnectError> {
+    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    tcp.set_nodelay(true)?;
+    let Some(config) = &endpoint.tls else { return speak(TokioIo::new(tcp)).await };
+    let name = ServerName::try_from(endpoint.host.clone()).map_err(io::Error::other)?;
+    let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
+    speak(TokioIo::new(tls)).await
+}
+
+async fn speak<T>(io: T) -> Result<SendRequest<Outgoing>, ConnectError>
+where
+    T: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
+    let (sender, connection) = http1::Builder::new().max_buf_size(512 * 1024).handshake(io).await?;
+    tokio::task::spawn_local(async move {
+        // A broken connection shows at its next request; there is nobody to tell here.
+        let _ = connection.await;
+    });
+    Ok(sender)
+}

@@ -1,0 +1,346 @@
+//! A store's answer on its way to the client: filtered, its errors in our own shape.
+
+use std::cell::OnceCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderName};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::document::{StoreError, rewrite_late};
+use super::pool::Line;
+use crate::id::RequestId;
+use crate::s3::{Code, Fault, Operation};
+use crate::upstream::{Forward, Reply, ReplyBody};
+
+/// The longest error document that is read (spec/errors.md 1).
+const ERROR_DOCUMENT: usize = 64 * 1024;
+
+/// End-to-end headers that any answer may carry, whatever the operation.
+const COMMON: [HeaderName; 4] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED];
+
+/// What GetObject and HeadObject may carry on top of the table: the model has no member for it, HTTP has.
+const OBJECT: [HeaderName; 7] = [
+    header::ACCEPT_RANGES,
+    header::CACHE_CONTROL,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_RANGE,
+    header::EXPIRES,
+];
+
+/// Codes that speak of the proxy's own identity towards the store; a client would blame its own.
+const OWN_IDENTITY: [&str; 8] = [
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "MissingSecurityHeader",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "XAmzContentSHA256Mismatch",
+];
+
+/// A response body that gives its connection back when it ends.
+#[derive(Debug)]
+pub struct Download {
+    incoming: Incoming,
+    line: Option<Line>,
+}
+
+impl Download {
+    /// The body of a response that came over `line`.
+    pub fn new(incoming: Incoming, line: Line) -> Self {
+        let mut download = Self { incoming, line: Some(line) };
+        if download.incoming.is_end_stream() {
+            download.release();
+        }
+        download
+    }
+
+    fn release(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.put_back();
+        }
+    }
+
+    /// Reads it all, up to a limit.
+    async fn read(mut self, limit: usize) -> Result<Bytes, ReadError> {
+        let mut all = BytesMut::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            let Ok(data) = frame.map_err(ReadError::Broken)?.into_data() else { continue };
+            if all.len() + data.len() > limit {
+                return Err(ReadError::Long);
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(all.freeze())
+    }
+}
+
+enum ReadError {
+    Broken(hyper::Error),
+    Long,
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        match &frame {
+            Some(Ok(_)) if !self.incoming.is_end_stream() => {}
+            Some(Err(_)) => self.line = None,
+            _ => self.release(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// Turns what the store said into what the client may hear.
+///
+/// # Errors
+/// `InternalError` where the store speaks of the proxy's identity or redirects; `ServiceUnavailable`
+/// where it is down.
+pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply, Fault> {
+    let upstream_id = head.headers.get("x-amz-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
+        return Err(redirected(&head));
+    }
+    if head.status.is_client_error() || head.status.is_server_error() {
+        let error = read_error(out, &head, body).await?;
+        return Ok(Reply { upstream_id, ..error });
+    }
+    let operation = out.operation;
+    let mut headers = filtered(operation, head.headers);
+    if operation == Operation::HeadBucket {
+        name_region(&mut headers, &out.region);
+    }
+    if let (Operation::CreateBucket, Some(location)) = (operation, &out.location) {
+        headers.extend(HeaderValue::from_str(location).ok().map(|location| (header::LOCATION, location)));
+    }
+    let nothing = head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED || body.is_end_stream();
+    let body = match operation {
+        _ if nothing => ReplyBody::Empty,
+        Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::UploadPartCopy => {
+            headers.remove(header::CONTENT_LENGTH); // the rewritten document has another length
+            ReplyBody::Late(Late::new(body, out))
+        }
+        _ => ReplyBody::Wire(body),
+    };
+    Ok(Reply { status: head.status, headers, body, upstream_id, code: None })
+}
+
+/// What an answer needs to know of its request.
+#[derive(Clone, Debug)]
+pub struct Answering {
+    /// What was asked.
+    pub operation: Operation,
+    /// The proxy's id of the request.
+    pub id: RequestId,
+    /// Where the result lies, as the client sees it.
+    pub location: Option<String>,
+    /// The region the proxy serves.
+    pub region: Box<str>,
+}
+
+impl Answering {
+    /// Keeps of a request what its answer needs.
+    pub fn to(out: &Forward, region: &str) -> Self {
+        Self { operation: out.operation, id: out.id, location: out.location.clone(), region: region.into() }
+    }
+}
+
+/// The answer of an operation that says 200 early and may still fail: white space passes at once,
+/// the document is held until it is whole.
+#[derive(Debug)]
+pub struct Late {
+    incoming: Download,
+    answering: Answering,
+    held: BytesMut,
+    declared: bool,
+    ended: bool,
+    code: LateCode,
+}
+
+/// The error code found after an early 200, once the body has ended.
+pub type LateCode = Rc<OnceCell<String>>;
+
+impl Late {
+    fn new(incoming: Download, answering: &Answering) -> Self {
+        Self {
+            incoming,
+            answering: answering.clone(),
+            held: BytesMut::new(),
+            declared: false,
+            ended: false,
+            code: LateCode::default(),
+        }
+    }
+
+    /// Where the code will stand.
+    pub fn code(&self) -> LateCode {
+        Rc::clone(&self.code)
+    }
+
+    /// What of the held octets may go on: the declaration and the white space behind it.
+    fn passable(&mut self) -> Option<Bytes> {
+        if !self.declared {
+            if self.held.starts_with(b"<?xml") {
+                let end = memchr::memmem::find(&self.held, b"?>")? + 2;
+                self.declared = true;
+                return Some(self.held.split_to(end).freeze());
+            }
+            return None;
+        }
+        let space = self.held.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+        (space > 0).then(|| self.held.split_to(space).freeze())
+    }
+
+    fn finish(&mut self) -> Bytes {
+        self.ended = true;
+        let (document, code) = rewrite_late(&self.held, &self.answering.id, self.answering.location.as_deref());
+        if let Some(code) = code {
+            let _ = self.code.set(code); // only ever set here
+        }
+        Bytes::from(document)
+    }
+}
+
+impl Body for Late {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            if let Some(piece) = self.passable() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    if self.held.len() + data.len() > ERROR_DOCUMENT {
+                        return Poll::Ready(Some(Err(std::io::Error::other("the store's answer is too long"))));
+                    }
+                    self.held.extend_from_slice(&data);
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(std::io::Error::other(error)))),
+                None => {
+                    let document = self.finish();
+                    return Poll::Ready((!document.is_empty()).then(|| Ok(Frame::data(document))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+}
+
+/// A HEAD answer has no document.
+fn bare_status(out: &Answering) -> bool {
+    out.operation.spec().method == "HEAD"
+}
+
+fn redirected(head: &Parts) -> Fault {
+    let region = head.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok()).unwrap_or("unknown");
+    Fault::plain(Code::InternalError, "upstream-redirect")
+        .detail(format!("the store redirects ({}, bucket region {region}): check upstream.endpoint and upstream.region", head.status))
+}
+
+async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Reply, Fault> {
+    let mut headers = HeaderMap::new();
+    if !bare_status(out) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    }
+    for name in [header::ETAG, header::LAST_MODIFIED, header::ALLOW, header::RETRY_AFTER, header::CONTENT_RANGE] {
+        if let Some(value) = head.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    for name in ["x-amz-delete-marker", "x-amz-version-id", "x-amz-retry-after"] {
+        if let Some(value) = head.headers.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    let bare = bare_status(out);
+    let document = if bare { Ok(Bytes::new()) } else { body.read(ERROR_DOCUMENT).await };
+    let document = document.ok().filter(|document| !document.is_empty());
+    let error = document.as_deref().and_then(StoreError::parse);
+    if let Some(code) = error.as_ref().map(|error| error.code.as_str()).filter(|code| OWN_IDENTITY.contains(code)) {
+        return Err(Fault::plain(Code::InternalError, "upstream-refuses-us")
+            .detail(format!("the store answered {code} to the proxy's own signature: check upstream.credentials, region and clock")));
+    }
+    match error {
+        Some(error) => Ok(Reply {
+            status: head.status,
+            headers,
+            code: Some(error.code.clone()),
+            body: ReplyBody::Full(Bytes::from(error.render(&out.id))),
+            upstream_id: None,
+        }),
+        None if matches!(head.status.as_u16(), 502..=504) => Err(unavailable(head.status)),
+        // A HEAD has no document, and some stores send errors without one; the status says enough.
+        None if bare || head.status.is_client_error() => Ok(Reply {
+            status: head.status,
+            headers,
+            code: None,
+            body: if bare { ReplyBody::Empty } else { ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id))) },
+            upstream_id: None,
+        }),
+        None => Err(Fault::plain(Code::InternalError, "upstream-unreadable")
+            .detail(format!("the store answered {} without an S3 error document", head.status))),
+    }
+}
+
+fn unavailable(status: StatusCode) -> Fault {
+    Fault::plain(Code::ServiceUnavailable, "upstream-unavailable").detail(format!("the store, or what stands before it, answered {status}"))
+}
+
+/// Keeps what the operation's table names; everything hop-by-hop falls away because nobody names it.
+fn filtered(operation: Operation, from: HeaderMap) -> HeaderMap {
+    let spec = operation.spec();
+    let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
+    let keep = |name: &HeaderName| {
+        COMMON.contains(name)
+            || object && (OBJECT.contains(name) || name.as_str().starts_with("x-amz-meta-") || name.as_str() == "x-amz-mp-parts-count")
+            || spec.response_headers.contains(&name.as_str())
+    };
+    let mut to = HeaderMap::with_capacity(from.len());
+    let mut kept = None;
+    for (name, value) in from {
+        // A line of a repeated header comes without its name.
+        if let Some(name) = name {
+            kept = keep(&name).then_some(name);
+        }
+        if let Some(name) = &kept {
+            to.append(name.clone(), value);
+        }
+    }
+    to
+}
+
+fn name_region(headers: &mut HeaderMap, region: &str) {
+    if let Ok(region) = HeaderValue::from_str(region) {
+        headers.insert(HeaderName::from_static("x-amz-bucket-region"), region);
+    }
+}
