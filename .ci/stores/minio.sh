@@ -2,6 +2,7 @@
 # MinIO as a store to test against.
 #   minio.sh install          builds it once into the cache; needs Go
 #   minio.sh available        exit 0 when it is built
+#   minio.sh path             where the program is
 #   minio.sh start DIR PORT   starts it on 127.0.0.1:PORT with its data in DIR, waits, prints its pid
 #   minio.sh stop DIR         ends it
 # STORE_ACCESS_KEY, STORE_SECRET_KEY: the root credentials. Region us-east-1.
@@ -55,7 +56,8 @@ start_store() {
 case "${1:-}" in
   install) install_store ;;
   available) [ -x "$program" ] ;;
+  path) echo "$program" ;;
   start) install_store; start_store "$2" "$3" ;;
   stop) stop_pids "$2/pids" ;;
-  *) sed -n '2,7p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,8p' "$0" >&2; exit 2 ;;
 esac

@@ -112,6 +112,8 @@ class Bartizan:
         with out.open("wb") as out_file, err.open("ab") as err_file:
             command = [program, "serve", "-c", self.config]
             self.process = subprocess.Popen(command, cwd=self.folder, env=paths.clean_environment(), stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file)
+        # Where .ci/run finds what a test that was cut short left running.
+        (self.folder / "pids").write_text(f"{self.process.pid}\n")
         end = time.monotonic() + wait
         while time.monotonic() < end:
             if "ready" in out.read_text().split("\n"):
@@ -127,13 +129,16 @@ class Bartizan:
         """SIGTERM: drains and leaves with 0."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=45)
+        status = self.process.wait(timeout=45)
+        (self.folder / "pids").unlink(missing_ok=True)
+        return status
 
     def kill(self) -> None:
         """SIGKILL: what a power cut does to a process."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait(timeout=10)
+        (self.folder / "pids").unlink(missing_ok=True)
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess:
         """Another command of the same program, over the same configuration."""

@@ -36,9 +36,9 @@ class Site:
         return cls(proxy.store, proxy.endpoint, ADMIN, proxy.ca, proxy)
 
     def environment(self, keys: Keys | None = None) -> dict[str, str]:
-        """What `bartizan env` sets."""
+        """What `bartizan env` sets. `aws` 1.x and boto3 read AWS_DEFAULT_REGION, most other clients AWS_REGION."""
         keys = keys or self.keys
-        ours = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": keys.id, "AWS_SECRET_ACCESS_KEY": keys.secret}
+        ours = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": keys.id, "AWS_SECRET_ACCESS_KEY": keys.secret}
         if self.ca:
             ours["AWS_CA_BUNDLE"] = self.ca
         return paths.clean_environment() | ours
@@ -50,21 +50,19 @@ class Site:
         settings = botocore.config.Config(**config) if config else None
         return session.client(service, endpoint_url=self.endpoint, verify=self.ca, config=settings)
 
-    def aws(self, *arguments, keys: Keys | None = None, cwd: pathlib.Path | None = None, status: int | None = 0) -> subprocess.CompletedProcess:
+    def aws(self, *arguments, keys: Keys | None = None, status: int | None = 0, **environment: str) -> subprocess.CompletedProcess:
         """The stock `aws` command. `status` is what it must end with; None: anything but 0."""
         command = [paths.aws_command(), *map(str, arguments)]
-        done = subprocess.run(command, cwd=cwd, env=self.environment(keys), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=240)
+        done = subprocess.run(command, env=self.environment(keys) | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=240)
         fine = done.returncode == status if status is not None else done.returncode != 0
         assert fine, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         return done
 
-    def signed(self, method: str, path: str, body: bytes = b"", headers: dict | None = None, keys: Keys | None = None) -> botocore.awsrequest.AWSRequest:
+    def signed(self, method: str, path: str, body: bytes = b"", headers: dict | None = None, region: str = "us-east-1") -> botocore.awsrequest.AWSRequest:
         """A request signed as S3 wants it, to be tampered with before it is sent."""
-        keys = keys or self.keys
         request = botocore.awsrequest.AWSRequest(method=method, url=self.endpoint + path, data=body, headers=headers or {})
-        # The client adds the port only where it is not the scheme's own; ours never is.
         request.headers["Host"] = self.endpoint.split("//")[1]
-        botocore.auth.S3SigV4Auth(botocore.credentials.Credentials(keys.id, keys.secret), "s3", "us-east-1").add_auth(request)
+        botocore.auth.S3SigV4Auth(botocore.credentials.Credentials(self.keys.id, self.keys.secret), "s3", region).add_auth(request)
         return request
 
     def send(self, request: botocore.awsrequest.AWSRequest) -> urllib3.BaseHTTPResponse:
