@@ -59,7 +59,7 @@ step_tables() {
 step_vectors() {
   local kind
   [ -d "$shared/vectors" ] || { missing "no ../shared/vectors"; return 0; }
-  [ -f examples/vectors.rs ] || { say "SKIPPED: no runner of vectors yet"; return 0; }
+  [ -f examples/vectors/main.rs ] || { say "SKIPPED: no runner of vectors yet"; return 0; }
   for kind in $VECTORS; do
     say "vectors of $kind"
     cargo run --locked --quiet --release --example vectors -- "$kind" "$shared/vectors/$kind"

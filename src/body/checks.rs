@@ -64,7 +64,10 @@ impl Checks {
         }
         let sha256 = self.sha256.map(|(expected, context)| compare_hash(expected, context)).transpose()?;
         let md5 = self.md5.map(|(expected, hasher)| compare_md5(expected, hasher)).transpose()?;
-        let checksum = self.checksum.map(|(algorithm, value, hasher)| compare_checksum(algorithm, value.or(trailer_value), hasher)).transpose()?;
+        let checksum = self
+            .checksum
+            .map(|(algorithm, value, hasher)| compare_checksum(algorithm, value.or(trailer_value), hasher))
+            .transpose()?;
         Ok(Verified { length: self.seen, sha256, md5, checksum })
     }
 }
@@ -90,7 +93,11 @@ fn compare_md5(expected: Value, hasher: Hasher) -> Result<Value, Fault> {
         .with("CalculatedDigest", computed.to_base64()))
 }
 
-fn compare_checksum(algorithm: Algorithm, expected: Option<Value>, hasher: Hasher) -> Result<(Algorithm, Value), Fault> {
+fn compare_checksum(
+    algorithm: Algorithm,
+    expected: Option<Value>,
+    hasher: Hasher,
+) -> Result<(Algorithm, Value), Fault> {
     let computed = hasher.finish();
     if expected == Some(computed) {
         return Ok((algorithm, computed));

@@ -74,7 +74,12 @@ impl std::fmt::Debug for Chunk {
 
 impl Chunked {
     /// A decoder for so many octets of data.
-    pub fn new(length: u64, signatures: Option<Box<dyn ChunkSignatures>>, trailer: bool, announced: Option<Algorithm>) -> Self {
+    pub fn new(
+        length: u64,
+        signatures: Option<Box<dyn ChunkSignatures>>,
+        trailer: bool,
+        announced: Option<Algorithm>,
+    ) -> Self {
         Self {
             state: State::Head,
             line: Vec::new(),
@@ -182,7 +187,7 @@ impl Chunked {
                 let lower = |octet: &u8| matches!(octet, b'0'..=b'9' | b'a'..=b'f');
                 let digits = |text: &&[u8]| text.len() == 64 && text.iter().all(lower);
                 extension.strip_prefix(b";chunk-signature=").filter(digits).ok_or_else(broken)?
-            },
+            }
             (None, None) => &[],
             _ => return Err(broken()),
         };
@@ -257,7 +262,9 @@ impl Chunked {
     /// signs.
     fn check_trailer(&mut self) -> Result<(), Fault> {
         let signature = match self.fields.iter().position(|(name, _)| name == "x-amz-trailer-signature") {
-            Some(at) if at + 1 == self.fields.len() && self.signatures.is_some() => self.fields.pop().map(|(_, value)| value),
+            Some(at) if at + 1 == self.fields.len() && self.signatures.is_some() => {
+                self.fields.pop().map(|(_, value)| value)
+            }
             Some(_) => return Err(malformed_trailer()),
             None => None,
         };
@@ -295,9 +302,13 @@ fn broken() -> Fault {
 
 /// The data is not as long as was said.
 pub(super) fn wrong_length(expected: u64, provided: u64) -> Fault {
-    Fault::new(Code::IncompleteBody, "body-length", "You did not provide the number of bytes specified by the Content-Length HTTP header")
-        .with("NumberBytesExpected", expected.to_string())
-        .with("NumberBytesProvided", provided.to_string())
+    Fault::new(
+        Code::IncompleteBody,
+        "body-length",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    )
+    .with("NumberBytesExpected", expected.to_string())
+    .with("NumberBytesProvided", provided.to_string())
 }
 
 fn malformed_trailer() -> Fault {

@@ -55,8 +55,15 @@ impl Contract {
             return Err(Fault::plain(Code::UnexpectedContent, "unexpected-body"));
         }
         let declared = checksum::declared(head, duties.checksums_of_body, duties.needs_checksum, trailer)?;
-        if trailer && declared.checksum.is_none_or(|(_, value)| value.is_some()) && head.first("x-amz-trailer").is_some() {
-            return Err(Fault::new(Code::InvalidRequest, "trailer-name", "The value specified in the x-amz-trailer header is not supported"));
+        if trailer
+            && declared.checksum.is_none_or(|(_, value)| value.is_some())
+            && head.first("x-amz-trailer").is_some()
+        {
+            return Err(Fault::new(
+                Code::InvalidRequest,
+                "trailer-name",
+                "The value specified in the x-amz-trailer header is not supported",
+            ));
         }
         Ok(Self { payload, declared, length, signatures })
     }
@@ -112,13 +119,17 @@ fn number(text: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const OBJECT: Duties = Duties { takes_body: true, needs_length: true, needs_checksum: false, checksums_of_body: true };
-    const NOTHING: Duties = Duties { takes_body: false, needs_length: false, needs_checksum: false, checksums_of_body: true };
+    const OBJECT: Duties =
+        Duties { takes_body: true, needs_length: true, needs_checksum: false, checksums_of_body: true };
+    const NOTHING: Duties =
+        Duties { takes_body: false, needs_length: false, needs_checksum: false, checksums_of_body: true };
 
     fn check(payload: Payload, duties: Duties, lines: &[(&str, &str)], expected: Result<Option<u64>, Code>) {
-        let lines: Vec<(&[u8], &[u8])> = lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let lines: Vec<(&[u8], &[u8])> =
+            lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let head = Head { method: b"PUT", target: b"/b/k", lines: &lines, authority: None };
-        let got = Contract::new(payload, None, &head, duties).map(|contract| contract.length).map_err(|fault| fault.code());
+        let got =
+            Contract::new(payload, None, &head, duties).map(|contract| contract.length).map_err(|fault| fault.code());
         assert_eq!(got, expected, "{payload:?} {lines:?}");
     }
 
@@ -129,7 +140,12 @@ mod tests {
         check(Payload::Unsigned, OBJECT, &[], Err(Code::MissingContentLength));
         check(Payload::Unsigned, OBJECT, &[("transfer-encoding", "chunked")], Err(Code::NotImplemented));
         check(Payload::Unsigned, OBJECT, &[("content-length", "5368709121")], Err(Code::EntityTooLarge));
-        check(Payload::Unsigned, OBJECT, &[("content-length", "18446744073709551616")], Err(Code::MissingContentLength));
+        check(
+            Payload::Unsigned,
+            OBJECT,
+            &[("content-length", "18446744073709551616")],
+            Err(Code::MissingContentLength),
+        );
         check(trailer, OBJECT, &[("transfer-encoding", "chunked")], Err(Code::MissingContentLength));
         check(trailer, OBJECT, &[("x-amz-decoded-content-length", "7")], Ok(Some(7)));
         check(trailer, OBJECT, &[("x-amz-decoded-content-length", "+7")], Err(Code::MissingContentLength));

@@ -55,7 +55,13 @@ where
             _ => None,
         };
         if chunked.is_none() && self.0.is_end_stream() {
-            return checks.finish(None).map(|verified| SealedBody { state: State::Whole(None), verified: Some(verified), verdict, length: 0, declared: Known::default() });
+            return checks.finish(None).map(|verified| SealedBody {
+                state: State::Whole(None),
+                verified: Some(verified),
+                verdict,
+                length: 0,
+                declared: Known::default(),
+            });
         }
         let known = Known {
             sha256: match payload {
@@ -67,7 +73,13 @@ where
         };
         let incoming: Incoming = Box::pin(self.0.map_err(Into::into));
         let flow = Flow { incoming, checks: Some(checks), chunked, input: Bytes::new(), held: None };
-        Ok(SealedBody { state: State::Flowing(Box::new(flow)), verified: None, verdict, length: length.unwrap_or_default(), declared: known })
+        Ok(SealedBody {
+            state: State::Flowing(Box::new(flow)),
+            verified: None,
+            verdict,
+            length: length.unwrap_or_default(),
+            declared: known,
+        })
     }
 }
 
@@ -158,7 +170,13 @@ impl SealedBody {
         let length = data.len() as u64;
         let verified = Verified { length, sha256: None, md5: None, checksum: None };
         let data = Some(data).filter(|data| !data.is_empty());
-        Self { state: State::Whole(data), verified: Some(verified), verdict: Verdict::default(), length, declared: Known::default() }
+        Self {
+            state: State::Whole(data),
+            verified: Some(verified),
+            verdict: Verdict::default(),
+            length,
+            declared: Known::default(),
+        }
     }
 
     /// Octets of object data, known before the first one.
@@ -217,7 +235,10 @@ impl SealedBody {
     }
 
     async fn read(&mut self, limit: u64) -> Result<Bytes, Fault> {
-        let too_long = || Fault::plain(Code::MaxMessageLengthExceeded, "document-too-long").with("MaxMessageLengthBytes", limit.to_string());
+        let too_long = || {
+            Fault::plain(Code::MaxMessageLengthExceeded, "document-too-long")
+                .with("MaxMessageLengthBytes", limit.to_string())
+        };
         if self.length > limit {
             return Err(too_long());
         }
@@ -322,7 +343,8 @@ enum Progress {
 fn incoming_fault(error: BoxError) -> Fault {
     match error.downcast::<Fault>() {
         Ok(fault) => *fault,
-        Err(other) => Fault::new(Code::IncompleteBody, "client-broke-off", "The request body terminated unexpectedly").detail(other.to_string()),
+        Err(other) => Fault::new(Code::IncompleteBody, "client-broke-off", "The request body terminated unexpectedly")
+            .detail(other.to_string()),
     }
 }
 
@@ -335,7 +357,8 @@ impl Body for SealedBody {
         let progress = match &mut this.state {
             State::Whole(data) => return Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
             State::Failed => {
-                let fault = this.verdict.fault().unwrap_or_else(|| Fault::plain(Code::InternalError, "polled-after-error"));
+                let fault =
+                    this.verdict.fault().unwrap_or_else(|| Fault::plain(Code::InternalError, "polled-after-error"));
                 return Poll::Ready(Some(Err(fault)));
             }
             State::Flowing(flow) => ready!(flow.poll(&this.verdict.inner.octets, cx)),

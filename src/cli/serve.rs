@@ -9,11 +9,11 @@ use serde_json::json;
 use super::env::quote;
 use super::{Exit, File, Io, Place};
 use crate::control::config::{Config, Log, LogFormat};
-use crate::gate;
-use crate::server::Bound;
 use crate::control::metrics::Metrics;
 use crate::control::{check, credentials, development, policies};
+use crate::gate;
 use crate::identity::Directory;
+use crate::server::Bound;
 
 /// Everything that was read and found good before an address is bound.
 pub(crate) struct Prepared {

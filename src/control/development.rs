@@ -18,8 +18,10 @@ pub const FOLDER: &str = "bartizan-dev";
 /// The account of development mode and of a fresh configuration.
 pub(super) const ACCOUNT: &str = "111122223333";
 
-/// What development mode would have in its file.
-const CONFIGURATION: &str = r#"region = "us-east-1"
+/// What development mode would have in its file. Stock clients presign with Signature Version 2 in the
+/// oldest regions, which is not spoken here; in this one they use version 4 without being told.
+const CONFIGURATION: &str = r#"region = "us-east-2"
+accepted_regions = ["us-east-1"]
 account = "111122223333"
 
 [[listen]]

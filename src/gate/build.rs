@@ -162,7 +162,12 @@ pub(super) fn remotes(config: &Config) -> Vec<(String, u16)> {
     config.upstreams.iter().filter_map(remote).collect()
 }
 
-fn wire(config: &Config, upstream: &config::Upstream, remote: &Remote, workers: usize) -> Result<wire::Settings, GateError> {
+fn wire(
+    config: &Config,
+    upstream: &config::Upstream,
+    remote: &Remote,
+    workers: usize,
+) -> Result<wire::Settings, GateError> {
     let credentials = &remote.credentials;
     let own = |secret: &Secret| Secret::new(secret.expose().to_owned());
     let signer = Signer::new(

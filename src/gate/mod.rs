@@ -39,7 +39,12 @@ pub enum GateError {
 ///
 /// # Errors
 /// What could not be opened or bound. Nothing is bound before everything else stands.
-pub fn run(config: &Config, directory: Directory, metrics: &Arc<Metrics>, announce: impl FnOnce(&[Bound])) -> Result<(), GateError> {
+pub fn run(
+    config: &Config,
+    directory: Directory,
+    metrics: &Arc<Metrics>,
+    announce: impl FnOnce(&[Bound]),
+) -> Result<(), GateError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (journal, recovery) = Journal::open(config.journal(), build::journal(config))?;
     report(&recovery);
@@ -81,6 +86,9 @@ pub fn run(config: &Config, directory: Directory, metrics: &Arc<Metrics>, announ
 /// Says what the last process left open.
 fn report(recovery: &crate::audit::Recovery) {
     for open in &recovery.open {
-        tracing::warn!(request_id = open.request_id, "an intent of the last run has no completion; its outcome is not known");
+        tracing::warn!(
+            request_id = open.request_id,
+            "an intent of the last run has no completion; its outcome is not known"
+        );
     }
 }

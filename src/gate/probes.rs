@@ -28,7 +28,8 @@ impl Running {
     /// Begins to look after the stores, on a thread of its own.
     pub(super) fn watch(shared: Arc<Shared>, control: Control, stores: Vec<(String, u16)>) -> Arc<Self> {
         let first = AtomicBool::new(stores.iter().all(answers));
-        let running = Arc::new(Self { shared, control, answers: first, stopped: Mutex::new(false), bell: Condvar::new() });
+        let running =
+            Arc::new(Self { shared, control, answers: first, stopped: Mutex::new(false), bell: Condvar::new() });
         let watched = Arc::clone(&running);
         let watching = move || {
             while watched.wait() {

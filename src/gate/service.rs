@@ -44,7 +44,9 @@ impl Gate {
     pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
         let store = |plan: &StorePlan| match plan {
             StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
-            StorePlan::Wire(settings) => Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock)))),
+            StorePlan::Wire(settings) => {
+                Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock))))
+            }
         };
         // Workers count in stretches of their own, so that no two make the same id.
         let first = (number as u64) << 48;

@@ -70,7 +70,12 @@ impl Facts {
         let target = self.head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let http2 = self.head.version == Version::HTTP_2;
         let authority = self.head.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());
-        read(&Head { method: self.head.method.as_str().as_bytes(), target: target.as_bytes(), lines: &lines, authority })
+        read(&Head {
+            method: self.head.method.as_str().as_bytes(),
+            target: target.as_bytes(),
+            lines: &lines,
+            authority,
+        })
     }
 
     /// The header lines in the order received within each name.

@@ -43,12 +43,16 @@ where
 
 /// Puts a refusal on record that was answered before there was a request to walk.
 pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Arc<Connection>, worker: &Worker) {
-    let facts = Facts::new(head, connection, id, worker.clock.now_millis());
+    let facts = Box::new(Facts::new(head, connection, id, worker.clock.now_millis()));
     let _answered_already = Refusal::new(fault, facts).log(worker).await;
 }
 
 /// From the head to the store and back. `?` collects a refusal from any stage.
-async fn run<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal>
+async fn run<B>(
+    request: Request<B>,
+    connection: Arc<Connection>,
+    worker: &Rc<Worker>,
+) -> Result<Response<Answer>, Refusal>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -188,7 +192,14 @@ impl std::fmt::Debug for Open {
 
 impl Open {
     pub(super) fn new(receipt: Receipt, permit: Permit, facts: &Facts, routed: &Routed) -> Self {
-        Self { receipt, _permit: permit, received: facts.received, operation: routed.operation, head: facts.is_head(), worker: None }
+        Self {
+            receipt,
+            _permit: permit,
+            received: facts.received,
+            operation: routed.operation,
+            head: facts.is_head(),
+            worker: None,
+        }
     }
 
     /// Lends it a clock and somebody who counts.
@@ -331,7 +342,17 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward
     // Checked here against our own accounts; a store has others.
     headers.remove("x-amz-expected-bucket-owner");
     headers.remove("x-amz-source-expected-bucket-owner");
-    Forward { operation, bucket, key, query: parameters, headers, copy_source, location, account: who.account.clone(), id: facts.id }
+    Forward {
+        operation,
+        bucket,
+        key,
+        query: parameters,
+        headers,
+        copy_source,
+        location,
+        account: who.account.clone(),
+        id: facts.id,
+    }
 }
 
 /// Where the client will find what it made.

@@ -119,6 +119,12 @@ impl Algorithm {
     }
 }
 
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// The value of a checksum.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Value {
@@ -204,7 +210,9 @@ impl Hasher {
     /// The value; the numbers among them in big-endian.
     pub fn finish(self) -> Value {
         match self.0 {
-            State::Crc(digest, 4) => Value::new(&u32::try_from(digest.finalize() & 0xffff_ffff).unwrap_or_default().to_be_bytes()),
+            State::Crc(digest, 4) => {
+                Value::new(&u32::try_from(digest.finalize() & 0xffff_ffff).unwrap_or_default().to_be_bytes())
+            }
             State::Crc(digest, _) => Value::new(&digest.finalize().to_be_bytes()),
             State::Md5(digest) => Value::new(&digest.finalize()),
             State::Ring(digest) => Value::new(digest.finish().as_ref()),
@@ -252,7 +260,11 @@ pub fn declared(head: &Head<'_>, of_body: bool, required: bool, trailer: bool) -
     }
     let announced = announced_trailers(head)?;
     if !announced.is_empty() && !trailer {
-        return Err(Fault::new(Code::InvalidRequest, "trailer-without-mode", "The value specified in the x-amz-trailer header is not supported"));
+        return Err(Fault::new(
+            Code::InvalidRequest,
+            "trailer-without-mode",
+            "The value specified in the x-amz-trailer header is not supported",
+        ));
     }
     found.extend(announced.into_iter().map(|algorithm| (algorithm, None)));
     if found.len() > 1 {
@@ -280,12 +292,20 @@ fn content_md5(head: &Head<'_>) -> Result<Option<Value>, Fault> {
     let Some(text) = head.first("content-md5") else { return Ok(None) };
     match Value::from_base64(Algorithm::Md5, text) {
         Some(value) => Ok(Some(value)),
-        None => Err(Fault::plain(Code::InvalidDigest, "content-md5").with("Content-MD5", String::from_utf8_lossy(text))),
+        None => {
+            Err(Fault::plain(Code::InvalidDigest, "content-md5").with("Content-MD5", String::from_utf8_lossy(text)))
+        }
     }
 }
 
 fn announced_trailers(head: &Head<'_>) -> Result<Vec<Algorithm>, Fault> {
-    let unsupported = || Fault::new(Code::InvalidRequest, "trailer-name", "The value specified in the x-amz-trailer header is not supported");
+    let unsupported = || {
+        Fault::new(
+            Code::InvalidRequest,
+            "trailer-name",
+            "The value specified in the x-amz-trailer header is not supported",
+        )
+    };
     let mut announced = Vec::new();
     for line in head.all("x-amz-trailer") {
         for name in line.split(|&octet| octet == b',').map(trim).filter(|name| !name.is_empty()) {
@@ -310,9 +330,11 @@ fn check_sdk_algorithm(head: &Head<'_>, present: Option<Algorithm>) -> Result<()
             let message = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             Err(Fault::new(Code::InvalidRequest, "checksum-announced", message))
         }
-        Some(present) if present != algorithm => {
-            Err(Fault::new(Code::InvalidRequest, "checksum-other", "Value for x-amz-sdk-checksum-algorithm header is invalid."))
-        }
+        Some(present) if present != algorithm => Err(Fault::new(
+            Code::InvalidRequest,
+            "checksum-other",
+            "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+        )),
         Some(_) => Ok(()),
     }
 }
@@ -356,7 +378,8 @@ mod tests {
     }
 
     fn declare(lines: &[(&str, &str)], required: bool, trailer: bool) -> Result<Declared, &'static str> {
-        let lines: Vec<(&[u8], &[u8])> = lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let lines: Vec<(&[u8], &[u8])> =
+            lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let head = Head { method: b"PUT", target: b"/b/k", lines: &lines, authority: None };
         declared(&head, true, required, trailer).map_err(|fault| fault.reason())
     }

@@ -8,8 +8,8 @@ use ring::digest;
 use crate::s3::{Fault, Operation};
 use crate::time::Millis;
 
-use super::Reply;
 use super::super::{Forward, LocalBody};
+use super::Reply;
 use super::checksums::{encode, hex};
 use super::record::Checksum;
 use super::xml::Xml;

@@ -115,11 +115,6 @@ impl Algorithm {
         matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64Nvme)
     }
 
-    /// Reads the base64 of a value.
-    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
-        BASE64.decode(text).ok().filter(|raw| raw.len() == self.raw_length())
-    }
-
     /// The value over some octets.
     pub(super) fn of(self, data: &[u8]) -> Vec<u8> {
         let mut hasher = Hasher::new(self);

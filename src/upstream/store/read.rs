@@ -6,8 +6,8 @@ use http_body_util::BodyExt;
 
 use crate::s3::{Code, Fault};
 
-use super::Reply;
 use super::super::LocalBody;
+use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, set, set_checksum, set_etag, set_last_modified};
 use super::checksums::encode;
