@@ -145,7 +145,7 @@ pub(super) enum StorePlan {
 pub(super) fn stores(config: &Config, workers: usize, clock: &Arc<dyn Clock>) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
-            let settings = store::Settings { region: config.region.clone(), clock: Arc::clone(clock) };
+            let settings = store::Settings::new(config.region.clone(), Arc::clone(clock));
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
         Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),
