@@ -1,6 +1,7 @@
 """The journal after ordinary work: an intent and a completion for every request, and nothing secret."""
 
 import json
+import time
 
 import pytest
 
@@ -30,16 +31,20 @@ def work(own):
     return seen
 
 
-def by_request(records) -> dict[str, dict]:
-    """Everything the journal says of a request, under its id."""
-    found = {}
-    for record in records:
-        found.setdefault(record["request_id"], {}).update(record)
+def by_request(own) -> dict[str, dict]:
+    """Everything the journal says of a request, under its id. A completion may come a moment after the answer."""
+    for _ in range(50):
+        found = {}
+        for record in own.proxy.journal():
+            found.setdefault(record["request_id"], {}).update(record)
+        if all("outcome" in record for record in found.values()):
+            break
+        time.sleep(0.1)
     return found
 
 
 def test_every_request_has_an_intent_and_a_completion(own, work):
-    found = by_request(own.proxy.journal())
+    found = by_request(own)
     for request_id, operation in work:
         record = found[request_id]
         assert record["operation"] == operation
@@ -51,7 +56,7 @@ def test_every_request_has_an_intent_and_a_completion(own, work):
 
 def test_a_refusal_is_on_record_with_its_cause(own, work):
     refused(own.client(NOBODY).get_object, "AccessDenied", Bucket="journal-test", Key="a key")
-    last = list(by_request(own.proxy.journal()).values())[-1]
+    last = list(by_request(own).values())[-1]
     assert (last["decision"], last["outcome"], last["http_status"]) == ("deny", "refused", 403)
     assert last["requester"].endswith(":user/nobody") and last["error_code"] == "AccessDenied" and last["reason"]
 
@@ -64,13 +69,16 @@ def test_no_secret_is_on_record(own, work):
     assert own.keys.secret not in text and signature not in text
 
 
-def test_the_journal_verifies_after_a_clean_stop_and_after_one_changed_byte_does_not(own, work):
+def test_the_journal_verifies_after_a_clean_stop(own, work):
     assert own.proxy.stop() == 0
     done = own.proxy.run("log", "verify")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_one_changed_byte_in_the_journal_is_found(own, work):
+    assert own.proxy.stop() == 0
     segment = max((own.proxy.folder / "state" / "journal").iterdir(), key=lambda path: path.stat().st_size)
     data = bytearray(segment.read_bytes())
-    place = data.index(b"journal-test")
-    data[place] ^= 1
+    data[data.index(b"journal-test")] ^= 1
     segment.write_bytes(data)
     assert own.proxy.run("log", "verify").returncode == 1

@@ -19,7 +19,7 @@ def mark(item: pytest.Item, store: str | None, entries: list[dict]) -> None:
     name = f"{item.path.name}::{item.originalname}" if hasattr(item, "originalname") else item.nodeid
     through = "direct" if paths.DIRECT else "proxy"
     for entry in entries:
-        if store not in entry["stores"] or through not in entry["through"] or name not in entry["tests"]:
+        if (store or "none") not in entry["stores"] or through not in entry["through"] or name not in entry["tests"]:
             continue
         if "cases" in entry and not any(case in item.name for case in entry["cases"]):
             continue

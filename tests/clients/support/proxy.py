@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -28,9 +29,8 @@ ADMIN = Keys("AKIATESTADMIN0000001", "adminadminadminadminadminadminadmin00001")
 READER = Keys("AKIATESTREADER000001", "readerreaderreaderreaderreaderreader0001")
 NOBODY = Keys("AKIATESTNOBODY000001", "nobodynobodynobodynobodynobodynobody0001")
 
-USERS = {"admin": (ADMIN, ["everything"]), "reader": (READER, ["read-only"]), "nobody": (NOBODY, [])}
+USERS = {"admin": (ADMIN, ["administrator"]), "reader": (READER, ["read-only"]), "nobody": (NOBODY, [])}
 IDENTITIES = {
-    "everything": [{"Effect": "Allow", "Action": ["s3:*", "kms:*", "sts:*"], "Resource": "*"}],
     "read-only": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}],
 }
 
@@ -51,6 +51,7 @@ def make_certificates(folder: pathlib.Path, *names: str) -> None:
 def write_policies(folder: pathlib.Path) -> None:
     """An administrator, one who may only read, and one who may nothing."""
     (folder / "identities").mkdir(parents=True)
+    shutil.copy(paths.TOP / "policies" / "identities" / "administrator.json", folder / "identities")
     for name, statements in IDENTITIES.items():
         (folder / "identities" / f"{name}.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": statements}))
     users = [
@@ -103,6 +104,7 @@ class Bartizan:
             "upstream": self.store.upstream(),
             "admin": {"address": f"127.0.0.1:{self.admin_port}"},
         }
+        self.config.touch(mode=0o600)
         self.config.write_text(toml.dumps(settings | tables))
 
     def start(self, wait: float = 30) -> "Bartizan":
