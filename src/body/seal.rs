@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use super::checks::Checks;
 use super::chunked::{Chunked, Event};
 use super::contract::Contract;
-use crate::s3::checksum::{Algorithm, Value};
+use crate::s3::checksum::{self, Algorithm, Value};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
@@ -177,6 +177,14 @@ impl SealedBody {
             length,
             declared: Known::default(),
         }
+    }
+
+    /// A document made here, with the digests that a store may ask of it.
+    pub fn made(data: Bytes) -> Self {
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &data).as_ref());
+        let md5 = checksum::of(Algorithm::Md5, &data);
+        Self { declared: Known { sha256: Some(sha256), md5: Some(md5), checksum: None }, ..Self::full(data) }
     }
 
     /// Octets of object data, known before the first one.
