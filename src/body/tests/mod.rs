@@ -1,0 +1,3 @@
+//! What the body module promises, and the attacks it stops.
+
+pub(super) mod wire;
