@@ -53,7 +53,7 @@ impl Wire {
 
     /// In pieces of one size.
     pub(crate) fn pieces(data: &[u8], size: usize) -> Self {
-        Self::cut(data, (0..data.len()).step_by(size))
+        Self::cut(data, (size..data.len()).step_by(size))
     }
 
     pub(crate) fn broken(mut self) -> Self {
