@@ -3,7 +3,12 @@
 //! Reads `s3-operations.json` and `errors.json` there, writes `src/s3/operation/table.rs`,
 //! `src/s3/code.rs` and the routing examples that the tests replay. What it writes is committed; the
 //! build reads nothing outside the repository.
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a tool for developers stops at the first surprise")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a tool for developers stops at the first surprise"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -31,7 +36,8 @@ fn main() -> ExitCode {
         let path = source.join(name);
         std::fs::write(&path, text).expect("the source can be written");
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("rustfmt.toml");
-        let status = Command::new("rustfmt").args(["--edition", "2024", "--config-path"]).arg(config).arg(&path).status();
+        let status =
+            Command::new("rustfmt").args(["--edition", "2024", "--config-path"]).arg(config).arg(&path).status();
         assert!(status.is_ok_and(|status| status.success()), "rustfmt refused {name}");
     }
     ExitCode::SUCCESS
@@ -55,8 +61,15 @@ fn table(reference: &Value) -> String {
     for name in operations.keys() {
         let _ = writeln!(out, "/// `{name}`\n{name},");
     }
-    let _ = writeln!(out, "}}\n\n/// Query names that select an operation.\npub(super) const SUBRESOURCES: &[&str] = &{keys:?};\n");
-    let _ = writeln!(out, "impl Operation {{\n/// Every operation, in the order of their names.\npub const ALL: [Self; {}] = [", operations.len());
+    let _ = writeln!(
+        out,
+        "}}\n\n/// Query names that select an operation.\npub(super) const SUBRESOURCES: &[&str] = &{keys:?};\n"
+    );
+    let _ = writeln!(
+        out,
+        "impl Operation {{\n/// Every operation, in the order of their names.\npub const ALL: [Self; {}] = [",
+        operations.len()
+    );
     for name in operations.keys() {
         let _ = writeln!(out, "Self::{name},");
     }
@@ -107,7 +120,9 @@ fn spec(operation: &Value, keys: &[&str]) -> String {
 }
 
 fn examples(reference: &Value) -> String {
-    let mut out = String::from("//! What a real client sends for each operation: name, method, target, headers. Made by\n//! `examples/generate.rs`; do not edit.\n\n");
+    let mut out = String::from(
+        "//! What a real client sends for each operation: name, method, target, headers. Made by\n//! `examples/generate.rs`; do not edit.\n\n",
+    );
     out += "pub(crate) type Example = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);\n\n";
     out += "pub(crate) const EXAMPLES: &[Example] = &[\n";
     for (name, operation) in own_form(reference) {
@@ -132,7 +147,8 @@ fn codes(reference: &Value) -> String {
         let row = (error["status"].as_u64().unwrap_or(500), message.unwrap_or(meaning));
         codes.entry(variant(text(error, "code"))).or_insert((text(error, "code"), row));
     }
-    let mut out = String::from("//! The error codes of S3 with their status. Made by `examples/generate.rs`; do not edit.\n\n");
+    let mut out =
+        String::from("//! The error codes of S3 with their status. Made by `examples/generate.rs`; do not edit.\n\n");
     out += "/// A code that S3 (or the store behind the proxy) puts into an error document (spec/errors.md 7).\n";
     out += "#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]\n#[non_exhaustive]\npub enum Code {\n";
     for (variant, (code, _)) in &codes {

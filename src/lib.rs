@@ -4,6 +4,7 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod control;
+pub mod gate;
 pub mod guard;
 pub mod id;
 pub mod identity;

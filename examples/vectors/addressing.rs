@@ -6,9 +6,7 @@ use bartizan::s3::address::{AccessPoint, Resource, Settings, map};
 use bartizan::s3::{Head, name};
 use serde_json::{Map, Value, json};
 
-use crate::report::{self, Difference, Outcome, same};
-
-type Judge = fn(&Value, &Value) -> Result<(), Difference>;
+use crate::report::{self, Difference, Judge, Outcome, same};
 
 pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
     let mut outcome = Outcome::default();
@@ -20,11 +18,7 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
             Some("access-point-names") => Some(access_point_name),
             _ => None,
         };
-        outcome.run_file(
-            &file_name,
-            file.as_ref(),
-            judge.as_ref().map(|judge| judge as &dyn Fn(&Value, &Value) -> Result<(), Difference>),
-        );
+        outcome.run_file(&file_name, file.as_ref(), judge);
     }
     Ok(outcome)
 }

@@ -31,6 +31,9 @@ impl Difference {
     }
 }
 
+/// Judges one case of a file.
+pub(crate) type Judge = fn(&Value, &Value) -> Result<(), Difference>;
+
 /// Compares two values as JSON.
 pub(crate) fn same(what: &str, expected: &Value, got: &Value) -> Result<(), Difference> {
     if expected == got {
@@ -62,12 +65,7 @@ pub(crate) fn cases(file: &Value) -> Option<&Vec<Value>> {
 impl Outcome {
     /// Runs every case of a file with `judge`. A file without cases, or of no known kind (no judge),
     /// is one failing case.
-    pub(crate) fn run_file(
-        &mut self,
-        name: &str,
-        file: Option<&Value>,
-        judge: Option<&dyn Fn(&Value, &Value) -> Result<(), Difference>>,
-    ) {
+    pub(crate) fn run_file(&mut self, name: &str, file: Option<&Value>, judge: Option<Judge>) {
         let (Some(file), Some(judge)) = (file, judge) else {
             return self.case(name, name, || Err(Difference::unreadable("file")));
         };

@@ -32,7 +32,8 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
         };
         for case in cases {
             let id = case.get("id").and_then(Value::as_str).unwrap_or(&name);
-            let tags: Vec<&str> = case.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let tags: Vec<&str> =
+                case.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
             if tags.contains(&"optional") {
                 outcome.skip("Signature Version 4A");
             } else {
@@ -53,7 +54,11 @@ struct Only {
 
 impl KeySource for Only {
     fn find(&self, access_key: &str) -> Option<Credential<'_>> {
-        (access_key == self.access_key).then(|| Credential { secret: &self.secret, token: self.token.as_ref(), expires: self.expires })
+        (access_key == self.access_key).then_some(Credential {
+            secret: &self.secret,
+            token: self.token.as_ref(),
+            expires: self.expires,
+        })
     }
 
     fn generation(&self) -> u64 {
@@ -62,7 +67,9 @@ impl KeySource for Only {
 }
 
 fn judge(case: &Value) -> Result<(), Difference> {
-    let body = base64::engine::general_purpose::STANDARD.decode(text(case, "body")?).map_err(|_| Difference::unreadable("body"))?;
+    let body = base64::engine::general_purpose::STANDARD
+        .decode(text(case, "body")?)
+        .map_err(|_| Difference::unreadable("body"))?;
     let body = Bytes::from(body);
     let expected = case.get("expected").and_then(Value::as_object).ok_or_else(|| Difference::unreadable("expected"))?;
     let mut first: Option<Value> = None;
@@ -80,7 +87,8 @@ fn judge(case: &Value) -> Result<(), Difference> {
     if let Some(expected) = path {
         let target = text(case, "uri")?;
         let wire = target.split('?').next().unwrap_or_default();
-        let got = decode(wire.as_bytes()).map_or_else(|_| String::new(), |octets| String::from_utf8_lossy(&octets).into_owned());
+        let got = decode(wire.as_bytes())
+            .map_or_else(|_| String::new(), |octets| String::from_utf8_lossy(&octets).into_owned());
         same("decoded_path", &json!(expected), &json!(got))?;
     }
     Ok(())
@@ -127,9 +135,16 @@ fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<
         Ok(kind) => kind,
         Err(fault) => return Ok(rejected(&fault, None)),
     };
-    let subresource = query.iter().any(|parameter| &*parameter.name != b"uploadId" && Operation::is_subresource(&parameter.name));
+    let subresource =
+        query.iter().any(|parameter| &*parameter.name != b"uploadId" && Operation::is_subresource(&parameter.name));
     let body_hash = (service != "s3").then(|| <[u8; 32]>::try_from(digest(&SHA256, body).as_ref()).unwrap_or_default());
-    let request = sigv4::Request { head, query: &query, streaming_allowed: head.method == b"PUT" && !subresource, tls: true, body_hash };
+    let request = sigv4::Request {
+        head,
+        query: &query,
+        streaming_allowed: head.method == b"PUT" && !subresource,
+        tls: true,
+        body_hash,
+    };
     let verified = match sigv4::verify(kind, &request, &keys, &settings, &KeyCache::default(), now) {
         Ok(verified) => verified,
         Err(rejection) => return Ok(rejected(rejection.fault(), Some(rejection.dangerous_texts()))),
@@ -146,11 +161,18 @@ fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<
 }
 
 /// Hands the verified request to the body decoder.
-fn read_body(head: &Head<'_>, body: &Bytes, piece: usize, (mut verified, again): (Verified, Verified), service: &str) -> Value {
+fn read_body(
+    head: &Head<'_>,
+    body: &Bytes,
+    piece: usize,
+    (mut verified, again): (Verified, Verified),
+    service: &str,
+) -> Value {
     let mut members = accepted(head, &verified);
     let canonical = verified.dangerous_canonical_request().to_vec();
     let streaming = matches!(verified.payload(), Payload::Chunks { .. });
-    let duties = Duties { takes_body: true, needs_length: streaming, needs_checksum: false, checksums_of_body: service == "s3" };
+    let duties =
+        Duties { takes_body: true, needs_length: streaming, needs_checksum: false, checksums_of_body: service == "s3" };
     let contract = match Contract::new(verified.payload(), signatures(&mut verified), head, duties) {
         Ok(contract) => contract,
         Err(fault) => return rejected(&fault, None),
@@ -180,7 +202,8 @@ fn framing(head: &Head<'_>, body: &Bytes, mut verified: Verified, length: usize)
     let mut decoder = Chunked::new(length as u64, signatures(&mut verified), trailer, announced);
     let mut input = body.clone();
     while matches!(decoder.feed(&mut input), Ok(Event::Data(_))) {}
-    let trailers: serde_json::Map<String, Value> = decoder.trailers().iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let trailers: serde_json::Map<String, Value> =
+        decoder.trailers().iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let mut members = serde_json::Map::new();
     members.insert("trailers".to_owned(), Value::Object(trailers));
     members.insert("chunk_signatures".to_owned(), json!(decoder.signatures_seen()));
@@ -200,7 +223,10 @@ fn accepted(head: &Head<'_>, verified: &Verified) -> Value {
     let mode = match verified.payload() {
         Payload::Hash(_) => "HEX".to_owned(),
         Payload::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
-        Payload::Chunks { .. } => head.first("x-amz-content-sha256").map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default(),
+        Payload::Chunks { .. } => head
+            .first("x-amz-content-sha256")
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .unwrap_or_default(),
     };
     json!({
         "outcome": "accept",
@@ -215,8 +241,11 @@ fn accepted(head: &Head<'_>, verified: &Verified) -> Value {
 type Texts<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 fn rejected(fault: &Fault, texts: Option<Texts<'_>>) -> Value {
-    let element = |name: &str| fault.elements().iter().find(|(element, _)| *element == name).map(|(_, text)| text.clone());
-    let text = |text: Option<&[u8]>, name: &str| text.map(|text| String::from_utf8_lossy(text).into_owned()).or_else(|| element(name));
+    let element =
+        |name: &str| fault.elements().iter().find(|(element, _)| *element == name).map(|(_, text)| text.clone());
+    let text = |text: Option<&[u8]>, name: &str| {
+        text.map(|text| String::from_utf8_lossy(text).into_owned()).or_else(|| element(name))
+    };
     let (canonical, to_sign) = texts.unwrap_or_default();
     json!({
         "outcome": "reject",
@@ -241,7 +270,10 @@ impl http_body::Body for Pieces {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
         let take = self.piece.min(self.rest.len());
         Poll::Ready((take > 0).then(|| Ok(http_body::Frame::data(self.rest.split_to(take)))))
     }

@@ -71,7 +71,7 @@ impl Desk {
             Err(JournalFull::Closed)
         } else if payload > MAX_PAYLOAD || length as u64 > longest {
             Err(JournalFull::TooLong)
-        } else if kind != Kind::Completion && queue.failing {
+        } else if queue.dead || (kind != Kind::Completion && queue.failing) {
             Err(JournalFull::Failing)
         } else if kind != Kind::Completion && self.low_space.load(Ordering::Relaxed) {
             Err(JournalFull::LowSpace)
@@ -183,7 +183,9 @@ impl Desk {
         for turn in 1..=TURNS {
             let Some((mut pen, mut batch)) = queue.take() else { return own };
             drop(queue);
+            let holding = Holding(self);
             pen.write(&mut batch);
+            std::mem::forget(holding);
             let mut settled = Settled::default();
             queue = self.lock();
             queue.settle(&batch, &mut settled);
@@ -215,7 +217,7 @@ impl Desk {
                 return;
             }
             let queue = self.rest(queue);
-            drop(self.write_on(queue));
+            let _ = self.write_on(queue);
             let time = now();
             // A clock that was set back starts a new round.
             if !(looked..looked.saturating_add(ROUND_NANOS)).contains(&time) {
@@ -273,17 +275,17 @@ impl Desk {
         let mut queue = self.lock();
         // Whoever has the pen gives it back after a write.
         for _ in 0..MOST_WAITS {
-            if queue.pen.is_some() && queue.batch.is_empty() {
+            if queue.dead || (queue.pen.is_some() && queue.batch.is_empty()) {
                 break;
             }
             if queue.pen.is_some() {
-                drop(self.write_on(queue));
+                let _ = self.write_on(queue);
                 queue = self.lock();
             } else {
                 queue = self.bell.wait_timeout(queue, WAIT).unwrap_or_else(PoisonError::into_inner).0;
             }
         }
-        let Some(mut pen) = queue.pen.take() else { return Err(io::ErrorKind::TimedOut.into()) };
+        let Some(mut pen) = queue.pen.take() else { return Err(io::Error::other("nobody can write")) };
         pen.lost.merge(std::mem::take(&mut queue.lost));
         drop(queue);
         let tended = tend(&self.yard, self.settings.segment_size);
@@ -292,6 +294,21 @@ impl Desk {
             drop(self.yard.disk.remove(&self.yard.spare_path()));
         }
         closed.and(tended)
+    }
+}
+
+/// Held while frames are written. If that panics the pen is gone: the journal fails from then on, and
+/// nobody waits in vain.
+struct Holding<'d>(&'d Desk);
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        (queue.failing, queue.dead) = (true, true);
+        queue.batch.clear();
+        let wakers = queue.give_up();
+        drop(queue);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

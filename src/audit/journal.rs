@@ -208,6 +208,11 @@ impl Journal {
         Ok((Self { desk, thread: Mutex::new(Some(thread)) }, recovery))
     }
 
+    #[cfg(test)]
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     /// Puts an intent on record. Returns once it is as durable as configured. A caller that gives up
     /// waiting leaves an intent that is completed as unknown.
     ///

@@ -89,9 +89,16 @@ impl<'b> Object<'b> {
     pub(super) fn instant(&mut self, name: &'static str, value: Millis) {
         self.name(name.as_bytes());
         let (year, month, day, hour, minute, second) = value.seconds().civil();
-        let milli = value.0.rem_euclid(1000);
-        // Writing into a Vec cannot fail.
-        let _ = write!(self.out, "\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z\"");
+        // By hand: every record has one.
+        self.out.push(b'"');
+        decimal(year, 4, self.out);
+        for (mark, number) in [(b'-', month), (b'-', day), (b'T', hour), (b':', minute), (b':', second)] {
+            self.out.push(mark);
+            decimal(number, 2, self.out);
+        }
+        self.out.push(b'.');
+        decimal(value.0.rem_euclid(1000), 3, self.out);
+        self.out.extend_from_slice(b"Z\"");
     }
 
     /// Something that prints itself in characters that need no escape: an address.
@@ -239,6 +246,14 @@ fn escape_unit(unit: u32, out: &mut Vec<u8>) {
     hex(unit, 4, out);
 }
 
+/// The last digits of a number, zeros in front.
+fn decimal(value: i64, digits: u32, out: &mut Vec<u8>) {
+    for place in (0..digits).rev() {
+        let digit = (value / 10_i64.pow(place)).rem_euclid(10);
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
+}
+
 fn hex(value: u32, digits: u32, out: &mut Vec<u8>) {
     for place in (0..digits).rev() {
         let digit = (value >> (4 * place)) & 0xF;
@@ -279,6 +294,17 @@ mod tests {
         assert_eq!(quoted("ab€€".as_bytes(), 5), "\"ab€…\"");
         assert_eq!(quoted(b"abc", 3), "\"abc\"");
         assert_eq!(quoted(b"abcd", 3), "\"abc…\"");
+    }
+
+    #[test]
+    fn instants_are_spelled_as_everywhere_else() {
+        for millis in [0, 1, 999, 1_773_480_413_042, 253_402_300_799_999] {
+            let mut out = Vec::new();
+            let mut object = Object::begin(&mut out);
+            object.instant("t", Millis(millis));
+            object.end();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("{{\"t\":\"{}\"}}", Millis(millis).rfc3339()));
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use read::{Damage, Fault, Summary, records, verify};
 pub use record::{Completion, Connection, Decision, Encryption, Intent, Outcome, Requester};
 pub use recover::{OpenIntent, Recovery, Torn};
 pub use segment::Entry;
-pub use tail::{From, tail};
+pub use tail::{StartAt, tail};
 
 use crate::time::{Clock as _, SystemClock};
 

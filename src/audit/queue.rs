@@ -53,6 +53,8 @@ pub(super) struct Queue {
     /// The disk does not take frames.
     pub(super) failing: bool,
     pub(super) closed: bool,
+    /// The pen was lost to a panic.
+    pub(super) dead: bool,
     /// Whether the background thread sleeps.
     pub(super) sleep: Sleep,
     /// Frames are there that somebody waits for, and only the background thread will write them.
@@ -81,6 +83,7 @@ impl Queue {
             empty: Batch::default(),
             lost: Lost::default(),
             closed: false,
+            dead: false,
             sleep: Sleep::Awake,
             urgent: false,
             slots: Vec::new(),
@@ -178,6 +181,18 @@ impl Queue {
                 },
             }
         }
+    }
+
+    /// Everybody who waits is told that it failed.
+    pub(super) fn give_up(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for slot in &mut self.slots {
+            if let Slot::Waiting(waker) = slot {
+                wakers.extend(waker.take());
+                *slot = Slot::Settled(Fate::Failed);
+            }
+        }
+        wakers
     }
 
     fn release(&mut self, place: usize) {

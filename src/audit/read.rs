@@ -74,6 +74,17 @@ pub(super) enum Step {
     Torn(Damage),
 }
 
+/// How strictly a journal is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Manner {
+    /// As it grows; what was never written to is not looked at.
+    Follow,
+    /// All that is there. A file may lack its seal if its successor says that the disk failed.
+    Read,
+    /// All that is there, and nothing may be wrong.
+    Verify,
+}
+
 /// Walks through the files of a directory in order; goes on when they grow.
 pub(super) struct Walk {
     dir: PathBuf,
@@ -85,17 +96,16 @@ pub(super) struct Walk {
     current: Option<Segment>,
     /// Where the current file ends without a seal, because the disk failed.
     abandoned_at: Option<Chain>,
-    /// Whether a file may end without a seal for that reason.
-    lenient: bool,
+    manner: Manner,
     pub(super) files: u64,
 }
 
 impl Walk {
     /// From the first file of a directory, or from the one with a sequence.
-    pub(super) fn new(dir: &Path, sequence: Option<u64>, lenient: bool) -> Self {
+    pub(super) fn new(dir: &Path, sequence: Option<u64>, manner: Manner) -> Self {
         let dir = dir.to_owned();
         let (current, abandoned_at) = (None, None);
-        Self { dir, sequence, continues: None, instance: None, current, abandoned_at, lenient, files: 0 }
+        Self { dir, sequence, continues: None, instance: None, current, abandoned_at, manner, files: 0 }
     }
 
     /// The next record, if there is one.
@@ -106,7 +116,7 @@ impl Walk {
             }
             let Some(segment) = self.current.as_mut() else { return Ok(Step::End) };
             if self.abandoned_at == Some(segment.chain) {
-                if !self.lenient {
+                if self.manner == Manner::Verify {
                     return Err(damage(segment, Fault::NotSealed));
                 }
                 self.leave();
@@ -154,6 +164,9 @@ impl Walk {
         let names = list(&self.dir).map_err(|error| damage(segment, error.into()))?;
         let fault = |otherwise| flaw.map_or(otherwise, Fault::Flaw);
         if !names.iter().any(|name| name.sequence > here) {
+            if self.manner == Manner::Follow && flaw.is_none() {
+                return Ok(Some(Step::End));
+            }
             // Room that was never written to is zero.
             let used = segment.first_used().map_err(|error| damage(segment, error.into()))?;
             return Ok(Some(if used.is_none() {
@@ -207,7 +220,12 @@ impl Walk {
         // The very first file continues nothing.
         let first = (wanted == 1).then_some((Chain::default(), Some(1)));
         let continues = self.continues.or(first);
-        let opened = Segment::open(name, continues.and_then(|(_, next)| next));
+        let number = continues.and_then(|(_, next)| next);
+        let mut opened = Segment::open(name, number);
+        if matches!(opened, Err(OpenError::Flaw(_))) && !is_blank(name).unwrap_or(true) {
+            // It was begun while we looked, or it is damaged.
+            opened = Segment::open(name, number);
+        }
         let segment = match opened {
             Ok(segment) => segment,
             Err(OpenError::Io(error)) => return Err(at_start(error.into())),
@@ -253,8 +271,7 @@ fn check_seal(segment: &Segment, entry: &Entry) -> Result<(), Fault> {
     let count = segment.count - 1;
     let first = segment.first.unwrap_or(entry.number);
     let fits = (note.count, note.first, note.last) == (count, first, entry.number - 1);
-    // The chain value before the seal, told once more in a form that a person can compare.
-    if fits && note.chain.len() == 64 { Ok(()) } else { Err(Fault::Seal) }
+    if fits && note.chain == segment.chain_before.to_string() { Ok(()) } else { Err(Fault::Seal) }
 }
 
 fn damage(segment: &Segment, fault: Fault) -> Damage {
@@ -269,7 +286,7 @@ pub struct Records {
 
 /// Reads the journal in a directory, from its first record.
 pub fn records(dir: &Path) -> Records {
-    Records { walk: Walk::new(dir, None, true), over: false }
+    Records { walk: Walk::new(dir, None, Manner::Read), over: false }
 }
 
 impl Iterator for Records {
@@ -332,7 +349,7 @@ pub struct Summary {
 /// # Errors
 /// The first [`Damage`].
 pub fn verify(dir: &Path) -> Result<Summary, Damage> {
-    let mut walk = Walk::new(dir, None, false);
+    let mut walk = Walk::new(dir, None, Manner::Verify);
     let mut summary = Summary::default();
     while let Some(entry) = settled(&mut walk)? {
         summary.records += 1;

@@ -73,6 +73,8 @@ pub(super) struct Segment {
     pub(super) offset: u64,
     /// The chain value before it.
     pub(super) chain: Chain,
+    /// The one before the last frame.
+    pub(super) chain_before: Chain,
     /// Its number, if known.
     pub(super) next: Option<u64>,
     /// The number of the first frame.
@@ -109,7 +111,18 @@ impl Segment {
             return Err(OpenError::Flaw(Flaw::Header));
         }
         let (chain, path) = (header.previous, name.path.clone());
-        Ok(Self { path, header, file, offset: HEADER as u64, chain, next, first: None, count: 0, frame: Vec::new() })
+        Ok(Self {
+            path,
+            header,
+            file,
+            offset: HEADER as u64,
+            chain,
+            chain_before: chain,
+            next,
+            first: None,
+            count: 0,
+            frame: Vec::new(),
+        })
     }
 
     /// The next record. After an end or a flaw, asking again looks at the same place again.
@@ -157,7 +170,7 @@ impl Segment {
         let json = std::str::from_utf8(payload).map_err(|_| Flaw::Payload)?.to_owned();
         self.first = self.first.or(Some(head.number));
         self.next = Some(head.number.saturating_add(1));
-        self.chain = chain;
+        self.chain_before = std::mem::replace(&mut self.chain, chain);
         self.count += 1;
         self.offset += head.length as u64;
         Ok(Entry { number: head.number, time: head.time, kind: head.kind, json })

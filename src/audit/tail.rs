@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::frame::Kind;
 use super::json::Object;
-use super::read::{Damage, Fault, Step, Walk};
+use super::read::{Damage, Fault, Manner, Step, Walk};
 use super::segment::{Entry, list};
 use crate::time::Millis;
 
@@ -16,15 +16,15 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum From {
+pub enum StartAt {
     /// With what comes from now on.
     End,
+    /// With the first record.
+    First,
     /// With the last so many records.
     Last(usize),
     /// With a record's number.
     Number(u64),
-    /// With the first record.
-    Start,
 }
 
 /// Prints one JSON object per line: the record with its `number`, `time` and `type` before its own
@@ -33,7 +33,13 @@ pub enum From {
 ///
 /// # Errors
 /// The first [`Damage`], or that `out` cannot be written to.
-pub fn tail(dir: &Path, from: From, follow: bool, out: &mut dyn Write, stop: &dyn Fn() -> bool) -> Result<(), Damage> {
+pub fn tail(
+    dir: &Path,
+    from: StartAt,
+    follow: bool,
+    out: &mut dyn Write,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Damage> {
     let told = |error: io::Error| match error.kind() {
         // `log tail | head`
         io::ErrorKind::BrokenPipe => Ok(()),
@@ -67,22 +73,22 @@ pub fn tail(dir: &Path, from: From, follow: bool, out: &mut dyn Write, stop: &dy
 }
 
 /// A walk that stands where printing begins, and what must be printed before.
-fn begin(dir: &Path, from: From) -> Result<(Walk, VecDeque<Entry>), Damage> {
+fn begin(dir: &Path, from: StartAt) -> Result<(Walk, VecDeque<Entry>), Damage> {
     let most = match from {
-        From::Start | From::Number(_) => return Ok((Walk::new(dir, None, true), VecDeque::new())),
-        From::End => 0,
-        From::Last(most) => most,
+        StartAt::First | StartAt::Number(_) => return Ok((Walk::new(dir, None, Manner::Follow), VecDeque::new())),
+        StartAt::End => 0,
+        StartAt::Last(most) => most,
     };
     let io = |error: io::Error| Damage { path: dir.to_owned(), offset: 0, fault: error.into() };
     let names = list(dir).map_err(io)?;
     // Backwards from the last file, until there is enough.
     for name in names.iter().rev() {
-        let (walk, last) = read_last(Walk::new(dir, Some(name.sequence), true), most)?;
+        let (walk, last) = read_last(Walk::new(dir, Some(name.sequence), Manner::Follow), most)?;
         if last.len() == most || Some(name) == names.first() {
             return Ok((walk, last));
         }
     }
-    Ok((Walk::new(dir, None, true), VecDeque::new()))
+    Ok((Walk::new(dir, None, Manner::Follow), VecDeque::new()))
 }
 
 /// Walks to the end and keeps the last records.
@@ -100,10 +106,10 @@ fn read_last(mut walk: Walk, most: usize) -> Result<(Walk, VecDeque<Entry>), Dam
     Ok((walk, last))
 }
 
-fn is_wanted(entry: &Entry, from: From) -> bool {
+fn is_wanted(entry: &Entry, from: StartAt) -> bool {
     let reached = match from {
-        From::Number(number) => entry.number >= number,
-        From::End | From::Last(_) | From::Start => true,
+        StartAt::Number(number) => entry.number >= number,
+        StartAt::End | StartAt::Last(_) | StartAt::First => true,
     };
     reached && entry.kind != Kind::Seal
 }

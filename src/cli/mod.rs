@@ -1,1 +1,250 @@
-//! To be written.
+//! The command line.
+//!
+//! Exit status: 0 fine; 1 the answer is "no"; 2 the call, the configuration or the environment is unusable.
+//! Diagnostics go to standard error, results to standard output.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::config::Config;
+use crate::control::{Environment, Findings, Severity, development};
+use crate::time::Clock;
+
+mod env;
+mod look;
+mod serve;
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// Fine.
+    Fine = 0,
+    /// The answer is "no".
+    No = 1,
+    /// The call, the configuration or the environment is unusable.
+    Unusable = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The world of a command: the process's, or a test's.
+pub struct Io<'a> {
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Diagnostics.
+    pub err: &'a mut dyn Write,
+    /// Environment variables.
+    pub environment: &'a dyn Environment,
+    /// The current folder; empty for the process's own.
+    pub folder: PathBuf,
+    /// The present.
+    pub clock: &'a dyn Clock,
+}
+
+/// A hardening proxy for S3: verifies, decides, records, signs anew and forwards.
+#[derive(Debug, Parser)]
+#[command(name = "bartizan", version, disable_help_subcommand = true)]
+struct Cli {
+    /// Give results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy; without any configuration file, in development mode
+    Serve(File),
+    /// Write a first configuration, certificates, an administrator and a bucket policy
+    Init {
+        /// Where to; the current folder if not given
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Print the variables that make `aws` talk to the proxy, for `eval "$(bartizan env)"`
+    Env(File),
+    /// Look for faults in configuration, certificates, access keys and policies
+    Check(File),
+    /// Read the journal
+    #[command(subcommand)]
+    Log(Log),
+    /// Look at clock, limits, disk, ports and upstream, and say what to fix
+    Doctor(File),
+    #[command(hide = true)]
+    Explain(Later),
+    #[command(hide = true)]
+    Policy(Later),
+    #[command(hide = true)]
+    Keys(Later),
+    #[command(hide = true)]
+    Certs(Later),
+    #[command(hide = true)]
+    Reload(Later),
+    #[command(hide = true)]
+    Drain(Later),
+    #[command(hide = true)]
+    Status(Later),
+}
+
+#[derive(Debug, Subcommand)]
+enum Log {
+    /// Print records, one JSON object per line
+    Tail(Tail),
+    #[command(hide = true)]
+    Find(Later),
+    #[command(hide = true)]
+    Verify(Later),
+    #[command(hide = true)]
+    Export(Later),
+}
+
+#[derive(Args, Debug)]
+struct File {
+    /// The configuration file [default: $BARTIZAN_CONFIG, ./bartizan.toml, or development mode]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Tail {
+    #[command(flatten)]
+    file: File,
+    /// Wait for more
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last so many records that are there
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    last: Option<u32>,
+    /// How records are printed: json
+    #[arg(long, default_value = "json")]
+    format: String,
+}
+
+/// Whatever is said to a command that is still to come.
+#[derive(Args, Debug)]
+struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<OsString>,
+}
+
+/// Where the configuration is.
+enum Place {
+    File(PathBuf),
+    Development(PathBuf),
+}
+
+/// Runs one command. `args` begins with the name of the program.
+pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> Exit {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let program = args.first().map_or_else(|| "bartizan".into(), |name| name.to_string_lossy().into_owned());
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            io.complain(&error.render().to_string());
+            return Exit::Unusable;
+        }
+        Err(help) => {
+            io.print(&help.render().to_string());
+            return Exit::Fine;
+        }
+    };
+    match cli.command {
+        Command::Serve(file) => serve::run(&file, cli.json, &program, io),
+        Command::Init { folder } => look::init(&folder, cli.json, &program, io),
+        Command::Env(file) => env::run(&file, cli.json, io),
+        Command::Check(file) => look::check(&file, cli.json, io),
+        Command::Log(Log::Tail(tail)) => look::log_tail(&tail, io),
+        Command::Doctor(file) => look::doctor(&file, cli.json, io),
+        Command::Explain(_) => later("explain", io),
+        Command::Policy(_) => later("policy", io),
+        Command::Keys(_) => later("keys", io),
+        Command::Certs(_) => later("certs", io),
+        Command::Reload(_) => later("reload", io),
+        Command::Drain(_) => later("drain", io),
+        Command::Status(_) => later("status", io),
+        Command::Log(Log::Find(_)) => later("log find", io),
+        Command::Log(Log::Verify(_)) => later("log verify", io),
+        Command::Log(Log::Export(_)) => later("log export", io),
+    }
+}
+
+fn later(name: &str, io: &mut Io<'_>) -> Exit {
+    io.complain(&format!("error: `{name}` is not available in this version\n"));
+    Exit::Unusable
+}
+
+impl File {
+    /// `-c`, else `$BARTIZAN_CONFIG`, else `./bartizan.toml`, else development mode.
+    fn place(&self, io: &Io<'_>) -> Place {
+        let named = self.config.clone();
+        let variable = || io.environment.variable("BARTIZAN_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
+        if let Some(path) = named.or_else(variable) {
+            return Place::File(io.folder.join(path));
+        }
+        let usual = io.folder.join("bartizan.toml");
+        // A link that leads nowhere counts as a file: better a complaint than another mode.
+        if usual.symlink_metadata().is_ok() {
+            return Place::File(usual);
+        }
+        Place::Development(io.folder.join(development::FOLDER))
+    }
+
+    /// The configuration, as it is: nothing is made. Complains itself.
+    fn open(&self, io: &mut Io<'_>) -> Option<Config> {
+        let opened = match self.place(io) {
+            Place::File(path) => Config::load(&path, io.environment).map_err(|findings| findings.to_string()),
+            Place::Development(folder) => match development::open(&folder) {
+                Some(opened) => opened
+                    .map(|config| (config, Findings::default()))
+                    .map_err(|fault| format!("error: development mode cannot be read: {fault}\n")),
+                None => Err("error: there is no configuration here\n\
+                             help: name one with `-c FILE`, write one with `bartizan init`, or start \
+                             development mode with `bartizan serve`\n"
+                    .to_owned()),
+            },
+        };
+        match opened {
+            Ok((config, warnings)) => {
+                io.complain(&warnings.to_string());
+                Some(config)
+            }
+            Err(complaint) => {
+                io.complain(&complaint);
+                None
+            }
+        }
+    }
+}
+
+impl Io<'_> {
+    /// Writes a result. A reader that has gone away is no fault of ours.
+    fn print(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    /// Writes a diagnostic.
+    fn complain(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
+    }
+}
+
+/// `2 errors, 1 warning`
+fn count(findings: &Findings) -> String {
+    let number = |severity, word: &str| {
+        let count = findings.iter().filter(|finding| finding.severity() == severity).count();
+        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+    };
+    format!("{}, {}", number(Severity::Error, "error"), number(Severity::Warning, "warning"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,179 @@
-//! To be written.
+//! The answers of the admin listener. The listener itself is the server's.
+
+use std::time::Duration;
+
+use super::metrics::{self, Metrics, Reading};
+use crate::time::Seconds;
+
+/// What the admin answers ask of the running proxy. None of them waits.
+pub trait Probes {
+    /// Whether the process is finishing and takes no new work.
+    fn is_draining(&self) -> bool;
+    /// Whether policies are loaded.
+    fn has_policies(&self) -> bool;
+    /// Whether access keys are loaded.
+    fn has_keys(&self) -> bool;
+    /// Whether the journal takes records.
+    fn takes_records(&self) -> bool;
+    /// Whether the upstream has answered when it was last asked.
+    fn upstream_answers(&self) -> bool;
+    /// Records that the journal has taken since the start.
+    fn journal_records(&self) -> u64;
+    /// Age of the oldest record that is not yet as safe as it must be.
+    fn journal_lag(&self) -> Duration;
+    /// The number of the live generation of policies.
+    fn policy_generation(&self) -> u64;
+    /// When the first certificate of a listener ends.
+    fn certificate_expiry(&self) -> Option<Seconds>;
+    /// Open client connections.
+    fn connections(&self) -> u64;
+}
+
+/// One answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// The body, which a HEAD leaves out.
+    pub body: String,
+}
+
+/// What an answer is made of.
+#[derive(Clone, Copy)]
+pub struct State<'a> {
+    /// The running proxy.
+    pub probes: &'a dyn Probes,
+    /// Its metrics.
+    pub metrics: &'a Metrics,
+    /// Now.
+    pub now: Seconds,
+}
+
+/// Answers one request of the admin listener.
+pub fn respond(method: &str, path: &str, state: &State<'_>) -> Answer {
+    if !matches!(method, "GET" | "HEAD") {
+        return text(405, "only GET\n");
+    }
+    match path {
+        "/health" => text(200, "ok\n"),
+        "/metrics" => rendered(state),
+        "/ready" => ready(state.probes),
+        _ => text(404, "there is /health, /ready and /metrics\n"),
+    }
+}
+
+/// What keeps the proxy from serving, in words that scripts may compare.
+pub fn missing(probes: &dyn Probes) -> Vec<&'static str> {
+    let checks = [
+        (!probes.is_draining(), "draining"),
+        (probes.has_policies(), "policies"),
+        (probes.has_keys(), "keys"),
+        (probes.takes_records(), "journal"),
+        (probes.upstream_answers(), "upstream"),
+    ];
+    checks.into_iter().filter(|(fine, _)| !fine).map(|(_, word)| word).collect()
+}
+
+fn ready(probes: &dyn Probes) -> Answer {
+    let missing = missing(probes);
+    let status = if missing.is_empty() { 200 } else { 503 };
+    let body = format!("{}\n", serde_json::Value::from(missing));
+    Answer { status, content_type: "application/json", body }
+}
+
+fn rendered(state: &State<'_>) -> Answer {
+    let reading = Reading {
+        journal_records: state.probes.journal_records(),
+        journal_lag: state.probes.journal_lag(),
+        policy_generation: state.probes.policy_generation(),
+        certificate_expiry: state.probes.certificate_expiry(),
+        connections: state.probes.connections(),
+    };
+    let body = state.metrics.render(&reading, state.now);
+    Answer { status: 200, content_type: metrics::CONTENT_TYPE, body }
+}
+
+fn text(status: u16, body: &str) -> Answer {
+    Answer { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    struct Fake {
+        draining: bool,
+        policies: bool,
+        keys: bool,
+        journal: bool,
+        upstream: bool,
+    }
+
+    const WELL: Fake = Fake { draining: false, policies: true, keys: true, journal: true, upstream: true };
+
+    impl Probes for Fake {
+        fn is_draining(&self) -> bool {
+            self.draining
+        }
+        fn has_policies(&self) -> bool {
+            self.policies
+        }
+        fn has_keys(&self) -> bool {
+            self.keys
+        }
+        fn takes_records(&self) -> bool {
+            self.journal
+        }
+        fn upstream_answers(&self) -> bool {
+            self.upstream
+        }
+        fn journal_records(&self) -> u64 {
+            1
+        }
+        fn journal_lag(&self) -> Duration {
+            Duration::ZERO
+        }
+        fn policy_generation(&self) -> u64 {
+            1
+        }
+        fn certificate_expiry(&self) -> Option<Seconds> {
+            None
+        }
+        fn connections(&self) -> u64 {
+            0
+        }
+    }
+
+    #[track_caller]
+    fn check(fake: Fake, method: &str, path: &str, status: u16, body: &str) {
+        let metrics = Metrics::default();
+        let answer = respond(method, path, &State { probes: &fake, metrics: &metrics, now: Seconds(0) });
+        assert_eq!(answer.status, status);
+        assert!(answer.body.contains(body), "{}", answer.body);
+    }
+
+    #[test]
+    fn ready_names_what_is_missing() {
+        check(WELL, "GET", "/ready", 200, "[]");
+        check(Fake { draining: true, ..WELL }, "GET", "/ready", 503, r#"["draining"]"#);
+        check(Fake { journal: false, upstream: false, ..WELL }, "GET", "/ready", 503, r#"["journal","upstream"]"#);
+        check(Fake { policies: false, keys: false, ..WELL }, "HEAD", "/ready", 503, r#"["policies","keys"]"#);
+    }
+
+    #[test]
+    fn health_answers_whatever_is_missing() {
+        check(Fake { journal: false, draining: true, ..WELL }, "GET", "/health", 200, "ok");
+    }
+
+    #[test]
+    fn there_is_nothing_else() {
+        check(WELL, "GET", "/metrics", 200, "bartizan_journal_records_total 1");
+        check(WELL, "GET", "/", 404, "");
+        check(WELL, "GET", "/metrics/..", 404, "");
+        check(WELL, "POST", "/ready", 405, "");
+        check(WELL, "DELETE", "/health", 405, "");
+    }
+}

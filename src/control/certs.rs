@@ -1,1 +1,381 @@
-//! To be written.
+//! Certificates: a CA and a server certificate of our own, and what can be said of those of others.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+};
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::files::{self, FileFault};
+use crate::time::Seconds;
+
+/// The names of the server certificate.
+const NAMES: [&str; 3] = ["localhost", "s3.localhost", "*.s3.localhost"];
+const DAY: i64 = 86_400;
+const AUTHORITY_DAYS: i64 = 3650;
+const LEAF_DAYS: i64 = 397;
+/// A certificate with less than this left is renewed.
+const RENEW_DAYS: i64 = 30;
+/// How large a file of certificates may be.
+const FILE_LIMIT: u64 = 1 << 20;
+
+/// Where the files of a folder stand.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The CA, for clients to trust.
+    pub authority: PathBuf,
+    /// The key of the CA.
+    pub authority_key: PathBuf,
+    /// The server certificate.
+    pub certificate: PathBuf,
+    /// The key of the server certificate.
+    pub key: PathBuf,
+}
+
+/// A chain and its key, as TLS wants them. No `Debug`: it holds a private key.
+pub struct Loaded {
+    /// The certificate, then those above it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// What a certificate says of itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct About {
+    /// Whom it names.
+    pub subject: String,
+    /// Host names and addresses.
+    pub names: Vec<String>,
+    /// From when it holds.
+    pub not_before: Seconds,
+    /// Until when it holds.
+    pub not_after: Seconds,
+    /// Whether it is its own issuer.
+    pub self_issued: bool,
+}
+
+/// Why certificates are not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum CertFault {
+    /// A file.
+    #[error("`{path}` {fault}", path = .0.display(), fault = .1)]
+    File(PathBuf, FileFault),
+    /// The text is not PEM, or lacks what was looked for.
+    #[error("`{path}` holds no {what} in PEM", path = .0.display(), what = .1)]
+    Pem(PathBuf, &'static str),
+    /// The key belongs to another certificate.
+    #[error("the key does not belong to the certificate")]
+    Mismatch,
+    /// The key is of a kind that TLS cannot use here.
+    #[error("the key cannot be used: {0}")]
+    Key(String),
+    /// The certificate cannot be understood.
+    #[error("the certificate is not X.509")]
+    X509,
+    /// Making one failed.
+    #[error("no certificate could be made: {0}")]
+    Make(#[from] rcgen::Error),
+    /// The clock shows a year that no certificate can name.
+    #[error("the clock of this machine is wrong")]
+    Clock,
+    /// No random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+impl Files {
+    /// The usual names in a folder.
+    pub fn within(folder: &Path) -> Self {
+        Self {
+            authority: folder.join("ca.pem"),
+            authority_key: folder.join("ca.key"),
+            certificate: folder.join("server.pem"),
+            key: folder.join("server.key"),
+        }
+    }
+}
+
+/// Makes sure that a folder holds a CA and a server certificate for this machine's own names with at least
+/// 30 days left. Says whether it had to make the server certificate.
+pub fn ensure(folder: &Path, now: Seconds) -> Result<bool, CertFault> {
+    let files = Files::within(folder);
+    let fresh = |path: &Path| lasts(path, now);
+    if fresh(&files.authority) && files.authority_key.exists() {
+        let usable = fresh(&files.certificate) && load(&files.certificate, &files.key).is_ok();
+        if usable {
+            return Ok(false);
+        }
+    } else {
+        make_authority(&files, now)?;
+    }
+    make_leaf(&files, now)?;
+    Ok(true)
+}
+
+/// Reads a chain and its key, and makes sure that they belong together.
+pub fn load(certificate: &Path, key: &Path) -> Result<Loaded, CertFault> {
+    let chain = chain(certificate)?;
+    let text = zeroize::Zeroizing::new(read(key)?);
+    let key =
+        PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| CertFault::Pem(key.to_owned(), "private key"))?;
+    let provider = rustls::crypto::ring::default_provider();
+    match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider) {
+        Ok(_) => Ok(Loaded { chain, key }),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(CertFault::Mismatch),
+        Err(rustls::Error::InvalidCertificate(_)) => Err(CertFault::X509),
+        Err(other) => Err(CertFault::Key(other.to_string())),
+    }
+}
+
+/// Reads certificates without a key: a chain, or a bundle of CAs.
+pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertFault> {
+    let text = read(path)?;
+    let chain = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let missing = || CertFault::Pem(path.to_owned(), "certificate");
+    chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(missing)
+}
+
+/// What a certificate says of itself.
+pub fn about(certificate: &CertificateDer<'_>) -> Result<About, CertFault> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertFault::X509)?;
+    let alternative = parsed.subject_alternative_name().ok().flatten();
+    let names = alternative.map(|found| found.value.general_names.iter().filter_map(name).collect());
+    Ok(About {
+        subject: parsed.subject().to_string(),
+        names: names.unwrap_or_default(),
+        not_before: Seconds(parsed.validity().not_before.timestamp()),
+        not_after: Seconds(parsed.validity().not_after.timestamp()),
+        self_issued: parsed.subject() == parsed.issuer(),
+    })
+}
+
+/// When the first certificate of a chain stops to hold.
+pub fn expiry(chain: &[CertificateDer<'_>]) -> Option<Seconds> {
+    chain.iter().filter_map(|certificate| about(certificate).ok()).map(|about| about.not_after).min()
+}
+
+impl About {
+    /// Whether a client that asked for this name or address would be content.
+    pub fn covers(&self, host: &str) -> bool {
+        self.names.iter().any(|name| match name.strip_prefix("*.") {
+            Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+            None => name.eq_ignore_ascii_case(host),
+        })
+    }
+
+    /// Whole days until it stops to hold; negative when it has.
+    pub fn days_left(&self, now: Seconds) -> i64 {
+        self.not_after.0.saturating_sub(now.0).div_euclid(DAY)
+    }
+}
+
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv4Addr::from(bytes).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv6Addr::from(bytes).to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn read(path: &Path) -> Result<String, CertFault> {
+    files::read_text(path, FILE_LIMIT).map_err(|fault| CertFault::File(path.to_owned(), fault))
+}
+
+/// Whether a file holds a certificate that will do for a while.
+fn lasts(path: &Path, now: Seconds) -> bool {
+    let first = chain(path).ok().and_then(|chain| about(chain.first()?).ok());
+    first.is_some_and(|about| about.not_before <= now && about.days_left(now) >= RENEW_DAYS)
+}
+
+/// A CA that can only speak for this machine: whoever steals its key and finds somebody who trusts it gains
+/// nothing beyond `localhost`.
+fn make_authority(files: &Files, now: Seconds) -> Result<(), CertFault> {
+    let key = KeyPair::generate()?;
+    let mut params = params(now, AUTHORITY_DAYS, "Bartizan local CA")?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![
+            GeneralSubtree::DnsName("localhost".to_owned()),
+            GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
+            GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix(std::net::Ipv6Addr::LOCALHOST.octets(), 128)),
+        ],
+        excluded_subtrees: Vec::new(),
+    });
+    let certificate = params.self_signed(&key)?;
+    put(&files.authority_key, 0o600, &zeroize::Zeroizing::new(key.serialize_pem()))?;
+    put(&files.authority, 0o644, &certificate.pem())
+}
+
+fn make_leaf(files: &Files, now: Seconds) -> Result<(), CertFault> {
+    let authority_key = zeroize::Zeroizing::new(read(&files.authority_key)?);
+    let issuer_key = KeyPair::from_pem(&authority_key)?;
+    let issuer = chain(&files.authority)?;
+    let issuer = issuer.first().ok_or(CertFault::X509)?;
+    let subject = subject(issuer)?;
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name = subject;
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let issuer = Issuer::from_params(&authority, issuer_key);
+
+    let key = KeyPair::generate()?;
+    let mut params = params(now, LEAF_DAYS, "localhost")?;
+    let dns = NAMES.iter().map(|name| Ok(SanType::DnsName((*name).try_into()?)));
+    params.subject_alt_names = dns.collect::<Result<Vec<_>, rcgen::Error>>()?;
+    params.subject_alt_names.push(SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()));
+    params.subject_alt_names.push(SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()));
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    let certificate = params.signed_by(&key, &issuer)?;
+    put(&files.key, 0o600, &zeroize::Zeroizing::new(key.serialize_pem()))?;
+    put(&files.certificate, 0o644, &certificate.pem())
+}
+
+/// The common name of our CA, with the number that tells it from an older one.
+fn subject(issuer: &CertificateDer<'_>) -> Result<DistinguishedName, CertFault> {
+    let (_, parsed) = X509Certificate::from_der(issuer).map_err(|_| CertFault::X509)?;
+    let common = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common.ok_or(CertFault::X509)?);
+    Ok(name)
+}
+
+/// What both kinds share: a random serial number, and a start of yesterday for clocks that are behind.
+fn params(now: Seconds, days: i64, name: &str) -> Result<CertificateParams, CertFault> {
+    let mut serial = [0; 16];
+    SystemRandom::new().fill(&mut serial).map_err(|_| CertFault::Random)?;
+    if let Some(first) = serial.first_mut() {
+        *first = *first & 0x7f | 0x40; // positive, and always of the same length
+    }
+    let mut params = CertificateParams::default();
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    let (year, month, day) = date(now.0.saturating_sub(DAY))?;
+    params.not_before = rcgen::date_time_ymd(year, month, day);
+    let (year, month, day) = date(now.0.saturating_add((days - 1) * DAY))?;
+    params.not_after = rcgen::date_time_ymd(year, month, day);
+    params.distinguished_name = DistinguishedName::new();
+    let common = if days == AUTHORITY_DAYS {
+        let number: String = serial.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("{name} {number}")
+    } else {
+        name.to_owned()
+    };
+    params.distinguished_name.push(DnType::CommonName, common);
+    Ok(params)
+}
+
+/// The day an instant falls on.
+fn date(instant: i64) -> Result<(i32, u8, u8), CertFault> {
+    let (year, month, day, ..) = Seconds(instant).civil();
+    let date = (i32::try_from(year).ok(), u8::try_from(month).ok(), u8::try_from(day).ok());
+    match date {
+        (Some(year @ 1970..=9999), Some(month), Some(day)) => Ok((year, month, day)),
+        _ => Err(CertFault::Clock),
+    }
+}
+
+fn put(path: &Path, mode: u32, pem: &str) -> Result<(), CertFault> {
+    files::replace(path, mode, pem.as_bytes()).map_err(|fault| CertFault::File(path.to_owned(), fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::pki_types::{ServerName, UnixTime};
+
+    use super::*;
+
+    const NOW: Seconds = Seconds(1_795_500_000);
+
+    fn verify(files: &Files, authority: &Path, name: &str) -> Result<(), String> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(chain(authority).unwrap().remove(0)).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        let leaf = chain(&files.certificate).unwrap().remove(0);
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(NOW.0 as u64));
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        verifier.verify_server_cert(&leaf, &[], &name, &[], now).map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_client_that_trusts_the_ca_accepts_the_names_of_this_machine_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(ensure(dir.path(), NOW).unwrap());
+        let files = Files::within(dir.path());
+        for name in ["localhost", "127.0.0.1", "::1", "s3.localhost", "bucket.s3.localhost"] {
+            verify(&files, &files.authority, name).unwrap();
+        }
+        for name in ["example.com", "10.0.0.1", "a.b.s3.localhost"] {
+            verify(&files, &files.authority, name).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn keys_are_for_their_owner_and_certificates_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        ensure(dir.path(), NOW).unwrap();
+        let files = Files::within(dir.path());
+        for key in [&files.authority_key, &files.key] {
+            assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let before = std::fs::read(&files.certificate).unwrap();
+        assert!(!ensure(dir.path(), Seconds(NOW.0 + 360 * DAY)).unwrap());
+        assert_eq!(std::fs::read(&files.certificate).unwrap(), before);
+    }
+
+    #[test]
+    fn a_certificate_near_its_end_is_renewed_under_the_same_ca() {
+        let dir = tempfile::tempdir().unwrap();
+        ensure(dir.path(), NOW).unwrap();
+        let files = Files::within(dir.path());
+        let authority = std::fs::read(&files.authority).unwrap();
+        let later = Seconds(NOW.0 + 370 * DAY);
+        assert!(ensure(dir.path(), later).unwrap());
+        assert_eq!(std::fs::read(&files.authority).unwrap(), authority);
+        let left = about(&chain(&files.certificate).unwrap()[0]).unwrap().days_left(later);
+        assert!((394..=397).contains(&left), "{left}");
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_noticed() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        ensure(one.path(), NOW).unwrap();
+        ensure(two.path(), NOW).unwrap();
+        let (one, two) = (Files::within(one.path()), Files::within(two.path()));
+        assert!(load(&one.certificate, &one.key).is_ok());
+        assert!(matches!(load(&one.certificate, &two.key), Err(CertFault::Mismatch)));
+        assert!(matches!(load(&one.key, &one.key), Err(CertFault::Pem(_, "certificate"))));
+        assert!(matches!(load(&one.certificate, &one.certificate), Err(CertFault::Pem(_, "private key"))));
+        verify(&one, &two.authority, "localhost").unwrap_err();
+    }
+
+    #[test]
+    fn a_certificate_tells_its_names_and_days() {
+        let dir = tempfile::tempdir().unwrap();
+        ensure(dir.path(), NOW).unwrap();
+        let files = Files::within(dir.path());
+        let about = about(&chain(&files.certificate).unwrap()[0]).unwrap();
+        assert_eq!(about.names, ["localhost", "s3.localhost", "*.s3.localhost", "127.0.0.1", "::1"]);
+        assert!(about.covers("127.0.0.1") && about.covers("X.s3.localhost") && !about.covers("x.localhost"));
+        assert!(!about.self_issued);
+        assert_eq!(expiry(&chain(&files.certificate).unwrap()), Some(about.not_after));
+    }
+}

@@ -147,7 +147,7 @@ fn role(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<Str
     for mut keys in optional_tables(table, "keys") {
         let key = id_and_secret(&mut keys);
         let session = session(&mut keys);
-        let token = keys.secret("token").map(|(token, _)| token);
+        let token = keys.secret("token");
         if token.is_none() && !keys.has("token") {
             keys.required("token", "token = \"…\"");
         }
@@ -201,7 +201,7 @@ fn id_and_secret(keys: &mut Table<'_>) -> Option<(String, crate::sigv4::Secret)>
     if secret.is_none() && !keys.has("secret") {
         keys.required("secret", "secret = { env = \"…\" }");
     }
-    Some((id?.value, secret?.0))
+    Some((id?.value, secret?))
 }
 
 fn add(keys: &mut Table<'_>, directory: &mut Directory, key: Key) {
@@ -269,6 +269,15 @@ keys     = [{ id = "ASIAREADEREXAMPLE001", secret = "a-secret-of-enough-length",
         assert_eq!(reader.principal.arn, "arn:aws:sts::111122223333:assumed-role/reader/ci-42");
         assert_eq!(reader.token.as_ref().unwrap().expose(), "t0ken");
         assert_eq!(reader.expires, Some(Seconds(1_798_761_600)));
+    }
+
+    #[test]
+    fn the_shipped_example_is_read() {
+        let text = include_str!("../../policies/credentials.example.toml");
+        let environment = [("ALICE_SECRET".to_owned(), "alice-secret-alice-secret".to_owned())].into();
+        let parsed: Result<_, Findings> =
+            parse(Path::new("example"), text, "111122223333", &environment as &BTreeMap<_, _>);
+        assert_eq!(parsed.unwrap_or_else(|findings| panic!("{findings}")).0.keys().count(), 1);
     }
 
     #[test]

@@ -1,1 +1,238 @@
-//! To be written.
+//! What is wrong with the machine rather than with a file, and how to put it right.
+
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Resource;
+
+use super::config::{Config, Remote, Target};
+use super::{certs, files};
+use crate::time::{Clock, Seconds};
+
+/// No release of this program is older: a clock that says so is wrong.
+const RELEASED: Seconds = Seconds(1_795_000_000);
+/// Free space below which the journal is in danger.
+const SPACE: u64 = 1 << 30;
+/// Descriptors that the program itself needs.
+const OWN_DESCRIPTORS: u64 = 64;
+const MONTH_DAYS: i64 = 30;
+const DAY: i64 = 86_400;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Checked {
+    /// What: `clock`, `port`, …
+    pub what: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What to do about it; `None`: nothing.
+    pub fix: Option<String>,
+}
+
+impl Checked {
+    fn fine(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, found: found.into(), fix: None }
+    }
+
+    fn bad(what: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what, found: found.into(), fix: Some(fix.into()) }
+    }
+}
+
+/// Looks at clock, limits, disk, ports, certificates and upstream. It binds ports for a moment, writes one
+/// empty file into the state folder, and connects to the upstream; nothing else changes.
+pub fn run(config: &Config, clock: &dyn Clock) -> Vec<Checked> {
+    let mut checked = vec![clock_sanity(config, clock), descriptors(config)];
+    checked.extend(state(&config.journal()));
+    for listener in &config.listen {
+        checked.push(port(listener.address));
+        if let Some(tls) = &listener.tls {
+            checked.push(certificate(&tls.certificate, clock.now()));
+        }
+    }
+    checked.extend(config.admin.map(port));
+    for upstream in &config.upstreams {
+        checked.push(match &upstream.target {
+            Target::Embedded => Checked::fine("upstream", "embedded"),
+            Target::S3(remote) => reachable(remote),
+        });
+    }
+    checked
+}
+
+/// A clock that is far off makes every signature look old or new.
+fn clock_sanity(config: &Config, clock: &dyn Clock) -> Checked {
+    let now = clock.now();
+    let fix = "set the clock of this machine, and keep it set with NTP";
+    if now < RELEASED {
+        return Checked::bad("clock", format!("{} lies in the past", now.rfc3339()), fix);
+    }
+    // The journal was written by this machine: its files cannot be younger than now.
+    let newest = newest(&config.journal()).filter(|newest| newest.0 > now.0.saturating_add(DAY));
+    match newest {
+        Some(newest) => Checked::bad("clock", format!("the journal was written on {}", newest.rfc3339()), fix),
+        None => Checked::fine("clock", now.rfc3339()),
+    }
+}
+
+fn newest(folder: &Path) -> Option<Seconds> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let modified = |entry: std::fs::DirEntry| {
+        let since = entry.metadata().ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    };
+    entries.flatten().filter_map(modified).max().map(Seconds)
+}
+
+/// Each request may hold two descriptors: its client's and its upstream's.
+fn descriptors(config: &Config) -> Checked {
+    let clients: u64 = config.listen.iter().map(|listener| u64::from(listener.limits.connections)).sum();
+    let stores = config.upstreams.iter().map(|upstream| match &upstream.target {
+        Target::Embedded => 256,
+        Target::S3(remote) => u64::from(remote.connections),
+    });
+    let needed = clients + stores.sum::<u64>() + OWN_DESCRIPTORS;
+    let limit = rustix::process::getrlimit(Resource::Nofile).current;
+    match limit {
+        Some(limit) if limit < needed => {
+            let fix = format!("run `ulimit -n {needed}`, or set LimitNOFILE={needed}, or lower `limits.connections`");
+            Checked::bad("descriptors", format!("{limit} are allowed, {needed} may be needed"), fix)
+        }
+        Some(limit) => Checked::fine("descriptors", format!("{limit} are allowed, {needed} may be needed")),
+        None => Checked::fine("descriptors", "no limit"),
+    }
+}
+
+fn state(journal: &Path) -> Vec<Checked> {
+    // What is not there yet will be made in the closest folder that is.
+    let exists = journal.ancestors().find(|path| path.is_dir()).map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let shown = exists.display();
+    let probe = exists.join(format!(".bartizan-doctor-{}", std::process::id()));
+    let writable = match files::write_new(&probe, 0o600, b"") {
+        Ok(()) => Checked::fine("journal", format!("{} can be written", journal.display())),
+        Err(fault) => {
+            Checked::bad("journal", format!("a file in {shown} {fault}"), format!("let this user write to {shown}"))
+        }
+    };
+    // It is ours, or it is not there.
+    let _ = std::fs::remove_file(&probe);
+    let space = match rustix::fs::statvfs(&exists) {
+        Ok(system) => {
+            let free = system.f_bavail.saturating_mul(system.f_frsize);
+            let found = format!("{} MiB are free on the disk of {shown}", free >> 20);
+            if free < SPACE {
+                Checked::bad("space", found, "make room: with a full journal, requests are refused")
+            } else {
+                Checked::fine("space", found)
+            }
+        }
+        Err(error) => Checked::bad("space", format!("{shown} cannot be asked: {error}"), "look at the disk"),
+    };
+    vec![writable, space]
+}
+
+fn port(address: SocketAddr) -> Checked {
+    match TcpListener::bind(address) {
+        Ok(_) => Checked::fine("port", format!("{address} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            let fix = "stop the program that has it, unless that is this proxy, or choose another port";
+            Checked::bad("port", format!("{address} is taken"), fix)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let fix = "choose a port from 1024 on, or give the program CAP_NET_BIND_SERVICE";
+            Checked::bad("port", format!("{address} may not be bound by this user"), fix)
+        }
+        Err(error) => Checked::bad("port", format!("{address}: {error}"), "choose an address of this machine"),
+    }
+}
+
+fn certificate(path: &Path, now: Seconds) -> Checked {
+    let shown = path.display();
+    let expiry = certs::chain(path).map(|chain| certs::expiry(&chain));
+    let left = match expiry {
+        Ok(Some(end)) => end.0.saturating_sub(now.0).div_euclid(DAY),
+        Ok(None) => return Checked::bad("certificate", format!("{shown} cannot be understood"), "replace it"),
+        Err(fault) => return Checked::bad("certificate", fault.to_string(), "put a certificate there"),
+    };
+    let found = format!("{shown} has {left} days left");
+    if left < MONTH_DAYS { Checked::bad("certificate", found, "renew it") } else { Checked::fine("certificate", found) }
+}
+
+fn reachable(remote: &Remote) -> Checked {
+    let shown = remote.endpoint.to_string();
+    let addresses = match (remote.endpoint.host.as_str(), remote.endpoint.port).to_socket_addrs() {
+        Ok(addresses) => addresses.take(4).collect::<Vec<_>>(),
+        Err(error) => {
+            return Checked::bad("upstream", format!("{shown} has no address: {error}"), "look at `upstream.endpoint`");
+        }
+    };
+    let wait = remote.timeouts.connect.min(Duration::from_secs(3));
+    let mut last = "no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, wait) {
+            Ok(_) => return Checked::fine("upstream", format!("{shown} takes connections")),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    let fix = "start the store, or look at `upstream.endpoint` and at firewalls between";
+    Checked::bad("upstream", format!("{shown} takes no connection: {last}"), fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::time::{Millis, SystemClock};
+
+    struct Stopped(i64);
+
+    impl Clock for Stopped {
+        fn now_millis(&self) -> Millis {
+            Millis(self.0 * 1000)
+        }
+    }
+
+    fn config(dir: &Path, listen: &str, upstream: &str) -> Config {
+        let text = format!("account = \"111122223333\"\n[[listen]]\naddress = \"{listen}\"\n[upstream]\n{upstream}\n");
+        Config::parse(&dir.join("bartizan.toml"), &text, &BTreeMap::new())
+            .unwrap_or_else(|findings| panic!("{findings}"))
+            .0
+    }
+
+    fn fix<'a>(checked: &'a [Checked], what: &str) -> Option<&'a str> {
+        checked.iter().find(|checked| checked.what == what).and_then(|checked| checked.fix.as_deref())
+    }
+
+    #[test]
+    fn a_healthy_machine_needs_nothing_on_its_port() {
+        let dir = tempfile::tempdir().unwrap();
+        let checked = run(&config(dir.path(), "127.0.0.1:0", "kind = \"embedded\""), &SystemClock);
+        for what in ["clock", "journal", "port", "upstream"] {
+            assert_eq!(fix(&checked, what), None, "{checked:?}");
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_taken_port_and_a_silent_upstream_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let keys = "credentials = { access_key_id = \"A\", secret_access_key = \"s\" }";
+        let upstream = format!("endpoint = \"http://{closed}\"\n{keys}");
+        let checked = run(&config(dir.path(), &taken.local_addr().unwrap().to_string(), &upstream), &SystemClock);
+        assert!(fix(&checked, "port").unwrap().contains("stop the program"));
+        assert!(fix(&checked, "upstream").unwrap().contains("start the store"));
+        let upstream = format!("endpoint = \"http://{}\"\n{keys}", taken.local_addr().unwrap());
+        assert_eq!(fix(&run(&config(dir.path(), "127.0.0.1:0", &upstream), &SystemClock), "upstream"), None);
+    }
+
+    #[test]
+    fn a_clock_from_before_the_release_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let checked = run(&config(dir.path(), "127.0.0.1:0", "kind = \"embedded\""), &Stopped(0));
+        assert!(fix(&checked, "clock").unwrap().contains("NTP"));
+    }
+}

@@ -193,7 +193,7 @@ impl From<Finding> for Findings {
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+        self.0.iter().try_for_each(|finding| writeln!(f, "{finding}\n"))
     }
 }
 

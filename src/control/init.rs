@@ -1,1 +1,120 @@
-//! To be written.
+//! A first configuration, written once.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::certs;
+use super::development::{self, FreshKey, PrepareFault};
+use super::files;
+use crate::policy;
+use crate::time::Seconds;
+
+/// The bucket that the first policy speaks of.
+pub const BUCKET: &str = "example-bucket";
+
+/// The commented configuration.
+const CONFIGURATION: &str = include_str!("bartizan.toml");
+
+const BUCKET_POLICY: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "TheAdministrator",
+      "Effect": "Allow",
+      "Principal": { "AWS": "arn:aws:iam::111122223333:user/administrator" },
+      "Action": "s3:*",
+      "Resource": ["arn:aws:s3:::example-bucket", "arn:aws:s3:::example-bucket/*"]
+    }
+  ]
+}
+"#;
+
+/// Writes a configuration, a CA, a server certificate, an administrator with a fresh key and a bucket policy
+/// below `folder`. Nothing that is there is overwritten: the first file in the way stops it, before anything
+/// is written. Gives the paths of what was written.
+pub fn run(folder: &Path, now: Seconds) -> Result<Vec<PathBuf>, PrepareFault> {
+    let key = FreshKey::draw()?;
+    let plain = |text: &str| Zeroizing::new(text.to_owned());
+    let bucket = format!("policies/buckets/{BUCKET}/policy.json");
+    let texts = [
+        ("bartizan.toml", 0o600, plain(CONFIGURATION)),
+        ("policies/credentials.toml", 0o600, development::credentials_toml(&key)),
+        ("policies/identities/administrator.json", 0o644, plain(policy::ADMINISTRATOR_DOCUMENT)),
+        (bucket.as_str(), 0o644, plain(BUCKET_POLICY)),
+        (".gitignore", 0o644, plain("/certs/*.key\n/policies/credentials.toml\n/state/\n")),
+    ];
+    let certificates = ["certs/ca.pem", "certs/ca.key", "certs/server.pem", "certs/server.key"];
+    let names = texts.iter().map(|(name, ..)| *name).chain(certificates);
+    let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    if let Some(path) = paths.iter().find(|path| path.symlink_metadata().is_ok()) {
+        let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(PrepareFault::File(path.clone(), exists.into()));
+    }
+    for name in ["certs", "policies/identities", "state"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([format!("policies/buckets/{BUCKET}")])
+    {
+        let path = folder.join(name);
+        files::private_folder(&path).map_err(|fault| PrepareFault::File(path, fault))?;
+    }
+    certs::ensure(&folder.join("certs"), now)?;
+    for (name, mode, text) in &texts {
+        let path = folder.join(name);
+        files::write_new(&path, *mode, text.as_bytes()).map_err(|fault| PrepareFault::File(path, fault))?;
+    }
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::{check, config::Config};
+    use super::*;
+
+    const NOW: Seconds = Seconds(1_795_500_000);
+
+    #[test]
+    fn what_is_written_passes_the_check() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("new");
+        let written = run(&folder, NOW).unwrap();
+        assert!(written.iter().all(|path| path.is_file()));
+        let none = BTreeMap::new();
+        let loaded = Config::load(&folder.join("bartizan.toml"), &none);
+        let (config, warnings) = loaded.unwrap_or_else(|findings| panic!("{findings}"));
+        assert!(warnings.is_empty());
+        let findings = check::run(&config, &none, NOW);
+        assert!(findings.is_empty(), "{findings}");
+        let mode = std::fs::metadata(folder.join("policies/credentials.toml")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_nothing_is_half_written() {
+        for name in ["bartizan.toml", "certs/server.key", "policies/credentials.toml"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "mine").unwrap();
+            let fault = run(dir.path(), NOW).unwrap_err();
+            assert!(fault.to_string().contains("exists already"), "{fault}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+            let others = std::fs::read_dir(dir.path()).unwrap().count();
+            assert_eq!(others, 1);
+        }
+    }
+
+    #[test]
+    fn the_commented_upstream_of_the_file_parses_too() {
+        let text = CONFIGURATION.replace("kind = \"embedded\"", "kind = \"s3\"");
+        let uncommented: String =
+            text.lines().map(|line| line.strip_prefix("# | ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let environment: BTreeMap<String, String> = [("MINIO_SECRET".to_owned(), "minio-secret".to_owned())].into();
+        let parsed = Config::parse(Path::new("bartizan.toml"), &uncommented, &environment);
+        parsed.unwrap_or_else(|findings| panic!("{findings}"));
+    }
+}

@@ -1,1 +1,252 @@
-//! To be written.
+//! What the proxy counts, under the names that interfaces promise.
+//!
+//! Invariants:
+//! - label values are constants of the program; never a key, a principal or an address;
+//! - a worker counts through handles of its own, without a lock after the first time.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::time::Seconds;
+
+/// The media type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Real = Gauge<f64, AtomicU64>;
+type Timings = Family<Asked, Histogram, fn() -> Histogram>;
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Ended {
+    operation: &'static str,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Asked {
+    operation: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Way {
+    direction: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Rule {
+    rule: &'static str,
+}
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Ended, Counter>,
+    seconds: Timings,
+    upstream_seconds: Timings,
+    received: Counter,
+    sent: Counter,
+    throttled: Family<Rule, Counter>,
+    connections: Gauge,
+    journal_records: Counter,
+    journal_lag: Real,
+    generation: Gauge,
+    certificate_expiry: Real,
+}
+
+/// One worker's way to the metrics. It belongs to one thread.
+#[derive(Debug)]
+pub struct Worker {
+    metrics: Arc<Metrics>,
+    requests: RefCell<HashMap<Ended, Counter>>,
+    seconds: RefCell<HashMap<Asked, [Histogram; 2]>>,
+}
+
+/// The end of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// The operation's name, or `-` where none was recognised.
+    pub operation: &'static str,
+    /// How it ended, as the record says.
+    pub outcome: &'static str,
+    /// Why it was refused, or `-`.
+    pub reason: &'static str,
+    /// From the end of its head to the last byte of its answer.
+    pub took: Duration,
+    /// How much of that was the upstream's.
+    pub upstream: Option<Duration>,
+    /// Bytes of body from the client.
+    pub received: u64,
+    /// Bytes of body to the client.
+    pub sent: u64,
+}
+
+/// What is asked of others when the metrics are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading {
+    /// Records that the journal has taken since the start.
+    pub journal_records: u64,
+    /// Age of the oldest record that is not yet as safe as it must be.
+    pub journal_lag: Duration,
+    /// The number of the generation of policies.
+    pub policy_generation: u64,
+    /// When the first certificate of a listener ends.
+    pub certificate_expiry: Option<Seconds>,
+    /// Open client connections.
+    pub connections: u64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("bartizan"),
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(timing),
+            upstream_seconds: Family::new_with_constructor(timing),
+            received: Counter::default(),
+            sent: Counter::default(),
+            throttled: Family::default(),
+            connections: Gauge::default(),
+            journal_records: Counter::default(),
+            journal_lag: Real::default(),
+            generation: Gauge::default(),
+            certificate_expiry: Real::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let bytes = Family::<Way, Counter, fn() -> Counter>::new_with_constructor(Counter::default);
+        self.received = bytes.get_or_create_owned(&Way { direction: "in" });
+        self.sent = bytes.get_or_create_owned(&Way { direction: "out" });
+        let registry = &mut self.registry;
+        registry.register("requests", "Requests that have ended", self.requests.clone());
+        registry.register("request_seconds", "Time of a request", self.seconds.clone());
+        registry.register("upstream_seconds", "Time of the upstream", self.upstream_seconds.clone());
+        registry.register("bytes", "Bytes of bodies, from and to clients", bytes);
+        registry.register("throttled", "Requests over a rate", self.throttled.clone());
+        registry.register("journal_records", "Records in the journal", self.journal_records.clone());
+        registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
+        registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
+        let expiry = self.certificate_expiry.clone();
+        registry.register("certificate_expiry_seconds", "Time until the first server certificate ends", expiry);
+        registry.register("connections", "Open client connections", self.connections.clone());
+    }
+
+    /// A way in for one worker.
+    pub fn worker(self: &Arc<Self>) -> Worker {
+        Worker { metrics: Arc::clone(self), requests: RefCell::default(), seconds: RefCell::default() }
+    }
+
+    /// Counts a request over a rate. Rules are named by the configuration's keys.
+    pub fn throttled(&self, rule: &'static str) {
+        self.throttled.get_or_create(&Rule { rule }).inc();
+    }
+
+    /// Everything, in the text format of Prometheus.
+    pub fn render(&self, reading: &Reading, now: Seconds) -> String {
+        // The journal's own count only grows, as a counter must.
+        self.journal_records.inner().store(reading.journal_records, Ordering::Relaxed);
+        self.journal_lag.set(reading.journal_lag.as_secs_f64());
+        self.generation.set(i64::try_from(reading.policy_generation).unwrap_or(i64::MAX));
+        self.connections.set(i64::try_from(reading.connections).unwrap_or(i64::MAX));
+        let left = reading.certificate_expiry.map_or(f64::NAN, |end| seconds(end.0.saturating_sub(now.0)));
+        self.certificate_expiry.set(left);
+        let mut text = String::with_capacity(16 << 10);
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Worker {
+    /// Counts the end of a request.
+    pub fn ended(&self, end: &End) {
+        let labels = Ended { operation: end.operation, outcome: end.outcome, reason: end.reason };
+        let metrics = &self.metrics;
+        self.requests.borrow_mut().entry(labels).or_insert_with(|| metrics.requests.get_or_create_owned(&labels)).inc();
+        let asked = Asked { operation: end.operation };
+        let mut seconds = self.seconds.borrow_mut();
+        let [request, upstream] = seconds.entry(asked).or_insert_with(|| {
+            [metrics.seconds.get_or_create_owned(&asked), metrics.upstream_seconds.get_or_create_owned(&asked)]
+        });
+        request.observe(end.took.as_secs_f64());
+        if let Some(took) = end.upstream {
+            upstream.observe(took.as_secs_f64());
+        }
+        metrics.received.inc_by(end.received);
+        metrics.sent.inc_by(end.sent);
+    }
+}
+
+/// From half a millisecond to half a minute.
+fn timing() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_5, 2.0, 17))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of a certificate's life are far below 2^52")]
+fn seconds(seconds: i64) -> f64 {
+    seconds as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_promised_name_is_there() {
+        let metrics = Arc::new(Metrics::default());
+        let worker = metrics.worker();
+        let end = End {
+            operation: "GetObject",
+            outcome: "completed",
+            reason: "-",
+            took: Duration::from_millis(3),
+            upstream: Some(Duration::from_millis(2)),
+            received: 0,
+            sent: 1000,
+        };
+        worker.ended(&end);
+        worker.ended(&end);
+        metrics.worker().ended(&End { outcome: "refused", reason: "unknown-key", upstream: None, ..end });
+        metrics.throttled("rate.kms.symmetric");
+        let reading = Reading {
+            journal_records: 7,
+            journal_lag: Duration::from_millis(1500),
+            policy_generation: 1,
+            certificate_expiry: Some(Seconds(1100)),
+            connections: 3,
+        };
+        let text = metrics.render(&reading, Seconds(1000));
+        for line in [
+            r#"bartizan_requests_total{operation="GetObject",outcome="completed",reason="-"} 2"#,
+            r#"bartizan_requests_total{operation="GetObject",outcome="refused",reason="unknown-key"} 1"#,
+            r#"bartizan_request_seconds_count{operation="GetObject"} 3"#,
+            r#"bartizan_upstream_seconds_count{operation="GetObject"} 2"#,
+            r#"bartizan_bytes_total{direction="out"} 3000"#,
+            r#"bartizan_bytes_total{direction="in"} 0"#,
+            r#"bartizan_throttled_total{rule="rate.kms.symmetric"} 1"#,
+            "bartizan_journal_records_total 7",
+            "bartizan_journal_lag_seconds 1.5",
+            "bartizan_policy_generation 1",
+            "bartizan_certificate_expiry_seconds 100.0",
+            "bartizan_connections 3",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+}

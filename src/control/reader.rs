@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub(super) struct Reader<'a> {
     source: Arc<Source>,
     base: &'a Path,
     environment: &'a dyn Environment,
+    /// Whether others may read the file that the text is from.
+    exposed: bool,
     findings: RefCell<Findings>,
 }
 
@@ -58,7 +61,8 @@ pub(super) fn read<T>(
 ) -> Result<(T, Findings), Findings> {
     let base = path.parent().unwrap_or(Path::new(""));
     let source = Source::new(path.display().to_string(), text);
-    let reader = Reader { source, base, environment, findings: RefCell::default() };
+    let exposed = std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    let reader = Reader { source, base, environment, exposed, findings: RefCell::default() };
     let (root, faults) = DeTable::parse_recoverable(text);
     for fault in &faults {
         reader.report(fault.span().unwrap_or_default(), fault.message(), "not TOML here", None);
@@ -187,8 +191,8 @@ impl<'r> Table<'r> {
         self.reader.environment
     }
 
-    /// A secret, and whether it stands in the text itself.
-    pub(super) fn secret(&mut self, key: &'static str) -> Option<(Secret, bool)> {
+    /// A secret. One that stands in a file that others may read is worth a warning.
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
         let value = self.take(key)?;
         let text = self.reader.text(&self.path_of(key), value)?;
         if text.value.is_empty() || text.value.bytes().any(|byte| byte.is_ascii_control()) {
@@ -196,7 +200,12 @@ impl<'r> Table<'r> {
             self.fault(value.span(), message, "empty, or with control characters", "write it in one line");
             return None;
         }
-        Some((Secret::new(text.value), text.literal))
+        if text.literal && self.reader.exposed {
+            let message = format!("`{}` stands in a file that others may read", self.path_of(key));
+            let help = "run `chmod 600` on the file, or write `{ env = \"NAME\" }`";
+            self.warn(value.span(), &message, "a secret", help);
+        }
+        Some(Secret::new(text.value))
     }
 
     /// A list of strings, each checked by `parse`.
@@ -359,7 +368,7 @@ impl<'r> Table<'r> {
     pub(super) fn finish(self) {
         for (key, _) in self.entries {
             let name = key.get_ref().as_ref();
-            if self.known.iter().any(|known| *known == name) {
+            if self.known.contains(&name) {
                 continue;
             }
             let near =

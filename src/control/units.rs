@@ -53,7 +53,7 @@ fn quantity(text: &str, unit: &str, factor: u64) -> Option<u64> {
 }
 
 fn spell(amount: u64, units: &[(&str, u64)]) -> String {
-    let exact = units.iter().find(|(_, factor)| amount >= *factor && amount % factor == 0);
+    let exact = units.iter().find(|(_, factor)| amount >= *factor && amount.is_multiple_of(*factor));
     match exact.or(units.last()) {
         Some((unit, factor)) => format!("{}{unit}", amount / factor),
         None => amount.to_string(),

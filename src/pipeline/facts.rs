@@ -30,7 +30,7 @@ pub struct TlsFacts {
     /// `TLSv1.3`
     pub version: &'static str,
     /// The name of the cipher suite.
-    pub cipher: Arc<str>,
+    pub cipher: &'static str,
 }
 
 /// Everything that a record may hold, as far as it is known.
@@ -70,7 +70,12 @@ impl Facts {
         let target = self.head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let http2 = self.head.version == Version::HTTP_2;
         let authority = self.head.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());
-        read(&Head { method: self.head.method.as_str().as_bytes(), target: target.as_bytes(), lines: &lines, authority })
+        read(&Head {
+            method: self.head.method.as_str().as_bytes(),
+            target: target.as_bytes(),
+            lines: &lines,
+            authority,
+        })
     }
 
     /// The header lines in the order received within each name.
@@ -153,7 +158,7 @@ impl Connection {
         audit::Connection {
             remote: Some(self.peer),
             tls_version: self.tls.as_ref().map(|tls| tls.version),
-            cipher: self.tls.as_ref().map(|tls| &*tls.cipher),
+            cipher: self.tls.as_ref().map(|tls| tls.cipher),
             ..audit::Connection::default()
         }
     }

@@ -66,9 +66,13 @@ impl Live {
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
-            Resource::AccessPoint { .. } => Err(not_here("access-point", "Access points are not available in this version.")),
+            Resource::AccessPoint { .. } => {
+                Err(not_here("access-point", "Access points are not available in this version."))
+            }
             Resource::Control { .. } => Err(not_here("s3-control", "S3 Control is not available in this version.")),
-            Resource::Kms | Resource::Sts => Err(not_here("other-service", "This service is not available in this version.")),
+            Resource::Kms | Resource::Sts => {
+                Err(not_here("other-service", "This service is not available in this version."))
+            }
         });
         Ok(Found { site, auth, routed })
     }
@@ -96,15 +100,11 @@ impl Live {
         &self,
         site: &Site,
         auth: Auth,
-        head: &Head<'_>,
-        streaming_allowed: bool,
-        tls: bool,
+        request: &sigv4::Request<'_>,
         cache: &KeyCache,
         now: Seconds,
     ) -> Result<(Arc<Principal>, Verified), Box<Rejection>> {
-        let query = Query::parse(head.query()).map_err(Fault::from)?;
-        let request = sigv4::Request { head, query: &query, streaming_allowed, tls, body_hash: None };
-        let verified = sigv4::verify(auth, &request, self, &site.signature, cache, now)?;
+        let verified = sigv4::verify(auth, request, self, &site.signature, cache, now)?;
         let who = match verified.access_key() {
             None => Principal::anonymous(),
             Some(key) => match self.directory.find(key) {
@@ -137,7 +137,9 @@ impl Live {
     fn check_expected_owner(&self, routed: &Routed) -> Result<(), Fault> {
         for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
             if routed.headers.get(name).is_some_and(|expected| expected.as_bytes() != self.account.as_bytes()) {
-                return Err(Fault::plain(Code::AccessDenied, "expected-owner").detail(format!("{name} names another account")));
+                return Err(
+                    Fault::plain(Code::AccessDenied, "expected-owner").detail(format!("{name} names another account"))
+                );
             }
         }
         Ok(())

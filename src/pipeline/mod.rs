@@ -14,4 +14,4 @@ pub use facts::{Connection, TlsFacts};
 pub use live::{Live, Site};
 pub use refusal::Refusal;
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Guarded, Logged, Parsed};
-pub use walk::{Finished, Observe, Store, Worker, walk};
+pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

@@ -6,15 +6,18 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp};
 use super::facts::Facts;
-use super::walk::Open;
-use crate::audit::{Completion, Decision, Journal, JournalFull, Outcome};
+use super::walk::{Finished, Open, Worker};
+use crate::audit::{Completion, Decision, JournalFull, Outcome};
 use crate::id::RequestId;
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, xml};
 
 /// Why a request is refused, with what is known of it. Not an answer: see [`Refusal::log`].
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Refusal(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     fault: Fault,
     state: State,
 }
@@ -36,23 +39,23 @@ pub struct LoggedRefusal {
 }
 
 impl Refusal {
-    pub(super) fn new(fault: Fault, facts: Facts) -> Self {
-        Self { fault, state: State::Before(Box::new(facts)) }
+    pub(super) fn new(fault: Fault, facts: Box<Facts>) -> Self {
+        Self(Box::new(Inner { fault, state: State::Before(facts) }))
     }
 
-    pub(super) fn asked(fault: Fault, mut facts: Facts, routed: Routed) -> Self {
+    pub(super) fn asked(fault: Fault, mut facts: Box<Facts>, routed: Routed) -> Self {
         facts.routed = Some(routed);
         Self::new(fault, facts)
     }
 
     pub(super) fn after(fault: Fault, open: Open) -> Self {
-        Self { fault, state: State::After(open) }
+        Self(Box::new(Inner { fault, state: State::After(open) }))
     }
 
     /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the
     /// journal takes nothing, the answer says that instead.
-    pub async fn log(self, journal: &Journal) -> LoggedRefusal {
-        let Self { fault, state } = self;
+    pub async fn log(self, worker: &Worker) -> LoggedRefusal {
+        let Inner { fault, state } = *self.0;
         match state {
             State::After(open) => {
                 let (id, bare) = (open.id(), open.is_head());
@@ -64,7 +67,9 @@ impl Refusal {
                 let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
                 let lines = facts.lines();
                 let statements: Vec<&str> = facts.statement.iter().map(String::as_str).collect();
-                let recorded = journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
+                worker.observer.finished(&counted(&fault, facts.routed.as_ref()));
+                let recorded =
+                    worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
                 let fault = match recorded {
                     Ok(_filed) => fault,
                     Err(full) => journal_full(&full),
@@ -79,7 +84,11 @@ impl LoggedRefusal {
     /// The error answer (spec/errors.md 1).
     pub fn into_response(self) -> Response<Answer> {
         let Self { fault, id, bare } = self;
-        let body = if bare { Answer::empty() } else { Answer::full(Bytes::from(xml::error_document(&fault, id.as_str(), id.host_id()))) };
+        let body = if bare {
+            Answer::empty()
+        } else {
+            Answer::full(Bytes::from(xml::error_document(&fault, id.as_str(), id.host_id())))
+        };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -102,6 +111,18 @@ impl LoggedRefusal {
     /// The fault that is answered.
     pub fn fault(&self) -> &Fault {
         &self.fault
+    }
+}
+
+fn counted(fault: &Fault, routed: Option<&Routed>) -> Finished {
+    Finished {
+        operation: routed.map(|routed| routed.operation),
+        outcome: Outcome::Refused,
+        reason: fault.reason(),
+        milliseconds: 0,
+        first_byte: None,
+        bytes_in: 0,
+        bytes_out: 0,
     }
 }
 

@@ -29,7 +29,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
 use http_body::Body;
 
 use super::facts::{Connection, Facts};
@@ -44,8 +43,9 @@ use crate::policy::Grant;
 use crate::s3::operation::BodyKind;
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::{Auth, Routed};
+use crate::s3::uri::Query;
 use crate::s3::{Fault, Operation, xml};
-use crate::sigv4::KeyCache;
+use crate::sigv4::{KeyCache, Request};
 use crate::time::{Millis, Seconds};
 use crate::upstream::Forward;
 
@@ -57,7 +57,7 @@ const LONGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
 /// One authority, one framing, a legal target. The body is unread.
 #[derive(Debug)]
 pub struct Parsed<B> {
-    facts: Facts,
+    facts: Box<Facts>,
     body: Unread<B>,
 }
 
@@ -90,7 +90,7 @@ pub struct Authorized<B> {
 /// Rules hold. A control document has been read and verified; object data has not been touched.
 #[derive(Debug)]
 pub struct Guarded<B> {
-    facts: Facts,
+    facts: Box<Facts>,
     store: usize,
     routed: Routed,
     who: Arc<crate::identity::Principal>,
@@ -101,9 +101,9 @@ pub struct Guarded<B> {
 #[derive(Debug)]
 enum Payload<B> {
     /// Read, verified, and where its meaning matters written anew.
-    Document(SealedBody),
+    Document(Box<SealedBody>),
     /// Untouched.
-    Object(Unread<B>, Contract),
+    Object(Unread<B>, Box<Contract>),
 }
 
 /// A place among the requests in flight.
@@ -126,9 +126,9 @@ where
     B::Error: Into<BoxError>,
 {
     /// Takes a request whose head has passed the server's screen.
-    pub fn new(request: Request<B>, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
+    pub fn new(request: http::Request<B>, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
         let (head, body) = request.into_parts();
-        Self { facts: Facts::new(head, connection, id, received), body: Unread::new(body) }
+        Self { facts: Box::new(Facts::new(head, connection, id, received)), body: Unread::new(body) }
     }
 
     /// Finds out where the request goes and what it asks.
@@ -158,7 +158,11 @@ impl<B> Addressed<B> {
         };
         let streaming = routed.as_ref().is_ok_and(|routed| routed.operation.spec().streaming);
         let tls = parsed.facts.connection.is_tls();
-        let verified = parsed.facts.with_head(|head| live.verify(site, auth, head, streaming, tls, cache, now));
+        let verified = parsed.facts.with_head(|head| {
+            let query = Query::parse(head.query()).map_err(Fault::from)?;
+            let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None };
+            live.verify(site, auth, &request, cache, now)
+        });
         let (who, mut verified) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
@@ -209,15 +213,16 @@ where
     /// # Errors
     /// A document that does not verify or parse.
     pub async fn guard(self, live: &Live) -> Result<Guarded<B>, Refusal> {
-        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, routed, who, contract }, grant } = self;
+        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, routed, who, contract }, grant } =
+            self;
         let site = facts.connection.listener;
         let body = if routed.has_document() {
             match document(body, contract, &routed, live, site).await {
-                Ok(document) => Payload::Document(document),
+                Ok(document) => Payload::Document(Box::new(document)),
                 Err(fault) => return Err(Refusal::asked(fault, facts, routed)),
             }
         } else {
-            Payload::Object(body, contract)
+            Payload::Object(body, Box::new(contract))
         };
         Ok(Guarded { facts, store, routed, who, grant, body })
     }
@@ -268,8 +273,8 @@ where
         let Guarded { facts, store, routed, who, body, .. } = guarded;
         let open = Open::new(receipt, permit, &facts, &routed);
         let body = match body {
-            Payload::Document(document) => document,
-            Payload::Object(body, contract) => match body.open(contract) {
+            Payload::Document(document) => *document,
+            Payload::Object(body, contract) => match body.open(*contract) {
                 Ok(body) => body,
                 Err(fault) => return Err(Refusal::after(fault, open)),
             },
@@ -290,7 +295,13 @@ fn duties(operation: Operation) -> Duties {
 }
 
 /// Reads, verifies and, where every reader must find the same in it, writes a control document anew.
-async fn document<B>(body: Unread<B>, contract: Contract, routed: &Routed, live: &Live, listener: usize) -> Result<SealedBody, Fault>
+async fn document<B>(
+    body: Unread<B>,
+    contract: Contract,
+    routed: &Routed,
+    live: &Live,
+    listener: usize,
+) -> Result<SealedBody, Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,

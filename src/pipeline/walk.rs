@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -36,12 +37,22 @@ where
 {
     match run(request, connection, worker).await {
         Ok(response) => response,
-        Err(refusal) => refusal.log(&worker.journal).await.into_response(),
+        Err(refusal) => refusal.log(worker).await.into_response(),
     }
 }
 
+/// Puts a refusal on record that was answered before there was a request to walk.
+pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Arc<Connection>, worker: &Worker) {
+    let facts = Box::new(Facts::new(head, connection, id, worker.clock.now_millis()));
+    let _answered_already = Refusal::new(fault, facts).log(worker).await;
+}
+
 /// From the head to the store and back. `?` collects a refusal from any stage.
-async fn run<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal>
+async fn run<B>(
+    request: Request<B>,
+    connection: Arc<Connection>,
+    worker: &Rc<Worker>,
+) -> Result<Response<Answer>, Refusal>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -60,47 +71,32 @@ where
     deliver(store, out, body, open, live.verify_first, worker).await
 }
 
-/// Hands the request to its store. A write goes on when the client has gone, so that its outcome is
-/// known.
+/// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(
     store: usize,
     out: Forward,
     body: SealedBody,
     open: Open,
     verify_first: u64,
-    worker: &Rc<Worker>,
+    worker: &Worker,
 ) -> Result<Response<Answer>, Refusal> {
-    let id = out.id;
-    let detached = !out.operation.is_read();
-    let (worker, verdict) = (Rc::clone(worker), body.verdict());
-    let exchange = async move {
-        let body = match body.decoded_length() <= verify_first {
-            true => body.settle(verify_first).await,
-            false => Ok(body),
-        };
-        let sent = match (body, worker.stores.get(store)) {
-            (Ok(body), Some(store)) => store.send(out, body).await,
-            (Err(fault), _) => Err(fault),
-            (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
-        };
-        match sent {
-            Ok(reply) => Ok(answered(reply, &id, open, verdict)),
-            Err(fault) => Err(Refusal::after(fault, open)),
-        }
+    let (id, verdict) = (out.id, body.verdict());
+    let body = match body.decoded_length() <= verify_first {
+        true => body.settle(verify_first).await,
+        false => Ok(body),
     };
-    if !detached {
-        return exchange.await;
+    let sent = match (body, worker.stores.get(store)) {
+        (Ok(body), Some(store)) => store.send(out, body).await,
+        (Err(fault), _) => Err(fault),
+        (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
+    };
+    match sent {
+        Ok(reply) => {
+            let closing = open.answered(&reply, verdict);
+            Ok(answer::response(reply, &id, closing))
+        }
+        Err(fault) => Err(Refusal::after(fault, open)),
     }
-    match tokio::task::spawn_local(exchange).await {
-        Ok(outcome) => outcome,
-        // A panic there has dropped the open record, which says so; this one stops here too.
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-    }
-}
-
-fn answered(reply: Reply, id: &RequestId, open: Open, verdict: Verdict) -> Response<Answer> {
-    let closing = open.answered(&reply, verdict);
-    answer::response(reply, id, closing)
 }
 
 /// The store behind a site.
@@ -162,14 +158,16 @@ pub trait Observe {
 /// How a request ended, in values from closed sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
-    /// What was asked.
-    pub operation: Operation,
+    /// What was asked, where that was found out.
+    pub operation: Option<Operation>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, if it was refused or failed.
     pub reason: &'static str,
     /// From the head to the end of the answer.
     pub milliseconds: u64,
+    /// How much of that passed before the store's answer began.
+    pub first_byte: Option<u64>,
     /// Object data received.
     pub bytes_in: u64,
     /// Answer sent.
@@ -194,7 +192,14 @@ impl std::fmt::Debug for Open {
 
 impl Open {
     pub(super) fn new(receipt: Receipt, permit: Permit, facts: &Facts, routed: &Routed) -> Self {
-        Self { receipt, _permit: permit, received: facts.received, operation: routed.operation, head: facts.is_head(), worker: None }
+        Self {
+            receipt,
+            _permit: permit,
+            received: facts.received,
+            operation: routed.operation,
+            head: facts.is_head(),
+            worker: None,
+        }
     }
 
     /// Lends it a clock and somebody who counts.
@@ -246,10 +251,11 @@ impl Open {
     fn close(self, completion: &Completion<'_>, reason: &'static str) {
         if let Some(worker) = &self.worker {
             worker.observer.finished(&Finished {
-                operation: self.operation,
+                operation: Some(self.operation),
                 outcome: completion.outcome,
                 reason,
                 milliseconds: completion.total_ms.unwrap_or_default(),
+                first_byte: completion.first_byte_ms,
                 bytes_in: completion.bytes_in,
                 bytes_out: completion.bytes_out,
             });
@@ -336,7 +342,17 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward
     // Checked here against our own accounts; a store has others.
     headers.remove("x-amz-expected-bucket-owner");
     headers.remove("x-amz-source-expected-bucket-owner");
-    Forward { operation, bucket, key, query: parameters, headers, copy_source, location, account: who.account.clone(), id: facts.id }
+    Forward {
+        operation,
+        bucket,
+        key,
+        query: parameters,
+        headers,
+        copy_source,
+        location,
+        account: who.account.clone(),
+        id: facts.id,
+    }
 }
 
 /// Where the client will find what it made.

@@ -32,8 +32,8 @@ pub struct Question<'a> {
 }
 
 /// A statement, by its policy and its place there: `identity/administrator#1`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StatementId(String);
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StatementId(&'static str);
 
 /// A permission that was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -70,7 +70,7 @@ pub fn decide(question: &Question<'_>) -> Result<Grant, Denial> {
     if account != question.owner {
         return Err(Denial::Silent(Layer::Resource));
     }
-    Ok(Grant { statement: StatementId(format!("identity/{ADMINISTRATOR}#1")) })
+    Ok(Grant { statement: StatementId("identity/administrator#1") })
 }
 
 impl Grant {
@@ -92,7 +92,7 @@ impl Denial {
 
 impl fmt::Display for StatementId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 

@@ -114,8 +114,14 @@ impl Request<'_> {
         }
         let account = std::str::from_utf8(account).ok().filter(|account| name::is_account(account));
         Some(match account {
-            Some(account) if label.is_none_or(|label| label == account) => Ok(Resource::Control { account: account.to_owned() }),
-            _ => Err(Fault::new(Code::InvalidRequest, "account-label", "The account in the host name and x-amz-account-id differ.")),
+            Some(account) if label.is_none_or(|label| label == account) => {
+                Ok(Resource::Control { account: account.to_owned() })
+            }
+            _ => Err(Fault::new(
+                Code::InvalidRequest,
+                "account-label",
+                "The account in the host name and x-amz-account-id differ.",
+            )),
         })
     }
 
@@ -144,12 +150,10 @@ impl Request<'_> {
     fn arn(&self, segment: &str, rest: Option<&[u8]>) -> Kept {
         let mut arn = segment.to_owned();
         let mut rest = rest;
-        if arn.ends_with(":accesspoint") || arn.ends_with(":outpost") {
-            if let Some(more) = rest {
-                let (next, after) = split_once(more);
-                arn = format!("{arn}/{}", decode(next)?);
-                rest = after;
-            }
+        if let (true, Some(more)) = (arn.ends_with(":accesspoint") || arn.ends_with(":outpost"), rest) {
+            let (next, after) = split_once(more);
+            arn = format!("{arn}/{}", decode(next)?);
+            rest = after;
         }
         let bad = || bad_bucket(&arn);
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -160,7 +164,8 @@ impl Request<'_> {
         if partition != self.settings.partition || service != "s3" || !name::is_account(account) {
             return Err(bad());
         }
-        let point = resource.strip_prefix("accesspoint/").or_else(|| resource.strip_prefix("accesspoint:")).ok_or_else(bad)?;
+        let point =
+            resource.strip_prefix("accesspoint/").or_else(|| resource.strip_prefix("accesspoint:")).ok_or_else(bad)?;
         if region.is_empty() {
             return Err(foreign_endpoint());
         }
@@ -176,12 +181,16 @@ impl Request<'_> {
 
     fn access_point(&self, name: &str, account: &str) -> Option<&AccessPoint> {
         let settings = self.settings;
-        settings.access_points.iter().find(|point| point.name == name && point.account == account && point.region == settings.region)
+        settings
+            .access_points
+            .iter()
+            .find(|point| point.name == name && point.account == account && point.region == settings.region)
     }
 
     fn at_access_point(&self, point: &AccessPoint, key: Option<String>) -> Kept {
         check_key(key.as_deref())?;
-        let arn = format!("arn:{}:s3:{}:{}:accesspoint/{}", self.settings.partition, point.region, point.account, point.name);
+        let arn =
+            format!("arn:{}:s3:{}:{}:accesspoint/{}", self.settings.partition, point.region, point.account, point.name);
         Ok(Resource::AccessPoint { arn, bucket: point.bucket.clone(), key })
     }
 
@@ -207,7 +216,9 @@ impl Request<'_> {
     /// The AWS host names of spec/addressing.md 4.
     fn aws_host(&self, host: &str) -> Result<Kept, Fault> {
         let suffix = aws_suffix(&self.settings.partition);
-        let Some(name) = host.strip_suffix(suffix).and_then(|name| name.strip_suffix('.')) else { return Err(unknown_host()) };
+        let Some(name) = host.strip_suffix(suffix).and_then(|name| name.strip_suffix('.')) else {
+            return Err(unknown_host());
+        };
         let region = self.settings.region.as_str();
         let labels: Vec<&str> = name.split('.').collect();
         for split in (0..labels.len()).rev() {
@@ -237,7 +248,11 @@ impl Request<'_> {
                 None => return Err(unknown_host()),
             },
             AwsEndpoint::Control if name::is_account(label) => self.control(Some(label)).unwrap_or_else(|| {
-                Err(Fault::new(Code::InvalidRequest, "control-header", "An S3 Control request needs the header x-amz-account-id and a path below /v20180820/."))
+                Err(Fault::new(
+                    Code::InvalidRequest,
+                    "control-header",
+                    "An S3 Control request needs the header x-amz-account-id and a path below /v20180820/.",
+                ))
             }),
             _ => return Err(unknown_host()),
         })
@@ -269,16 +284,33 @@ impl AwsEndpoint {
             "s3-accelerate" | "s3-accelerate.dualstack" => Self::Accelerate,
             "mrap.accesspoint.s3-global" => Self::Foreign,
             _ if any(&["s3.", "s3-", "s3.dualstack.", "s3-fips.", "s3-fips.dualstack."]) => Self::S3,
-            _ if any(&["s3-accesspoint.", "s3-accesspoint-fips.", "s3-accesspoint.dualstack.", "s3-accesspoint-fips.dualstack."]) => {
+            _ if any(&[
+                "s3-accesspoint.",
+                "s3-accesspoint-fips.",
+                "s3-accesspoint.dualstack.",
+                "s3-accesspoint-fips.dualstack.",
+            ]) =>
+            {
                 Self::AccessPoint
             }
-            _ if any(&["s3-control.", "s3-control-fips.", "s3-control.dualstack.", "s3-control-fips.dualstack."]) => Self::Control,
+            _ if any(&["s3-control.", "s3-control-fips.", "s3-control.dualstack.", "s3-control-fips.dualstack."]) => {
+                Self::Control
+            }
             _ if with("sts.") => Self::Sts,
             _ if with("kms.") => Self::Kms,
             _ if any(&["s3-website-", "s3-website.", "s3express-control."]) => Self::Foreign,
-            _ if any(&["s3-object-lambda.", "s3-object-lambda-fips.", "s3-outposts.", "s3-outposts-fips."]) => Self::Foreign,
-            _ if name.starts_with("s3express-") && name.strip_suffix(region).is_some_and(|zone| zone.ends_with('.')) => Self::Foreign,
-            _ if name.strip_suffix(".vpce").is_some_and(|rest| rest.starts_with("vpce-") && rest.ends_with(&format!(".s3.{region}"))) => {
+            _ if any(&["s3-object-lambda.", "s3-object-lambda-fips.", "s3-outposts.", "s3-outposts-fips."]) => {
+                Self::Foreign
+            }
+            _ if name.starts_with("s3express-")
+                && name.strip_suffix(region).is_some_and(|zone| zone.ends_with('.')) =>
+            {
+                Self::Foreign
+            }
+            _ if name
+                .strip_suffix(".vpce")
+                .is_some_and(|rest| rest.starts_with("vpce-") && rest.ends_with(&format!(".s3.{region}"))) =>
+            {
                 Self::Foreign
             }
             _ => return None,
@@ -304,7 +336,8 @@ fn host_name(host: &[u8]) -> Result<String, Fault> {
     let host = std::str::from_utf8(trim(host)).map_err(|_| bad())?.to_ascii_lowercase();
     if let Some(rest) = host.strip_prefix('[') {
         let (address, port) = rest.split_once(']').ok_or_else(bad)?;
-        let legal = address.parse::<std::net::Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+        let legal = address.parse::<std::net::Ipv6Addr>().is_ok()
+            && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
         return if legal { Ok(format!("[{address}]")) } else { Err(bad()) };
     }
     let (name, port) = match host.split_once(':') {
@@ -313,7 +346,8 @@ fn host_name(host: &[u8]) -> Result<String, Fault> {
     };
     let name = name.strip_suffix('.').unwrap_or(name);
     let label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
     };
     let legal = name.len() <= 253 && name.split('.').all(label) && port.is_none_or(is_port);
     if legal { Ok(name.to_owned()) } else { Err(bad()) }

@@ -119,6 +119,12 @@ impl Algorithm {
     }
 }
 
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// The value of a checksum.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Value {

@@ -15,7 +15,9 @@ pub const LONGEST_KEY: usize = 1024;
 pub fn is_addressable_bucket(name: &str) -> bool {
     let edge = |octet: Option<u8>| octet.is_some_and(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit());
     (3..=63).contains(&name.len())
-        && name.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'.' | b'-'))
+        && name
+            .bytes()
+            .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'.' | b'-'))
         && edge(name.bytes().next())
         && edge(name.bytes().next_back())
         && !["..", ".-", "-."].iter().any(|pair| name.contains(pair))
@@ -79,7 +81,8 @@ pub fn is_account(text: &str) -> bool {
 }
 
 fn looks_like_ipv4(name: &str) -> bool {
-    name.split('.').count() == 4 && name.split('.').all(|part| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit()))
+    name.split('.').count() == 4
+        && name.split('.').all(|part| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
 /// What keys may look like (`guard.names`). Stores that keep keys as files read `..` and `//` as
@@ -105,16 +108,27 @@ impl KeyRules {
     /// # Errors
     /// `InvalidArgument` naming `key`.
     pub fn check(self, key: &str) -> Result<(), Fault> {
-        let refuse = |reason, message: &'static str| Err(Fault::argument(reason, message, "key", None).detail(format!("{key:?}")));
+        let refuse = |reason, message: &'static str| {
+            Err(Fault::argument(reason, message, "key", None).detail(format!("{key:?}")))
+        };
         let dots = |segment: &str| matches!(segment.trim(), "." | "..");
         if self.control_bytes && key.bytes().any(|octet| octet < 0x20 || octet == 0x7f) {
-            return refuse("key-control-bytes", "The key contains control characters, which this endpoint does not accept.");
+            return refuse(
+                "key-control-bytes",
+                "The key contains control characters, which this endpoint does not accept.",
+            );
         }
         if self.dot_segments && key.split(['/', '\\']).any(dots) {
-            return refuse("key-dot-segment", "The key contains a '.' or '..' segment, which this endpoint does not accept.");
+            return refuse(
+                "key-dot-segment",
+                "The key contains a '.' or '..' segment, which this endpoint does not accept.",
+            );
         }
         if self.empty_segments && (key.starts_with('/') || key.contains("//")) {
-            return refuse("key-empty-segment", "The key contains an empty segment, which this endpoint does not accept.");
+            return refuse(
+                "key-empty-segment",
+                "The key contains an empty segment, which this endpoint does not accept.",
+            );
         }
         Ok(())
     }
@@ -128,7 +142,9 @@ pub fn check_key_length(key: &str) -> Result<(), Fault> {
     if key.len() <= LONGEST_KEY {
         return Ok(());
     }
-    Err(Fault::plain(Code::KeyTooLongError, "key-too-long").with("Size", key.len().to_string()).with("MaxSizeAllowed", LONGEST_KEY.to_string()))
+    Err(Fault::plain(Code::KeyTooLongError, "key-too-long")
+        .with("Size", key.len().to_string())
+        .with("MaxSizeAllowed", LONGEST_KEY.to_string()))
 }
 
 #[cfg(test)]

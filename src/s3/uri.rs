@@ -43,7 +43,7 @@ pub fn decode(text: &[u8]) -> Result<Cow<'_, [u8]>, BadEscape> {
 
 /// Encodes everything but unreserved octets, `/` included, with upper-case digits.
 pub fn encode_into(octets: &[u8], out: &mut Vec<u8>) {
-    escape(octets, out, |octet| is_unreserved(octet));
+    escape(octets, out, is_unreserved);
 }
 
 /// Encodes everything but unreserved octets and `/`.

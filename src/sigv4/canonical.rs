@@ -69,7 +69,8 @@ pub(super) fn query_into(query: &Query<'_>, without_signature: bool, out: &mut V
         .iter()
         .filter(|parameter| !(without_signature && &*parameter.name == b"X-Amz-Signature"))
         .map(|parameter| {
-            let (mut name, mut value) = (Vec::with_capacity(parameter.name.len()), Vec::with_capacity(parameter.value.len()));
+            let (mut name, mut value) =
+                (Vec::with_capacity(parameter.name.len()), Vec::with_capacity(parameter.value.len()));
             uri::encode_into(&parameter.name, &mut name);
             uri::encode_into(&parameter.value, &mut value);
             (name, value)
@@ -156,7 +157,8 @@ pub(super) fn masked(canonical: &[u8]) -> String {
     let text = String::from_utf8_lossy(canonical);
     let mut lines: Vec<String> = Vec::new();
     for (at, line) in text.split('\n').enumerate() {
-        let hidden_header = line.split_once(':').filter(|(name, _)| HIDDEN.contains(name)).map(|(name, _)| format!("{name}:********"));
+        let hidden_header =
+            line.split_once(':').filter(|(name, _)| HIDDEN.contains(name)).map(|(name, _)| format!("{name}:********"));
         lines.push(match hidden_header {
             Some(hidden) => hidden,
             None if at == 2 => line.split('&').map(|pair| mask_pair(pair, &HIDDEN)).collect::<Vec<_>>().join("&"),
@@ -206,7 +208,9 @@ mod tests {
 
     #[test]
     fn a_token_never_leaves_in_a_canonical_request() {
-        let text = masked(b"GET\n/\nX-Amz-Security-Token=secret&a=b\nhost:h\nx-amz-security-token:secret\n\nhost\nUNSIGNED-PAYLOAD");
+        let text = masked(
+            b"GET\n/\nX-Amz-Security-Token=secret&a=b\nhost:h\nx-amz-security-token:secret\n\nhost\nUNSIGNED-PAYLOAD",
+        );
         assert!(!text.contains("secret"));
         assert!(text.contains("a=b") && text.contains("host:h"));
     }

@@ -111,8 +111,12 @@ mod tests {
         let seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
         let mut chunks = Chunks::new(key, "20130524T000000Z", "20130524/us-east-1/s3/aws4_request", "AK", seed, None);
         let hash = |data: &[u8]| digest(&SHA256, data).as_ref().try_into().unwrap();
-        chunks.chunk(&hash(&[b'a'; 65536]), b"ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648").unwrap();
-        chunks.chunk(&hash(&[b'a'; 1024]), b"0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497").unwrap();
+        chunks
+            .chunk(&hash(&[b'a'; 65536]), b"ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648")
+            .unwrap();
+        chunks
+            .chunk(&hash(&[b'a'; 1024]), b"0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497")
+            .unwrap();
         chunks.chunk(&hash(b""), b"b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9").unwrap();
         let trailer = b"first:1st\nsecond:2nd\nthird:3rd\n";
         assert!(unhex32(b"df5735bd9f3295cd9386572292562fefc93ba94e80a0a1ddcbd652c4e0a75e6c").is_some());
@@ -122,7 +126,8 @@ mod tests {
     #[test]
     fn a_chunk_out_of_its_place_is_refused() {
         let key = derive(&Secret::new("s".to_owned()), b"20130524", "r", "s3");
-        let mut chunks = Chunks::new(key, "20130524T000000Z", "20130524/r/s3/aws4_request", "AK", &"0".repeat(64), None);
+        let mut chunks =
+            Chunks::new(key, "20130524T000000Z", "20130524/r/s3/aws4_request", "AK", &"0".repeat(64), None);
         assert!(chunks.chunk(&[0; 32], &[b'0'; 64]).is_err());
         assert!(chunks.chunk(&[0; 32], b"short").is_err());
     }

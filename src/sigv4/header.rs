@@ -22,9 +22,11 @@ impl Place {
     /// The fault of this place with its own opening words.
     pub(super) fn fault(self, reason: &'static str, message: &str) -> Fault {
         match self {
-            Self::Header => {
-                Fault::new(Code::AuthorizationHeaderMalformed, reason, format!("The authorization header is malformed; {message}"))
-            }
+            Self::Header => Fault::new(
+                Code::AuthorizationHeaderMalformed,
+                reason,
+                format!("The authorization header is malformed; {message}"),
+            ),
             Self::Query => Fault::new(
                 Code::AuthorizationQueryParametersError,
                 reason,
@@ -37,9 +39,13 @@ impl Place {
 /// Splits an Authorization header.
 pub(super) fn parse<'a>(value: &'a [u8]) -> Result<Authorization<'a>, Fault> {
     let argument = |reason, message: &'static str| Fault::argument(reason, message, "Authorization", None);
-    let value = std::str::from_utf8(trim(value)).map_err(|_| argument("authorization-text", "Unsupported Authorization Type"))?;
+    let value = std::str::from_utf8(trim(value))
+        .map_err(|_| argument("authorization-text", "Unsupported Authorization Type"))?;
     let Some((algorithm, rest)) = value.split_once(' ') else {
-        return Err(argument("authorization-space", "Authorization header is invalid -- one and only one ' ' (space) required."));
+        return Err(argument(
+            "authorization-space",
+            "Authorization header is invalid -- one and only one ' ' (space) required.",
+        ));
     };
     match algorithm {
         "AWS4-HMAC-SHA256" => {}
@@ -53,7 +59,10 @@ pub(super) fn parse<'a>(value: &'a [u8]) -> Result<Authorization<'a>, Fault> {
     }
     let (mut credential, mut signed, mut signature) = (None, None, None);
     for component in &components {
-        let malformed = || Place::Header.fault("authorization-component", &format!("the authorization component \"{component}\" is malformed."));
+        let malformed = || {
+            Place::Header
+                .fault("authorization-component", &format!("the authorization component \"{component}\" is malformed."))
+        };
         let (name, value) = component.split_once('=').filter(|(_, value)| !value.is_empty()).ok_or_else(malformed)?;
         let place = match name {
             "Credential" => &mut credential,
@@ -93,8 +102,12 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// Reads a credential and compares its scope with what is served here, in the order of section 12.
     pub(super) fn read(credential: &'a str, regions: &[String], service: &str, place: Place) -> Result<Self, Fault> {
-        let malformed =
-            || place.fault("credential", "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+        let malformed = || {
+            place.fault(
+                "credential",
+                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
+            )
+        };
         let parts: Vec<&str> = credential.split('/').collect();
         let &[access_key, date, region, named, terminator] = parts.as_slice() else { return Err(malformed()) };
         if access_key.is_empty() {
@@ -129,13 +142,17 @@ impl<'a> Scope<'a> {
         }
         let got = String::from_utf8_lossy(&self.day).into_owned();
         let want = time.get(..8).unwrap_or_default();
-        let message = format!("Invalid credential date \"{got}\". This date is not the same as X-Amz-Date: \"{want}\".");
+        let message =
+            format!("Invalid credential date \"{got}\". This date is not the same as X-Amz-Date: \"{want}\".");
         Err(place.fault("credential-date", &message))
     }
 }
 
 fn bad_day(date: &str, place: Place) -> Fault {
-    place.fault("credential-day", &format!("incorrect date format \"{date}\". This date in the credential must be in the format \"yyyyMMdd\"."))
+    place.fault(
+        "credential-day",
+        &format!("incorrect date format \"{date}\". This date in the credential must be in the format \"yyyyMMdd\"."),
+    )
 }
 
 /// Reads a list of signed names: legal, lower-case, each once; sorted as the canonical form wants.
@@ -150,7 +167,11 @@ pub(super) fn signed_names(list: &str, place: Place) -> Result<Vec<&str>, Fault>
     }
     Err(match place {
         Place::Header => place.fault("signed-headers", "the SignedHeaders list is malformed."),
-        Place::Query => Fault::new(Code::AuthorizationQueryParametersError, "signed-headers", "The X-Amz-SignedHeaders parameter is malformed."),
+        Place::Query => Fault::new(
+            Code::AuthorizationQueryParametersError,
+            "signed-headers",
+            "The X-Amz-SignedHeaders parameter is malformed.",
+        ),
     })
 }
 
@@ -183,7 +204,8 @@ pub(super) fn check_obligations(head: &Head<'_>, names: &[&str], place: Place, e
 
 /// When the request was signed, by its header, in compact form.
 pub(super) fn request_time(head: &Head<'_>) -> Result<(String, Seconds, String), Fault> {
-    let unusable = || Fault::new(Code::AccessDenied, "no-date", "AWS authentication requires a valid Date or x-amz-date header");
+    let unusable =
+        || Fault::new(Code::AccessDenied, "no-date", "AWS authentication requires a valid Date or x-amz-date header");
     let amz = head.only("x-amz-date").map_err(|_| unusable())?;
     let (text, time) = match amz {
         Some(compact) => (compact, Seconds::from_compact(compact).ok_or_else(unusable)?),
@@ -198,7 +220,10 @@ pub(super) fn request_time(head: &Head<'_>) -> Result<(String, Seconds, String),
 /// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000` or `-0000`.
 fn http_date(text: &[u8]) -> Option<Seconds> {
     let text = std::str::from_utf8(text).ok()?;
-    let text = text.strip_suffix("+0000").or_else(|| text.strip_suffix("-0000")).map_or_else(|| text.to_owned(), |start| format!("{start}GMT"));
+    let text = text
+        .strip_suffix("+0000")
+        .or_else(|| text.strip_suffix("-0000"))
+        .map_or_else(|| text.to_owned(), |start| format!("{start}GMT"));
     let since = httpdate::parse_http_date(&text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok().map(Seconds)
 }

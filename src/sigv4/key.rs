@@ -106,7 +106,15 @@ impl fmt::Debug for KeyCache {
 
 impl KeyCache {
     /// The signing key, derived at most once per scope and generation.
-    pub(super) fn key(&self, generation: u64, access_key: &str, secret: &Secret, day: [u8; 8], region: &str, service: &str) -> SigningKey {
+    pub(super) fn key(
+        &self,
+        generation: u64,
+        access_key: &str,
+        secret: &Secret,
+        day: [u8; 8],
+        region: &str,
+        service: &str,
+    ) -> SigningKey {
         let mut cached = self.inner.borrow_mut();
         if cached.generation != generation {
             cached.keys.clear();
@@ -178,7 +186,8 @@ mod tests {
     fn a_rotated_secret_is_not_verified_with_the_old_key() {
         let cache = KeyCache::default();
         let day = *b"20260314";
-        let key = |generation, secret: &str| cache.key(generation, "AK", &Secret::new(secret.to_owned()), day, "r", "s3");
+        let key =
+            |generation, secret: &str| cache.key(generation, "AK", &Secret::new(secret.to_owned()), day, "r", "s3");
         let old = key(1, "old");
         assert_eq!(*key(1, "old"), *old);
         assert_ne!(*key(2, "new"), *old);

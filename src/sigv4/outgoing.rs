@@ -25,8 +25,8 @@ pub enum OutgoingPayload {
 impl OutgoingPayload {
     /// The hash of nothing.
     pub const EMPTY: Self = Self::Hash([
-        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
-        0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae,
+        0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
     ]);
 
     fn text(self) -> String {
@@ -107,7 +107,9 @@ impl Signer {
         let scope = format!("{day}/{}/s3/aws4_request", self.region);
         let to_sign = canonical::string_to_sign(&time, &scope, &canonical);
         let mut value = Vec::with_capacity(256);
-        value.extend_from_slice(format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key).as_bytes());
+        value.extend_from_slice(
+            format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key).as_bytes(),
+        );
         canonical::names_into(&names, &mut value);
         value.extend_from_slice(b", Signature=");
         key::hex_into(&*key::mac(&*self.key(now, day), &to_sign), &mut value);

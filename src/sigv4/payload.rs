@@ -31,14 +31,18 @@ impl PayloadRule {
 
 /// Reads the value of `x-amz-content-sha256` in header authentication.
 pub(super) fn in_header(value: &[u8], streaming_allowed: bool) -> Result<Payload, Fault> {
-    let chunks = |signed, trailer| if streaming_allowed { Ok(Payload::Chunks { signed, trailer }) } else { Err(invalid("streaming-not-here")) };
+    let chunks = |signed, trailer| {
+        if streaming_allowed { Ok(Payload::Chunks { signed, trailer }) } else { Err(invalid("streaming-not-here")) }
+    };
     match value {
         b"UNSIGNED-PAYLOAD" => Ok(Payload::Unsigned),
         b"STREAMING-UNSIGNED-PAYLOAD-TRAILER" => chunks(false, true),
         b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => chunks(true, false),
         b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => chunks(true, true),
         // Known, but of the other algorithm.
-        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" | b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => Err(invalid("streaming-algorithm")),
+        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" | b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => {
+            Err(invalid("streaming-algorithm"))
+        }
         digest => match unhex32(digest) {
             Some(digest) => Ok(Payload::Hash(digest)),
             None => Err(unknown(value)),

@@ -19,13 +19,24 @@ pub(super) struct Presigned<'q> {
 pub(super) fn present<'q>(query: &'q Query<'_>) -> Result<Values<'q>, Fault> {
     let mut values = Values::default();
     for parameter in query.iter() {
-        let Some(at) = QUERY_AUTHENTICATION.iter().position(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes())) else { continue };
+        let Some(at) =
+            QUERY_AUTHENTICATION.iter().position(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes()))
+        else {
+            continue;
+        };
         let (Some(exact), Some(place)) = (EXACT.get(at), values.0.get_mut(at)) else { continue };
         if *parameter.name != *exact.as_bytes() || place.replace(&parameter.value).is_some() {
-            return Err(fault("presigned-names", "The authentication parameters of a presigned URL must be spelled exactly and occur once."));
+            return Err(fault(
+                "presigned-names",
+                "The authentication parameters of a presigned URL must be spelled exactly and occur once.",
+            ));
         }
     }
-    let complete = values.0.iter().zip(EXACT).all(|(value, name)| name == "X-Amz-Security-Token" || value.is_some_and(|value| !value.is_empty()));
+    let complete = values
+        .0
+        .iter()
+        .zip(EXACT)
+        .all(|(value, name)| name == "X-Amz-Security-Token" || value.is_some_and(|value| !value.is_empty()));
     if !complete {
         let message = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.";
         return Err(fault("presigned-missing", message));
@@ -68,7 +79,8 @@ impl<'q> Values<'q> {
 
     /// Date and expiry: steps 5 and 6.
     pub(super) fn read(self, longest: i64) -> Result<Presigned<'q>, Fault> {
-        let bad_date = || fault("presigned-date", "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+        let bad_date =
+            || fault("presigned-date", "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
         let date = self.text("X-Amz-Date").ok_or_else(bad_date)?;
         let time = Seconds::from_compact(date.as_bytes()).ok_or_else(bad_date)?;
         Ok(Presigned {

@@ -174,8 +174,9 @@ impl From<Fault> for Box<Rejection> {
 /// Two mechanisms at once, or Signature Version 2.
 pub fn kind(head: &Head<'_>, query: &Query<'_>) -> Result<Kind, Fault> {
     let version_2 = query.iter().any(|parameter| matches!(&*parameter.name, b"AWSAccessKeyId" | b"Signature"));
-    let version_4 =
-        query.iter().any(|parameter| QUERY_AUTHENTICATION.iter().any(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes())));
+    let version_4 = query
+        .iter()
+        .any(|parameter| QUERY_AUTHENTICATION.iter().any(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes())));
     match head.all("authorization").count() {
         0 if version_2 => Err(header::version_2()),
         0 if version_4 => Ok(Kind::Query),
@@ -214,7 +215,8 @@ pub fn verify(
         Kind::Query => verifier.query(),
         Kind::Anonymous => verifier.anonymous(),
         Kind::Form => {
-            let fault = Fault::new(Code::NotImplemented, "form", "Browser form uploads are not available in this version.");
+            let fault =
+                Fault::new(Code::NotImplemented, "form", "Browser form uploads are not available in this version.");
             Err(fault.into())
         }
     }?;
@@ -252,7 +254,8 @@ impl<K: KeySource> Verifier<'_, K> {
         let Request { head, streaming_allowed, .. } = *self.request;
         let authorization = header::parse(head.all("authorization").next().unwrap_or_default())?;
         let (time, instant, as_received) = header::request_time(head)?;
-        let scope = Scope::read(authorization.credential, &self.settings.regions, &self.settings.service, Place::Header)?;
+        let scope =
+            Scope::read(authorization.credential, &self.settings.regions, &self.settings.service, Place::Header)?;
         header::check_skew(instant, &as_received, self.now, self.settings.skew)?;
         scope.check_day(&time, Place::Header)?;
         let names = header::signed_names(authorization.signed, Place::Header)?;
@@ -265,7 +268,8 @@ impl<K: KeySource> Verifier<'_, K> {
             Known::Good(_) => self.header_payload(head, streaming_allowed)?,
             Known::Bad(_) => (Vec::new(), Payload::Unsigned),
         };
-        let claim = Claim { scope, time, names, signature: authorization.signature, payload_line, payload, kind: Kind::Header };
+        let claim =
+            Claim { scope, time, names, signature: authorization.signature, payload_line, payload, kind: Kind::Header };
         self.compare(claim, known)
     }
 
@@ -285,7 +289,12 @@ impl<K: KeySource> Verifier<'_, K> {
     fn query(&self) -> Result<Verified, Box<Rejection>> {
         let Request { head, query, .. } = *self.request;
         let values = query::present(query)?;
-        let scope = Scope::read(values.credential().unwrap_or_default(), &self.settings.regions, &self.settings.service, Place::Query)?;
+        let scope = Scope::read(
+            values.credential().unwrap_or_default(),
+            &self.settings.regions,
+            &self.settings.service,
+            Place::Query,
+        )?;
         let presigned = values.read(self.settings.presign_longest)?;
         scope.check_day(presigned.date, Place::Query)?;
         let names = header::signed_names(presigned.signed, Place::Query)?;
@@ -298,8 +307,15 @@ impl<K: KeySource> Verifier<'_, K> {
             Known::Good(_) => self.query_payload(&names)?,
             Known::Bad(_) => (Vec::new(), Payload::Unsigned),
         };
-        let claim =
-            Claim { scope, time: presigned.date.to_owned(), names, signature: presigned.signature, payload_line, payload, kind: Kind::Query };
+        let claim = Claim {
+            scope,
+            time: presigned.date.to_owned(),
+            names,
+            signature: presigned.signature,
+            payload_line,
+            payload,
+            kind: Kind::Query,
+        };
         self.compare(claim, known)
     }
 
@@ -333,7 +349,8 @@ impl<K: KeySource> Verifier<'_, K> {
 
     /// Looks the key up and checks its token (spec/sigv4.md 12).
     fn credential(&self, access_key: &str, token: Option<&[u8]>) -> Known<'_> {
-        let unknown = || Known::Bad(Fault::plain(Code::InvalidAccessKeyId, "unknown-key").with("AWSAccessKeyId", access_key));
+        let unknown =
+            || Known::Bad(Fault::plain(Code::InvalidAccessKeyId, "unknown-key").with("AWSAccessKeyId", access_key));
         let Some(found) = self.keys.find(access_key) else { return unknown() };
         match (found.token, token) {
             (None, None) => Known::Good(found),
@@ -353,15 +370,23 @@ impl<K: KeySource> Verifier<'_, K> {
     fn compare(&self, claim: Claim<'_>, known: Known<'_>) -> Result<Verified, Box<Rejection>> {
         let Claim { scope, .. } = claim;
         let signing_key = match &known {
-            Known::Good(found) => {
-                self.cache.key(self.keys.generation(), scope.access_key, found.secret, scope.day, scope.region, scope.service)
-            }
+            Known::Good(found) => self.cache.key(
+                self.keys.generation(),
+                scope.access_key,
+                found.secret,
+                scope.day,
+                scope.region,
+                scope.service,
+            ),
             Known::Bad(_) => key::derive(&Secret::new("0".repeat(40)), &scope.day, scope.region, scope.service),
         };
         let complete = claim.names.iter().all(|name| has(self.request.head, name));
         let first = self.attempt(&claim, &signing_key, PathForm::Whole)?;
         if let Known::Bad(fault) = known {
-            return Err(Box::new(Rejection { access_key: Some(scope.access_key.to_owned()), ..*Box::<Rejection>::from(fault) }));
+            return Err(Box::new(Rejection {
+                access_key: Some(scope.access_key.to_owned()),
+                ..*Box::<Rejection>::from(fault)
+            }));
         }
         if complete && first.matches {
             return Ok(self.verified(claim, signing_key, first));
@@ -442,7 +467,13 @@ struct Attempt {
 }
 
 /// `SignatureDoesNotMatch` in the shape of spec/sigv4.md 15.
-pub(super) fn mismatch_fault(access_key: &str, signature: &str, to_sign: &[u8], canonical: Option<&[u8]>, details: Details) -> Fault {
+pub(super) fn mismatch_fault(
+    access_key: &str,
+    signature: &str,
+    to_sign: &[u8],
+    canonical: Option<&[u8]>,
+    details: Details,
+) -> Fault {
     let fault = Fault::plain(Code::SignatureDoesNotMatch, "signature").with("AWSAccessKeyId", access_key);
     if details == Details::None {
         return fault.with("SignatureProvided", signature);
@@ -453,7 +484,9 @@ pub(super) fn mismatch_fault(access_key: &str, signature: &str, to_sign: &[u8], 
         .with("StringToSignBytes", spaced_hex(to_sign));
     let Some(canonical) = canonical else { return fault };
     if details == Details::Full {
-        return fault.with("CanonicalRequest", String::from_utf8_lossy(canonical)).with("CanonicalRequestBytes", spaced_hex(canonical));
+        return fault
+            .with("CanonicalRequest", String::from_utf8_lossy(canonical))
+            .with("CanonicalRequestBytes", spaced_hex(canonical));
     }
     let masked = canonical::masked(canonical);
     let octets = spaced_hex(masked.as_bytes());

@@ -47,13 +47,13 @@ pub struct Forward {
 
 /// A store's answer: status, end-to-end headers (no hop-by-hop, no ids), body.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Reply<B = ReplyBody> {
     /// HTTP status.
     pub status: StatusCode,
     /// Headers for the client.
     pub headers: HeaderMap,
     /// The document or object data.
-    pub body: ReplyBody,
+    pub body: B,
     /// The store's own request id, for the record.
     pub upstream_id: Option<String>,
     /// The S3 code, if it is an error.
@@ -74,4 +74,26 @@ pub enum ReplyBody {
     Late(wire::Late),
     /// From elsewhere, piece by piece. An error breaks the connection to the client.
     Stream(UnsyncBoxBody<Bytes, std::io::Error>),
+}
+
+/// The body of a reply that a store in this process made, maybe on another thread.
+#[derive(Debug, Default)]
+pub enum LocalBody {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// All of it.
+    Full(Bytes),
+    /// Piece by piece. An error breaks the connection to the client.
+    Stream(UnsyncBoxBody<Bytes, std::io::Error>),
+}
+
+impl From<LocalBody> for ReplyBody {
+    fn from(body: LocalBody) -> Self {
+        match body {
+            LocalBody::Empty => Self::Empty,
+            LocalBody::Full(data) => Self::Full(data),
+            LocalBody::Stream(stream) => Self::Stream(stream),
+        }
+    }
 }

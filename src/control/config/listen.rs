@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Cidr, ClientCertificates, Limits, Listen, Tls, TlsVersion};
-use crate::control::reader::Table;
+use crate::control::reader::{Located, Table};
 use crate::control::units::plain_host;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,19 +42,21 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
         table.required("address", "address = \"127.0.0.1:9443\"");
     }
     let tls = tls(table);
-    if let Some(found) =
-        address.as_ref().filter(|found: &&crate::control::reader::Located<SocketAddr>| !found.value.ip().is_loopback())
+    if let Some(found) = address.as_ref().filter(|found: &&Located<SocketAddr>| !found.value.ip().is_loopback())
         && !table.has("tls")
     {
         let help = "add `tls = { certificate = \"…\", key = \"…\" }`, or listen on 127.0.0.1";
         let message = format!("`{}` needs TLS", table.path_of("address"));
         table.fault(found.span.clone(), message, "plain HTTP is for loopback addresses only", help);
     }
-    let hosts = "a host name such as \"s3.internal\", without a wildcard";
+    let host_form = "a host name such as \"s3.internal\", without a wildcard";
+    let mut hosts: Vec<String> = table.list("hosts", host_form, host).into_iter().map(|found| found.value).collect();
+    hosts.sort();
+    hosts.dedup();
     Listen {
         name,
         address: address.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)), |found| found.value),
-        hosts: table.list("hosts", hosts, host).into_iter().map(|found| found.value).collect(),
+        hosts,
         accept_aws_hosts: table.boolean("accept_aws_hosts", false),
         http2: table.boolean("http2", true),
         tls,

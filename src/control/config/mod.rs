@@ -313,8 +313,6 @@ pub enum Accept {
     LeastLoaded,
     /// As the kernel hashes them.
     Reuseport,
-    /// One runtime that steals work.
-    Shared,
 }
 
 /// The log of the program itself.

@@ -8,7 +8,7 @@ use super::{
     Accept, Audit, Before, Config, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime, Signature,
     Target, Upstream, WhenFull, listen, upstream,
 };
-use crate::control::reader::Table;
+use crate::control::reader::{Located, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -140,7 +140,12 @@ fn audit(root: &mut Table<'_>) -> Audit {
 fn runtime(root: &mut Table<'_>) -> Runtime {
     let default = Runtime { workers: 0, accept: Accept::LeastLoaded, drain: SECOND * 30 };
     let Some(mut table) = root.table("runtime") else { return default };
-    let ways = [("least-loaded", Accept::LeastLoaded), ("reuseport", Accept::Reuseport), ("shared", Accept::Shared)];
+    if table.word("accept").as_deref() == Some("shared") {
+        table.unavailable(&["accept"]);
+        table.finish();
+        return default;
+    }
+    let ways = [("least-loaded", Accept::LeastLoaded), ("reuseport", Accept::Reuseport)];
     let runtime = Runtime {
         workers: table.integer("workers", 0..=1024, default.workers),
         accept: table.choice("accept", &ways, default.accept),
@@ -159,15 +164,10 @@ fn admin(root: &mut Table<'_>) -> Option<SocketAddr> {
     if address.is_none() && !table.has("address") {
         table.required("address", "address = \"127.0.0.1:9464\"");
     }
-    if let Some(found) =
-        address.as_ref().filter(|found: &&crate::control::reader::Located<SocketAddr>| !found.value.ip().is_loopback())
-    {
-        table.warn(
-            found.span.clone(),
-            "`admin.address` can be reached from other machines",
-            "plain HTTP, no password",
-            "use a loopback address unless the network itself is closed",
-        );
+    if let Some(found) = address.as_ref().filter(|found: &&Located<SocketAddr>| !found.value.ip().is_loopback()) {
+        let message = "`admin.address` could be reached from other machines";
+        let help = "write a loopback address such as \"127.0.0.1:9464\"";
+        table.fault(found.span.clone(), message, "plain HTTP, and nobody is asked who they are", help);
     }
     table.finish();
     address.map(|found| found.value)

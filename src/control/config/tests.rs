@@ -128,7 +128,7 @@ fn the_documented_examples_parse() {
     assert_eq!(config.names.dot_segments, NameRule::Refuse);
 
     let config = accepted(DEFAULTS);
-    assert_eq!(config.listen[0].hosts, ["s3.internal", "s3.internal"]);
+    assert_eq!(config.listen[0].hosts, ["s3.internal"]);
     assert_eq!(config.names.dot_segments, NameRule::Allow, "AWS treats keys as bytes");
 }
 
@@ -197,6 +197,7 @@ fn settings_of_later_versions_are_refused_and_not_ignored() {
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
         ("[credentials]\ntemporary = true", "credentials.temporary"),
         ("[audit]\nchain = true", "audit.chain"),
+        ("[runtime]\naccept = \"shared\"", "runtime.accept"),
         ("[[audit.sink]]\nformat = \"cloudtrail\"", "audit.sink"),
         ("[signature]\nalgorithms = [\"AWS4-ECDSA-P256-SHA256\"]", "signature.algorithms"),
     ] {
@@ -347,6 +348,21 @@ fn no_secret_is_part_of_a_complaint() {
 }
 
 #[test]
+fn a_secret_in_a_file_that_others_may_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bartizan.toml");
+    let keys =
+        "endpoint = \"http://localhost:1\"\ncredentials = { access_key_id = \"A\", secret_access_key = \"hunter2\" }";
+    files::write_new(&path, 0o600, LEAST.replace("kind = \"embedded\"", keys).as_bytes()).unwrap();
+    let warnings = || Config::load(&path, &environment()).unwrap_or_else(|findings| panic!("{findings}")).1.to_string();
+    assert_eq!(warnings(), "");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let warnings = warnings();
+    assert!(warnings.contains("stands in a file that others may read") && !warnings.contains("hunter2"), "{warnings}");
+}
+
+#[test]
 fn broken_toml_is_placed() {
     insta::assert_snapshot!(refused("account = \"111122223333\"\n[[listen\naddress = 5 5\n"));
 }
@@ -357,10 +373,14 @@ fn things_worth_knowing_are_warnings() {
         "kind = \"embedded\"",
         "endpoint = \"http://minio:9000\"\ncredentials = { access_key_id = \"A\", secret_access_key = \"s\" }",
     );
-    let (_, findings) = parse(&format!("{text}[admin]\naddress = \"0.0.0.0:9464\"\n"))
-        .map_err(|findings| findings.to_string())
-        .unwrap();
-    assert_eq!(findings.iter().filter(|finding| finding.severity() == super::super::Severity::Warning).count(), 2);
+    let (_, findings) = parse(&text).map_err(|findings| findings.to_string()).unwrap();
+    assert_eq!(findings.iter().map(Finding::severity).collect::<Vec<_>>(), [super::super::Severity::Warning]);
+}
+
+#[test]
+fn the_admin_listener_stays_at_home() {
+    assert!(refused(&with("[admin]\naddress = \"0.0.0.0:9464\"")).contains("could be reached from other machines"));
+    assert!(accepted(&with("[admin]\naddress = \"[::1]:9464\"")).admin.is_some());
 }
 
 #[test]

@@ -171,8 +171,8 @@ fn written(table: &mut Table<'_>) -> Option<Credentials> {
     if secret.is_none() && !table.has("secret_access_key") {
         table.required("secret_access_key", "secret_access_key = { env = \"…\" }");
     }
-    let session_token = table.secret("session_token").map(|(token, _)| token);
-    Some(Credentials { access_key_id: access_key_id?.value, secret_access_key: secret?.0, session_token })
+    let session_token = table.secret("session_token");
+    Some(Credentials { access_key_id: access_key_id?.value, secret_access_key: secret?, session_token })
 }
 
 fn from_environment(table: &mut Table<'_>) -> Option<Credentials> {

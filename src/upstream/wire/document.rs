@@ -81,11 +81,14 @@ pub fn rewrite_late(document: &[u8], id: &RequestId, location: Option<&str>) -> 
         return (rendered.get(at..).unwrap_or_default().to_vec(), Some(code));
     }
     let Some(location) = location else { return (document.to_vec(), None) };
-    let (Some(start), Some(end)) = (memchr::memmem::find(document, b"<Location>"), memchr::memmem::find(document, b"</Location>"))
+    let (Some(start), Some(end)) =
+        (memchr::memmem::find(document, b"<Location>"), memchr::memmem::find(document, b"</Location>"))
     else {
         return (document.to_vec(), None);
     };
-    let (Some(before), Some(after)) = (document.get(..start + 10), document.get(end..)) else { return (document.to_vec(), None) };
+    let (Some(before), Some(after)) = (document.get(..start + 10), document.get(end..)) else {
+        return (document.to_vec(), None);
+    };
     let mut out = Vec::with_capacity(document.len() + location.len());
     out.extend_from_slice(before);
     xml::escape_into(location, &mut out);
@@ -105,7 +108,10 @@ mod tests {
     fn an_empty_message_of_the_store_never_reaches_the_client() {
         let error = StoreError::parse(b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message></Message><Key>a&amp;b</Key><RequestId>theirs</RequestId></Error>").unwrap();
         let text = String::from_utf8(error.render(&id())).unwrap();
-        assert!(text.contains("<Message>NoSuchKey</Message><Key>a&amp;b</Key><RequestId>7777777777777777</RequestId>"), "{text}");
+        assert!(
+            text.contains("<Message>NoSuchKey</Message><Key>a&amp;b</Key><RequestId>7777777777777777</RequestId>"),
+            "{text}"
+        );
         assert!(!text.contains("theirs"));
     }
 
@@ -119,7 +125,11 @@ mod tests {
 
     #[test]
     fn the_location_of_a_completion_names_the_proxy() {
-        let (out, code) = rewrite_late(b"<R><Location>http://minio:9000/b/k</Location><Key>k</Key></R>", &id(), Some("https://proxy/b/k&l"));
+        let (out, code) = rewrite_late(
+            b"<R><Location>http://minio:9000/b/k</Location><Key>k</Key></R>",
+            &id(),
+            Some("https://proxy/b/k&l"),
+        );
         assert_eq!(out, b"<R><Location>https://proxy/b/k&amp;l</Location><Key>k</Key></R>");
         assert_eq!(code, None);
     }

@@ -86,7 +86,11 @@ impl Wire {
 
     /// Sends on a kept connection; on one that the store has closed meanwhile, once more on a new one
     /// where nothing can happen twice.
-    async fn exchange(&self, request: Request<Outgoing>, sent: &Verdict) -> Result<(http::Response<Incoming>, Line), Fault> {
+    async fn exchange(
+        &self,
+        request: Request<Outgoing>,
+        sent: &Verdict,
+    ) -> Result<(http::Response<Incoming>, Line), Fault> {
         let again = request::repeat(&request);
         let mut line = self.pool.line().await.map_err(|error| unreachable_store(&error))?;
         let kept = !line.is_fresh();
@@ -104,7 +108,11 @@ impl Wire {
         }
     }
 
-    async fn once_more(&self, request: Request<Outgoing>, sent: &Verdict) -> Result<(http::Response<Incoming>, Line), Fault> {
+    async fn once_more(
+        &self,
+        request: Request<Outgoing>,
+        sent: &Verdict,
+    ) -> Result<(http::Response<Incoming>, Line), Fault> {
         let mut line = self.pool.connect().await.map_err(|error| unreachable_store(&error))?;
         match self.send_on(&mut line, request, sent).await {
             Ok(response) => Ok((response, line)),
@@ -113,7 +121,12 @@ impl Wire {
     }
 
     /// Waits for the head of the answer. The time limit runs only while no octet of the upload moves.
-    async fn send_on(&self, line: &mut Line, request: Request<Outgoing>, sent: &Verdict) -> Result<http::Response<Incoming>, Sent> {
+    async fn send_on(
+        &self,
+        line: &mut Line,
+        request: Request<Outgoing>,
+        sent: &Verdict,
+    ) -> Result<http::Response<Incoming>, Sent> {
         let mut sending = pin!(line.sender().try_send_request(request));
         let mut before = sent.bytes();
         loop {
@@ -146,8 +159,13 @@ impl Sent {
     fn into_fault(self, limit: Duration) -> Fault {
         let fault = |reason, detail: String| Fault::plain(Code::ServiceUnavailable, reason).detail(detail);
         match self {
-            Self::Not(_) => fault("upstream-unreachable", "the store closed the connection before the request".to_owned()),
-            Self::Broken => fault("upstream-broke-off", "the store broke off before it answered; the outcome is not known".to_owned()),
+            Self::Not(_) => {
+                fault("upstream-unreachable", "the store closed the connection before the request".to_owned())
+            }
+            Self::Broken => fault(
+                "upstream-broke-off",
+                "the store broke off before it answered; the outcome is not known".to_owned(),
+            ),
             Self::Slow => fault("upstream-slow", format!("the store did not begin its answer within {limit:?}")),
         }
     }

@@ -46,7 +46,16 @@ impl Framed {
     pub fn new(data: SealedBody, algorithm: Algorithm) -> Self {
         let length = data.decoded_length();
         let encoded_length = encoded_length(length, algorithm);
-        Self { data, algorithm, unannounced: length, missing: 0, encoded_length, sent: 0, ready: VecDeque::new(), ended: false }
+        Self {
+            data,
+            algorithm,
+            unannounced: length,
+            missing: 0,
+            encoded_length,
+            sent: 0,
+            ready: VecDeque::new(),
+            ended: false,
+        }
     }
 
     /// Octets on the wire, framing and trailer included.

@@ -74,7 +74,7 @@ impl Download {
     async fn read(mut self, limit: usize) -> Result<Bytes, ReadError> {
         let mut all = BytesMut::new();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
-            let Ok(data) = frame.map_err(ReadError::Broken)?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else { continue };
             if all.len() + data.len() > limit {
                 return Err(ReadError::Long);
             }
@@ -84,8 +84,9 @@ impl Download {
     }
 }
 
+/// Why a document was not read whole.
 enum ReadError {
-    Broken(hyper::Error),
+    Broken,
     Long,
 }
 
@@ -134,7 +135,8 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
     if let (Operation::CreateBucket, Some(location)) = (operation, &out.location) {
         headers.extend(HeaderValue::from_str(location).ok().map(|location| (header::LOCATION, location)));
     }
-    let nothing = head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED || body.is_end_stream();
+    let nothing =
+        head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED || body.is_end_stream();
     let body = match operation {
         _ if nothing => ReplyBody::Empty,
         Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::UploadPartCopy => {
@@ -226,7 +228,10 @@ impl Body for Late {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         loop {
             if self.ended {
                 return Poll::Ready(None);
@@ -263,8 +268,10 @@ fn bare_status(out: &Answering) -> bool {
 
 fn redirected(head: &Parts) -> Fault {
     let region = head.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok()).unwrap_or("unknown");
-    Fault::plain(Code::InternalError, "upstream-redirect")
-        .detail(format!("the store redirects ({}, bucket region {region}): check upstream.endpoint and upstream.region", head.status))
+    Fault::plain(Code::InternalError, "upstream-redirect").detail(format!(
+        "the store redirects ({}, bucket region {region}): check upstream.endpoint and upstream.region",
+        head.status
+    ))
 }
 
 async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Reply, Fault> {
@@ -287,8 +294,9 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
     let document = document.ok().filter(|document| !document.is_empty());
     let error = document.as_deref().and_then(StoreError::parse);
     if let Some(code) = error.as_ref().map(|error| error.code.as_str()).filter(|code| OWN_IDENTITY.contains(code)) {
-        return Err(Fault::plain(Code::InternalError, "upstream-refuses-us")
-            .detail(format!("the store answered {code} to the proxy's own signature: check upstream.credentials, region and clock")));
+        return Err(Fault::plain(Code::InternalError, "upstream-refuses-us").detail(format!(
+            "the store answered {code} to the proxy's own signature: check upstream.credentials, region and clock"
+        )));
     }
     match error {
         Some(error) => Ok(Reply {
@@ -304,7 +312,11 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
             status: head.status,
             headers,
             code: None,
-            body: if bare { ReplyBody::Empty } else { ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id))) },
+            body: if bare {
+                ReplyBody::Empty
+            } else {
+                ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id)))
+            },
             upstream_id: None,
         }),
         None => Err(Fault::plain(Code::InternalError, "upstream-unreadable")
@@ -313,7 +325,8 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
 }
 
 fn unavailable(status: StatusCode) -> Fault {
-    Fault::plain(Code::ServiceUnavailable, "upstream-unavailable").detail(format!("the store, or what stands before it, answered {status}"))
+    Fault::plain(Code::ServiceUnavailable, "upstream-unavailable")
+        .detail(format!("the store, or what stands before it, answered {status}"))
 }
 
 /// Keeps what the operation's table names; everything hop-by-hop falls away because nobody names it.
@@ -322,7 +335,10 @@ fn filtered(operation: Operation, from: HeaderMap) -> HeaderMap {
     let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
     let keep = |name: &HeaderName| {
         COMMON.contains(name)
-            || object && (OBJECT.contains(name) || name.as_str().starts_with("x-amz-meta-") || name.as_str() == "x-amz-mp-parts-count")
+            || object
+                && (OBJECT.contains(name)
+                    || name.as_str().starts_with("x-amz-meta-")
+                    || name.as_str() == "x-amz-mp-parts-count")
             || spec.response_headers.contains(&name.as_str())
     };
     let mut to = HeaderMap::with_capacity(from.len());

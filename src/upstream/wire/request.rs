@@ -73,7 +73,11 @@ fn dress(settings: &Settings, headers: &mut HeaderMap, body: SealedBody) -> Resu
     Ok((payload, Outgoing::Plain(body)))
 }
 
-fn framed(headers: &mut HeaderMap, body: SealedBody, algorithm: Algorithm) -> Result<(OutgoingPayload, Outgoing), Fault> {
+fn framed(
+    headers: &mut HeaderMap,
+    body: SealedBody,
+    algorithm: Algorithm,
+) -> Result<(OutgoingPayload, Outgoing), Fault> {
     headers.insert(HeaderName::from_static("x-amz-decoded-content-length"), HeaderValue::from(body.decoded_length()));
     headers.insert(HeaderName::from_static("x-amz-trailer"), HeaderValue::from_static(algorithm.header()));
     headers.insert(HeaderName::from_static("x-amz-sdk-checksum-algorithm"), HeaderValue::from_static(algorithm.name()));

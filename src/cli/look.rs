@@ -1,0 +1,131 @@
+//! Commands that look and tell: init, check, doctor, log.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Exit, File, Io, Place, Tail, count};
+use crate::audit::{self, StartAt};
+use crate::control::config::Config;
+use crate::control::{Findings, check, development, doctor, init};
+
+/// `bartizan init [DIR]`
+pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) -> Exit {
+    // "." adds nothing to a path but noise.
+    let folder = if folder == Path::new(".") { io.folder.clone() } else { io.folder.join(folder) };
+    let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder.as_path() };
+    match init::run(shown, io.clock.now()) {
+        Ok(written) if json => {
+            let paths: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+            io.print(&format!("{}\n", json!({ "written": paths })));
+            Exit::Fine
+        }
+        Ok(written) => {
+            let mut text = String::new();
+            for path in written {
+                let _ = writeln!(text, "wrote {}", path.display());
+            }
+            let file = shown.join("bartizan.toml");
+            let file = super::env::quote(&file.display().to_string());
+            let program = super::env::quote(program);
+            let _ = writeln!(text, "next:\n  {program} serve -c {file}\n  eval \"$({program} env -c {file})\"");
+            let _ = writeln!(text, "  aws s3 mb s3://{}", init::BUCKET);
+            io.print(&text);
+            Exit::Fine
+        }
+        Err(fault) => {
+            io.complain(&format!("error: nothing was written over: {fault}\nhelp: choose another folder\n"));
+            Exit::Unusable
+        }
+    }
+}
+
+/// `bartizan check [-c FILE]`
+pub(super) fn check(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
+    let place = file.place(io);
+    let loaded = match &place {
+        Place::File(path) if path.is_file() => Config::load(path, io.environment),
+        Place::File(path) => {
+            io.complain(&format!("error: there is no file `{}`\n", path.display()));
+            return Exit::Unusable;
+        }
+        Place::Development(folder) => match development::open(folder) {
+            Some(Ok(config)) => Ok((config, Findings::default())),
+            _ => {
+                let _ = file.open(io);
+                return Exit::Unusable;
+            }
+        },
+    };
+    let findings = match loaded {
+        Ok((config, mut findings)) => {
+            findings.extend(check::run(&config, io.environment, io.clock.now()));
+            findings
+        }
+        Err(findings) => findings,
+    };
+    let exit = if findings.has_errors() { Exit::No } else { Exit::Fine };
+    if json {
+        let list: Vec<_> = findings.iter().map(crate::control::Finding::to_json).collect();
+        io.print(&format!("{}\n", json!({ "ok": exit == Exit::Fine, "findings": list })));
+    } else {
+        io.complain(&findings.to_string());
+        io.print(&format!("{}\n", if findings.is_empty() { "ok".to_owned() } else { count(&findings) }));
+    }
+    exit
+}
+
+/// `bartizan doctor [-c FILE]`
+pub(super) fn doctor(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
+    let Some(config) = file.open(io) else { return Exit::Unusable };
+    let checked = doctor::run(&config, io.clock);
+    let healthy = checked.iter().all(|checked| checked.fix.is_none());
+    if json {
+        let list: Vec<_> = checked
+            .iter()
+            .map(|checked| json!({ "what": checked.what, "found": checked.found, "fix": checked.fix }))
+            .collect();
+        io.print(&format!("{}\n", json!({ "ok": healthy, "checked": list })));
+    } else {
+        let mut text = String::new();
+        for checked in &checked {
+            let word = if checked.fix.is_some() { "bad" } else { "ok " };
+            let _ = writeln!(text, "{word} {}: {}", checked.what, checked.found);
+            if let Some(fix) = &checked.fix {
+                let _ = writeln!(text, "    fix: {fix}");
+            }
+        }
+        io.print(&text);
+    }
+    if healthy { Exit::Fine } else { Exit::No }
+}
+
+/// `bartizan log tail [-c FILE] [--follow] [--format json]`
+pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
+    match tail.format.as_str() {
+        "json" => {}
+        "s3" | "cloudtrail" => {
+            io.complain(&format!("error: `--format {}` is not available in this version\n", tail.format));
+            return Exit::Unusable;
+        }
+        _ => {
+            io.complain("error: there is no such format\nhelp: write `--format json`\n");
+            return Exit::Unusable;
+        }
+    }
+    let Some(config) = tail.file.open(io) else { return Exit::Unusable };
+    match records(&config.journal(), tail, io) {
+        Ok(()) => Exit::Fine,
+        Err(fault) => {
+            io.complain(&format!("error: {fault}\n"));
+            Exit::No
+        }
+    }
+}
+
+/// Prints the records of a journal, and goes on as they come if asked to.
+fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), audit::Damage> {
+    let start = tail.last.map_or(StartAt::First, |last| StartAt::Last(usize::try_from(last).unwrap_or(usize::MAX)));
+    audit::tail(journal, start, tail.follow, io.out, &|| false)
+}

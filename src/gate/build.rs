@@ -1,0 +1,287 @@
+//! From the configuration's words to what each part takes.
+
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::RootCertStore;
+use rustls::crypto::ring::default_provider;
+
+use super::GateError;
+use crate::audit;
+use crate::control::certs;
+use crate::control::config::{self, Config, NameRule, Remote, Target};
+use crate::identity::Directory;
+use crate::limit::InFlight;
+use crate::pipeline::{Live, Site};
+use crate::s3::address;
+use crate::s3::name::KeyRules;
+use crate::s3::route::{Rules, Unknown};
+use crate::server;
+use crate::sigv4::{self, Details, PayloadRule, Secret, Signer};
+use crate::time::Clock;
+use crate::upstream::store::{self, Store};
+use crate::upstream::wire;
+
+/// How many workers there will be.
+pub(super) fn workers(config: &Config) -> usize {
+    match config.runtime.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        some => some as usize,
+    }
+}
+
+/// 256 bits that request ids are spun from.
+pub(super) fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    // A machine without randomness has failed at its first key; ids need only differ.
+    let _ = SystemRandom::new().fill(&mut seed);
+    seed
+}
+
+pub(super) fn journal(config: &Config) -> audit::Settings {
+    audit::Settings {
+        before: match config.audit.before {
+            config::Before::Queued => audit::Before::Queued,
+            config::Before::Written => audit::Before::Written,
+            config::Before::Synced => audit::Before::Synced,
+        },
+        when_full: match config.audit.when_full {
+            config::WhenFull::Drop => audit::WhenFull::Drop,
+            config::WhenFull::Refuse => audit::WhenFull::Refuse,
+        },
+        ..audit::Settings::default()
+    }
+}
+
+/// The limit over all listeners.
+pub(super) fn in_flight(config: &Config) -> InFlight {
+    InFlight::new(config.listen.iter().map(|listen| listen.limits.in_flight as usize).sum())
+}
+
+pub(super) fn live(config: &Config, directory: Directory) -> Live {
+    Live {
+        listeners: config.listen.iter().map(|listen| sites(config, listen)).collect(),
+        directory,
+        account: config.account.clone(),
+        verify_first: config.signature.verify_first,
+        number: 1,
+    }
+}
+
+fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
+    let several = config.upstreams.len() > 1;
+    let site = |(store, upstream): (usize, &config::Upstream)| {
+        let region = if several { &upstream.region } else { &config.region };
+        let own = if store == 0 { own_names(listen) } else { Vec::new() };
+        let regions = if *region == config.region { config.accepted_regions.clone() } else { vec![region.clone()] };
+        Site {
+            address: address::Settings {
+                region: region.clone(),
+                partition: "aws".to_owned(),
+                base_domains: own.into_iter().chain(upstream.hosts.iter().cloned()).collect(),
+                accept_aws_hosts: listen.accept_aws_hosts,
+                legacy_bucket_names: false,
+                access_points: Vec::new(),
+            },
+            signature: signature(config, regions),
+            rules: Rules { keys: keys(config), unknown: unknown(upstream) },
+            store,
+        }
+    };
+    config.upstreams.iter().enumerate().map(site).collect()
+}
+
+/// The names of a listener: the configured ones, and its own address, under which path style works.
+fn own_names(listen: &config::Listen) -> Vec<String> {
+    let ip = listen.address.ip();
+    let mut names = listen.hosts.clone();
+    if !ip.is_unspecified() {
+        names.push(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
+    }
+    names
+}
+
+fn signature(config: &Config, regions: Vec<String>) -> sigv4::Settings {
+    let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    sigv4::Settings {
+        regions,
+        service: "s3".to_owned(),
+        skew: seconds(config.signature.skew),
+        presign_longest: seconds(config.signature.presign_max),
+        payload: match config.signature.payload {
+            config::PayloadRule::Any => PayloadRule::Any,
+            config::PayloadRule::Signed => PayloadRule::Signed,
+            config::PayloadRule::SignedOrTls => PayloadRule::SignedOrTls,
+        },
+        extra_signed: Vec::new(),
+        details: Details::Masked,
+    }
+}
+
+fn keys(config: &Config) -> KeyRules {
+    let refuse = |rule| rule == NameRule::Refuse;
+    KeyRules {
+        dot_segments: refuse(config.names.dot_segments),
+        empty_segments: refuse(config.names.empty_segments),
+        control_bytes: refuse(config.names.control_bytes),
+    }
+}
+
+fn unknown(upstream: &config::Upstream) -> Unknown {
+    match &upstream.target {
+        Target::S3(remote) if remote.unknown == config::Unknown::Pass => Unknown::Pass,
+        _ => Unknown::Refuse,
+    }
+}
+
+/// A store as it is handed to every worker.
+pub(super) enum StorePlan {
+    /// Shared by all.
+    Embedded(Arc<Store>),
+    /// Each worker keeps connections of its own.
+    Wire(Box<wire::Settings>),
+}
+
+pub(super) fn stores(config: &Config, workers: usize, clock: &Arc<dyn Clock>) -> Result<Vec<StorePlan>, GateError> {
+    let plan = |upstream: &config::Upstream| match &upstream.target {
+        Target::Embedded => {
+            let settings = store::Settings::new(config.region.clone(), Arc::clone(clock));
+            Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
+        }
+        Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),
+    };
+    config.upstreams.iter().map(plan).collect()
+}
+
+/// The addresses of stores elsewhere, for the probe.
+pub(super) fn remotes(config: &Config) -> Vec<(String, u16)> {
+    let remote = |upstream: &config::Upstream| match &upstream.target {
+        Target::Embedded => None,
+        Target::S3(remote) => Some((remote.endpoint.host.clone(), remote.endpoint.port)),
+    };
+    config.upstreams.iter().filter_map(remote).collect()
+}
+
+fn wire(
+    config: &Config,
+    upstream: &config::Upstream,
+    remote: &Remote,
+    workers: usize,
+) -> Result<wire::Settings, GateError> {
+    let credentials = &remote.credentials;
+    let own = |secret: &Secret| Secret::new(secret.expose().to_owned());
+    let signer = Signer::new(
+        credentials.access_key_id.clone(),
+        own(&credentials.secret_access_key),
+        credentials.session_token.as_ref().map(own),
+        upstream.region.clone(),
+    );
+    let region = if config.upstreams.len() > 1 { &upstream.region } else { &config.region };
+    Ok(wire::Settings {
+        endpoint: wire::Endpoint {
+            host: remote.endpoint.host.clone(),
+            port: remote.endpoint.port,
+            tls: remote.endpoint.tls.then(|| trust(remote)).transpose()?,
+        },
+        addressing: match remote.addressing {
+            config::Addressing::Path => wire::Addressing::Path,
+            config::Addressing::Virtual => wire::Addressing::Virtual,
+        },
+        profile: match remote.profile {
+            config::Profile::Aws => wire::Profile::AWS,
+            config::Profile::Ceph => wire::Profile::CEPH,
+            config::Profile::Garage => wire::Profile::GARAGE,
+            config::Profile::Minio => wire::Profile::MINIO,
+            config::Profile::Strict => wire::Profile::STRICT,
+        },
+        signer: Arc::new(signer),
+        region: region.as_str().into(),
+        limits: wire::Limits {
+            connections: (remote.connections as usize).div_ceil(workers).max(1),
+            connect: remote.timeouts.connect,
+            idle: remote.timeouts.idle,
+        },
+        first_byte: remote.timeouts.first_byte,
+    })
+}
+
+/// Whom the proxy believes to be the store: the CA file, or else what the machine trusts.
+fn trust(remote: &Remote) -> Result<Arc<rustls::ClientConfig>, GateError> {
+    let trust = |error: &dyn std::fmt::Display| GateError::Trust(error.to_string());
+    let mut roots = RootCertStore::empty();
+    match &remote.ca_file {
+        Some(path) => {
+            for certificate in certs::chain(path).map_err(|error| trust(&error))? {
+                roots.add(certificate).map_err(|error| trust(&error))?;
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err(GateError::Trust("no CA certificate was found; name one with ca_file".to_owned()));
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| trust(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+pub(super) fn server(config: &Config) -> server::Settings {
+    server::Settings {
+        listeners: config.listen.iter().enumerate().map(listener).collect(),
+        workers: config.runtime.workers as usize,
+        accept: match config.runtime.accept {
+            config::Accept::LeastLoaded => server::Accept::LeastLoaded,
+            config::Accept::Reuseport => server::Accept::ReusePort,
+        },
+        in_flight: usize::MAX, // the pipeline admits over all listeners, on record
+        drain: config.runtime.drain,
+        admin: config.admin,
+        ..server::Settings::default()
+    }
+}
+
+fn listener((number, listen): (usize, &config::Listen)) -> server::Listener {
+    let limits = listen.limits;
+    server::Listener {
+        number,
+        hosts: listen.hosts.clone(),
+        vpc: listen.vpc.clone(),
+        vpc_endpoint: listen.vpc_endpoint.clone(),
+        http2: listen.http2,
+        tls: listen.tls.as_ref().map(tls),
+        limits: server::Limits {
+            connections: limits.connections as usize,
+            per_address: limits.per_address as usize,
+            in_flight: limits.in_flight as usize,
+            head: usize::try_from(limits.head).unwrap_or(usize::MAX),
+            head_timeout: limits.head_timeout,
+            handshake_timeout: limits.handshake_timeout,
+            idle: limits.idle,
+            ..server::Limits::default()
+        },
+        ..server::Listener::new(listen.name.clone(), listen.address)
+    }
+}
+
+fn tls(tls: &config::Tls) -> server::Tls {
+    let (client_ca, client_certificate) = match &tls.clients {
+        config::ClientCertificates::None => (None, server::ClientCertificate::Off),
+        config::ClientCertificates::Optional(ca) => (Some(ca.clone()), server::ClientCertificate::Optional),
+        config::ClientCertificates::Required(ca) => (Some(ca.clone()), server::ClientCertificate::Required),
+    };
+    server::Tls {
+        certificate: server::Certificate::Files { certificate: tls.certificate.clone(), key: tls.key.clone() },
+        minimum: match tls.minimum {
+            config::TlsVersion::V12 => server::TlsVersion::V1_2,
+            config::TlsVersion::V13 => server::TlsVersion::V1_3,
+        },
+        client_ca,
+        client_certificate,
+    }
+}

@@ -1,0 +1,105 @@
+//! What the admin pages ask of the running proxy.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::service::Shared;
+use crate::control::admin::Probes;
+use crate::server::Control;
+use crate::time::Seconds;
+
+/// How often the stores are asked whether they are there.
+const EVERY: Duration = Duration::from_secs(5);
+/// How long one may take to say so.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The running proxy as the admin pages see it.
+pub(super) struct Running {
+    shared: Arc<Shared>,
+    control: Control,
+    answers: AtomicBool,
+    stopped: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Running {
+    /// Begins to look after the stores, on a thread of its own.
+    pub(super) fn watch(shared: Arc<Shared>, control: Control, stores: Vec<(String, u16)>) -> Arc<Self> {
+        let first = AtomicBool::new(stores.iter().all(answers));
+        let running =
+            Arc::new(Self { shared, control, answers: first, stopped: Mutex::new(false), bell: Condvar::new() });
+        let watched = Arc::clone(&running);
+        let watching = move || {
+            while watched.wait() {
+                watched.answers.store(stores.iter().all(answers), Ordering::Relaxed);
+            }
+        };
+        // Without the thread the first look stands; that is worth a line, not the end.
+        if let Err(error) = std::thread::Builder::new().name("probe".to_owned()).spawn(watching) {
+            tracing::warn!(%error, "the stores are not watched");
+        }
+        running
+    }
+
+    /// Waits for the next look; false when there is none.
+    fn wait(&self) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.bell.wait_timeout_while(stopped, EVERY, |stopped| !*stopped);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Ends the watch.
+    pub(super) fn stop(&self) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.notify_all();
+    }
+}
+
+fn answers(store: &(String, u16)) -> bool {
+    let Ok(addresses) = (store.0.as_str(), store.1).to_socket_addrs() else { return false };
+    addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, PATIENCE).is_ok())
+}
+
+impl Probes for Running {
+    fn is_draining(&self) -> bool {
+        self.control.is_draining()
+    }
+
+    fn has_policies(&self) -> bool {
+        self.shared.live.load().number > 0
+    }
+
+    fn has_keys(&self) -> bool {
+        self.shared.live.load().directory.keys().next().is_some()
+    }
+
+    fn takes_records(&self) -> bool {
+        self.shared.journal.ready().is_ok()
+    }
+
+    fn upstream_answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    fn journal_records(&self) -> u64 {
+        self.shared.journal.counts().records()
+    }
+
+    fn journal_lag(&self) -> Duration {
+        Duration::from_nanos(self.shared.journal.counts().lag_nanos)
+    }
+
+    fn policy_generation(&self) -> u64 {
+        self.shared.live.load().number
+    }
+
+    fn certificate_expiry(&self) -> Option<Seconds> {
+        self.control.certificates().map(|(_, end)| Seconds(end)).min()
+    }
+
+    fn connections(&self) -> u64 {
+        self.control.connections() as u64
+    }
+}

@@ -1,0 +1,109 @@
+//! The bridge between a worker's connections and the walk.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+
+use super::build::StorePlan;
+use crate::audit::Journal;
+use crate::control::metrics::{self, Metrics};
+use crate::id::RequestId;
+use crate::limit::InFlight;
+use crate::pipeline::{self, Answer, Finished, Live, Observe, Store, TlsFacts, Worker, walk};
+use crate::s3::Fault;
+use crate::server::{Connection, Service, TimedBody, detach};
+use crate::sigv4::KeyCache;
+use crate::time::Clock;
+use crate::upstream::wire::Wire;
+
+/// What all workers share.
+pub(super) struct Shared {
+    pub(super) live: Arc<ArcSwap<Live>>,
+    pub(super) stores: Vec<StorePlan>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) in_flight: InFlight,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) seed: [u8; 32],
+}
+
+/// What serves on one worker.
+pub(super) struct Gate {
+    worker: Rc<Worker>,
+}
+
+struct Counting(metrics::Worker);
+
+impl Gate {
+    pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
+        let store = |plan: &StorePlan| match plan {
+            StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
+            StorePlan::Wire(settings) => {
+                Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock))))
+            }
+        };
+        // Workers count in stretches of their own, so that no two make the same id.
+        let first = (number as u64) << 48;
+        let worker = Worker {
+            live: Arc::clone(&shared.live),
+            stores: shared.stores.iter().map(store).collect(),
+            journal: Arc::clone(&shared.journal),
+            clock: Arc::clone(&shared.clock),
+            in_flight: shared.in_flight.clone(),
+            keys: KeyCache::default(),
+            ids: (shared.seed, Cell::new(first)),
+            observer: Rc::new(Counting(shared.metrics.worker())),
+        };
+        Self { worker: Rc::new(worker) }
+    }
+}
+
+impl Service for Gate {
+    type Body = Answer;
+
+    async fn call(&self, request: Request<TimedBody>, connection: Rc<Connection>) -> Response<Answer> {
+        let facts = Arc::clone(&connection.keep(facts));
+        let request = request.map(|body| body.map_err(|error| error.fault()));
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return walk(request, facts, &self.worker).await;
+        }
+        // Who hangs up after sending a write cannot hide its outcome.
+        let worker = Rc::clone(&self.worker);
+        detach(async move { walk(request, facts, &worker).await }).await
+    }
+
+    fn refused(&self, head: &Parts, fault: &Fault, id: RequestId, connection: &Connection) {
+        let (facts, worker) = (Arc::clone(&connection.keep(facts)), Rc::clone(&self.worker));
+        let (head, fault) = (head.clone(), fault.clone());
+        tokio::task::spawn_local(async move { pipeline::record_refusal(head, fault, id, facts, &worker).await });
+    }
+}
+
+/// What is on record about a connection, made once for all its requests.
+fn facts(connection: &Connection) -> Arc<pipeline::Connection> {
+    Arc::new(pipeline::Connection {
+        listener: connection.listener.number,
+        peer: connection.peer.ip(),
+        tls: connection.tls.as_ref().map(|tls| TlsFacts { version: tls.version, cipher: tls.cipher_suite }),
+    })
+}
+
+impl Observe for Counting {
+    fn finished(&self, finished: &Finished) {
+        self.0.ended(&metrics::End {
+            operation: finished.operation.map_or("-", |operation| operation.name()),
+            outcome: finished.outcome.as_str(),
+            reason: if finished.reason.is_empty() { "-" } else { finished.reason },
+            took: Duration::from_millis(finished.milliseconds),
+            upstream: finished.first_byte.map(Duration::from_millis),
+            received: finished.bytes_in,
+            sent: finished.bytes_out,
+        });
+    }
+}

@@ -1,0 +1,118 @@
+//! What is asked comes back as what it is; what is ambiguous is refused.
+
+use super::*;
+use crate::s3::operation::EXAMPLES;
+use crate::s3::uri;
+
+const RULES: Rules = Rules { keys: KeyRules::REFUSE, unknown: Unknown::Refuse };
+
+fn ask(method: &str, target: &str, headers: &[(&str, &str)], auth: Auth) -> Result<Routed, Fault> {
+    let lines: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let head = Head { method: method.as_bytes(), target: target.as_bytes(), lines: &lines, authority: None };
+    let path = String::from_utf8(uri::decode(head.path()).unwrap().into_owned()).unwrap();
+    let (bucket, key) = match path.trim_start_matches('/').split_once('/') {
+        Some((bucket, key)) => (bucket.to_owned(), Some(key.to_owned()).filter(|key| !key.is_empty())),
+        None => (path.trim_start_matches('/').to_owned(), None),
+    };
+    let query = Query::parse(head.query()).unwrap();
+    route(Some(bucket).filter(|bucket| !bucket.is_empty()), key, &head, &query, auth, RULES)
+}
+
+fn check(method: &str, target: &str, headers: &[(&str, &str)], expected: Result<Operation, Code>) {
+    let got = ask(method, target, headers, Auth::Header).map(|routed| routed.operation).map_err(|fault| fault.code());
+    assert_eq!(got, expected, "{method} {target} {headers:?}");
+}
+
+#[test]
+fn every_operation_that_a_client_sends_comes_back_as_itself() {
+    for &(name, method, target, headers) in EXAMPLES {
+        let refused = Operation::ALL
+            .into_iter()
+            .find(|operation| operation.name() == name)
+            .is_some_and(|o| o.spec().refused.is_some());
+        let headers: Vec<_> = headers
+            .iter()
+            .copied()
+            .chain((name == "PostObject").then_some(("content-type", "multipart/form-data; boundary=x")))
+            .collect();
+        match ask(method, target, &headers, Auth::Header) {
+            Ok(routed) => assert_eq!(routed.operation.name(), name, "{method} {target}"),
+            Err(fault) => assert!(
+                refused
+                    && matches!(fault.code(), Code::NotImplemented | Code::MethodNotAllowed | Code::PreconditionFailed),
+                "{name}: {method} {target}: {fault:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_subresource_is_never_dropped_and_another_operation_executed() {
+    check("DELETE", "/b?newthing", &[], Err(Code::NotImplemented));
+    check("DELETE", "/b/k?acl", &[], Err(Code::MethodNotAllowed));
+    check("GET", "/b?acl&policy", &[], Err(Code::InvalidArgument));
+    check("GET", "/b?acl&acl", &[], Err(Code::InvalidArgument));
+    check("GET", "/b?Acl", &[], Err(Code::NotImplemented));
+    check("PUT", "/b/k?partNumber=1", &[], Err(Code::InvalidArgument));
+    check("PUT", "/b/k?uploadId=1", &[], Err(Code::InvalidArgument));
+    check("PUT", "/b?analytics", &[], Err(Code::InvalidArgument));
+    check("GET", "/b?prefix=a&prefix=b", &[], Err(Code::InvalidArgument));
+    check("GET", "/b?list-type=1", &[], Err(Code::InvalidArgument));
+    check("PATCH", "/b/k", &[], Err(Code::MethodNotAllowed));
+    check("get", "/b/k", &[], Err(Code::MethodNotAllowed));
+    check("GET", "/b/k?versions", &[], Err(Code::InvalidRequest));
+    check("GET", "/b/k?torrent", &[], Err(Code::NotImplemented));
+    check("POST", "/b", &[("Content-Type", "text/plain")], Err(Code::PreconditionFailed));
+}
+
+#[test]
+fn unknown_and_repeated_headers_are_refused() {
+    check("GET", "/b/k", &[("x-amz-new-thing", "1")], Err(Code::NotImplemented));
+    check("GET", "/b/k", &[("X-Amz-Server-Side-Encryption", "AES256")], Err(Code::NotImplemented));
+    check("PUT", "/b/k", &[("x-amz-acl", "private"), ("X-Amz-Acl", "private")], Err(Code::InvalidArgument));
+    check("GET", "/b/k", &[("range", "bytes=0-1"), ("range", "bytes=0-1")], Err(Code::InvalidArgument));
+    check("GET", "/b/k", &[("x-amz-user-agent", "browser"), ("accept", "*/*")], Ok(Operation::GetObject));
+    check("DELETE", "/b/k", &[("x-amz-copy-source", "a/b")], Err(Code::InvalidArgument));
+    check("DELETE", "/b/k", &[("x-amz-copy-source", "")], Err(Code::InvalidArgument));
+}
+
+#[test]
+fn hoisted_headers_act_as_headers_in_presigned_requests_only() {
+    let routed =
+        ask("PUT", "/b/k?x-amz-acl=private&X-Amz-Signature=0&X-Amz-Checksum-Crc32=AA", &[], Auth::Query).unwrap();
+    assert_eq!(routed.headers.get("x-amz-acl").unwrap(), "private");
+    assert!(routed.parameters.is_empty());
+    let copy = ask("PUT", "/b/k?x-amz-copy-source=src%2Fkey", &[], Auth::Query).unwrap();
+    assert_eq!(copy.operation, Operation::CopyObject);
+    assert_eq!(ask("PUT", "/b/k?x-amz-acl=private", &[], Auth::Header).unwrap_err().code(), Code::InvalidArgument);
+    let twice = ask("PUT", "/b/k?x-amz-acl=private", &[("x-amz-acl", "public-read")], Auth::Query);
+    assert_eq!(twice.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[test]
+fn a_copy_source_is_parsed_once() {
+    let source = |value: &str| {
+        ask("PUT", "/b/k", &[("x-amz-copy-source", value)], Auth::Header).map(|routed| routed.copy_source.unwrap())
+    };
+    let expected = |key: &str, version: Option<&str>| CopySource {
+        bucket: "src".into(),
+        key: key.into(),
+        version: version.map(str::to_owned),
+    };
+    assert_eq!(source("src/a%252Fb").unwrap(), expected("a%2Fb", None));
+    assert_eq!(source("/src/a+b%2Bc?versionId=1").unwrap(), expected("a b+c", Some("1")));
+    assert_eq!(source("src/a?versionId=x?versionId=2").unwrap(), expected("a?versionId=x", Some("2")));
+    for bad in ["src", "src/", "/", "", "src/../other/k", "src/a%"] {
+        assert!(source(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn aws_chunked_is_no_property_of_the_object() {
+    let headers =
+        [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("content-encoding", "gzip, aws-chunked")];
+    let routed = ask("PUT", "/b/k", &headers, Auth::Header).unwrap();
+    assert_eq!(routed.headers.get("content-encoding").unwrap(), "gzip");
+    let routed = ask("PUT", "/b/k", &[("content-encoding", "aws-chunked")], Auth::Header).unwrap();
+    assert_eq!(routed.headers.get("content-encoding").unwrap(), "aws-chunked");
+}

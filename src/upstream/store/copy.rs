@@ -1,0 +1,195 @@
+//! CopyObject.
+
+use crate::s3::{Code, Fault};
+
+use super::Reply;
+use super::StoreError;
+use super::answer::{self, checksum_text, checksum_type, date, quoted};
+use super::attributes::{self, REDIRECT};
+use super::checksums::Algorithm;
+use super::condition::{Conditions, Guard, Verdict, failed};
+use super::fault::Halt;
+use super::index::{Tx, View};
+use super::intake::{self, LARGEST, Taken};
+use super::outgo::{Inward, Outgo};
+use super::read::{self, Gathered};
+use super::record::{Attributes, Checksum, Facts, ObjectRow};
+use super::request::{Request, Version, invalid_request};
+use super::shell::{Core, Shell};
+use super::write::{Target, facts, whole};
+use super::xml::Xml;
+
+/// `PUT /bucket/key` with `x-amz-copy-source`
+pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt> {
+    let asked = attributes::read(request)?;
+    let guard = Guard::read(request)?;
+    let replace = (directive(request, "x-amz-metadata-directive")?, directive(request, "x-amz-tagging-directive")?);
+    check_onto_itself(request, replace.0)?;
+    let source = source(shell, request).await?;
+    if source.facts.size > LARGEST {
+        let message =
+            "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
+        return Err(invalid_request("copy-source-size", message).into());
+    }
+    let attributes = merge(asked, &source.attributes, replace);
+    let stored = source.facts.checksum.as_ref().map(|checksum| checksum.algorithm);
+    let algorithm = request.checksum_algorithm()?.or(stored).unwrap_or(Algorithm::Crc64Nvme);
+    let facts = if same_octets(&source, algorithm) {
+        share(shell, request, guard, source, attributes).await?
+    } else {
+        rewrite(shell, request, guard, source, attributes, algorithm).await?
+    };
+    Ok(answer::document(result(&facts)))
+}
+
+fn result(facts: &Facts) -> String {
+    let mut xml = Xml::new("CopyObjectResult");
+    xml.text("LastModified", &date(facts.modified)).text("ETag", &quoted(&facts.etag));
+    if let Some(checksum) = &facts.checksum {
+        xml.text("ChecksumType", checksum_type(checksum.composite));
+        xml.text(checksum.algorithm.element(), &checksum_text(checksum, 1));
+    }
+    xml.finish("CopyObjectResult")
+}
+
+/// Whether a directive says `REPLACE`.
+fn directive(request: &Request, name: &'static str) -> Result<bool, Fault> {
+    match request.header(name) {
+        None | Some("COPY") => Ok(false),
+        Some("REPLACE") => Ok(true),
+        Some(other) => {
+            let what = if name.contains("metadata") { "metadata" } else { "tagging" };
+            Err(Fault::argument("directive", format!("Unknown {what} directive."), name, Some(other.to_owned())))
+        }
+    }
+}
+
+fn check_onto_itself(request: &Request, replaces: bool) -> Result<(), Fault> {
+    let source = request.source()?;
+    let same = source.bucket == request.bucket() && source.key == request.key() && source.version.is_none();
+    let changes = replaces || request.header("x-amz-storage-class").is_some() || request.header(REDIRECT).is_some();
+    if same && !changes {
+        let message = "This copy request is illegal because it is trying to copy an object to itself without changing \
+            the object's metadata, storage class, website redirect location or encryption attributes.";
+        return Err(invalid_request("copy-onto-itself", message));
+    }
+    Ok(())
+}
+
+/// The source as it is now, its own conditions checked.
+pub(super) async fn source(shell: &Shell, request: &Request) -> Result<ObjectRow, Halt> {
+    let asked = request.clone();
+    shell.read(move |_, view| look(view, &asked)).await
+}
+
+fn look(view: &View, request: &Request) -> Result<ObjectRow, Halt> {
+    let source = request.source()?;
+    request.owned_source(view.bucket(&source.bucket)?, &source.bucket)?;
+    let version = Version::read(source.version.as_deref())?;
+    let row = read::find(view, &source.bucket, &source.key, version, source.version.as_deref())?;
+    match Conditions::of_copy(&request.forward().headers).check(&row.facts) {
+        Verdict::Holds => Ok(row),
+        Verdict::Failed(condition) => Err(failed(condition).into()),
+        Verdict::NotModified => Err(failed("If-None-Match").into()),
+    }
+}
+
+/// Metadata and tags of the copy. A redirect is never taken over.
+fn merge(asked: Attributes, source: &Attributes, (headers, tags): (bool, bool)) -> Attributes {
+    let Attributes { headers: asked_headers, tags: asked_tags } = asked;
+    let headers = if headers {
+        asked_headers
+    } else {
+        let redirect = asked_headers.into_iter().filter(|(name, _)| name == REDIRECT);
+        source.headers.iter().filter(|(name, _)| name != REDIRECT).cloned().chain(redirect).collect()
+    };
+    Attributes { headers, tags: if tags { asked_tags } else { source.tags.clone() } }
+}
+
+/// Whether the copy can name the same octets: one piece, and a checksum over exactly that.
+fn same_octets(source: &ObjectRow, algorithm: Algorithm) -> bool {
+    let checksum = source.facts.checksum.as_ref();
+    !source.is_multipart()
+        && source.parts.len() == 1
+        && checksum.is_some_and(|checksum| checksum.algorithm == algorithm && !checksum.composite)
+}
+
+/// Copies by naming the same octets once more.
+async fn share(
+    shell: &Shell,
+    request: &Request,
+    guard: Guard,
+    source: ObjectRow,
+    attributes: Attributes,
+) -> Result<Facts, Halt> {
+    let facts = Facts { modified: shell.core.now(), version: 0, ..source.facts.clone() };
+    let row = ObjectRow { facts: facts.clone(), attributes, ..source };
+    let asked = request.clone();
+    let change = move |tx: &mut Tx<'_>| {
+        let from = asked.source()?;
+        let unchanged = tx.newest(&from.bucket, &from.key)?.is_some_and(|(_, now)| now.parts == row.parts);
+        if !unchanged {
+            let message = "A conflicting conditional operation is currently in progress against this resource. Please \
+                try again.";
+            return Err(Fault::new(Code::OperationAborted, "copy-source-changed", message).into());
+        }
+        let target = Target::check(tx, &asked, &guard)?;
+        for part in &row.parts {
+            tx.share(&part.blob)?;
+        }
+        target.put(tx, &asked, row)
+    };
+    shell.committer.run(change).await?;
+    Ok(facts)
+}
+
+/// Copies by reading and writing, which makes one piece of many and computes what is missing.
+async fn rewrite(
+    shell: &Shell,
+    request: &Request,
+    guard: Guard,
+    source: ObjectRow,
+    attributes: Attributes,
+    algorithm: Algorithm,
+) -> Result<Facts, Halt> {
+    let size = source.facts.size;
+    let taken = take(shell, source, 0, size, &[algorithm]).await?;
+    let value = taken.sums.of(algorithm).unwrap_or_default().to_vec();
+    let facts = facts(shell, &taken.sums, size, Checksum { algorithm, composite: false, value });
+    let (asked, entered) = (request.clone(), facts.clone());
+    let change = move |tx: &mut Tx<'_>| {
+        let target = Target::check(tx, &asked, &guard)?;
+        let blob = taken.enter(tx)?;
+        target.put(tx, &asked, whole(entered, attributes, blob))
+    };
+    shell.committer.run(change).await?;
+    Ok(facts)
+}
+
+/// Takes in a stretch of an object that is already here.
+pub(super) async fn take(
+    shell: &Shell,
+    row: ObjectRow,
+    from: u64,
+    length: u64,
+    wanted: &[Algorithm],
+) -> Result<Taken, Halt> {
+    let open = move |core: &Core, view: &View| {
+        if length == 0 {
+            return Ok(Gathered::Memory(bytes::Bytes::new()));
+        }
+        read::data(core, view, &row, from, length)?.ok_or_else(|| {
+            let message = "The source of the copy has just been replaced. Please try again.";
+            Fault::new(Code::OperationAborted, "copy-source-changed", message).into()
+        })
+    };
+    let body = match shell.read(open).await? {
+        Gathered::Memory(octets) => Inward::Memory(octets),
+        Gathered::Source(source) => Inward::Stored(Outgo::new(source, shell.pool.clone())),
+    };
+    match intake::take(shell, length, wanted, body).await {
+        // No client sent this body: if it is not whole, the store is to blame.
+        Err(Halt::Body(_)) => Err(StoreError::Damaged("a copy source could not be read").into()),
+        outcome => outcome,
+    }
+}

@@ -1,0 +1,102 @@
+"""The process is killed in the middle of uploads. What was acknowledged is there; what was not is told."""
+
+import random
+import threading
+import time
+
+import botocore.exceptions
+import pytest
+
+from support.data import MIB, some_bytes
+
+pytestmark = pytest.mark.proxy
+ROUNDS = 4
+
+
+class Uploader(threading.Thread):
+    """Uploads without end until told to stop; remembers what was acknowledged and what was tried."""
+
+    def __init__(self, site, bucket: str, number: int):
+        super().__init__(daemon=True)
+        self.s3 = site.client(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=20)
+        self.bucket, self.number = bucket, number
+        self.acknowledged: dict[str, bytes] = {}
+        self.tried: dict[str, bytes] = {}
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        sizes = random.Random(self.number)
+        count = 0
+        while not self.over.is_set():
+            count += 1
+            size = sizes.choice([10, 3000, 70_000, MIB, 6 * MIB])
+            key, body = f"{self.number}/{count}-{time.monotonic_ns()}", some_bytes(size, seed=self.number * 1000 + count)
+            self.tried[key] = body
+            try:
+                self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
+                return
+            self.acknowledged[key] = body
+
+
+@pytest.mark.timeout(600)
+def test_kill_during_uploads(make_proxy):
+    own = make_proxy()
+    own.client().create_bucket(Bucket="kill-test")
+    acknowledged, tried = {}, {}
+    for turn in range(ROUNDS):
+        workers = [Uploader(own, "kill-test", turn * 10 + number) for number in range(4)]
+        for worker in workers:
+            worker.start()
+        # Long enough that something was acknowledged; where in an upload it hits is left to chance.
+        while not any(worker.acknowledged for worker in workers):
+            assert any(worker.is_alive() for worker in workers), "no upload succeeded"
+            time.sleep(0.05)
+        time.sleep(random.uniform(0, 0.7))
+        own.proxy.kill()
+        for worker in workers:
+            worker.over.set()
+            worker.join(timeout=60)
+            acknowledged |= worker.acknowledged
+            tried |= worker.tried
+        own.proxy.start()
+
+    s3 = own.client()
+    for key, body in acknowledged.items():
+        assert s3.get_object(Bucket="kill-test", Key=key)["Body"].read() == body, f"{key} was acknowledged and is wrong"
+    # What was not acknowledged is there as a whole or not at all.
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="kill-test"):
+        for entry in page.get("Contents", []):
+            assert s3.get_object(Bucket="kill-test", Key=entry["Key"])["Body"].read() == tried[entry["Key"]]
+
+    records = own.proxy.journal()
+    puts = {record["request_id"]: record for record in records if record.get("operation") == "PutObject"}
+    ends = {record["request_id"]: record["outcome"] for record in records if "outcome" in record}
+    assert set(acknowledged) <= {record["key"] for record in puts.values()}, "an acknowledged upload has no intent"
+    # Every intent has an end, if only the one that the next start writes: nobody knows.
+    assert set(puts) <= set(ends), "an intent without an end is not told"
+    unknown = [puts[request]["key"] for request, outcome in ends.items() if outcome == "unknown" and request in puts]
+    assert set(unknown) <= set(tried)
+    finished = {puts[request]["key"] for request, outcome in ends.items() if outcome == "completed" and request in puts}
+    assert set(tried) & {record["key"] for record in puts.values()} == set(unknown) | finished | {puts[r]["key"] for r, o in ends.items() if o in ("client-gone", "upstream-failed") and r in puts}
+    assert own.proxy.stop() == 0
+
+
+def test_kill_leaves_nothing_that_hinders_the_next_start(make_proxy):
+    own = make_proxy()
+    own.client().create_bucket(Bucket="kill-test-2")
+    for _ in range(5):
+        own.proxy.kill()
+        own.proxy.start()
+        assert own.client().list_objects_v2(Bucket="kill-test-2")["KeyCount"] == 0
+
+
+def test_the_journal_verifies_after_a_kill(make_proxy):
+    own = make_proxy()
+    own.client().create_bucket(Bucket="kill-test-3")
+    own.client().put_object(Bucket="kill-test-3", Key="k", Body=b"x")
+    own.proxy.kill()
+    own.proxy.start()
+    assert own.proxy.stop() == 0
+    done = own.proxy.run("log", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
