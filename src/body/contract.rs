@@ -121,16 +121,15 @@ fn plain_length(head: &Head<'_>, duties: Duties) -> Result<(Option<u64>, Excess)
     if !duties.takes_body {
         return Ok((Some(0), Excess::NoBody));
     }
-    let must_have = duties.needs_length || head.method == b"PUT";
     if head.all("transfer-encoding").next().is_some() {
-        if must_have {
+        if duties.needs_length {
             let fault = Fault::plain(Code::NotImplemented, "transfer-encoding");
             return Err(fault.with("Header", "Transfer-Encoding"));
         }
         return Ok((None, Excess::WrongLength));
     }
     // HTTP/2 frames need no length, so an empty body may come without; anything else may not.
-    if must_have && head.authority.is_none() { Err(no_length()) } else { Ok((Some(0), Excess::NoLength)) }
+    if duties.needs_length && head.authority.is_none() { Err(no_length()) } else { Ok((Some(0), Excess::NoLength)) }
 }
 
 fn no_length() -> Fault {

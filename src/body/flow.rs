@@ -20,7 +20,7 @@ const HELD_OCTETS: usize = 64 * 1024;
 /// The same in pieces, because a short piece may keep a long buffer alive.
 const HELD_PIECES: usize = 64;
 /// Frames taken at one go without anything to show for it.
-const PATIENCE: usize = 64;
+const PATIENCE: usize = 1024;
 
 /// The incoming body, type erased. Not `Send`: a connection stays with its worker.
 pub(super) type Incoming = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
@@ -42,6 +42,7 @@ pub(super) struct Flow {
 }
 
 /// What comes next.
+#[expect(clippy::large_enum_variant, reason = "moved once at the end of a body, never stored")]
 pub(super) enum Progress {
     /// Data that may go.
     Data(Bytes),
