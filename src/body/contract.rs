@@ -121,15 +121,15 @@ fn plain_length(head: &Head<'_>, duties: Duties) -> Result<(Option<u64>, Excess)
     if !duties.takes_body {
         return Ok((Some(0), Excess::NoBody));
     }
-    if head.all("transfer-encoding").next().is_some() {
-        if duties.needs_length {
-            let fault = Fault::plain(Code::NotImplemented, "transfer-encoding");
-            return Err(fault.with("Header", "Transfer-Encoding"));
-        }
+    // A document is read within its limit before anything is done with it.
+    if !duties.needs_length {
         return Ok((None, Excess::WrongLength));
     }
+    if head.all("transfer-encoding").next().is_some() {
+        return Err(Fault::plain(Code::NotImplemented, "transfer-encoding").with("Header", "Transfer-Encoding"));
+    }
     // HTTP/2 frames need no length, so an empty body may come without; anything else may not.
-    if duties.needs_length && head.authority.is_none() { Err(no_length()) } else { Ok((Some(0), Excess::NoLength)) }
+    if head.authority.is_some() { Ok((Some(0), Excess::NoLength)) } else { Err(no_length()) }
 }
 
 fn no_length() -> Fault {
