@@ -1,21 +1,23 @@
 //! Everything that is computed over object data while it passes.
 
-use ring::digest::{Context, SHA256};
-
 use super::chunked::wrong_length;
-use super::contract::Contract;
+use super::contract::{Contract, Excess};
 use super::seal::Verified;
 use crate::s3::checksum::{Algorithm, Hasher, Value};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
-/// The running digests of one body and what they must come to.
+/// The running digests of one body and what they must come to. A digest that two declarations ask for
+/// (the signed hash and a SHA-256 checksum, `Content-MD5` and an MD5 checksum) is computed once.
 pub(super) struct Checks {
     length: Option<u64>,
+    excess: Excess,
     seen: u64,
-    sha256: Option<([u8; 32], Context)>,
-    md5: Option<(Value, Hasher)>,
-    checksum: Option<(Algorithm, Option<Value>, Hasher)>,
+    signed_hash: Option<Value>,
+    content_md5: Option<Value>,
+    checksum: Option<(Algorithm, Option<Value>)>,
+    /// One for each algorithm that any of the three needs.
+    hashers: [Option<(Algorithm, Hasher)>; 3],
 }
 
 impl std::fmt::Debug for Checks {
@@ -26,16 +28,24 @@ impl std::fmt::Debug for Checks {
 
 impl Checks {
     pub(super) fn new(contract: &Contract) -> Self {
-        let declared = contract.declared;
+        let signed_hash = match contract.payload {
+            Payload::Hash(expected) => Some(Value::new(&expected)),
+            Payload::Unsigned | Payload::Chunks { .. } => None,
+        };
+        let content_md5 = contract.declared.md5;
+        let checksum = contract.declared.checksum;
+        let sha256 = signed_hash.map(|_| Algorithm::Sha256);
+        let md5 = content_md5.map(|_| Algorithm::Md5);
+        let other = checksum.map(|(algorithm, _)| algorithm);
+        let other = other.filter(|other| Some(*other) != sha256 && Some(*other) != md5);
         Self {
             length: contract.length,
+            excess: contract.excess,
             seen: 0,
-            sha256: match contract.payload {
-                Payload::Hash(expected) => Some((expected, Context::new(&SHA256))),
-                _ => None,
-            },
-            md5: declared.md5.map(|expected| (expected, Hasher::new(Algorithm::Md5))),
-            checksum: declared.checksum.map(|(algorithm, value)| (algorithm, value, Hasher::new(algorithm))),
+            signed_hash,
+            content_md5,
+            checksum,
+            hashers: [sha256, md5, other].map(|needed| needed.map(|algorithm| (algorithm, Hasher::new(algorithm)))),
         }
     }
 
@@ -43,65 +53,76 @@ impl Checks {
     pub(super) fn update(&mut self, data: &[u8]) -> Result<(), Fault> {
         self.seen = self.seen.saturating_add(data.len() as u64);
         if let Some(length) = self.length.filter(|length| self.seen > *length) {
-            return Err(wrong_length(length, self.seen));
+            return Err(self.excess.fault(length));
         }
-        if let Some((_, context)) = &mut self.sha256 {
-            context.update(data);
-        }
-        if let Some((_, hasher)) = &mut self.md5 {
-            hasher.update(data);
-        }
-        if let Some((_, _, hasher)) = &mut self.checksum {
+        for (_, hasher) in self.hashers.iter_mut().flatten() {
             hasher.update(data);
         }
         Ok(())
     }
 
-    /// Compares it all, in the order of spec/sigv4.md 13.
-    pub(super) fn finish(self, trailer_value: Option<Value>) -> Result<Verified, Fault> {
+    /// Whether what has been seen may be all there is, so that its last octet must wait for the verdict.
+    pub(super) fn may_be_all(&self) -> bool {
+        self.length.is_none_or(|length| self.seen >= length)
+    }
+
+    /// Compares it all, in the order of spec/sigv4.md 13. A second time nothing holds.
+    pub(super) fn finish(&mut self, trailer_value: Option<Value>) -> Result<Verified, Fault> {
         if let Some(length) = self.length.filter(|length| self.seen != *length) {
-            return Err(wrong_length(length, self.seen));
+            return Err(wrong_length(length, Some(self.seen)));
         }
-        let sha256 = self.sha256.map(|(expected, context)| compare_hash(expected, context)).transpose()?;
-        let md5 = self.md5.map(|(expected, hasher)| compare_md5(expected, hasher)).transpose()?;
-        let checksum = self
-            .checksum
-            .map(|(algorithm, value, hasher)| compare_checksum(algorithm, value.or(trailer_value), hasher))
-            .transpose()?;
-        Ok(Verified { length: self.seen, sha256, md5, checksum })
+        let computed = std::mem::take(&mut self.hashers)
+            .map(|hasher| hasher.map(|(algorithm, hasher)| (algorithm, hasher.finish())));
+        let of = |wanted: Algorithm| {
+            computed.iter().flatten().find(|(algorithm, _)| *algorithm == wanted).map(|(_, value)| *value)
+        };
+        if let Some(expected) = self.signed_hash {
+            compare_hash(&expected, of(Algorithm::Sha256))?;
+        }
+        if let Some(expected) = self.content_md5 {
+            compare_md5(&expected, of(Algorithm::Md5))?;
+        }
+        let checksum = match self.checksum {
+            Some((algorithm, value)) => Some(compare_checksum(algorithm, value.or(trailer_value), of(algorithm))?),
+            None => None,
+        };
+        let sha256 = of(Algorithm::Sha256).and_then(|value| value.as_bytes().try_into().ok());
+        Ok(Verified { length: self.seen, sha256, md5: of(Algorithm::Md5), checksum })
     }
 }
 
-fn compare_hash(expected: [u8; 32], context: Context) -> Result<[u8; 32], Fault> {
-    let computed = context.finish();
-    if computed.as_ref() == expected {
-        return Ok(expected);
+fn compare_hash(expected: &Value, computed: Option<Value>) -> Result<(), Fault> {
+    if computed.as_ref() == Some(expected) {
+        return Ok(());
     }
-    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
     Err(Fault::plain(Code::XAmzContentSHA256Mismatch, "body-hash")
-        .with("ClientComputedContentSHA256", hex(&expected))
-        .with("S3ComputedContentSHA256", hex(computed.as_ref())))
+        .with("ClientComputedContentSHA256", hex(expected))
+        .with("S3ComputedContentSHA256", computed.as_ref().map(hex).unwrap_or_default()))
 }
 
-fn compare_md5(expected: Value, hasher: Hasher) -> Result<Value, Fault> {
-    let computed = hasher.finish();
-    if computed == expected {
-        return Ok(expected);
+fn compare_md5(expected: &Value, computed: Option<Value>) -> Result<(), Fault> {
+    if computed.as_ref() == Some(expected) {
+        return Ok(());
     }
-    Err(Fault::new(Code::BadDigest, "content-md5", "The Content-MD5 you specified did not match what we received.")
+    Err(Fault::plain(Code::BadDigest, "content-md5")
         .with("ExpectedDigest", expected.to_base64())
-        .with("CalculatedDigest", computed.to_base64()))
+        .with("CalculatedDigest", computed.map(Value::to_base64).unwrap_or_default()))
 }
 
 fn compare_checksum(
     algorithm: Algorithm,
     expected: Option<Value>,
-    hasher: Hasher,
+    computed: Option<Value>,
 ) -> Result<(Algorithm, Value), Fault> {
-    let computed = hasher.finish();
-    if expected == Some(computed) {
+    if let (Some(expected), Some(computed)) = (expected, computed)
+        && expected == computed
+    {
         return Ok((algorithm, computed));
     }
     let message = format!("The {} you specified did not match the calculated checksum.", algorithm.name());
     Err(Fault::new(Code::BadDigest, "checksum", message))
+}
+
+fn hex(value: &Value) -> String {
+    value.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect()
 }

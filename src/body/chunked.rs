@@ -1,18 +1,17 @@
 //! The aws-chunked decoder (spec/sigv4.md 8.2): a state machine without IO that hands out slices of
-//! what it is fed.
+//! what it is fed. It never holds data; the longest thing it gathers is a line that came in pieces.
 
 use bytes::{Buf, Bytes};
 use ring::digest::{Context, SHA256};
 
-use crate::s3::checksum::{self, Algorithm, Value};
+use super::trailer::{Trailer, malformed};
+use crate::s3::checksum::{Algorithm, Value};
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::{Code, Fault};
 
-/// The longest chunk header line.
+/// The longest chunk header line, without its line end.
 const LONGEST_HEAD: usize = 256;
-/// The longest trailer field.
-const LONGEST_FIELD: usize = 1024;
-/// All trailer fields together.
+/// All trailer fields together, line ends included.
 const LONGEST_TRAILER: usize = 8 * 1024;
 /// The least size of a chunk that another one follows.
 const LEAST_CHUNK: u64 = 8192;
@@ -20,7 +19,7 @@ const LEAST_CHUNK: u64 = 8192;
 /// What the decoder found in its input.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Event {
-    /// Object data.
+    /// Object data, never empty.
     Data(Bytes),
     /// The input is used up; feed more, or [`Chunked::finish`].
     More,
@@ -30,17 +29,16 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Chunked {
     state: State,
+    /// A line that came in pieces, so far.
     line: Vec<u8>,
-    /// Octets of object data still to come.
-    missing: u64,
+    /// Octets of object data the request announced.
     expected: u64,
+    /// Octets of object data that no chunk header has announced yet.
+    unannounced: u64,
     chunk: Chunk,
     signatures: Option<Box<dyn ChunkSignatures>>,
-    announced: Option<Algorithm>,
-    trailer: bool,
+    trailer: Trailer,
     trailer_octets: usize,
-    fields: Vec<(String, String)>,
-    trailer_value: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,20 +47,23 @@ enum State {
     Head,
     /// In a chunk's data: so many octets to come.
     Data(u64),
-    /// The line end behind the data, so many octets to come.
-    DataEnd(u8),
+    /// Behind the data: CR is due.
+    DataCr,
+    /// Behind the data: LF is due.
+    DataLf,
     /// In a trailer field, or at the final line end.
     Trailer,
     /// Behind the final line end.
     End,
+    /// Behind a fault.
+    Broken,
 }
 
-/// The chunk that is open.
-#[derive(Default)]
+/// The chunk that is open, or was last.
 struct Chunk {
     number: u64,
     size: u64,
-    signature: Vec<u8>,
+    signature: [u8; 64],
     hash: Option<Context>,
 }
 
@@ -73,54 +74,47 @@ impl std::fmt::Debug for Chunk {
 }
 
 impl Chunked {
-    /// A decoder for so many octets of data.
+    /// A decoder for so many octets of data. With `signatures` every chunk must carry one; `trailer`
+    /// where the payload mode has one, with the checksum that `announced` names.
     pub fn new(
         length: u64,
         signatures: Option<Box<dyn ChunkSignatures>>,
         trailer: bool,
         announced: Option<Algorithm>,
     ) -> Self {
+        let trailer = Trailer::new(trailer, signatures.is_some(), announced);
+        let chunk = Chunk { number: 0, size: 0, signature: [0; 64], hash: None };
         Self {
             state: State::Head,
             line: Vec::new(),
-            missing: length,
             expected: length,
-            chunk: Chunk::default(),
+            unannounced: length,
+            chunk,
             signatures,
-            announced,
             trailer,
             trailer_octets: 0,
-            fields: Vec::new(),
-            trailer_value: None,
         }
     }
 
-    /// Takes from the front of `input` up to the next piece of data.
+    /// Takes from the front of `input` up to and including the next piece of data. A chunk's signature
+    /// is checked before its last octet is handed out.
     ///
     /// # Errors
-    /// `IncompleteBody`, `InvalidChunkSizeError`, `MalformedTrailerError`, `SignatureDoesNotMatch`.
+    /// `IncompleteBody`, `InvalidChunkSizeError`, `MalformedTrailerError`, `SignatureDoesNotMatch`; and
+    /// `InvalidRequest` for a checksum in the trailer that cannot be read.
     pub fn feed(&mut self, input: &mut Bytes) -> Result<Event, Fault> {
+        self.step(input).inspect_err(|_| self.state = State::Broken)
+    }
+
+    fn step(&mut self, input: &mut Bytes) -> Result<Event, Fault> {
         while input.has_remaining() {
             match self.state {
-                State::Head => {
-                    if self.take_line(input, LONGEST_HEAD, broken)? {
-                        self.open_chunk()?;
-                    }
-                }
+                State::Head => self.read_head(input)?,
                 State::Data(left) => return self.take_data(left, input),
-                State::DataEnd(left) => {
-                    let expected = if left == 2 { b'\r' } else { b'\n' };
-                    if input.get_u8() != expected {
-                        return Err(broken());
-                    }
-                    self.state = if left == 2 { State::DataEnd(1) } else { State::Head };
-                }
-                State::Trailer => {
-                    if self.take_line(input, LONGEST_FIELD, malformed_trailer)? {
-                        self.end_trailer_line()?;
-                    }
-                }
-                State::End => return Err(broken()),
+                State::DataCr => self.expect(input, b'\r', State::DataLf)?,
+                State::DataLf => self.expect(input, b'\n', State::Head)?,
+                State::Trailer => self.read_trailer(input)?,
+                State::End | State::Broken => return Err(cut_off()),
             }
         }
         Ok(Event::More)
@@ -131,7 +125,7 @@ impl Chunked {
     /// # Errors
     /// `IncompleteBody` if it is not.
     pub fn finish(&self) -> Result<(), Fault> {
-        if self.state == State::End { Ok(()) } else { Err(broken()) }
+        if self.is_complete() { Ok(()) } else { Err(cut_off()) }
     }
 
     /// Whether the last octet has been seen.
@@ -139,75 +133,85 @@ impl Chunked {
         self.state == State::End
     }
 
-    /// The checksum in the trailer.
+    /// Whether the signature of every octet handed out so far has been checked. True where nothing is
+    /// signed.
+    pub fn is_proven(&self) -> bool {
+        self.signatures.is_none() || !matches!(self.state, State::Data(_))
+    }
+
+    /// The checksum in the trailer, once the body is complete.
     pub fn trailer_value(&self) -> Option<Value> {
-        self.trailer_value
+        self.trailer.value()
     }
 
-    /// The trailer fields, in order, without the signature.
+    /// The trailer fields, without the signature; names in lower case.
     pub fn trailers(&self) -> &[(String, String)] {
-        &self.fields
+        self.trailer.fields()
     }
 
-    /// The chunk signatures that were right.
+    /// The first chunk signatures that were right.
     pub fn signatures_seen(&self) -> &[String] {
         self.signatures.as_ref().map(|signatures| signatures.seen()).unwrap_or_default()
     }
 
-    /// Gathers a line; true when its CRLF has come. The CRLF is not part of it.
-    fn take_line(&mut self, input: &mut Bytes, longest: usize, too_long: fn() -> Fault) -> Result<bool, Fault> {
-        let (take, ended) = match memchr::memchr(b'\n', input) {
-            Some(at) => (at + 1, true),
-            None => (input.len(), false),
-        };
-        if self.line.len() + take > longest + 2 {
-            return Err(too_long());
+    fn expect(&mut self, input: &mut Bytes, octet: u8, next: State) -> Result<(), Fault> {
+        if input.get_u8() != octet {
+            return Err(cut_off());
         }
-        self.line.extend_from_slice(&input.split_to(take));
-        if !ended {
-            return Ok(false);
-        }
-        if self.line.ends_with(b"\r\n") {
-            self.line.truncate(self.line.len() - 2);
-            return Ok(true);
-        }
-        // A bare LF ends nothing in a chunk head; inside a trailer some clients use it.
-        if self.state == State::Trailer { Ok(false) } else { Err(broken()) }
+        self.state = next;
+        Ok(())
     }
 
-    fn open_chunk(&mut self) -> Result<(), Fault> {
-        let line = std::mem::take(&mut self.line);
-        let (size, signature) = match memchr::memchr(b';', &line) {
-            Some(at) => (line.get(..at).unwrap_or_default(), line.get(at..)),
-            None => (&*line, None),
+    /// Up to the end of a chunk's header line, or of the input.
+    fn read_head(&mut self, input: &mut Bytes) -> Result<(), Fault> {
+        let room = (LONGEST_HEAD + 2).saturating_sub(self.line.len());
+        let Some(end) = line_end(input, room).map_err(|TooLong| cut_off())? else {
+            self.line.extend_from_slice(input);
+            input.clear();
+            return Ok(());
         };
-        let size = hexadecimal(size).ok_or_else(broken)?;
-        let signature = match (signature, &self.signatures) {
-            (Some(extension), Some(_)) => {
-                let lower = |octet: &u8| matches!(octet, b'0'..=b'9' | b'a'..=b'f');
-                let digits = |text: &&[u8]| text.len() == 64 && text.iter().all(lower);
-                extension.strip_prefix(b";chunk-signature=").filter(digits).ok_or_else(broken)?
-            }
-            (None, None) => &[],
-            _ => return Err(broken()),
+        let piece = input.split_to(end);
+        if self.line.is_empty() {
+            return self.open_chunk(&piece); // most headers come in one piece
+        }
+        let mut line = std::mem::take(&mut self.line);
+        line.extend_from_slice(&piece);
+        self.open_chunk(&line)?;
+        line.clear();
+        self.line = line;
+        Ok(())
+    }
+
+    fn open_chunk(&mut self, line: &[u8]) -> Result<(), Fault> {
+        // A bare LF is no line end here.
+        let line = line.strip_suffix(b"\r\n").ok_or_else(cut_off)?;
+        let digits = line.iter().position(|&octet| octet == b';').unwrap_or(line.len());
+        let (size, extension) = line.split_at_checked(digits).ok_or_else(cut_off)?;
+        let size = hexadecimal(size).ok_or_else(cut_off)?;
+        let signature = match self.signatures {
+            Some(_) => extension.strip_prefix(b";chunk-signature=").and_then(is_signature).ok_or_else(cut_off)?,
+            None if extension.is_empty() => [0; 64],
+            None => return Err(cut_off()),
+        };
+        let Some(unannounced) = self.unannounced.checked_sub(size) else {
+            return Err(wrong_length(self.expected, None));
         };
         if size > 0 && self.chunk.number > 0 && self.chunk.size < LEAST_CHUNK {
             return Err(Fault::plain(Code::InvalidChunkSizeError, "chunk-size")
                 .with("Chunk", self.chunk.number.to_string())
                 .with("BadChunkSize", self.chunk.size.to_string()));
         }
-        if size > self.missing || size == 0 && self.missing > 0 {
-            return Err(wrong_length(self.expected, self.expected - self.missing));
-        }
-        self.chunk.number += 1;
-        self.chunk.size = size;
-        self.chunk.signature = signature.to_vec();
-        self.chunk.hash = self.signatures.is_some().then(|| Context::new(&SHA256));
+        self.unannounced = unannounced;
+        let number = self.chunk.number.saturating_add(1);
+        self.chunk = Chunk { number, size, signature, hash: self.signatures.is_some().then(|| Context::new(&SHA256)) };
         if size > 0 {
             self.state = State::Data(size);
             return Ok(());
         }
         self.close_chunk()?;
+        if self.unannounced > 0 {
+            return Err(wrong_length(self.expected, Some(self.expected.saturating_sub(self.unannounced))));
+        }
         self.state = State::Trailer;
         Ok(())
     }
@@ -218,13 +222,11 @@ impl Chunked {
         if let Some(hash) = &mut self.chunk.hash {
             hash.update(&data);
         }
-        self.missing -= take as u64;
-        let left = left - take as u64;
+        let left = left.saturating_sub(take as u64);
         self.state = State::Data(left);
         if left == 0 {
-            // The signature is checked before the chunk's last octet is handed out.
             self.close_chunk()?;
-            self.state = State::DataEnd(2);
+            self.state = State::DataCr;
         }
         Ok(Event::Data(data))
     }
@@ -232,59 +234,41 @@ impl Chunked {
     fn close_chunk(&mut self) -> Result<(), Fault> {
         let (Some(signatures), Some(hash)) = (&mut self.signatures, self.chunk.hash.take()) else { return Ok(()) };
         let mut sha256 = [0; 32];
-        sha256.copy_from_slice(hash.finish().as_ref());
+        sha256.iter_mut().zip(hash.finish().as_ref()).for_each(|(place, octet)| *place = *octet);
         signatures.chunk(&sha256, &self.chunk.signature)
     }
 
-    fn end_trailer_line(&mut self) -> Result<(), Fault> {
-        let mut line = std::mem::take(&mut self.line);
+    /// Up to a line end in the trailer, or the end of the input.
+    fn read_trailer(&mut self, input: &mut Bytes) -> Result<(), Fault> {
+        // The final line end belongs to no field.
+        let room = (LONGEST_TRAILER + 2).saturating_sub(self.trailer_octets);
+        let end = line_end(input, room).map_err(|TooLong| malformed())?;
+        let piece = input.split_to(end.unwrap_or(input.len()));
+        self.trailer_octets = self.trailer_octets.saturating_add(piece.len());
+        self.line.extend_from_slice(&piece);
+        // A bare LF ends nothing: it stays in front of what follows.
+        let Some(line) = self.line.strip_suffix(b"\r\n") else { return Ok(()) };
         if line.is_empty() {
+            self.trailer.check(self.signatures.as_mut())?;
             self.state = State::End;
-            return self.check_trailer();
+        } else {
+            self.trailer.take(line)?;
         }
-        self.trailer_octets += line.len();
-        if !self.trailer || self.trailer_octets > LONGEST_TRAILER {
-            return Err(malformed_trailer());
-        }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        for field in line.split(|&octet| octet == b'\n') {
-            let text = std::str::from_utf8(field).map_err(|_| malformed_trailer())?;
-            let (name, value) = text.split_once(':').ok_or_else(malformed_trailer)?;
-            let value = value.trim_matches([' ', '\t']);
-            self.fields.push((name.to_ascii_lowercase(), value.to_owned()));
-        }
+        self.line.clear();
         Ok(())
     }
+}
 
-    /// Everything behind the final chunk is there: exactly what was announced, and signed where the mode
-    /// signs.
-    fn check_trailer(&mut self) -> Result<(), Fault> {
-        let signature = match self.fields.iter().position(|(name, _)| name == "x-amz-trailer-signature") {
-            Some(at) if at + 1 == self.fields.len() && self.signatures.is_some() => {
-                self.fields.pop().map(|(_, value)| value)
-            }
-            Some(_) => return Err(malformed_trailer()),
-            None => None,
-        };
-        let announced: Vec<&str> = self.announced.iter().map(|algorithm| algorithm.header()).collect();
-        let came: Vec<&str> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
-        if announced != came {
-            return Err(malformed_trailer());
-        }
-        if self.trailer
-            && let Some(signatures) = &mut self.signatures
-        {
-            let signature = signature.ok_or_else(broken)?;
-            let canonical: String = self.fields.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-            signatures.trailer(canonical.as_bytes(), signature.as_bytes())?;
-        }
-        if let (Some(algorithm), Some((_, value))) = (self.announced, self.fields.first()) {
-            let value = Value::from_base64(algorithm, value.as_bytes());
-            self.trailer_value = Some(value.ok_or_else(|| checksum::bad_value(algorithm, "trailing header"))?);
-        }
-        Ok(())
+/// A line that is longer than it may be.
+struct TooLong;
+
+/// Where the first line of `input` ends, its LF included; `room` is what it may take at most.
+fn line_end(input: &[u8], room: usize) -> Result<Option<usize>, TooLong> {
+    let within = input.get(..room).unwrap_or(input);
+    match memchr::memchr(b'\n', within) {
+        Some(at) => Ok(Some(at + 1)),
+        None if within.len() == room => Err(TooLong),
+        None => Ok(None),
     }
 }
 
@@ -296,21 +280,25 @@ fn hexadecimal(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0_u64, |number, &digit| Some(number << 4 | u64::from(char::from(digit).to_digit(16)?)))
 }
 
-fn broken() -> Fault {
-    Fault::new(Code::IncompleteBody, "chunk-framing", "The request body terminated unexpectedly")
+/// 64 lower-case hexadecimal digits, nothing else.
+pub(super) fn is_signature(text: &[u8]) -> Option<[u8; 64]> {
+    let digits = <[u8; 64]>::try_from(text).ok()?;
+    digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(digits)
 }
 
-/// The data is not as long as was said.
-pub(super) fn wrong_length(expected: u64, provided: u64) -> Fault {
-    Fault::new(
-        Code::IncompleteBody,
-        "body-length",
-        "You did not provide the number of bytes specified by the Content-Length HTTP header",
-    )
-    .with("NumberBytesExpected", expected.to_string())
-    .with("NumberBytesProvided", provided.to_string())
+/// The framing is broken, or ends early.
+pub(super) fn cut_off() -> Fault {
+    Fault::plain(Code::IncompleteBody, "chunk-framing")
 }
 
-fn malformed_trailer() -> Fault {
-    Fault::plain(Code::MalformedTrailerError, "trailer")
+/// The data is not as long as was said. What came is told where it is known.
+pub(super) fn wrong_length(expected: u64, provided: Option<u64>) -> Fault {
+    let message = "You did not provide the number of bytes specified by the Content-Length HTTP header";
+    let fault = Fault::new(Code::IncompleteBody, "body-length", message);
+    match provided {
+        Some(provided) => {
+            fault.with("NumberBytesExpected", expected.to_string()).with("NumberBytesProvided", provided.to_string())
+        }
+        None => fault,
+    }
 }

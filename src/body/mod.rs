@@ -3,12 +3,23 @@
 //! Invariants:
 //! - an [`Unread`] body cannot be polled, only opened, with the contract that authentication made;
 //! - a [`SealedBody`] keeps its last octet until every digest, checksum, signature and length holds;
-//! - memory is one piece of the incoming body, whatever its length; nothing is copied;
-//! - an octet is hashed at most once per algorithm.
+//! - memory is one piece of the incoming body, and at most 64 KiB more of a chunk whose signature is
+//!   not yet checked, whatever the length; data is never copied on its way;
+//! - an octet is hashed at most once per algorithm, and once more as part of a signed chunk.
 //!
-//! A body nobody was authorized to read cannot be polled:
+//! A body can be put away by anybody:
+//! ```
+//! fn put<B>(body: B) -> bartizan::body::Unread<B>
+//! where
+//!     B: http_body::Body<Data = bytes::Bytes> + 'static,
+//!     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+//! {
+//!     bartizan::body::Unread::new(body)
+//! }
+//! ```
+//! But then it cannot be polled:
 //! ```compile_fail
-//! fn poll<B: http_body::Body>(body: &mut bartizan::body::Unread<B>, cx: &mut std::task::Context<'_>) {
+//! fn poll<B: http_body::Body + Unpin>(body: &mut bartizan::body::Unread<B>, cx: &mut std::task::Context<'_>) {
 //!     let _ = http_body::Body::poll_frame(std::pin::Pin::new(body), cx);
 //! }
 //! ```
@@ -18,14 +29,30 @@
 //!     body.0
 //! }
 //! ```
+//! and the contract that opens it is not made out of thin air:
+//! ```compile_fail
+//! fn forge(head: &bartizan::s3::Head<'_>) -> bartizan::body::Contract {
+//!     bartizan::body::Contract { payload: bartizan::s3::payload::Payload::Unsigned }
+//! }
+//! ```
 
 mod checks;
 mod chunked;
 mod contract;
+mod flow;
 mod metered;
 mod seal;
+mod trailer;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
 
 pub use chunked::{Chunked, Event};
 pub use contract::{Contract, Duties};
 pub use metered::{End, Metered, Tell};
-pub use seal::{SealedBody, Unread, Verdict, Verified};
+pub use seal::{SealedBody, Unread, Verified};
+pub use verdict::Verdict;
+
+/// An error of a body, whatever it was.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;

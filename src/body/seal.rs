@@ -1,23 +1,26 @@
 //! The seal: object data goes through, its last piece only when everything holds.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use ring::digest::{SHA256, digest};
 
+use super::BoxError;
 use super::checks::Checks;
-use super::chunked::{Chunked, Event};
+use super::chunked::Chunked;
 use super::contract::Contract;
-use crate::s3::checksum::{self, Algorithm, Value};
+use super::flow::{Flow, Progress};
+use super::verdict::Verdict;
+use crate::s3::checksum::{self, Algorithm, Declared, Value};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Incoming = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
+/// Memory taken at once for a body that comes in several pieces, however long it says it is.
+const FIRST_TAKEN: u64 = 64 * 1024;
 
 /// A body nobody may poll.
 pub struct Unread<B>(B);
@@ -38,48 +41,45 @@ where
         Self(body)
     }
 
-    /// Opens it for reading, under its contract. In the proxy only the stage behind authorization has
-    /// an unread body in hand.
+    /// Whether there is nothing in it, as far as can be told without reading.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    /// Opens it for reading, under its contract. Only the stage behind authorization does this. Nothing
+    /// is read yet; a body that is over before it begins is judged at once.
     ///
     /// # Errors
-    /// What a body that is empty from the start already fails: a wrong hash, length or checksum.
+    /// What an empty body already fails: a wrong hash, length or checksum, missing framing.
     pub fn open(self, contract: Contract) -> Result<SealedBody, Fault> {
-        let checks = Checks::new(&contract);
+        let mut checks = Checks::new(&contract);
+        let declared = Known::of(&contract);
         let verdict = Verdict::default();
-        let Contract { payload, declared, length, signatures } = contract;
+        let Contract { payload, declared: Declared { checksum, .. }, length, signatures, .. } = contract;
+        let length = length.unwrap_or_default();
         let chunked = match payload {
             Payload::Chunks { trailer, .. } => {
-                let announced = declared.checksum.filter(|(_, value)| value.is_none()).map(|(algorithm, _)| algorithm);
-                Some(Chunked::new(length.unwrap_or_default(), signatures, trailer, announced))
+                let announced = checksum.filter(|(_, value)| value.is_none()).map(|(algorithm, _)| algorithm);
+                Some(Chunked::new(length, signatures, trailer, announced))
             }
-            _ => None,
+            Payload::Hash(_) | Payload::Unsigned => None,
         };
-        if chunked.is_none() && self.0.is_end_stream() {
-            return checks.finish(None).map(|verified| SealedBody {
+        if self.0.is_end_stream() {
+            chunked.as_ref().map_or(Ok(()), Chunked::finish)?;
+            let verified = checks.finish(None)?;
+            verdict.verified();
+            return Ok(SealedBody {
                 state: State::Whole(None),
                 verified: Some(verified),
                 verdict,
                 length: 0,
-                declared: Known::default(),
+                handed_out: 0,
+                declared,
             });
         }
-        let known = Known {
-            sha256: match payload {
-                Payload::Hash(hash) => Some(hash),
-                _ => None,
-            },
-            md5: declared.md5,
-            checksum: declared.checksum,
-        };
-        let incoming: Incoming = Box::pin(self.0.map_err(Into::into));
-        let flow = Flow { incoming, checks: Some(checks), chunked, input: Bytes::new(), held: None };
-        Ok(SealedBody {
-            state: State::Flowing(Box::new(flow)),
-            verified: None,
-            verdict,
-            length: length.unwrap_or_default(),
-            declared: known,
-        })
+        let incoming = Box::pin(self.0.map_err(Into::into));
+        let state = State::Flowing(Box::new(Flow::new(incoming, checks, chunked)));
+        Ok(SealedBody { state, verified: None, verdict, length, handed_out: 0, declared })
     }
 }
 
@@ -91,72 +91,67 @@ struct Known {
     checksum: Option<(Algorithm, Option<Value>)>,
 }
 
+impl Known {
+    fn of(contract: &Contract) -> Self {
+        let Declared { md5, checksum } = contract.declared;
+        let sha256 = match (contract.payload, checksum) {
+            (Payload::Hash(hash), _) => Some(hash),
+            // A SHA-256 checksum says the same in another place.
+            (_, Some((Algorithm::Sha256, Some(value)))) => value.as_bytes().try_into().ok(),
+            _ => None,
+        };
+        Self { sha256, md5, checksum }
+    }
+}
+
 /// What held of a body, once all of it has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Verified {
     /// Octets of object data.
     pub length: u64,
-    /// Its SHA-256, where that was signed.
+    /// Its SHA-256, where that was declared.
     pub sha256: Option<[u8; 32]>,
-    /// Its MD5, where that was sent.
+    /// Its MD5, where that was declared.
     pub md5: Option<Value>,
     /// Its checksum, where one was declared.
     pub checksum: Option<(Algorithm, Value)>,
 }
 
-/// What became of a body, for whoever must answer for it.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    inner: Arc<VerdictInner>,
-}
-
-#[derive(Debug, Default)]
-struct VerdictInner {
-    fault: OnceLock<Fault>,
-    octets: AtomicU64,
-}
-
-impl Verdict {
-    /// Why it failed, if it did.
-    pub fn fault(&self) -> Option<Fault> {
-        self.inner.fault.get().cloned()
-    }
-
-    /// Octets of object data read so far.
-    pub fn bytes(&self) -> u64 {
-        self.inner.octets.load(Ordering::Relaxed)
-    }
-}
-
 /// Object data that checks itself: `http_body::Body` whose last piece comes only when everything holds,
 /// and whose error otherwise keeps it short of its announced length.
-#[derive(Debug)]
+///
+/// A body of no octets has no last piece to keep back. Until it is verified it therefore announces no
+/// exact length; whoever must send one calls [`SealedBody::settle`] first, as for every small body.
 pub struct SealedBody {
     state: State,
     verified: Option<Verified>,
     verdict: Verdict,
     length: u64,
+    handed_out: u64,
     declared: Known,
 }
 
-#[derive(Debug)]
 enum State {
     /// Coming in.
     Flowing(Box<Flow>),
-    /// Verified and in hand.
+    /// Verified; the rest in pieces.
+    Ending(VecDeque<Bytes>),
+    /// Verified and in one hand.
     Whole(Option<Bytes>),
     /// Failed; says so again when asked again.
     Failed,
 }
 
-struct Flow {
-    incoming: Incoming,
-    checks: Option<Checks>,
-    chunked: Option<Chunked>,
-    /// Framed octets not yet decoded.
-    input: Bytes,
-    /// The last piece of data, kept until another follows or everything holds.
-    held: Option<Bytes>,
+impl std::fmt::Debug for SealedBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the data itself.
+        let state = match &self.state {
+            State::Flowing(_) => "under way",
+            State::Ending(_) | State::Whole(_) => "verified",
+            State::Failed => "failed",
+        };
+        write!(f, "SealedBody({state}, {} of {} octets handed out)", self.handed_out, self.length)
+    }
 }
 
 impl SealedBody {
@@ -167,44 +162,50 @@ impl SealedBody {
 
     /// Data made here, which needs no check.
     pub fn full(data: Bytes) -> Self {
+        Self::in_place_of(Verdict::default(), data)
+    }
+
+    /// A document made here in place of one that was read, with the hashes that a store may ask of it.
+    pub fn document(verdict: Verdict, data: Bytes) -> Self {
+        let sha256 = checksum::of(Algorithm::Sha256, &data).as_bytes().try_into().ok();
+        let declared = Known { sha256, md5: Some(checksum::of(Algorithm::Md5, &data)), checksum: None };
+        Self { declared, ..Self::in_place_of(verdict, data) }
+    }
+
+    /// Data made here in place of a body that was read, whose verdict goes on counting for the record.
+    pub fn in_place_of(verdict: Verdict, data: Bytes) -> Self {
         let length = data.len() as u64;
         let verified = Verified { length, sha256: None, md5: None, checksum: None };
-        let data = Some(data).filter(|data| !data.is_empty());
-        Self {
-            state: State::Whole(data),
-            verified: Some(verified),
-            verdict: Verdict::default(),
-            length,
-            declared: Known::default(),
-        }
+        let state = State::Whole(Some(data).filter(|data| !data.is_empty()));
+        Self { state, verified: Some(verified), verdict, length, handed_out: 0, declared: Known::default() }
     }
 
-    /// A document made here, with the digests that a store may ask of it.
-    pub fn made(data: Bytes) -> Self {
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &data).as_ref());
-        let md5 = checksum::of(Algorithm::Md5, &data);
-        Self { declared: Known { sha256: Some(sha256), md5: Some(md5), checksum: None }, ..Self::full(data) }
-    }
-
-    /// Octets of object data, known before the first one.
+    /// Octets of object data, known before the first one. Only a document that came without a length
+    /// has none until it is settled; objects always have one.
     pub fn decoded_length(&self) -> u64 {
         self.length
     }
 
-    /// The SHA-256 that was signed; the data has it, or does not complete.
+    /// The SHA-256 that was declared, by the signed hash or as checksum: the data has it, or does not
+    /// complete. Computed where the data is whole, in hand and nothing was declared.
     pub fn sha256(&self) -> Option<[u8; 32]> {
-        self.declared.sha256
+        let known = self.declared.sha256.or(self.verified.and_then(|verified| verified.sha256));
+        known.or_else(|| match &self.state {
+            State::Whole(data) if self.handed_out == 0 => {
+                digest(&SHA256, data.as_deref().unwrap_or_default()).as_ref().try_into().ok()
+            }
+            _ => None,
+        })
     }
 
-    /// The MD5 that was sent; likewise.
+    /// The `Content-MD5` that was sent; likewise.
     pub fn md5(&self) -> Option<Value> {
         self.declared.md5
     }
 
     /// The declared checksum; its value if it came in a header, or once the data has ended.
     pub fn checksum(&self) -> Option<(Algorithm, Option<Value>)> {
-        match self.verified.as_ref().and_then(|verified| verified.checksum) {
+        match self.verified.and_then(|verified| verified.checksum) {
             Some((algorithm, value)) => Some((algorithm, Some(value))),
             None => self.declared.checksum,
         }
@@ -230,6 +231,7 @@ impl SealedBody {
         }
         let data = self.read(limit).await?;
         self.length = data.len() as u64;
+        self.handed_out = 0;
         self.state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         Ok(self)
     }
@@ -243,117 +245,38 @@ impl SealedBody {
     }
 
     async fn read(&mut self, limit: u64) -> Result<Bytes, Fault> {
-        let too_long = || {
-            Fault::plain(Code::MaxMessageLengthExceeded, "document-too-long")
-                .with("MaxMessageLengthBytes", limit.to_string())
-        };
         if self.length > limit {
-            return Err(too_long());
+            return Err(self.fail(too_long(limit)));
         }
         let mut first = Bytes::new();
-        let mut all: Option<BytesMut> = None;
+        let mut all = BytesMut::new();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
             let Ok(data) = frame?.into_data() else { continue };
-            let so_far = all.as_ref().map_or(first.len(), BytesMut::len);
-            if so_far as u64 + data.len() as u64 > limit {
-                return Err(too_long());
+            if self.handed_out > limit {
+                return Err(self.fail(too_long(limit)));
             }
-            match &mut all {
-                Some(all) => all.extend_from_slice(&data),
-                None if first.is_empty() => first = data, // most small bodies are one piece
-                None => {
-                    let mut joined = BytesMut::with_capacity(first.len() + data.len());
-                    joined.extend_from_slice(&first);
-                    joined.extend_from_slice(&data);
-                    all = Some(joined);
-                }
+            if first.is_empty() {
+                first = data; // most small bodies are one piece
+                continue;
             }
+            if all.is_empty() {
+                let known = usize::try_from(self.length.min(FIRST_TAKEN)).unwrap_or_default();
+                all.reserve(known.max(first.len().saturating_add(data.len())));
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
         }
-        Ok(all.map_or(first, BytesMut::freeze))
+        Ok(if all.is_empty() { first } else { all.freeze() })
     }
 
     fn fail(&mut self, fault: Fault) -> Fault {
         self.state = State::Failed;
-        let _ = self.verdict.inner.fault.set(fault.clone()); // the first fault stands
-        fault
+        self.verdict.failed(fault)
     }
 }
 
-impl std::fmt::Debug for Flow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Flow({:?})", self.checks)
-    }
-}
-
-impl Flow {
-    /// The next piece of data, or the evidence that there is no more.
-    fn poll(&mut self, octets: &AtomicU64, cx: &mut Context<'_>) -> Poll<Result<Progress, Fault>> {
-        loop {
-            if let Some(data) = self.decoded()? {
-                if data.is_empty() {
-                    continue;
-                }
-                if let Some(checks) = &mut self.checks {
-                    checks.update(&data)?;
-                }
-                octets.fetch_add(data.len() as u64, Ordering::Relaxed);
-                if let Some(before) = self.held.replace(data) {
-                    return Poll::Ready(Ok(Progress::Data(before)));
-                }
-                continue;
-            }
-            match ready!(self.incoming.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    // HTTP trailers mean nothing here.
-                    if let Ok(data) = frame.into_data() {
-                        self.input = data;
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Err(incoming_fault(error))),
-                None => return Poll::Ready(self.finish().map(Progress::End)),
-            }
-        }
-    }
-
-    /// Takes data out of the input.
-    fn decoded(&mut self) -> Result<Option<Bytes>, Fault> {
-        if self.input.is_empty() {
-            return Ok(None);
-        }
-        let Some(chunked) = &mut self.chunked else { return Ok(Some(std::mem::take(&mut self.input))) };
-        match chunked.feed(&mut self.input)? {
-            Event::Data(data) => Ok(Some(data)),
-            Event::More => Ok(None),
-        }
-    }
-
-    fn finish(&mut self) -> Result<Verified, Fault> {
-        let trailer_value = match &self.chunked {
-            Some(chunked) => {
-                chunked.finish()?;
-                chunked.trailer_value()
-            }
-            None => None,
-        };
-        match self.checks.take() {
-            Some(checks) => checks.finish(trailer_value),
-            None => Err(Fault::plain(Code::InternalError, "polled-after-end")),
-        }
-    }
-}
-
-enum Progress {
-    Data(Bytes),
-    End(Verified),
-}
-
-/// A client that stopped, or sent what is no body.
-fn incoming_fault(error: BoxError) -> Fault {
-    match error.downcast::<Fault>() {
-        Ok(fault) => *fault,
-        Err(other) => Fault::new(Code::IncompleteBody, "client-broke-off", "The request body terminated unexpectedly")
-            .detail(other.to_string()),
-    }
+fn too_long(limit: u64) -> Fault {
+    Fault::plain(Code::MaxMessageLengthExceeded, "document-too-long").with("MaxMessageLengthBytes", limit.to_string())
 }
 
 impl Body for SealedBody {
@@ -362,39 +285,45 @@ impl Body for SealedBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = &mut *self;
-        let progress = match &mut this.state {
-            State::Whole(data) => return Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
+        let data = match &mut this.state {
+            State::Whole(data) => data.take(),
+            State::Ending(pieces) => pieces.pop_front(),
             State::Failed => {
-                let fault =
-                    this.verdict.fault().unwrap_or_else(|| Fault::plain(Code::InternalError, "polled-after-error"));
-                return Poll::Ready(Some(Err(fault)));
+                let fault = Fault::plain(Code::InternalError, "polled-after-error");
+                return Poll::Ready(Some(Err(this.verdict.failed(fault))));
             }
-            State::Flowing(flow) => ready!(flow.poll(&this.verdict.inner.octets, cx)),
+            State::Flowing(flow) => match ready!(flow.poll(&this.verdict, cx)) {
+                Ok(Progress::Data(data)) => Some(data),
+                Ok(Progress::End(verified, mut rest)) => {
+                    let data = rest.pop_front();
+                    this.verified = Some(verified);
+                    this.verdict.verified();
+                    this.state = State::Ending(rest);
+                    data
+                }
+                Err(fault) => return Poll::Ready(Some(Err(this.fail(fault)))),
+            },
         };
-        match progress {
-            Ok(Progress::Data(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            Ok(Progress::End(verified)) => {
-                let last = match &mut this.state {
-                    State::Flowing(flow) => flow.held.take(),
-                    _ => None,
-                };
-                this.verified = Some(verified);
-                this.state = State::Whole(None);
-                Poll::Ready(last.map(|last| Ok(Frame::data(last))))
-            }
-            Err(fault) => Poll::Ready(Some(Err(this.fail(fault)))),
-        }
+        let Some(data) = data else { return Poll::Ready(None) };
+        this.handed_out = this.handed_out.saturating_add(data.len() as u64);
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Whole(None))
+        match &self.state {
+            State::Whole(data) => data.is_none(),
+            State::Ending(rest) => rest.is_empty(),
+            State::Flowing(_) | State::Failed => false,
+        }
     }
 
+    /// Exact wherever data follows or everything holds. Where neither is so, an exact length would be
+    /// zero, and a sender would be done before the verdict.
     fn size_hint(&self) -> SizeHint {
+        let left = self.length.saturating_sub(self.handed_out);
         match &self.state {
-            State::Whole(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
-            // The length on the way out is fixed when the request is built, before the first octet.
-            State::Flowing(_) | State::Failed => SizeHint::with_exact(self.length),
+            State::Flowing(_) | State::Failed if left == 0 => SizeHint::default(),
+            _ => SizeHint::with_exact(left),
         }
     }
 }

@@ -313,11 +313,12 @@ where
     if routed.operation != Operation::DeleteObjects {
         return Ok(document);
     }
+    let verdict = document.verdict();
     let delete = xml::Delete::parse(&document.collect(LONGEST_DOCUMENT).await?)?;
     let keys = live.site(listener, 0)?.rules.keys;
     for entry in &delete.entries {
         crate::s3::name::check_key_length(&entry.key)?;
         keys.check(&entry.key)?;
     }
-    Ok(SealedBody::made(Bytes::from(delete.write())))
+    Ok(SealedBody::document(verdict, Bytes::from(delete.write())))
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
 use md5::Digest as _;
 
-use super::head::trim;
+use super::head::{Repeated, trim};
 use super::{Code, Fault, Head};
 
 /// A checksum algorithm that S3 knows.
@@ -159,6 +159,37 @@ impl Value {
     }
 }
 
+/// The checksum of the checksums of an object's parts, `base64-N`: it occurs in answers and in the
+/// completion of an upload, never with a body (spec/sigv4.md 9).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Composite {
+    value: Value,
+    parts: u16,
+}
+
+impl Composite {
+    /// Reads a value, a dash and 1 to 10000 in plain decimal digits.
+    pub fn from_text(algorithm: Algorithm, text: &[u8]) -> Option<Self> {
+        let dash = text.iter().rposition(|&octet| octet == b'-')?;
+        let (value, parts) = text.split_at_checked(dash)?;
+        let digits = parts.strip_prefix(b"-")?;
+        let plain = digits.iter().all(u8::is_ascii_digit) && digits.first() != Some(&b'0');
+        let parts: u16 = std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()?;
+        let value = Value::from_base64(algorithm, value)?;
+        (1..=10_000).contains(&parts).then_some(Self { value, parts })
+    }
+
+    /// The value in front of the dash.
+    pub fn value(&self) -> Value {
+        self.value
+    }
+
+    /// How many parts.
+    pub fn parts(&self) -> u16 {
+        self.parts
+    }
+}
+
 /// Computes one checksum, piece by piece.
 pub struct Hasher(State);
 
@@ -243,43 +274,32 @@ pub struct Declared {
 /// Reads the checksum headers.
 ///
 /// `of_body` is false where checksum headers speak of something else than the body
-/// (CompleteMultipartUpload); `required` where the operation must have one; `trailer` where the payload
-/// mode has one.
+/// (CompleteMultipartUpload): they are read, not returned. `required` where the operation must have
+/// one; `trailer` where the payload mode has one.
 ///
 /// # Errors
 /// The rules at the end of spec/sigv4.md 9, in their order.
 pub fn declared(head: &Head<'_>, of_body: bool, required: bool, trailer: bool) -> Result<Declared, Fault> {
     let md5 = content_md5(head)?;
-    let mut found: Vec<(Algorithm, Option<Value>)> = Vec::new();
-    if of_body {
-        for (name, value) in head.lines {
-            let Some(algorithm) = std::str::from_utf8(name).ok().and_then(Algorithm::of_header) else { continue };
-            let value = Value::from_base64(algorithm, trim(value)).ok_or_else(|| bad_value(algorithm, "header"))?;
-            found.push((algorithm, Some(value)));
-        }
+    let in_header = header_checksum(head)?;
+    let announced = announced_trailer(head)?;
+    let present = match (in_header, announced) {
+        (Some(_), Some(_)) => return Err(two_checksums()),
+        (Some((algorithm, _)), None) | (None, Some(algorithm)) => Some(algorithm),
+        (None, None) => None,
+    };
+    if announced.is_some() && !trailer {
+        return Err(bad_trailer("trailer-without-mode"));
     }
-    let announced = announced_trailers(head)?;
-    if !announced.is_empty() && !trailer {
-        return Err(Fault::new(
-            Code::InvalidRequest,
-            "trailer-without-mode",
-            "The value specified in the x-amz-trailer header is not supported",
-        ));
+    let value = in_header.map(|(algorithm, text)| header_value(algorithm, text, of_body)).transpose()?.flatten();
+    if matches!(head.method, b"PUT" | b"POST" | b"DELETE") {
+        check_sdk_algorithm(head, present)?;
     }
-    found.extend(announced.into_iter().map(|algorithm| (algorithm, None)));
-    if found.len() > 1 {
-        let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
-        return Err(Fault::new(Code::InvalidRequest, "two-checksums", message));
-    }
-    let checksum = found.first().copied();
-    if of_body {
-        check_sdk_algorithm(head, checksum.map(|(algorithm, _)| algorithm))?;
-    }
-    if required && md5.is_none() && checksum.is_none() {
+    if required && md5.is_none() && (present.is_none() || !of_body) {
         let message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
         return Err(Fault::new(Code::InvalidRequest, "checksum-missing", message));
     }
-    Ok(Declared { md5, checksum })
+    Ok(Declared { md5, checksum: present.filter(|_| of_body).map(|algorithm| (algorithm, value)) })
 }
 
 /// The fault for a value that is not what its algorithm makes.
@@ -289,34 +309,57 @@ pub fn bad_value(algorithm: Algorithm, place: &str) -> Fault {
 }
 
 fn content_md5(head: &Head<'_>) -> Result<Option<Value>, Fault> {
-    let Some(text) = head.first("content-md5") else { return Ok(None) };
-    match Value::from_base64(Algorithm::Md5, text) {
-        Some(value) => Ok(Some(value)),
-        None => {
-            Err(Fault::plain(Code::InvalidDigest, "content-md5").with("Content-MD5", String::from_utf8_lossy(text)))
-        }
+    let bad = |text: &[u8]| {
+        Fault::plain(Code::InvalidDigest, "content-md5").with("Content-MD5", String::from_utf8_lossy(text))
+    };
+    match head.only("content-md5") {
+        Ok(None) => Ok(None),
+        Ok(Some(text)) => Value::from_base64(Algorithm::Md5, text).map(Some).ok_or_else(|| bad(text)),
+        // Which of them would the next reader believe?
+        Err(Repeated) => Err(bad(&head.all("content-md5").collect::<Vec<_>>().join(&b","[..]))),
     }
 }
 
-fn announced_trailers(head: &Head<'_>) -> Result<Vec<Algorithm>, Fault> {
-    let unsupported = || {
-        Fault::new(
-            Code::InvalidRequest,
-            "trailer-name",
-            "The value specified in the x-amz-trailer header is not supported",
-        )
-    };
-    let mut announced = Vec::new();
-    for line in head.all("x-amz-trailer") {
-        for name in line.split(|&octet| octet == b',').map(trim).filter(|name| !name.is_empty()) {
-            announced.push(std::str::from_utf8(name).ok().and_then(Algorithm::of_header).ok_or_else(unsupported)?);
+/// The only checksum header, its value unread.
+fn header_checksum<'a>(head: &Head<'a>) -> Result<Option<(Algorithm, &'a [u8])>, Fault> {
+    let mut found = None;
+    for (name, value) in head.lines {
+        let Some(algorithm) = std::str::from_utf8(name).ok().and_then(Algorithm::of_header) else { continue };
+        if found.replace((algorithm, trim(value))).is_some() {
+            return Err(two_checksums());
+        }
+    }
+    Ok(found)
+}
+
+/// A value that speaks of an object made of parts may be composite; it is never compared with a body.
+fn header_value(algorithm: Algorithm, text: &[u8], of_body: bool) -> Result<Option<Value>, Fault> {
+    match Value::from_base64(algorithm, text) {
+        None if !of_body && Composite::from_text(algorithm, text).is_some() => Ok(None),
+        None => Err(bad_value(algorithm, "header")),
+        some => Ok(some),
+    }
+}
+
+/// The only trailer that `x-amz-trailer` announces, over all its lines.
+fn announced_trailer(head: &Head<'_>) -> Result<Option<Algorithm>, Fault> {
+    let mut announced = None;
+    for name in head.all("x-amz-trailer").flat_map(|line| line.split(|&octet| octet == b',')).map(trim) {
+        let algorithm = std::str::from_utf8(name).ok().and_then(Algorithm::of_header);
+        let algorithm = algorithm.ok_or_else(|| bad_trailer("trailer-name"))?;
+        if announced.replace(algorithm).is_some() {
+            return Err(two_checksums());
         }
     }
     Ok(announced)
 }
 
 fn check_sdk_algorithm(head: &Head<'_>, present: Option<Algorithm>) -> Result<(), Fault> {
-    let Some(named) = head.first("x-amz-sdk-checksum-algorithm") else { return Ok(()) };
+    let other = || {
+        let message = "Value for x-amz-sdk-checksum-algorithm header is invalid.";
+        Fault::new(Code::InvalidRequest, "checksum-other", message)
+    };
+    let Some(named) = head.only("x-amz-sdk-checksum-algorithm").map_err(|Repeated| other())? else { return Ok(()) };
     let Some(algorithm) = std::str::from_utf8(named).ok().and_then(Algorithm::named) else {
         let names: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
         let message = format!(
@@ -330,13 +373,19 @@ fn check_sdk_algorithm(head: &Head<'_>, present: Option<Algorithm>) -> Result<()
             let message = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             Err(Fault::new(Code::InvalidRequest, "checksum-announced", message))
         }
-        Some(present) if present != algorithm => Err(Fault::new(
-            Code::InvalidRequest,
-            "checksum-other",
-            "Value for x-amz-sdk-checksum-algorithm header is invalid.",
-        )),
+        Some(present) if present != algorithm => Err(other()),
         Some(_) => Ok(()),
     }
+}
+
+fn two_checksums() -> Fault {
+    let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+    Fault::new(Code::InvalidRequest, "two-checksums", message)
+}
+
+fn bad_trailer(reason: &'static str) -> Fault {
+    let message = "The value specified in the x-amz-trailer header is not supported";
+    Fault::new(Code::InvalidRequest, reason, message)
 }
 
 #[cfg(test)]
@@ -348,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values_come_out() {
+    fn check_values_of_all_ten_algorithms_come_out() {
         let nine = b"123456789";
         for (algorithm, expected) in [
             (Algorithm::Crc32, "cbf43926"),
@@ -357,11 +406,20 @@ mod tests {
             (Algorithm::Md5, "25f9e794323b453885f5181f1b624d0b"),
             (Algorithm::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
             (Algorithm::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
+            (
+                Algorithm::Sha512,
+                "d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274a\
+                 d27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85",
+            ),
             (Algorithm::XxHash64, "8cb841db40e6ae83"),
         ] {
             assert_eq!(hex(of(algorithm, nine)), expected, "{}", algorithm.name());
         }
         assert_eq!(of(Algorithm::Crc64Nvme, b"hello world").to_base64(), "jSnVw/bqjr4=");
+        // The published values for nothing at all.
+        assert_eq!(hex(of(Algorithm::XxHash64, b"")), "ef46db3751d8e999");
+        assert_eq!(hex(of(Algorithm::XxHash3, b"")), "2d06800538d394c2");
+        assert_eq!(hex(of(Algorithm::XxHash128, b"")), "99aa06d3014798d86001c324468d497f");
     }
 
     #[test]
@@ -377,26 +435,142 @@ mod tests {
         }
     }
 
-    fn declare(lines: &[(&str, &str)], required: bool, trailer: bool) -> Result<Declared, &'static str> {
+    #[test]
+    fn names_are_found_again() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(Algorithm::named(&algorithm.name().to_lowercase()), Some(algorithm));
+            assert_eq!(Algorithm::of_header(&algorithm.header().to_uppercase()), Some(algorithm));
+            assert_eq!(algorithm.header(), format!("x-amz-checksum-{}", algorithm.name().to_lowercase()));
+        }
+        for other in ["", "CRC", "CRC32 ", "x-amz-checksum-type", "x-amz-checksum-algorithm", "x-amz-checksum-mode"] {
+            assert_eq!((Algorithm::named(other), Algorithm::of_header(other)), (None, None), "{other}");
+        }
+    }
+
+    #[test]
+    fn lax_base64_is_refused() {
+        for text in ["", "y/Q5Jg", "y/Q5Jg=", "y/Q5Jh==", "y_Q5Jg==", " y/Q5Jg==", "y/Q5Jg==\n", "y/Q5JgA=", "cbf43926"]
+        {
+            assert_eq!(Value::from_base64(Algorithm::Crc32, text.as_bytes()), None, "{text:?}");
+        }
+        assert!(Value::from_base64(Algorithm::Crc32, b"y/Q5Jg==").is_some());
+    }
+
+    #[test]
+    fn composite_values_are_known_apart() {
+        let read = |text: &str| Composite::from_text(Algorithm::Crc32, text.as_bytes()).map(|found| found.parts());
+        assert_eq!(read("y/Q5Jg==-3"), Some(3));
+        assert_eq!(read("y/Q5Jg==-10000"), Some(10_000));
+        for text in
+            ["y/Q5Jg==", "y/Q5Jg==-", "y/Q5Jg==-0", "y/Q5Jg==-03", "y/Q5Jg==-+3", "y/Q5Jg==-10001", "y/Q5Jg-3", "-3"]
+        {
+            assert_eq!(read(text), None, "{text}");
+            assert!(text == "y/Q5Jg==" || Value::from_base64(Algorithm::Crc32, text.as_bytes()).is_none());
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Case {
+        method: &'static str,
+        of_body: bool,
+        required: bool,
+        trailer: bool,
+    }
+
+    const PUT: Case = Case { method: "PUT", of_body: true, required: false, trailer: false };
+    const TRAILER: Case = Case { trailer: true, ..PUT };
+    const REQUIRED: Case = Case { required: true, ..PUT };
+    const COMPLETION: Case = Case { method: "POST", of_body: false, ..PUT };
+    const GET: Case = Case { method: "GET", ..PUT };
+
+    fn check(case: Case, lines: &[(&str, &str)], expected: Result<Option<Algorithm>, &str>) {
         let lines: Vec<(&[u8], &[u8])> =
             lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-        let head = Head { method: b"PUT", target: b"/b/k", lines: &lines, authority: None };
-        declared(&head, true, required, trailer).map_err(|fault| fault.reason())
+        let head = Head { method: case.method.as_bytes(), target: b"/b/k", lines: &lines, authority: None };
+        let got = declared(&head, case.of_body, case.required, case.trailer);
+        let got = got.map(|declared| declared.checksum.map(|(algorithm, _)| algorithm)).map_err(|fault| fault.reason());
+        assert_eq!(got, expected, "{head:?}");
+    }
+
+    const CRC: (&str, &str) = ("X-Amz-Checksum-CRC32", "y/Q5Jg==");
+    const MD5: (&str, &str) = ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==");
+    const ANNOUNCED: (&str, &str) = ("x-amz-trailer", "x-amz-checksum-crc32");
+    const fn sdk(name: &str) -> (&'static str, &str) {
+        ("x-amz-sdk-checksum-algorithm", name)
+    }
+
+    #[test]
+    fn one_checksum_is_taken_wherever_it_comes() {
+        check(PUT, &[], Ok(None));
+        check(PUT, &[MD5], Ok(None));
+        check(PUT, &[CRC, MD5, sdk("crc32")], Ok(Some(Algorithm::Crc32)));
+        check(TRAILER, &[ANNOUNCED, sdk("CRC32")], Ok(Some(Algorithm::Crc32)));
+        check(REQUIRED, &[CRC], Ok(Some(Algorithm::Crc32)));
+        check(REQUIRED, &[MD5], Ok(None));
+        check(GET, &[sdk("CRC32")], Ok(None));
     }
 
     #[test]
     fn contradictory_declarations_are_refused() {
-        let crc = ("x-amz-checksum-crc32", "y/Q5Jg==");
-        assert_eq!(declare(&[("content-md5", "abc")], false, false), Err("content-md5"));
-        assert_eq!(declare(&[crc, ("x-amz-checksum-crc32c", "4waSgw==")], false, false), Err("two-checksums"));
-        assert_eq!(declare(&[crc, ("x-amz-trailer", "x-amz-checksum-crc32")], false, true), Err("two-checksums"));
-        assert_eq!(declare(&[("x-amz-checksum-crc32", "y/Q5Jg")], false, false), Err("checksum-value"));
-        assert_eq!(declare(&[("x-amz-trailer", "x-amz-meta-a")], false, true), Err("trailer-name"));
-        assert_eq!(declare(&[("x-amz-trailer", "x-amz-checksum-crc32")], false, false), Err("trailer-without-mode"));
-        assert_eq!(declare(&[("x-amz-sdk-checksum-algorithm", "CRC32")], false, false), Err("checksum-announced"));
-        assert_eq!(declare(&[crc, ("x-amz-sdk-checksum-algorithm", "sha256")], false, false), Err("checksum-other"));
-        assert_eq!(declare(&[crc, ("x-amz-sdk-checksum-algorithm", "CRC9")], false, false), Err("checksum-algorithm"));
-        assert_eq!(declare(&[], true, false), Err("checksum-missing"));
-        assert!(declare(&[crc, ("x-amz-sdk-checksum-algorithm", "crc32")], true, false).is_ok());
+        check(PUT, &[("content-md5", "abc")], Err("content-md5"));
+        check(PUT, &[("content-md5", "")], Err("content-md5"));
+        check(PUT, &[("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg")], Err("content-md5"));
+        check(PUT, &[("content-md5", "d41d8cd98f00b204e9800998ecf8427e")], Err("content-md5"));
+        check(PUT, &[CRC, ("x-amz-checksum-crc32c", "4waSgw==")], Err("two-checksums"));
+        check(TRAILER, &[CRC, ANNOUNCED], Err("two-checksums"));
+        check(PUT, &[("x-amz-checksum-crc32", "y/Q5Jg")], Err("checksum-value"));
+        check(PUT, &[("x-amz-checksum-crc32", "y/Q5Jg==-2")], Err("checksum-value"));
+        check(PUT, &[sdk("CRC32")], Err("checksum-announced"));
+        check(PUT, &[CRC, sdk("sha256")], Err("checksum-other"));
+        check(PUT, &[CRC, sdk("CRC9")], Err("checksum-algorithm"));
+        check(TRAILER, &[ANNOUNCED, sdk("CRC32C")], Err("checksum-other"));
+        check(REQUIRED, &[], Err("checksum-missing"));
+    }
+
+    #[test]
+    fn a_header_sent_twice_is_not_read_once() {
+        check(PUT, &[MD5, MD5], Err("content-md5"));
+        check(PUT, &[CRC, CRC], Err("two-checksums"));
+        check(PUT, &[CRC, sdk("CRC32"), sdk("CRC32")], Err("checksum-other"));
+        check(TRAILER, &[ANNOUNCED, ANNOUNCED], Err("two-checksums"));
+    }
+
+    #[test]
+    fn trailers_are_checksums_and_nothing_else() {
+        for name in
+            ["x-amz-meta-a", "x-amz-acl", "content-md5", "x-amz-checksum-type", "x-amz-trailer-signature", "", ","]
+        {
+            check(TRAILER, &[("x-amz-trailer", name)], Err("trailer-name"));
+        }
+        check(TRAILER, &[ANNOUNCED, ("x-amz-trailer", "x-amz-meta-a")], Err("trailer-name"));
+        check(TRAILER, &[("x-amz-trailer", "x-amz-checksum-crc32 ,x-amz-checksum-sha1")], Err("two-checksums"));
+        check(PUT, &[ANNOUNCED], Err("trailer-without-mode"));
+    }
+
+    #[test]
+    fn checksums_of_the_completed_object_are_not_those_of_the_request() {
+        check(COMPLETION, &[CRC], Ok(None));
+        check(COMPLETION, &[("x-amz-checksum-crc32", "y/Q5Jg==-2")], Ok(None));
+        check(COMPLETION, &[("x-amz-checksum-crc32", "y/Q5Jg==-x")], Err("checksum-value"));
+        check(Case { required: true, ..COMPLETION }, &[CRC], Err("checksum-missing"));
+    }
+
+    #[test]
+    fn the_answers_are_those_of_s3() {
+        let fault = |lines: &[(&[u8], &[u8])]| {
+            declared(&Head { method: b"PUT", target: b"/b/k", lines, authority: None }, true, false, true).unwrap_err()
+        };
+        let md5 = fault(&[(b"content-md5", b"x")]);
+        assert_eq!((md5.code(), md5.elements()), (Code::InvalidDigest, &[("Content-MD5", "x".to_owned())][..]));
+        let value = fault(&[(b"x-amz-checksum-crc32", b"x")]);
+        assert_eq!(
+            (value.code(), value.message()),
+            (Code::InvalidRequest, "Value for x-amz-checksum-crc32 header is invalid.")
+        );
+        assert_eq!(
+            fault(&[(b"x-amz-sdk-checksum-algorithm", b"x")]).message(),
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
+             [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]"
+        );
     }
 }

@@ -10,4 +10,5 @@
 )]
 
 mod architecture;
+mod body;
 mod server;
