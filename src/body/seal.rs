@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use super::checks::Checks;
 use super::chunked::{Chunked, Event};
 use super::contract::Contract;
-use crate::s3::checksum::{Algorithm, Value};
+use crate::s3::checksum::{Algorithm, Value, of};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
@@ -177,6 +177,13 @@ impl SealedBody {
             length,
             declared: Known::default(),
         }
+    }
+
+    /// A document made here: its hashes go along, as stores demand of some documents.
+    pub fn document(data: Bytes) -> Self {
+        let sha256 = of(Algorithm::Sha256, &data).as_bytes().try_into().ok();
+        let declared = Known { sha256, md5: Some(of(Algorithm::Md5, &data)), checksum: None };
+        Self { declared, ..Self::full(data) }
     }
 
     /// Octets of object data, known before the first one.
