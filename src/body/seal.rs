@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use super::checks::Checks;
 use super::chunked::{Chunked, Event};
 use super::contract::Contract;
-use crate::s3::checksum::{Algorithm, Value, of};
+use crate::s3::checksum::{self, Algorithm, Value};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
@@ -179,11 +179,12 @@ impl SealedBody {
         }
     }
 
-    /// A document made here: its hashes go along, as stores demand of some documents.
-    pub fn document(data: Bytes) -> Self {
-        let sha256 = of(Algorithm::Sha256, &data).as_bytes().try_into().ok();
-        let declared = Known { sha256, md5: Some(of(Algorithm::Md5, &data)), checksum: None };
-        Self { declared, ..Self::full(data) }
+    /// A document made here, with the digests that a store may ask of it.
+    pub fn made(data: Bytes) -> Self {
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &data).as_ref());
+        let md5 = checksum::of(Algorithm::Md5, &data);
+        Self { declared: Known { sha256: Some(sha256), md5: Some(md5), checksum: None }, ..Self::full(data) }
     }
 
     /// Octets of object data, known before the first one.
