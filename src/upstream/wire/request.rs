@@ -28,6 +28,10 @@ pub fn build(settings: &Settings, out: Forward, body: SealedBody, now: Seconds) 
     }
     let (payload, body) = dress(settings, &mut headers, body)?;
     let method = Method::from_bytes(out.operation.spec().method.as_bytes()).map_err(internal)?;
+    if body.is_end_stream() && matches!(method, Method::PUT | Method::POST) {
+        // Left to itself hyper says nothing about a body that is not there, and some stores answer 411.
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0_u16));
+    }
     settings.signer.sign(method.as_str(), &path, &query, &mut headers, payload, now).map_err(internal)?;
     let target = if query.is_empty() { path } else { format!("{path}?{query}") };
     let mut request = Request::new(body);
