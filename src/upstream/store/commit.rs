@@ -103,7 +103,7 @@ fn commit(index: &Index, files: &Files, failpoints: &Failpoints, mut group: Vec<
         None
     });
     let committed = dead.is_some();
-    failpoints.reach(Point::BeforeUnlink);
+    failpoints.reach(Point::Unlink);
     for change in group {
         change.finish(committed);
     }
@@ -124,7 +124,7 @@ fn apply(
         return Ok(None); // dropping the transaction undoes it
     }
     if dirty {
-        failpoints.reach(Point::BeforeCommit);
+        failpoints.reach(Point::Commit);
         transaction.commit()?;
     }
     Ok(Some(dead))

@@ -102,7 +102,7 @@ fn assemble(
 fn repeated(tx: &Tx<'_>, request: &Request, listed: &[CompletedPart]) -> Option<(Facts, usize)> {
     let (_, row) = tx.newest(request.bucket(), request.key()).ok()??;
     let same = row.upload.as_deref() == Some(upload_id(request)) && row.facts.etag == etag(listed);
-    same.then(|| (row.facts, row.parts.len()))
+    same.then_some((row.facts, row.parts.len()))
 }
 
 /// The stored parts that the client lists, each as it says.

@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Point {
     /// Data has been written to the file; the disk need not have it.
-    BeforeFileSync,
+    FileSync,
     /// The disk has the file; the index does not know it.
-    BeforeCommit,
+    Commit,
     /// The index is durable; files that nobody needs any more are still there.
-    BeforeUnlink,
+    Unlink,
 }
 
 /// What a test wants to see at each [`Point`].

@@ -81,7 +81,7 @@ impl Files {
 
     /// Brings a file and its name to the disk.
     pub(super) fn sync(&self, id: &BlobId, file: &File) -> Result<(), StoreError> {
-        self.failpoints.reach(Point::BeforeFileSync);
+        self.failpoints.reach(Point::FileSync);
         let folder = self.path(id).parent().map_or_else(|| Err(io::ErrorKind::NotFound.into()), sync_folder);
         file.sync_all().and(folder).map_err(|error| StoreError::File("sync of a data file", error))
     }

@@ -40,14 +40,13 @@ impl Index {
         let index = Self { database };
         let transaction = index.database.begin_write()?;
         {
-            let mut numbers = transaction.open_table(NUMBERS)?;
-            let found = numbers.get("format")?.map(|number| number.value());
+            let mut tx = Tx::open(&transaction)?; // makes every table
+            let found = tx.numbers.get("format")?.map(|number| number.value());
             match found {
-                None => drop(numbers.insert("format", FORMAT)?),
+                None => drop(tx.numbers.insert("format", FORMAT)?),
                 Some(FORMAT) => {}
                 Some(found) => return Err(StoreError::Format { found, known: FORMAT }),
             }
-            Tx::open(&transaction)?; // makes every table
         }
         transaction.commit()?;
         Ok(index)
