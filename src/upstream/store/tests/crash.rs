@@ -196,3 +196,32 @@ fn readers_finish_what_was_deleted_or_replaced_under_their_eyes() {
     });
     assert!(read == body);
 }
+
+#[test]
+fn readers_who_stop_reading_block_nobody() {
+    let mut bench = Bench::with_bucket();
+    bench.io_queue = 1;
+    bench.reopen();
+    let body = noise(1 << 20);
+    bench.put("k", &body);
+    let store = bench.store.as_ref().unwrap();
+    let ask = || Forward {
+        operation: Op::GetObject,
+        bucket: Some("b".into()),
+        key: Some("k".into()),
+        account: ACCOUNT.into(),
+        ..probe()
+    };
+    bench.runtime.block_on(async {
+        let mut stalled = Vec::new();
+        for _ in 0..50 {
+            let reply = store.serve(ask(), Promise { length: 0, checksum: None }, Chunks::default()).await.unwrap();
+            let ReplyBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
+            stream.frame().await.unwrap().unwrap();
+            stalled.push(stream);
+        }
+        for stream in stalled.into_iter().rev() {
+            assert_eq!(stream.collect().await.unwrap().to_bytes().len(), (1 << 20) - (256 << 10));
+        }
+    });
+}

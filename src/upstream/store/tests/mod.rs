@@ -49,6 +49,7 @@ struct Bench {
     region: &'static str,
     runtime: tokio::runtime::Runtime,
     failpoints: Failpoints,
+    io_queue: usize,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -76,6 +77,7 @@ impl Bench {
             region,
             runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
             failpoints,
+            io_queue: 256,
             _folder: None,
         };
         bench.reopen();
@@ -92,7 +94,8 @@ impl Bench {
     fn reopen(&mut self) {
         self.store = None;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let settings = Settings { failpoints: self.failpoints.clone(), ..Settings::new(self.region, clock) };
+        let (failpoints, io_queue) = (self.failpoints.clone(), self.io_queue);
+        let settings = Settings { failpoints, io_queue, ..Settings::new(self.region, clock) };
         self.store = Some(Store::open(&self.dir, settings).unwrap());
     }
 

@@ -116,8 +116,8 @@ impl Model {
     fn listing(&self, prefix: &str, fold: bool) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for key in self.objects.keys().filter(|key| key.starts_with(prefix)) {
-            let slash = key[prefix.len()..].find('/').filter(|_| fold);
-            let line = slash.map_or(*key, |at| &key[..prefix.len() + at + 1]).to_owned();
+            let slash = key.strip_prefix(prefix).unwrap().find('/').filter(|_| fold);
+            let line = slash.map_or(*key, |at| key.split_at(prefix.len() + at + 1).0).to_owned();
             if lines.last() != Some(&line) || slash.is_none() {
                 lines.push(line);
             }
