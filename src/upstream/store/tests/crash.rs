@@ -169,11 +169,23 @@ fn the_sweep_leaves_foreign_files_alone() {
     assert_eq!(bench.get("k").status, 200);
 }
 
+/// Puts an object of two parts, so that its second file is opened long after its first.
+fn put_in_parts(bench: &Bench, body: &[u8]) {
+    let id = bench.on(Op::CreateMultipartUpload, "k").expect(200).element("UploadId").unwrap().to_owned();
+    let (first, second) = body.split_at(5 << 20);
+    let part = |number: &str, body: &[u8]| {
+        let part = bench.on(Op::UploadPart, "k").query("uploadId", &id).query("partNumber", number).body(body);
+        format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", part.expect(200).etag())
+    };
+    let parts = part("1", first) + &part("2", second);
+    let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    bench.on(Op::CompleteMultipartUpload, "k").query("uploadId", &id).body(document.as_bytes()).expect(200);
+}
+
 #[test]
 fn readers_finish_what_was_deleted_or_replaced_under_their_eyes() {
     let bench = Bench::with_bucket();
-    let body = noise(3 << 20);
-    bench.put("k", &body);
+    let body = noise(6 << 20);
     let store = bench.store.as_ref().unwrap();
     let ask = |operation| Forward {
         operation,
@@ -183,18 +195,25 @@ fn readers_finish_what_was_deleted_or_replaced_under_their_eyes() {
         ..probe()
     };
     let nothing = || Promise { length: 0, checksum: None };
-    let read = bench.runtime.block_on(async {
-        let reply = store.serve(ask(Op::GetObject), nothing(), Chunks::default()).await.unwrap();
-        let ReplyBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
-        let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert!(first.len() <= 256 << 10, "pieces are bounded");
-        store.serve(ask(Op::DeleteObject), nothing(), Chunks::default()).await.unwrap();
-        let missing = store.serve(ask(Op::GetObject), nothing(), Chunks::default()).await.unwrap();
-        assert_eq!(missing.status.as_u16(), 404);
-        let rest = stream.collect().await.unwrap().to_bytes();
-        [first, rest].concat()
-    });
-    assert!(read == body);
+    for replace in [Op::DeleteObject, Op::PutObject] {
+        put_in_parts(&bench, &body);
+        let read = bench.runtime.block_on(async {
+            let reply = store.serve(ask(Op::GetObject), nothing(), Chunks::default()).await.unwrap();
+            let ReplyBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
+            let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(first.len() <= 256 << 10, "pieces are bounded");
+            store.serve(ask(replace), nothing(), Chunks::default()).await.unwrap();
+            let now = store.serve(ask(Op::HeadObject), nothing(), Chunks::default()).await.unwrap();
+            assert_eq!(now.status.as_u16(), if replace == Op::DeleteObject { 404 } else { 200 });
+            assert_eq!(bench.files().len(), 2, "files stay while they are read");
+            let rest = stream.collect().await.unwrap().to_bytes();
+            [first, rest].concat()
+        });
+        assert!(read == body);
+        while !bench.files().is_empty() {
+            std::thread::yield_now(); // unlinked in the background, right after the reader
+        }
+    }
 }
 
 #[test]
