@@ -25,9 +25,9 @@ pub(super) const LARGEST: u64 = 5 << 30;
 
 /// What is known of a body before it is read.
 #[derive(Clone, Debug)]
-pub struct Promise {
+pub(super) struct Promise {
     /// Its exact length.
-    pub length: u64,
+    pub(super) length: u64,
     /// The checksum that the client declared; the value unless that comes behind the body.
     pub(super) checksum: Option<(Algorithm, Option<Vec<u8>>)>,
 }
@@ -136,7 +136,9 @@ where
     let files = std::sync::Arc::clone(&shell.core.files);
     let digests = Digests::new(wanted);
     let (fresh, file) = shell.pool.run(move || files.create()).await??;
-    let mut filling = Filling { fresh, file, digests };
+    let filling = Filling { fresh, file, digests };
+    // While one piece is written the next one comes in.
+    let mut writing = shell.pool.submit(move || Ok::<_, StoreError>(filling)).await?;
     let (mut pieces, mut gathered, mut total) = (Vec::new(), 0_usize, 0_usize);
     loop {
         let piece = next(body.as_mut()).await?;
@@ -150,13 +152,15 @@ where
         if gathered >= PIECE || ended {
             let full = std::mem::take(&mut pieces);
             gathered = 0;
-            filling = shell.pool.run(move || filling.append(&full)).await??;
+            let filling = writing.await.map_err(|_| StoreError::Closed)??;
+            writing = shell.pool.submit(move || filling.append(&full)).await?;
         }
         if ended {
             break;
         }
     }
     check_complete(length, total)?;
+    let filling = writing.await.map_err(|_| StoreError::Closed)??;
     let files = std::sync::Arc::clone(&shell.core.files);
     let finish = move || {
         files.sync(&filling.fresh.id, &filling.file)?;

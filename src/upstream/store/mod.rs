@@ -49,7 +49,7 @@ use bytes::Bytes;
 use http_body::Body;
 
 pub use self::fault::StoreError;
-pub use self::intake::Promise;
+use self::intake::Promise;
 
 use self::checksums::Algorithm;
 use self::commit::Committer;
@@ -135,7 +135,7 @@ impl Store {
     ///
     /// # Errors
     /// The body did not hold what it promised, or the store failed.
-    pub async fn serve<B>(&self, forward: Forward, promise: Promise, body: B) -> Result<Reply, Fault>
+    async fn serve<B>(&self, forward: Forward, promise: Promise, body: B) -> Result<Reply, Fault>
     where
         B: Body<Data = Bytes, Error = Fault>,
     {

@@ -99,7 +99,8 @@ pub(super) struct Outgo {
 }
 
 enum State {
-    Resting(Source),
+    /// A read that could not be started ahead of time.
+    Waiting(Box<dyn FnOnce() -> io::Result<(Source, Bytes)> + Send>),
     Reading(Reading),
     Over,
 }
@@ -107,19 +108,24 @@ enum State {
 impl Outgo {
     pub(super) fn new(source: Source, pool: Pool) -> Self {
         let remaining = source.length();
-        Self { state: State::Resting(source), pool, remaining }
+        Self { state: State::Waiting(Box::new(read_next(source))), pool, remaining }
     }
 
-    /// Starts the next read, if there is more to read.
-    fn start(&mut self, mut source: Source) {
-        if source.spans.is_empty() {
-            self.state = State::Over;
-            return;
-        }
-        let pool = self.pool.clone();
-        let read = async move { pool.run(move || source.read().map(|piece| (source, piece))).await };
-        self.state = State::Reading(Box::pin(read));
+    /// Reads on if there is more and a thread will soon have time; otherwise when a piece is asked for.
+    fn read_ahead(&mut self, source: Source) {
+        self.state = if source.spans.is_empty() {
+            State::Over
+        } else {
+            match self.pool.try_submit(read_next(source)) {
+                Ok(told) => State::Reading(Box::pin(async { told.await.map_err(|_| StoreError::Closed) })),
+                Err(job) => State::Waiting(Box::new(job)),
+            }
+        };
     }
+}
+
+fn read_next(mut source: Source) -> impl FnOnce() -> io::Result<(Source, Bytes)> + Send + 'static {
+    move || source.read().map(|piece| (source, piece))
 }
 
 impl Body for Outgo {
@@ -131,7 +137,10 @@ impl Body for Outgo {
         loop {
             match std::mem::replace(&mut this.state, State::Over) {
                 State::Over => return Poll::Ready(None),
-                State::Resting(source) => this.start(source),
+                State::Waiting(job) => {
+                    let pool = this.pool.clone();
+                    this.state = State::Reading(Box::pin(async move { pool.run(job).await }));
+                }
                 State::Reading(mut reading) => {
                     let Poll::Ready(done) = reading.as_mut().poll(cx) else {
                         this.state = State::Reading(reading);
@@ -139,8 +148,7 @@ impl Body for Outgo {
                     };
                     let (source, piece) = done.map_err(io::Error::other)??;
                     this.remaining = this.remaining.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-                    this.start(source);
-                    read_ahead(&mut this.state, cx);
+                    this.read_ahead(source);
                     if !piece.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(piece))));
                     }
@@ -155,15 +163,6 @@ impl Body for Outgo {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
-    }
-}
-
-/// Gets the read going that was just started; its piece waits until it is asked for.
-fn read_ahead(state: &mut State, cx: &mut Context<'_>) {
-    if let State::Reading(reading) = state
-        && let Poll::Ready(done) = reading.as_mut().poll(cx)
-    {
-        *state = State::Reading(Box::pin(std::future::ready(done)));
     }
 }
 

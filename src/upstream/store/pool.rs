@@ -33,11 +33,38 @@ impl Pool {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (tell, told) = oneshot::channel();
-        let job = Box::new(move || drop(tell.send(job())));
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
-        told.await.map_err(|_| StoreError::Closed)
+        self.submit(job).await?.await.map_err(|_| StoreError::Closed)
     }
+
+    /// Puts a job into the queue; what comes back receives its outcome.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, StoreError> {
+        let place = self.jobs.reserve().await.map_err(|_| StoreError::Closed)?;
+        Ok(place_job(place, job))
+    }
+
+    /// The same without waiting: a full queue gives the job back. For work nobody needs yet: whoever
+    /// waits for a place and is not polled when it comes would keep the place from all others.
+    pub(super) fn try_submit<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> Result<oneshot::Receiver<T>, F> {
+        match self.jobs.try_reserve() {
+            Ok(place) => Ok(place_job(place, job)),
+            Err(_) => Err(job),
+        }
+    }
+}
+
+fn place_job<T: Send + 'static>(
+    place: mpsc::Permit<'_, Job>,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (tell, told) = oneshot::channel();
+    place.send(Box::new(move || drop(tell.send(job()))));
+    told
 }
 
 fn work(queue: &Mutex<mpsc::Receiver<Job>>) {
