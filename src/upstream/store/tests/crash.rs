@@ -199,7 +199,7 @@ fn readers_finish_what_was_deleted_or_replaced_under_their_eyes() {
         put_in_parts(&bench, &body);
         let read = bench.runtime.block_on(async {
             let reply = store.serve(ask(Op::GetObject), nothing(), Chunks::default()).await.unwrap();
-            let ReplyBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
+            let LocalBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
             let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
             assert!(first.len() <= 256 << 10, "pieces are bounded");
             store.serve(ask(replace), nothing(), Chunks::default()).await.unwrap();
@@ -235,7 +235,7 @@ fn readers_who_stop_reading_block_nobody() {
         let mut stalled = Vec::new();
         for _ in 0..50 {
             let reply = store.serve(ask(), Promise { length: 0, checksum: None }, Chunks::default()).await.unwrap();
-            let ReplyBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
+            let LocalBody::Stream(mut stream) = reply.body else { panic!("a long body is streamed") };
             stream.frame().await.unwrap().unwrap();
             stalled.push(stream);
         }

@@ -15,15 +15,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::BodyExt;
 
-use super::super::{CopySource, Forward, ReplyBody};
+use super::super::{Forward, LocalBody};
+use super::checksums::Algorithm;
 use super::failpoint::Failpoints;
 use super::{Promise, Settings, Store};
 use crate::id::RequestId;
+use crate::s3::CopySource;
 use crate::s3::{Fault, Operation};
 use crate::time::{Clock, Millis};
 
@@ -113,6 +117,7 @@ impl Bench {
                 query: Vec::new(),
                 headers: HeaderMap::new(),
                 copy_source: None,
+                location: None,
                 account: ACCOUNT.into(),
                 id: RequestId::from_random(&[7; 34]),
             },
@@ -210,16 +215,19 @@ impl Ask<'_> {
     }
 
     fn try_send(self) -> Result<Answer, Fault> {
-        let promised = Promise::of_headers(&Forward { headers: self.forward.headers.clone(), ..probe() }).unwrap();
-        let promise = Promise { length: self.length, ..promised };
+        // The seal reads this from the request; here it is in the headers alone.
+        let declared = |algorithm: Algorithm| {
+            let text = self.forward.headers.get(algorithm.header())?.as_bytes();
+            Some((algorithm, Some(BASE64.decode(text).ok()?)))
+        };
+        let promise = Promise { length: self.length, checksum: Algorithm::ALL.into_iter().find_map(declared) };
         let store = self.bench.store.as_ref().unwrap();
         self.bench.runtime.block_on(async move {
             let reply = store.serve(self.forward, promise, self.body).await?;
             let body = match reply.body {
-                ReplyBody::Empty => Bytes::new(),
-                ReplyBody::Full(body) => body,
-                ReplyBody::Stream(stream) => stream.collect().await.unwrap().to_bytes(),
-                ReplyBody::Wire(_) => unreachable!("the store has no wire"),
+                LocalBody::Empty => Bytes::new(),
+                LocalBody::Full(body) => body,
+                LocalBody::Stream(stream) => stream.collect().await.unwrap().to_bytes(),
             };
             Ok(Answer { status: reply.status.as_u16(), headers: reply.headers, body })
         })
@@ -255,6 +263,7 @@ fn probe() -> Forward {
         query: Vec::new(),
         headers: HeaderMap::new(),
         copy_source: None,
+        location: None,
         account: String::new(),
         id: RequestId::from_random(&[0; 34]),
     }
