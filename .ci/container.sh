@@ -75,6 +75,7 @@ try() {
   docker-compose logs bartizan | grep -q ready || { docker-compose logs bartizan; die "Bartizan in its container is not ready"; }
   say "Bartizan in its container answers"
   docker-compose --profile minio ps
+  # shellcheck disable=SC2046 # one word per container
   docker inspect --format '{{.Name}} user={{.Config.User}} read_only={{.HostConfig.ReadonlyRootfs}} caps_dropped={{.HostConfig.CapDrop}} size={{.SizeRw}}' $(docker-compose --profile minio ps -q)
   docker images bartizan
   if [ -z "${BARTIZAN_STATIC_IS_A_STANDIN:-}" ]; then

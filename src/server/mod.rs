@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - a connection over a limit is closed before it costs a handshake;
-//! - a head that two readers could understand differently never reaches the service ([`screen`]);
+//! - a head that two readers could understand differently never reaches the service ([`screen()`]);
 //! - every wait for a client ends;
 //! - a client can read the whole answer to an upload that nobody read;
 //! - a panic costs one request.
@@ -58,7 +58,7 @@ pub trait Service: 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + 'static;
 
     /// Serves one request. Dropped when the client hangs up: put what must be finished into
-    /// [`detach`]. Whatever the service does with the body, an answer given before its end closes
+    /// [`detach()`]. Whatever the service does with the body, an answer given before its end closes
     /// the connection.
     fn call(
         &self,
