@@ -43,7 +43,7 @@ pub(super) fn run(file: &File, json: bool, program: &str, io: &mut Io<'_>) -> Ex
 /// Serves until told to stop.
 fn launch(prepared: Prepared, announce: impl FnOnce(&[Bound])) -> Result<(), gate::GateError> {
     let Prepared { config, directory, metrics } = prepared;
-    gate::run(&config, directory, &metrics, announce)
+    gate::run(config, directory, &metrics, announce)
 }
 
 /// Reads everything and refuses to go on with a fault in any of it.

@@ -58,13 +58,13 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
     InFlight::new(config.listen.iter().map(|listen| listen.limits.in_flight as usize).sum())
 }
 
-pub(super) fn live(config: &Config, directory: Directory) -> Live {
+pub(super) fn live(config: &Config, directory: Directory, number: u64) -> Live {
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen)).collect(),
         directory,
         account: config.account.clone(),
         verify_first: config.signature.verify_first,
-        number: 1,
+        number,
     }
 }
 

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::audit::Journal;
-use crate::control::admin;
 use crate::control::config::Config;
 use crate::control::metrics::Metrics;
+use crate::control::{ProcessEnvironment, admin, credentials};
 use crate::identity::Directory;
+use crate::pipeline::Live;
 use crate::server::{Bound, Hooks, Page, Server};
 use crate::time::{Clock, SystemClock};
 use probes::Running;
@@ -40,47 +41,57 @@ pub enum GateError {
 /// # Errors
 /// What could not be opened or bound. Nothing is bound before everything else stands.
 pub fn run(
-    config: &Config,
+    config: Config,
     directory: Directory,
     metrics: &Arc<Metrics>,
     announce: impl FnOnce(&[Bound]),
 ) -> Result<(), GateError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (journal, recovery) = Journal::open(config.journal(), build::journal(config))?;
+    let (journal, recovery) = Journal::open(config.journal(), build::journal(&config))?;
     report(&recovery);
     let journal = Arc::new(journal);
-    let live = Arc::new(ArcSwap::from_pointee(build::live(config, directory)));
-    let server = Server::bind(build::server(config))?;
-    let workers = build::workers(config);
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, 1)));
+    let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
-        live,
-        stores: build::stores(config, workers, &clock)?,
+        live: Arc::clone(&live),
+        stores: build::stores(&config, build::workers(&config), &clock)?,
         journal: Arc::clone(&journal),
         clock,
-        in_flight: build::in_flight(config),
+        in_flight: build::in_flight(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });
-    let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(config));
+    let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
-    let closing = Arc::clone(&journal);
     let hooks = Hooks {
         pages: Arc::new(move |path| {
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             let admin::Answer { status, content_type, body } = admin::respond("GET", path, &state);
             Page { status, content_type, body }
         }),
+        reload: Box::new(move || reload(&config, &live)),
         drained: Box::new(move || {
-            if let Err(error) = closing.close() {
+            if let Err(error) = journal.close() {
                 tracing::error!(%error, "the journal could not be sealed");
             }
         }),
-        ..Hooks::default()
     };
     announce(server.bound());
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
     running.stop();
     Ok(())
+}
+
+/// Reads accounts and access keys again. A fault in them keeps the generation that is live.
+fn reload(config: &Config, live: &ArcSwap<Live>) {
+    match credentials::load(config, &ProcessEnvironment) {
+        Ok((directory, _)) => {
+            let number = live.load().number + 1;
+            live.store(Arc::new(build::live(config, directory, number)));
+            tracing::info!(generation = number, "access keys have been read again");
+        }
+        Err(findings) => tracing::error!(%findings, "access keys stay as they were"),
+    }
 }
 
 /// Says what the last process left open.

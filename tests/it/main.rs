@@ -11,4 +11,5 @@
 
 mod architecture;
 mod body;
+mod gate;
 mod server;
