@@ -15,7 +15,7 @@ use super::chunked::Chunked;
 use super::contract::Contract;
 use super::flow::{Flow, Progress};
 use super::verdict::Verdict;
-use crate::s3::checksum::{Algorithm, Declared, Value};
+use crate::s3::checksum::{self, Algorithm, Declared, Value};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
@@ -171,6 +171,13 @@ impl SealedBody {
         let verified = Verified { length, sha256: None, md5: None, checksum: None };
         let state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         Self { state, verified: Some(verified), verdict, length, handed_out: 0, declared: Known::default() }
+    }
+
+    /// A document made here, with the digests that a store may ask of it.
+    pub fn made(data: Bytes) -> Self {
+        let sha256 = digest(&SHA256, &data).as_ref().try_into().ok();
+        let md5 = Some(checksum::of(Algorithm::Md5, &data));
+        Self { declared: Known { sha256, md5, checksum: None }, ..Self::full(data) }
     }
 
     /// Octets of object data, known before the first one. Only a document that came without a length

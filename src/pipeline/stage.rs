@@ -319,5 +319,5 @@ where
         crate::s3::name::check_key_length(&entry.key)?;
         keys.check(&entry.key)?;
     }
-    Ok(SealedBody::full(Bytes::from(delete.write())))
+    Ok(SealedBody::made(Bytes::from(delete.write())))
 }
