@@ -29,10 +29,10 @@
 //!     body.0
 //! }
 //! ```
-//! and the contract that opens it is not made out of thin air:
+//! and a contract is not loosened once it is made:
 //! ```compile_fail
-//! fn forge(head: &bartizan::s3::Head<'_>) -> bartizan::body::Contract {
-//!     bartizan::body::Contract { payload: bartizan::s3::payload::Payload::Unsigned }
+//! fn loosen(contract: bartizan::body::Contract) -> bartizan::body::Contract {
+//!     bartizan::body::Contract { payload: bartizan::s3::payload::Payload::Unsigned, ..contract }
 //! }
 //! ```
 

@@ -366,6 +366,12 @@ fn data_made_here_needs_no_check() {
     assert_eq!(drain(&mut body), whole(b"made here"));
     assert!(SealedBody::empty().is_end_stream());
     assert_eq!(SealedBody::empty().sha256(), Some(sha256(b"")));
+    // A store may ask for digests of a document.
+    let made = SealedBody::made(bytes("made here"));
+    assert_eq!(
+        (made.sha256(), made.md5()),
+        (Some(sha256(b"made here")), Some(checksum::of(Algorithm::Md5, b"made here")))
+    );
     // In place of a document, what was read of the document still counts.
     let read = object(Payload::Unsigned, 5, &[], Wire::of(["hello"])).unwrap();
     let verdict = read.verdict();
