@@ -10,7 +10,7 @@ use ring::digest::{SHA256, digest};
 use super::encoder::encode;
 use super::wire::Wire;
 use super::{Left, OBJECT, PLAIN_TRAILER, SIGNED, bytes, contract, drain, object, read, run, sample, whole};
-use crate::body::{SealedBody, Unread, Verified};
+use crate::body::{SealedBody, Unread, Verdict, Verified};
 use crate::s3::checksum::{self, Algorithm};
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
@@ -367,7 +367,7 @@ fn data_made_here_needs_no_check() {
     assert!(SealedBody::empty().is_end_stream());
     assert_eq!(SealedBody::empty().sha256(), Some(sha256(b"")));
     // A store may ask for digests of a document.
-    let made = SealedBody::made(bytes("made here"));
+    let made = SealedBody::document(Verdict::default(), bytes("made here"));
     assert_eq!(
         (made.sha256(), made.md5()),
         (Some(sha256(b"made here")), Some(checksum::of(Algorithm::Md5, b"made here")))
