@@ -44,7 +44,6 @@ pub use admin::{Page, Pages};
 pub use connection::{Connection, TlsFacts};
 pub use detach::detach;
 pub use request_body::{BodyError, TimedBody};
-pub use response_body::{Completion, Ended, ResponseBody, Source};
 pub use run::{Control, Hooks, Server};
 pub use screen::screen;
 pub use seats::Counters;
@@ -54,7 +53,7 @@ pub use tls::TlsFault;
 
 /// What serves requests on one worker; made once per worker, on its thread, and never leaves it.
 pub trait Service: 'static {
-    /// The body of an answer; [`ResponseBody`] unless there is a reason.
+    /// The body of an answer.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + 'static;
 
     /// Serves one request. Dropped when the client hangs up: put what must be finished into

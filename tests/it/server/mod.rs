@@ -17,10 +17,11 @@ use std::time::Duration;
 use bartizan::id::RequestId;
 use bartizan::s3::Fault;
 use bartizan::server::{
-    Connection, Control, Error, Hooks, Listener, Page, ResponseBody, Server, Service, Settings, TimedBody, detach,
+    Connection, Control, Error, Hooks, Listener, Page, Server, Service, Settings, TimedBody, detach,
 };
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use http_body_util::Full;
 use tokio::sync::Semaphore;
 
 /// How long a test waits for what must happen.
@@ -43,13 +44,13 @@ struct Shared {
 struct Toy(Arc<Shared>);
 
 impl Service for Toy {
-    type Body = ResponseBody;
+    type Body = Full<bytes::Bytes>;
 
     fn call(
         &self,
         request: Request<TimedBody>,
         connection: Rc<Connection>,
-    ) -> impl Future<Output = Response<ResponseBody>> {
+    ) -> impl Future<Output = Response<Full<bytes::Bytes>>> {
         let shared = Arc::clone(&self.0);
         async move {
             shared.arrived.fetch_add(1, Ordering::SeqCst);
@@ -86,8 +87,8 @@ impl Service for Toy {
     }
 }
 
-fn answer(status: u16, body: impl Into<bytes::Bytes>) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::full(body));
+fn answer(status: u16, body: impl Into<bytes::Bytes>) -> Response<Full<bytes::Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response
 }
