@@ -85,7 +85,7 @@ impl Body for Answer {
             Kind::Full(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
             Kind::Late(body) => Pin::new(body).poll_frame(cx),
             Kind::Stream(body) => Pin::new(body).poll_frame(cx),
-            Kind::Wire(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+            Kind::Wire(body) => Pin::new(body).poll_frame(cx),
         }
     }
 

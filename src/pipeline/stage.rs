@@ -42,7 +42,7 @@ use crate::limit::{InFlight, Permit};
 use crate::policy::Grant;
 use crate::s3::operation::BodyKind;
 use crate::s3::payload::ChunkSignatures;
-use crate::s3::route::{Auth, Routed};
+use crate::s3::route::{Auth, Routed, Rules};
 use crate::s3::uri::Query;
 use crate::s3::{Fault, Operation, xml};
 use crate::sigv4::{KeyCache, Request};
@@ -75,6 +75,7 @@ pub struct Addressed<B> {
 pub struct Authenticated<B> {
     parsed: Parsed<B>,
     store: usize,
+    rules: Rules,
     routed: Routed,
     who: Arc<crate::identity::Principal>,
     contract: Contract,
@@ -180,7 +181,7 @@ impl<B> Addressed<B> {
         let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
         let duties = duties(routed.operation);
         match parsed.facts.with_head(|head| Contract::new(verified.payload(), signatures, head, duties)) {
-            Ok(contract) => Ok(Authenticated { parsed, store: site.store, routed, who, contract }),
+            Ok(contract) => Ok(Authenticated { parsed, store: site.store, rules: site.rules, routed, who, contract }),
             Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed)),
         }
     }
@@ -212,12 +213,13 @@ where
     ///
     /// # Errors
     /// A document that does not verify or parse.
-    pub async fn guard(self, live: &Live) -> Result<Guarded<B>, Refusal> {
-        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, routed, who, contract }, grant } =
-            self;
-        let site = facts.connection.listener;
+    pub async fn guard(self) -> Result<Guarded<B>, Refusal> {
+        let Self {
+            inner: Authenticated { parsed: Parsed { facts, body }, store, rules, routed, who, contract },
+            grant,
+        } = self;
         let body = if routed.has_document() {
-            match document(body, contract, &routed, live, site).await {
+            match document(body, contract, &routed, rules).await {
                 Ok(document) => Payload::Document(Box::new(document)),
                 Err(fault) => return Err(Refusal::asked(fault, facts, routed)),
             }
@@ -295,13 +297,7 @@ fn duties(operation: Operation) -> Duties {
 }
 
 /// Reads, verifies and, where every reader must find the same in it, writes a control document anew.
-async fn document<B>(
-    body: Unread<B>,
-    contract: Contract,
-    routed: &Routed,
-    live: &Live,
-    listener: usize,
-) -> Result<SealedBody, Fault>
+async fn document<B>(body: Unread<B>, contract: Contract, routed: &Routed, rules: Rules) -> Result<SealedBody, Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
@@ -315,10 +311,9 @@ where
     }
     let verdict = document.verdict();
     let delete = xml::Delete::parse(&document.collect(LONGEST_DOCUMENT).await?)?;
-    let keys = live.site(listener, 0)?.rules.keys;
     for entry in &delete.entries {
         crate::s3::name::check_key_length(&entry.key)?;
-        keys.check(&entry.key)?;
+        rules.keys.check(&entry.key)?;
     }
     Ok(SealedBody::document(verdict, Bytes::from(delete.write())))
 }

@@ -63,7 +63,7 @@ where
         .address(&live)?
         .authenticate(&live, &worker.keys, now.seconds())?
         .authorize(&live)?
-        .guard(&live)
+        .guard()
         .await?
         .admit(&worker.in_flight)?;
     let (store, out, body, open) = staged.log_intent(&worker.journal).await?.into_forward()?;

@@ -323,7 +323,13 @@ impl Names<'_> {
                     None,
                 ));
             };
-            self.parameters.push((name.to_owned(), value.to_owned()));
+            if name == "versionId" && value.is_empty() {
+                // Stores disagree about what this means.
+                return Err(Fault::argument("empty-version", "Invalid version id specified", name, None));
+            }
+            // `?acl=x` is `?acl`; only an upload's id says something.
+            let bare = self.operation.spec().subresource == Some(name) && name != "uploadId";
+            self.parameters.push((name.to_owned(), if bare { String::new() } else { value.to_owned() }));
         }
         Ok(())
     }
@@ -357,8 +363,12 @@ impl Names<'_> {
     }
 
     fn take(&mut self, lower: &str, value: &[u8]) -> Result<(), Fault> {
-        if CONSUMED.contains(&lower) || IDLE.contains(&lower) {
+        // The names of query authentication mean nothing as headers.
+        if CONSUMED.contains(&lower) || IDLE.contains(&lower) || QUERY_AUTHENTICATION.contains(&lower) {
             return Ok(());
+        }
+        if lower.starts_with("x-minio-") {
+            return Err(unknown_header(lower));
         }
         if lower == "x-amz-copy-source" {
             self.copy_source = Some(value.to_vec());
@@ -375,12 +385,7 @@ impl Names<'_> {
             let refused = lower.starts_with("x-amz-") && self.rules.unknown == Unknown::Refuse;
             let passed = lower.starts_with("x-amz-") && !is_checksum_value(lower);
             if refused {
-                return Err(Fault::new(
-                    Code::NotImplemented,
-                    "unknown-header",
-                    "A header you provided implies functionality that is not implemented",
-                )
-                .with("Header", lower));
+                return Err(unknown_header(lower));
             }
             if !passed {
                 return Ok(()); // S3 does not look at it either
@@ -468,6 +473,11 @@ fn misplaced_copy_source(head: &Head<'_>) -> Fault {
         "x-amz-copy-source",
         value,
     )
+}
+
+fn unknown_header(name: &str) -> Fault {
+    let message = "A header you provided implies functionality that is not implemented";
+    Fault::new(Code::NotImplemented, "unknown-header", message).with("Header", name)
 }
 
 fn unknown_parameter(name: &str) -> Fault {

@@ -187,6 +187,6 @@ impl Upstream for Wire {
         }
         let (response, line) = exchanged?;
         let (head, incoming) = response.into_parts();
-        reply::reply(&answering, head, Download::new(incoming, line)).await
+        reply::reply(&answering, head, Download::new(incoming, line, self.settings.first_byte)).await
     }
 }

@@ -1,9 +1,12 @@
 //! A store's answer on its way to the client: filtered, its errors in our own shape.
 
 use std::cell::OnceCell;
+use std::future::Future as _;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderName};
@@ -11,6 +14,7 @@ use http::response::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::document::{StoreError, rewrite_late};
 use super::pool::Line;
@@ -52,12 +56,35 @@ const OWN_IDENTITY: [&str; 8] = [
 pub struct Download {
     incoming: Incoming,
     line: Option<Line>,
+    patience: Patience,
+}
+
+/// How long a store may say nothing in the middle of an answer. The timer exists only once something
+/// was waited for.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    running: bool,
+}
+
+impl Patience {
+    /// Nothing has come. Ready when that has gone on for too long.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let end = Instant::now() + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if !std::mem::replace(&mut self.running, true) {
+            timer.as_mut().reset(end);
+        }
+        timer.as_mut().poll(cx)
+    }
 }
 
 impl Download {
     /// The body of a response that came over `line`.
-    pub fn new(incoming: Incoming, line: Line) -> Self {
-        let mut download = Self { incoming, line: Some(line) };
+    pub fn new(incoming: Incoming, line: Line, idle: Duration) -> Self {
+        let patience = Patience { limit: idle, timer: None, running: false };
+        let mut download = Self { incoming, line: Some(line), patience };
         if download.incoming.is_end_stream() {
             download.release();
         }
@@ -92,16 +119,22 @@ enum ReadError {
 
 impl Body for Download {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = &mut *self;
+        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
+            std::task::ready!(this.patience.wait(cx));
+            this.line = None;
+            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, "the store fell silent"))));
+        };
+        this.patience.running = false;
         match &frame {
             Some(Ok(_)) if !self.incoming.is_end_stream() => {}
             Some(Err(_)) => self.line = None,
             _ => self.release(),
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -226,12 +259,9 @@ impl Late {
 
 impl Body for Late {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         loop {
             if self.ended {
                 return Poll::Ready(None);
@@ -243,11 +273,11 @@ impl Body for Late {
                 Some(Ok(frame)) => {
                     let Ok(data) = frame.into_data() else { continue };
                     if self.held.len() + data.len() > ERROR_DOCUMENT {
-                        return Poll::Ready(Some(Err(std::io::Error::other("the store's answer is too long"))));
+                        return Poll::Ready(Some(Err(io::Error::other("the store's answer is too long"))));
                     }
                     self.held.extend_from_slice(&data);
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(std::io::Error::other(error)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
                     let document = self.finish();
                     return Poll::Ready((!document.is_empty()).then(|| Ok(Frame::data(document))));
@@ -283,6 +313,9 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
         if let Some(value) = head.headers.get(&name) {
             headers.insert(name, value.clone());
         }
+    }
+    if out.operation == Operation::HeadBucket {
+        name_region(&mut headers, &out.region);
     }
     for name in ["x-amz-delete-marker", "x-amz-version-id", "x-amz-retry-after"] {
         if let Some(value) = head.headers.get(name) {

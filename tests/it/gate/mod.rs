@@ -37,7 +37,8 @@ impl Gate {
     fn before(store: &Script) -> Self {
         Self::start(&format!(
             "kind = \"s3\"\nendpoint = \"http://{}\"\nregion = \"us-east-1\"\naddressing = \"path\"\nprofile = \"minio\"\n\
-             credentials = {{ access_key_id = \"AKIASTORESTORE000001\", secret_access_key = \"{STORE_SECRET}\" }}",
+             credentials = {{ access_key_id = \"AKIASTORESTORE000001\", secret_access_key = \"{STORE_SECRET}\" }}\n\
+             timeouts = {{ first_byte = \"1s\" }}",
             store.address
         ))
     }

@@ -158,3 +158,20 @@ fn a_new_key_works_after_sighup_and_a_broken_file_changes_nothing() {
     reload("not toml", "stay as they were");
     assert_eq!(gate.send(&fresh).status, 200);
 }
+
+#[test]
+fn a_store_that_falls_silent_in_the_middle_breaks_the_answer_off() {
+    let store = Script::answering("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
+    let gate = Gate::before(&store);
+    let reply = gate.send(&Ask::new("GET", "/bucket/k"));
+    assert_eq!((reply.status, reply.body.as_slice()), (200, &b"abc"[..]), "short of its length, so the client notices");
+    let (records, _) = gate.finish();
+    assert!(records.iter().any(|record| record["outcome"] == "upstream-failed"), "{records:#?}");
+}
+
+#[test]
+fn a_store_that_never_answers_is_given_up() {
+    let store = Script::answering("");
+    let gate = Gate::before(&store);
+    gate.send(&Ask::new("GET", "/bucket/k")).refused(503, "ServiceUnavailable");
+}
