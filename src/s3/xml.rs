@@ -3,6 +3,7 @@
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use super::checksum::Algorithm;
 use super::{Code, Fault};
 
 /// How deep elements may nest.
@@ -201,32 +202,33 @@ impl Delete {
 /// One part of a completion.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct CompletedPart {
-    /// 1 to 10000.
+    /// As written; its range is for whoever knows the upload.
     pub number: u32,
     /// As the client remembers it, quotes removed.
     pub etag: String,
-    /// Checksums the client gives, by element name: `ChecksumCRC32`.
-    pub checksums: Vec<(String, String)>,
+    /// Checksums the client gives, in base64.
+    pub checksums: Vec<(Algorithm, String)>,
 }
 
 /// The body of CompleteMultipartUpload.
 ///
 /// # Errors
-/// `MalformedXML`, also for more than 10000 parts, none, or a number out of range.
+/// `MalformedXML`, also for more than 10000 parts or none.
 pub fn completed_parts(document: &[u8]) -> Result<Vec<CompletedPart>, Fault> {
     let root = Element::parse(document, "CompleteMultipartUpload")?;
     root.only(&["Part"])?;
     let mut parts = Vec::with_capacity(root.children.len());
     for part in &root.children {
-        let number = part.text_of("PartNumber")?.and_then(|text| text.trim().parse().ok());
-        let number = number.filter(|number| (1..=10_000).contains(number)).ok_or_else(malformed)?;
+        let number = part.text_of("PartNumber")?.and_then(|text| text.trim().parse().ok()).ok_or_else(malformed)?;
         let etag = part.text_of("ETag")?.ok_or_else(malformed)?.trim().trim_matches('"').to_owned();
         let mut checksums = Vec::new();
         for child in part.children.iter().filter(|child| !matches!(child.name.as_str(), "PartNumber" | "ETag")) {
-            if !child.name.starts_with("Checksum") || part.child(&child.name)?.is_none() {
+            let named = Algorithm::ALL.into_iter().find(|algorithm| algorithm.element() == child.name);
+            let algorithm = named.ok_or_else(malformed)?;
+            if checksums.iter().any(|(there, _)| *there == algorithm) {
                 return Err(malformed());
             }
-            checksums.push((child.name.clone(), child.text.clone()));
+            checksums.push((algorithm, child.text.trim().to_owned()));
         }
         parts.push(CompletedPart { number, etag, checksums });
     }
@@ -306,11 +308,14 @@ impl Writer {
         self.close(name);
     }
 
-    /// `<name>text</name>` if there is a text.
-    pub fn optional(&mut self, name: &str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.element(name, text);
-        }
+    /// An opening tag as it stands; for the few with attributes.
+    pub fn raw(&mut self, tag: &str) {
+        self.out.extend_from_slice(tag.as_bytes());
+    }
+
+    /// Text right inside the element that is open.
+    pub fn content(&mut self, text: &str) {
+        escape_into(text, &mut self.out);
     }
 
     /// The octets.

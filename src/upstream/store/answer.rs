@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 use ring::digest;
 
-use crate::s3::{Fault, Operation};
+use crate::s3::{Fault, Operation, xml};
 use crate::time::Millis;
 
 use super::super::{Forward, LocalBody};
@@ -20,7 +20,7 @@ pub(super) fn empty(status: StatusCode) -> Reply {
 }
 
 /// 200 with a document.
-pub(super) fn document(xml: String) -> Reply {
+pub(super) fn document(xml: Vec<u8>) -> Reply {
     let mut reply = empty(StatusCode::OK);
     reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     reply.body = LocalBody::Full(Bytes::from(xml));
@@ -37,14 +37,9 @@ pub(super) fn error(forward: &Forward, fault: &Fault) -> Reply {
     if matches!(forward.operation, Operation::HeadBucket | Operation::HeadObject) {
         return reply;
     }
-    let mut xml = Xml::error();
-    xml.text("Code", fault.code().as_str()).text("Message", fault.message());
-    for (name, value) in fault.elements() {
-        xml.text(name, value);
-    }
-    xml.text("RequestId", forward.id.as_str()).text("HostId", forward.id.host_id());
     reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    reply.body = LocalBody::Full(Bytes::from(xml.finish("Error")));
+    let document = xml::error_document(fault, forward.id.as_str(), forward.id.host_id());
+    reply.body = LocalBody::Full(Bytes::from(document));
     reply
 }
 

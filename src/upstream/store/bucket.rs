@@ -10,7 +10,6 @@ use crate::s3::{Code, Fault, Operation};
 use super::Reply;
 use super::answer::{self, date, owner, set};
 use super::attributes;
-use super::documents;
 use super::fault::Halt;
 use super::index::{Tx, behind, row_prefix};
 use super::intake;
@@ -18,6 +17,7 @@ use super::record::{BucketRow, PartRow, Row};
 use super::request::{Request, invalid_request, no_such_key};
 use super::shell::Shell;
 use super::xml::Xml;
+use crate::s3::xml as documents;
 
 /// `GET /`
 pub(super) async fn list(shell: &Shell, request: &Request) -> Result<Reply, Halt> {
@@ -87,7 +87,7 @@ where
         return Err(super::request::not_implemented("x-amz-object-ownership").into());
     }
     let document = intake::document(64 << 10, body).await?;
-    let location = if document.is_empty() { None } else { documents::location(&document)? };
+    let location = documents::location_constraint(&document)?;
     let region = shell.core.settings.region.clone();
     check_location(location.as_deref(), &region)?;
     let row = BucketRow { owner: request.forward().account.clone(), created: shell.core.now(), tags: Vec::new() };
@@ -214,7 +214,7 @@ pub(super) async fn setting(shell: &Shell, request: &Request, operation: Operati
 }
 
 enum Described {
-    Document(String),
+    Document(Vec<u8>),
     Acl,
     Missing(Code, &'static str),
 }
@@ -274,7 +274,7 @@ fn describe(operation: Operation, region: &str) -> Result<Described, Fault> {
     })
 }
 
-fn acl(account: &str) -> String {
+fn acl(account: &str) -> Vec<u8> {
     let mut xml = Xml::new("AccessControlPolicy");
     owner(&mut xml, "Owner", account);
     xml.open("AccessControlList").open("Grant").open_typed("Grantee", "CanonicalUser");

@@ -9,9 +9,8 @@ use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, quoted};
 use super::bucket::remove_parts;
-use super::checksums::{Algorithm, Hasher, encode, hex, unhex};
+use super::checksums::{Algorithm, Hasher, encode, finished, hex, unhex};
 use super::condition::Guard;
-use super::documents::{self, CompletedPart};
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake;
@@ -21,6 +20,8 @@ use super::request::{Request, invalid_request};
 use super::shell::Shell;
 use super::write::Target;
 use super::xml::Xml;
+use crate::s3::checksum::{self, Value};
+use crate::s3::xml::{self, CompletedPart};
 
 /// The least size of every part but the last.
 const SMALLEST_PART: u64 = 5 << 20;
@@ -31,13 +32,14 @@ where
     B: Body<Data = Bytes, Error = Fault>,
 {
     let guard = Guard::read(request)?;
-    let listed = documents::parts(&intake::document(4 << 20, body).await?)?;
+    let listed = xml::completed_parts(&intake::document(4 << 20, body).await?)?;
     check_order(&listed, upload_id(request))?;
     let (asked, now) = (request.clone(), shell.core.now());
     let (facts, count) = shell.committer.run(move |tx| assemble(tx, &asked, &guard, &listed, now)).await?;
     let mut xml = Xml::new("CompleteMultipartUploadResult");
     let (bucket, key) = (request.bucket(), request.key());
-    xml.text("Location", &format!("/{bucket}/{}", uri::encode_path(key.as_bytes())));
+    let own = || format!("/{bucket}/{}", uri::encode_path(key.as_bytes()));
+    xml.text("Location", &request.forward().location.clone().unwrap_or_else(own));
     xml.text("Bucket", bucket).text("Key", key).text("ETag", &quoted(&facts.etag));
     if let Some(checksum) = &facts.checksum {
         xml.text(checksum.algorithm.element(), &checksum_text(checksum, count));
@@ -203,12 +205,13 @@ fn combine(upload: &UploadRow, rows: &[PartRow]) -> Checksum {
     let value = if upload.composite {
         let mut hasher = Hasher::new(algorithm);
         rows.iter().for_each(|row| hasher.update(&row.part.checksum));
-        hasher.finish()
+        finished(hasher)
     } else {
-        let none = algorithm.of(&[]);
-        rows.iter().fold(none, |whole, row| {
-            algorithm.combine(&whole, &row.part.checksum, row.part.blob.length).unwrap_or_default()
-        })
+        let none = checksum::of(algorithm, &[]);
+        let whole = rows.iter().try_fold(none, |whole, row| {
+            algorithm.combine(&whole, &Value::new(&row.part.checksum), row.part.blob.length)
+        });
+        whole.map(|whole| whole.as_bytes().to_vec()).unwrap_or_default()
     };
     Checksum { algorithm, composite: upload.composite, value }
 }
@@ -219,5 +222,5 @@ fn etag(listed: &[CompletedPart]) -> String {
     for part in listed {
         hasher.update(&unhex::<16>(&part.etag).unwrap_or_default());
     }
-    format!("{}-{}", hex(&hasher.finish()), listed.len())
+    format!("{}-{}", hex(&finished(hasher)), listed.len())
 }

@@ -42,7 +42,7 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     Ok(answer::document(result(&facts)))
 }
 
-fn result(facts: &Facts) -> String {
+fn result(facts: &Facts) -> Vec<u8> {
     let mut xml = Xml::new("CopyObjectResult");
     xml.text("LastModified", &date(facts.modified)).text("ETag", &quoted(&facts.etag));
     if let Some(checksum) = &facts.checksum {

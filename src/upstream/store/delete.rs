@@ -9,13 +9,13 @@ use crate::s3::Fault;
 use super::Reply;
 use super::answer;
 use super::condition::Guard;
-use super::documents::{self, DeleteEntry};
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake;
 use super::request::{Request, Version, no_such_version, not_implemented};
 use super::shell::Shell;
 use super::xml::Xml;
+use crate::s3::xml::{Delete, DeleteEntry};
 
 /// `DELETE /bucket/key`
 pub(super) async fn one(shell: &Shell, request: &Request) -> Result<Reply, Halt> {
@@ -52,13 +52,13 @@ pub(super) async fn many<B>(shell: &Shell, request: &Request, body: B) -> Result
 where
     B: Body<Data = Bytes, Error = Fault>,
 {
-    let document = documents::delete(&intake::document(4 << 20, body).await?)?;
+    let document = Delete::parse(&intake::document(4 << 20, body).await?)?;
     let quiet = document.quiet;
     let asked = request.clone();
     let change = move |tx: &mut Tx<'_>| {
         asked.owned_bucket(tx.bucket(asked.bucket())?)?;
-        let mut answers = Vec::with_capacity(document.objects.len());
-        for entry in document.objects {
+        let mut answers = Vec::with_capacity(document.entries.len());
+        for entry in document.entries {
             let outcome = match each(tx, asked.bucket(), &entry) {
                 Ok(()) => None,
                 Err(Halt::Said(fault) | Halt::Body(fault)) => Some(fault),
@@ -82,7 +82,7 @@ fn each(tx: &mut Tx<'_>, bucket: &str, entry: &DeleteEntry) -> Result<(), Halt> 
     }
 }
 
-fn result(answers: &[(DeleteEntry, Option<Fault>)], quiet: bool) -> String {
+fn result(answers: &[(DeleteEntry, Option<Fault>)], quiet: bool) -> Vec<u8> {
     let mut xml = Xml::new("DeleteResult");
     for (entry, outcome) in answers {
         if outcome.is_none() && quiet {

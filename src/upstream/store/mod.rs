@@ -15,7 +15,6 @@ mod complete;
 mod condition;
 mod copy;
 mod delete;
-mod documents;
 mod failpoint;
 mod fault;
 mod files;
@@ -51,7 +50,6 @@ use http_body::Body;
 pub use self::fault::StoreError;
 use self::intake::Promise;
 
-use self::checksums::Algorithm;
 use self::commit::Committer;
 use self::failpoint::Failpoints;
 use self::fault::Halt;
@@ -197,9 +195,8 @@ impl Store {
 
 impl Upstream for Store {
     async fn send(&self, out: Forward, body: SealedBody) -> Result<super::Reply, Fault> {
-        let declared = body.checksum().and_then(|(algorithm, value)| {
-            Some((Algorithm::from_name(algorithm.name())?, value.map(|value| value.as_bytes().to_vec())))
-        });
+        let declared =
+            body.checksum().map(|(algorithm, value)| (algorithm, value.map(|value| value.as_bytes().to_vec())));
         let promise = Promise { length: body.decoded_length(), checksum: declared };
         let super::Reply { status, headers, body, upstream_id, code } = self.serve(out, promise, body).await?;
         Ok(super::Reply { status, headers, body: body.into(), upstream_id, code })

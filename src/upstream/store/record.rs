@@ -1,7 +1,7 @@
 //! The rows of the index and their spelling in octets.
 
 use super::StoreError;
-use super::checksums::Algorithm;
+use super::checksums::{self, Algorithm};
 
 /// The random name of a file, or of a small body that lives in the index.
 pub(super) type BlobId = [u8; 16];
@@ -133,7 +133,7 @@ impl Row for Facts {
         match &self.checksum {
             None => out.u8(u8::MAX),
             Some(checksum) => {
-                out.u8(checksum.algorithm.number());
+                out.u8(checksums::number(checksum.algorithm));
                 out.flag(checksum.composite);
                 out.octets(&checksum.value);
             }
@@ -151,7 +151,7 @@ impl Row for Facts {
             checksum: match from.u8()? {
                 u8::MAX => None,
                 number => Some(Checksum {
-                    algorithm: Algorithm::from_number(number)?,
+                    algorithm: checksums::numbered(number)?,
                     composite: from.flag()?,
                     value: from.octets()?.to_vec(),
                 }),
@@ -223,7 +223,7 @@ impl Row for UploadRow {
     fn write(&self, out: &mut Writer) {
         out.text(&self.initiator);
         out.i64(self.initiated);
-        out.option(self.declared.as_ref(), |out, algorithm| out.u8(algorithm.number()));
+        out.option(self.declared.as_ref(), |out, algorithm| out.u8(checksums::number(*algorithm)));
         out.flag(self.composite);
         self.attributes.write(out);
     }
@@ -232,7 +232,7 @@ impl Row for UploadRow {
         Some(Self {
             initiator: from.text()?,
             initiated: from.i64()?,
-            declared: from.option(|from| Algorithm::from_number(from.u8()?))?,
+            declared: from.option(|from| checksums::numbered(from.u8()?))?,
             composite: from.flag()?,
             attributes: Attributes::read(from)?,
         })

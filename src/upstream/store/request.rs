@@ -82,7 +82,7 @@ impl Request {
     /// `x-amz-checksum-algorithm`, if it is there.
     pub(super) fn checksum_algorithm(&self) -> Result<Option<Algorithm>, Fault> {
         let Some(name) = self.header("x-amz-checksum-algorithm") else { return Ok(None) };
-        Algorithm::from_name(name).map(Some).ok_or_else(|| {
+        Algorithm::named(name).map(Some).ok_or_else(|| {
             let message = "Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
                 [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]";
             Fault::new(Code::InvalidRequest, "checksum-algorithm", message)

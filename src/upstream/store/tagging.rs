@@ -9,7 +9,6 @@ use crate::s3::{Code, Fault};
 use super::Reply;
 use super::answer;
 use super::attributes::check_tags;
-use super::documents;
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake;
@@ -17,6 +16,7 @@ use super::read;
 use super::request::{Request, Version, no_such_key, no_such_version};
 use super::shell::Shell;
 use super::xml::Xml;
+use crate::s3::xml as documents;
 
 type Tags = Vec<(String, String)>;
 
@@ -32,7 +32,7 @@ pub(super) async fn put_object<B>(shell: &Shell, request: &Request, body: B) -> 
 where
     B: Body<Data = Bytes, Error = Fault>,
 {
-    let tags = documents::tagging(&intake::document(64 << 10, body).await?)?;
+    let tags = documents::tags(&intake::document(64 << 10, body).await?)?;
     check_tags(&tags, 10)?;
     set_object(shell, request, tags).await?;
     Ok(answer::empty(StatusCode::OK))
@@ -81,7 +81,7 @@ pub(super) async fn put_bucket<B>(shell: &Shell, request: &Request, body: B) -> 
 where
     B: Body<Data = Bytes, Error = Fault>,
 {
-    let tags = documents::tagging(&intake::document(64 << 10, body).await?)?;
+    let tags = documents::tags(&intake::document(64 << 10, body).await?)?;
     check_tags(&tags, 50)?;
     set_bucket(shell, request, tags).await
 }
