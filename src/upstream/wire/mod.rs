@@ -127,7 +127,7 @@ impl Wire {
         request: Request<Outgoing>,
         sent: &Verdict,
     ) -> Result<http::Response<Incoming>, Sent> {
-        let mut sending = pin!(line.sender().try_send_request(request));
+        let mut sending = pin!(line.exchange(request));
         let mut before = sent.bytes();
         loop {
             match timeout(self.settings.first_byte, &mut sending).await {

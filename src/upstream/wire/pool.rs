@@ -1,11 +1,17 @@
 //! Kept-alive connections to one store, owned by one worker: no lock, no sharing.
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
@@ -70,11 +76,25 @@ struct Idle {
 }
 
 /// One connection, checked out. Dropping it closes it; [`Line::put_back`] keeps it.
-#[derive(Debug)]
+///
+/// Whoever has it drives it: the connection is polled by the task that waits for its answer, so a
+/// request costs no hand-over between tasks. An idle one is looked at when it is wanted again.
 pub struct Line {
     sender: SendRequest<Outgoing>,
+    connection: Option<Connection>,
     pool: Rc<Pool>,
     fresh: bool,
+}
+
+type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>>>>;
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line")
+            .field("open", &self.connection.is_some())
+            .field("fresh", &self.fresh)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pool {
@@ -86,7 +106,7 @@ impl Pool {
     /// The most recently used idle connection that is still good, else a new one.
     pub async fn line(self: &Rc<Self>) -> Result<Line, ConnectError> {
         while let Some(mut line) = self.take_idle() {
-            if line.sender.is_ready() || line.sender.ready().await.is_ok() {
+            if line.ready().await {
                 return Ok(line);
             }
         }
@@ -97,31 +117,28 @@ impl Pool {
     pub async fn connect(self: &Rc<Self>) -> Result<Line, ConnectError> {
         if self.open.get() >= self.limits.connections {
             // An idle connection may have died unnoticed; its place is free again.
-            self.idle.borrow_mut().retain(|idle| !idle.line.sender.is_closed());
+            self.idle.borrow_mut().retain_mut(|idle| idle.line.drive(&mut Context::from_waker(Waker::noop())));
             if self.open.get() >= self.limits.connections {
                 return Err(ConnectError::Exhausted(self.limits.connections));
             }
         }
         let limit = self.limits.connect;
         let place = Place::taken(self);
-        let sender = timeout(limit, handshake(&self.endpoint)).await.map_err(|_| ConnectError::Slow(limit))??;
+        let made = timeout(limit, handshake(&self.endpoint)).await;
+        let (sender, connection) = made.map_err(|_| ConnectError::Slow(limit))??;
         std::mem::forget(place); // the line holds it from here on
-        Ok(Line { sender, pool: Rc::clone(self), fresh: true })
+        Ok(Line { sender, connection: Some(connection), pool: Rc::clone(self), fresh: true })
     }
 
     fn take_idle(&self) -> Option<Line> {
         let mut idle = self.idle.borrow_mut();
         let oldest = Instant::now().checked_sub(self.limits.idle)?;
-        while let Some(Idle { line, since }) = idle.pop() {
-            if since < oldest {
-                idle.clear(); // everything below is older still
-                return None;
-            }
-            if !line.sender.is_closed() {
-                return Some(line);
-            }
+        let Idle { line, since } = idle.pop()?;
+        if since < oldest {
+            idle.clear(); // everything below is older still
+            return None;
         }
-        None
+        Some(line)
     }
 }
 
@@ -131,14 +148,42 @@ impl Line {
         self.fresh
     }
 
-    /// The sending half.
-    pub fn sender(&mut self) -> &mut SendRequest<Outgoing> {
-        &mut self.sender
+    /// Moves octets either way; false once the connection has ended.
+    pub fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        // A broken connection shows at its request; there is nobody to tell here.
+        if connection.as_mut().poll(cx).is_ready() {
+            self.connection = None;
+        }
+        self.connection.is_some()
     }
 
-    /// Keeps the connection for the next request.
+    /// Waits until it takes a request; false when it never will.
+    async fn ready(&mut self) -> bool {
+        poll_fn(|cx| match self.drive(cx) {
+            true => self.sender.poll_ready(cx).map(|ready| ready.is_ok()),
+            false => Poll::Ready(false),
+        })
+        .await
+    }
+
+    /// Sends a request and drives the connection until its answer begins.
+    pub async fn exchange(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
+        let mut sending = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| {
+            self.drive(cx);
+            sending.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Keeps the connection for the next request, if this one is over in both directions: a store that
+    /// answers before it has read the whole body leaves nothing to go on with.
     pub fn put_back(mut self) {
-        if !self.sender.is_closed() {
+        if self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready() {
             self.fresh = false;
             let pool = Rc::clone(&self.pool);
             pool.idle.borrow_mut().push(Idle { line: self, since: Instant::now() });
@@ -168,7 +213,9 @@ impl Drop for Place<'_> {
     }
 }
 
-async fn handshake(endpoint: &Endpoint) -> Result<SendRequest<Outgoing>, ConnectError> {
+type Spoken = (SendRequest<Outgoing>, Connection);
+
+async fn handshake(endpoint: &Endpoint) -> Result<Spoken, ConnectError> {
     let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     tcp.set_nodelay(true)?;
     let Some(config) = &endpoint.tls else { return speak(TokioIo::new(tcp)).await };
@@ -177,14 +224,10 @@ async fn handshake(endpoint: &Endpoint) -> Result<SendRequest<Outgoing>, Connect
     speak(TokioIo::new(tls)).await
 }
 
-async fn speak<T>(io: T) -> Result<SendRequest<Outgoing>, ConnectError>
+async fn speak<T>(io: T) -> Result<Spoken, ConnectError>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
 {
     let (sender, connection) = http1::Builder::new().max_buf_size(512 * 1024).handshake(io).await?;
-    tokio::task::spawn_local(async move {
-        // A broken connection shows at its next request; there is nobody to tell here.
-        let _ = connection.await;
-    });
-    Ok(sender)
+    Ok((sender, Box::pin(connection)))
 }

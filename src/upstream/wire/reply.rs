@@ -123,7 +123,13 @@ impl Body for Download {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
+        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        if let (Poll::Pending, Some(line)) = (&polled, &mut this.line) {
+            // What was asked for just now is read here, not by another task.
+            line.drive(cx);
+            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        let Poll::Ready(frame) = polled else {
             std::task::ready!(this.patience.wait(cx));
             this.line = None;
             return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, "the store fell silent"))));
