@@ -16,7 +16,7 @@ mod query;
 mod verify;
 
 pub use canonical::host;
-pub use key::{Credential, KeyCache, KeySource, Secret};
+pub use key::{Credential, KeyCache, KeySource, Opened, Secret};
 pub use outgoing::{OutgoingPayload, Signer};
 pub use payload::PayloadRule;
 pub use verify::{Details, Kind, Rejection, Request, Settings, Verified, kind, verify};
