@@ -3,6 +3,7 @@
 //! `walk` reads like docs/life-of-a-request.md. `stage` holds the stages and nothing else.
 
 mod answer;
+mod early;
 mod facts;
 mod live;
 mod refusal;

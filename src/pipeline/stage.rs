@@ -31,6 +31,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body::Body;
 
+use super::early::{self, Early};
 use super::facts::{Connection, Facts};
 use super::live::Live;
 use super::refusal::Refusal;
@@ -68,6 +69,7 @@ pub struct Addressed<B> {
     site: usize,
     auth: Auth,
     routed: Result<Routed, Fault>,
+    early: Early,
 }
 
 /// Who asks, and what the body must be.
@@ -139,8 +141,34 @@ where
     pub fn address(self, live: &Live) -> Result<Addressed<B>, Refusal> {
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
-            Ok(found) => Ok(Addressed { parsed: self, site: found.site, auth: found.auth, routed: found.routed }),
+            Ok(found) => Ok(Addressed {
+                parsed: self,
+                site: found.site,
+                auth: found.auth,
+                routed: found.routed,
+                early: Early::Nothing,
+            }),
             Err(fault) => Err(Refusal::new(fault, self.facts)),
+        }
+    }
+}
+
+impl<B> Addressed<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Reads what authentication needs of the body, within limits, where that is in the body: of a form
+    /// the fields up to its file. Of all other bodies nothing.
+    ///
+    /// # Errors
+    /// A form that is none, or has no file; a client that takes too long.
+    pub async fn read_early(self) -> Result<Self, Refusal> {
+        let Self { parsed: Parsed { mut facts, body }, site, auth, routed, .. } = self;
+        facts.auth = Some(auth);
+        match early::read(&facts, auth, body).await {
+            Ok((early, body)) => Ok(Self { parsed: Parsed { facts, body }, site, auth, routed, early }),
+            Err(fault) => Err(Refusal::new(fault, facts)),
         }
     }
 }
@@ -151,7 +179,7 @@ impl<B> Addressed<B> {
     /// # Errors
     /// Whatever the order of spec/sigv4.md 13 finds first.
     pub fn authenticate(self, live: &Live, cache: &KeyCache, now: Seconds) -> Result<Authenticated<B>, Refusal> {
-        let Self { mut parsed, site, auth, routed } = self;
+        let Self { mut parsed, site, auth, routed, early: _early } = self;
         parsed.facts.auth = Some(auth);
         let site = match live.site(parsed.facts.connection.listener, site) {
             Ok(site) => site,

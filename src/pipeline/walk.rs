@@ -61,6 +61,8 @@ where
     let now = worker.clock.now_millis();
     let staged = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
+        .read_early()
+        .await?
         .authenticate(&live, &worker.keys, now.seconds())?
         .authorize(&live)?
         .guard()
@@ -81,7 +83,7 @@ async fn deliver(
     worker: &Worker,
 ) -> Result<Response<Answer>, Refusal> {
     let (id, verdict) = (out.id, body.verdict());
-    let body = match body.decoded_length() <= verify_first {
+    let body = match body.longest() <= verify_first {
         true => body.settle(verify_first).await,
         false => Ok(body),
     };
