@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use super::action::Actions;
-use super::pattern::Pattern;
+use super::context::Context;
+use super::pattern::{Pattern, Variables, Verdict, Wildcards};
 use super::value::{Block, Decimal, Instant};
 
 /// A range of octets in the text a document was read from.
@@ -155,7 +156,7 @@ pub struct ResourceEntry {
     pub span: Span,
 }
 
-/// A pattern for ARNs.
+/// A pattern for ARNs. Variables count behind the fifth colon of the text as written, and only there.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArnShape {
     /// Five colons or more: each of the six segments by itself.
@@ -331,6 +332,63 @@ impl Statement {
             None => Cow::Owned(format!("NO_ID-{}", self.place)),
         }
     }
+}
+
+impl ActionEntry {
+    /// Whether it matches an action, known or not, given in lower case: `s3:getobject`.
+    pub fn matches(&self, action: &str) -> bool {
+        self.pattern.matches_plain(action)
+    }
+}
+
+impl ResourceEntry {
+    /// Whether it matches a resource: an ARN, or `*` for no particular one.
+    pub fn matches(&self, resource: &str, context: &dyn Context) -> bool {
+        self.shape.matches(resource, context) == Verdict::Match
+    }
+}
+
+impl ArnShape {
+    /// Cuts a pattern at its first five colons; what has fewer matches nothing.
+    pub fn segments(text: &str, variables: Variables) -> Self {
+        let Some(parts) = arn_segments(text) else { return Self::Nothing };
+        let mut place = 0;
+        Self::Segments(Box::new(parts.map(|part| {
+            place += 1;
+            Pattern::new(part, Wildcards::On, if place == 6 { variables } else { Variables::Off })
+        })))
+    }
+
+    /// The same for an entry of `Resource`, where a pattern with fewer colons that ends in `*` goes over
+    /// the whole ARN.
+    pub fn resource(text: &str, variables: Variables) -> Self {
+        match Self::segments(text, variables) {
+            Self::Nothing if text.ends_with('*') => Self::Whole(Pattern::new(text, Wildcards::On, Variables::Off)),
+            shape => shape,
+        }
+    }
+
+    /// Matches a whole text. What is no ARN matches no segments.
+    pub fn matches(&self, text: &str, context: &dyn Context) -> Verdict {
+        match self {
+            Self::Nothing => Verdict::Differ,
+            Self::Whole(pattern) => pattern.matches(text, context),
+            Self::Segments(patterns) => match arn_segments(text).filter(|[scheme, ..]| *scheme == "arn") {
+                Some(parts) => {
+                    let verdicts = patterns.iter().zip(parts).map(|(pattern, part)| pattern.matches(part, context));
+                    verdicts.into_iter().find(|verdict| *verdict != Verdict::Match).unwrap_or(Verdict::Match)
+                }
+                None => Verdict::Differ,
+            },
+        }
+    }
+}
+
+/// The six segments of an ARN, cut at its first five colons.
+pub fn arn_segments(text: &str) -> Option<[&str; 6]> {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next();
+    Some([next()?, next()?, next()?, next()?, next()?, next()?])
 }
 
 impl Operator {
