@@ -1,10 +1,11 @@
-//! Policies: what PutBucketPolicy takes and refuses.
+//! Policies: what they decide, and what PutBucketPolicy takes and refuses.
 
 use std::path::Path;
 
 use bartizan::policy::put::{Target, check};
 use serde_json::{Value, json};
 
+use crate::decisions;
 use crate::report::{self, Difference, Judge, Outcome, same};
 
 pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
@@ -12,6 +13,8 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
     for (file_name, file) in report::files(directory)? {
         let kind = file.as_ref().and_then(|file| file.get("kind")).and_then(Value::as_str);
         let judge: Option<Judge> = match kind {
+            Some("decision") => Some(decisions::decision),
+            Some("access-point-decision") => Some(decisions::through_access_point),
             Some("put-bucket-policy") => Some(put_bucket_policy),
             _ => None,
         };

@@ -12,6 +12,7 @@ pub mod action;
 pub mod condition;
 pub mod context;
 pub mod document;
+pub mod engine;
 mod json;
 pub mod lint;
 pub mod pattern;

@@ -11,7 +11,7 @@ use super::context::fold;
 pub struct Action(&'static ActionRow);
 
 /// A set of known actions.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Actions([u64; WORDS]);
 
 const WORDS: usize = COUNT.div_ceil(64);
