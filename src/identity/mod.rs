@@ -59,6 +59,8 @@ pub enum Kind {
     Root,
     /// A user.
     User,
+    /// Somebody whom a provider of web identities vouches for. May assume roles, and nothing else.
+    Web,
 }
 
 /// An access key. No `Debug`: it holds secrets.
@@ -137,6 +139,27 @@ impl Principal {
         Arc::clone(&ANONYMOUS)
     }
 
+    /// Somebody whom a provider vouches for, about to assume a role of an account.
+    pub fn of_web(federated: Federated, partition: &str, account: &str, now: Seconds) -> Self {
+        Self {
+            arn: format!("arn:{partition}:iam::{account}:oidc-provider/{}", federated.provider()),
+            account: account.to_owned(),
+            kind: Kind::Web,
+            policies: Vec::new(),
+            tags: BTreeMap::new(),
+            session: Some(Arc::new(Session {
+                issued: now,
+                expires: now,
+                policies: SessionPolicies::default(),
+                tags: BTreeMap::new(),
+                transitive: Vec::new(),
+                source_identity: None,
+                mfa: false,
+                federated: Some(federated),
+            })),
+        }
+    }
+
     /// A session of a role, as it is today.
     pub fn of_role(role: &Role, name: &str, session: Option<Arc<Session>>) -> Option<Self> {
         let arn = Arn::parse(&role.arn)?;
@@ -161,6 +184,12 @@ impl Principal {
             Kind::Anonymous => "anonymous".to_owned(),
             Kind::Root => self.account.clone(),
             Kind::User => unique_id("AIDA", &self.arn),
+            Kind::Web => match self.session.as_ref().and_then(|session| session.federated.as_ref()) {
+                Some(federated) => {
+                    format!("{}:{}:{}", federated.provider(), federated.audience, federated.subject)
+                }
+                None => String::new(),
+            },
             Kind::Role { role, session } => format!("{}:{session}", unique_id("AROA", role)),
         }
     }

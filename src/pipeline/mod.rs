@@ -5,9 +5,11 @@
 mod answer;
 mod early;
 mod facts;
+mod here;
 mod live;
 mod refusal;
 mod stage;
+mod task;
 mod walk;
 
 pub use answer::Answer;

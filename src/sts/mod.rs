@@ -10,6 +10,7 @@ mod answer;
 mod ask;
 mod envelope;
 mod form;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use answer::{Answered, Grantor};
 pub use ask::{Ask, AssumeRole, Narrowed, WebIdentity};
 pub use envelope::{Said, error_document, said};
 pub use form::LONGEST_BODY;
+pub use rules::{Circumstances, Rules};
 
 /// The XML namespace of its documents.
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
