@@ -5,6 +5,7 @@
 mod answer;
 mod early;
 mod facts;
+mod landing;
 mod live;
 mod refusal;
 mod stage;

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::facts::{Connection, Facts};
+use super::landing::Landing;
 use super::live::Live;
 use super::refusal::{Refusal, completion};
 use super::stage::Parsed;
@@ -94,6 +95,7 @@ async fn deliver(
     };
     match sent {
         Ok(reply) => {
+            let (open, reply) = open.landed(reply);
             let closing = open.answered(&reply, verdict);
             Ok(answer::response(reply, &id, closing))
         }
@@ -183,6 +185,7 @@ pub struct Open {
     received: Millis,
     operation: Operation,
     head: bool,
+    landing: Option<Box<Landing>>,
     worker: Option<Rc<Worker>>,
 }
 
@@ -193,13 +196,14 @@ impl std::fmt::Debug for Open {
 }
 
 impl Open {
-    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &Facts, routed: &Routed) -> Self {
+    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &mut Facts, routed: &Routed) -> Self {
         Self {
             receipt,
             _permit: permit,
             received: facts.received,
             operation: routed.operation,
             head: facts.is_head(),
+            landing: facts.landing.take(),
             worker: None,
         }
     }
@@ -228,6 +232,14 @@ impl Open {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
         let completion = Completion { outcome, total_ms: self.elapsed(), ..completion(fault) };
         self.close(&completion, fault.reason());
+    }
+
+    /// The store's answer, as a form is answered.
+    fn landed(mut self, reply: Reply) -> (Self, Reply) {
+        match self.landing.take() {
+            Some(landing) => (self, landing.answer(reply)),
+            None => (self, reply),
+        }
     }
 
     /// The store has answered; the record ends with the answer's body.
