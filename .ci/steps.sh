@@ -64,21 +64,6 @@ step_vectors() {
     say "vectors of $kind"
     cargo run --locked --quiet --release --example vectors -- "$kind" "$shared/vectors/$kind"
   done
-  # Browser forms come with their own issue; every other case of signatures holds.
-  python3 - "$shared/vectors/sigv4" "$TMPDIR/sigv4" <<'EOF'
-import json, pathlib, sys
-source, target = map(pathlib.Path, sys.argv[1:])
-target.mkdir()
-is_form = lambda case: any(name.lower() == "content-type" and value.startswith("multipart/form-data") for name, value in case["headers"])
-for file in source.glob("*.json"):
-    content = json.loads(file.read_text())
-    if "cases" in content:
-        content["cases"] = [case for case in content["cases"] if not is_form(case)]
-    if content.get("cases") != []:
-        (target / file.name).write_text(json.dumps(content))
-EOF
-  say "vectors of sigv4, forms left out"
-  cargo run --locked --quiet --release --example vectors -- sigv4 "$TMPDIR/sigv4"
 }
 
 step_release() { cargo build --locked --release; }

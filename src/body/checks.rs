@@ -1,8 +1,9 @@
 //! Everything that is computed over object data while it passes.
 
-use super::contract::{Contract, Excess, Range};
+use super::contract::{Contract, Excess};
 use super::seal::Verified;
 use crate::s3::checksum::{Algorithm, Hasher, Value};
+use crate::s3::form::LengthRange;
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
@@ -11,7 +12,7 @@ use crate::s3::{Code, Fault};
 pub(super) struct Checks {
     length: Option<u64>,
     excess: Excess,
-    range: Range,
+    range: LengthRange,
     seen: u64,
     signed_hash: Option<Value>,
     content_md5: Option<Value>,

@@ -1,8 +1,9 @@
 //! What must hold of a body, from the head alone.
 
 use crate::s3::checksum::{self, Declared};
+use crate::s3::form::{LONGEST_TAIL, LengthRange};
 use crate::s3::payload::{ChunkSignatures, Payload};
-use crate::s3::{Code, Fault, Head, form};
+use crate::s3::{Code, Fault, Head};
 
 use super::chunked::wrong_length;
 use super::early::FormHead;
@@ -34,36 +35,7 @@ pub struct Contract {
     pub(super) excess: Excess,
     pub(super) signatures: Option<Box<dyn ChunkSignatures>>,
     /// How long the file of a form may be.
-    pub(super) range: Range,
-}
-
-/// The least and the most octets that a file may have (`content-length-range`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Range {
-    /// The least.
-    pub least: u64,
-    /// The most.
-    pub most: u64,
-}
-
-impl Range {
-    /// Any length.
-    pub const ANY: Self = Self { least: 0, most: u64::MAX };
-
-    /// Refuses more than the most.
-    pub(super) fn check_most(self, length: u64) -> Result<(), Fault> {
-        if length <= self.most { Ok(()) } else { Err(too_large(length, self.most)) }
-    }
-
-    /// Refuses less than the least.
-    pub(super) fn check_least(self, length: u64) -> Result<(), Fault> {
-        if length >= self.least {
-            return Ok(());
-        }
-        Err(Fault::plain(Code::EntityTooSmall, "file-too-small")
-            .with("ProposedSize", length.to_string())
-            .with("MinSizeAllowed", self.least.to_string()))
-    }
+    pub(super) range: LengthRange,
 }
 
 /// What it means when more comes than the length says.
@@ -127,7 +99,7 @@ impl Contract {
             return Err(Excess::NoBody.fault(0));
         }
         let declared = checksum::declared(head, duties.checksums_of_body, duties.needs_checksum, trailer)?;
-        Ok(Self { payload, declared, length, excess, signatures, range: Range::ANY })
+        Ok(Self { payload, declared, length, excess, signatures, range: LengthRange::ANY })
     }
 
     /// The contract of a form's file, whose checksums are in `fields`, written as headers.
@@ -141,15 +113,13 @@ impl Contract {
     /// # Errors
     /// As for [`Contract::new`]; `EntityTooLarge` and `EntityTooSmall` where no ending of the form could
     /// put the file into its range.
-    pub fn of_file(head: &Head<'_>, fields: &Head<'_>, form: &FormHead, range: Range) -> Result<Self, Fault> {
+    pub fn of_file(head: &Head<'_>, fields: &Head<'_>, form: &FormHead, range: LengthRange) -> Result<Self, Fault> {
         let length = match stated_length(head)? {
             Some(text) => form.file_length(number(text).ok_or_else(no_length)?),
             None => return Err(no_framing(head)),
         };
-        if length > LARGEST {
-            return Err(too_large(length, LARGEST));
-        }
-        range.check_most(length.saturating_sub(form::LONGEST_TAIL))?;
+        bounded(length, length.to_string().as_bytes())?;
+        range.check_most(length.saturating_sub(LONGEST_TAIL))?;
         range.check_least(length.saturating_add(2))?;
         let declared = checksum::declared(fields, true, false, false)?;
         let (payload, excess, signatures) = (Payload::Unsigned, Excess::Presumed, None);
@@ -221,12 +191,6 @@ fn no_framing(head: &Head<'_>) -> Fault {
 
 fn no_length() -> Fault {
     Fault::plain(Code::MissingContentLength, "content-length")
-}
-
-fn too_large(length: u64, most: u64) -> Fault {
-    Fault::plain(Code::EntityTooLarge, "file-too-large")
-        .with("ProposedSize", length.to_string())
-        .with("MaxSizeAllowed", most.to_string())
 }
 
 fn bounded(length: u64, text: &[u8]) -> Result<u64, Fault> {

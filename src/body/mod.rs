@@ -53,7 +53,7 @@ mod verdict;
 mod tests;
 
 pub use chunked::{Chunked, Event};
-pub use contract::{Contract, Duties, Range};
+pub use contract::{Contract, Duties};
 pub use early::FormHead;
 pub use form::{FormDecoder, FormEvent};
 pub use metered::{End, Metered, Tell};

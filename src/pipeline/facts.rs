@@ -6,12 +6,14 @@ use std::sync::Arc;
 use http::Version;
 use http::request::Parts;
 
+use super::landing::Landing;
 use super::task::{Envelope, Task};
 use crate::audit::{self, Decision, Intent, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
-use crate::s3::Head;
 use crate::s3::route::Auth;
+use crate::s3::{Head, Operation};
+use crate::sts::Circumstances;
 use crate::time::Millis;
 
 /// The connection a request came on.
@@ -48,6 +50,8 @@ pub(super) struct Facts {
     pub(super) task: Option<Task>,
     pub(super) envelope: Envelope,
     pub(super) statement: Option<String>,
+    /// What a form is answered.
+    pub(super) landing: Option<Box<Landing>>,
 }
 
 impl Facts {
@@ -64,6 +68,7 @@ impl Facts {
             task: None,
             envelope: Envelope::default(),
             statement: None,
+            landing: None,
         }
     }
 
@@ -91,6 +96,17 @@ impl Facts {
         self.head.method == http::Method::HEAD
     }
 
+    /// What conditions of trust policies can look at.
+    pub(super) fn circumstances(&self) -> Circumstances<'_> {
+        let agent = self.head.headers.get(http::header::USER_AGENT);
+        Circumstances {
+            source: self.connection.peer,
+            tls: self.connection.is_tls(),
+            now: self.received.seconds(),
+            user_agent: agent.and_then(|agent| agent.to_str().ok()),
+        }
+    }
+
     /// The record of what is about to happen, or to be refused.
     pub(super) fn intent<'a>(
         &'a self,
@@ -109,7 +125,7 @@ impl Facts {
             method: Some(self.head.method.as_str().as_bytes()),
             target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
             http_version: Some(version(self.head.version)),
-            operation: task.map(Task::name),
+            operation: task.map(|task| self.asked(task)),
             bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
             key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
             version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
@@ -123,6 +139,11 @@ impl Facts {
             headers: lines,
             ..Intent::new(self.id, self.received)
         }
+    }
+
+    /// What the client asked: a form is stored by a PutObject, but was none.
+    fn asked(&self, task: &Task) -> &'static str {
+        if self.auth == Some(Auth::Form) { Operation::PostObject.name() } else { task.name() }
     }
 
     fn requester(&self) -> Requester<'_> {
@@ -150,8 +171,8 @@ impl Facts {
             authentication: match self.auth {
                 Some(Auth::Header) => Some("AuthHeader"),
                 Some(Auth::Query) => Some("QueryString"),
-                Some(Auth::Form) => Some("HtmlForm"),
-                Some(Auth::Anonymous) | None => None,
+                Some(Auth::Form) if self.signature.is_some() => Some("HtmlForm"),
+                Some(Auth::Anonymous | Auth::Form) | None => None,
             },
             signature: self.signature.as_deref().map(str::as_bytes),
             ..Requester::default()

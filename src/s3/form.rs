@@ -104,6 +104,52 @@ impl Fields {
     }
 }
 
+/// The least and the most octets that a file may have (`content-length-range`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LengthRange {
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
+impl LengthRange {
+    /// Any length.
+    pub const ANY: Self = Self { least: 0, most: u64::MAX };
+
+    /// What lies in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { least: self.least.max(other.least), most: self.most.min(other.most) }
+    }
+
+    /// Refuses more than the most.
+    ///
+    /// # Errors
+    /// `EntityTooLarge`
+    pub fn check_most(self, length: u64) -> Result<(), Fault> {
+        if length <= self.most {
+            return Ok(());
+        }
+        Err(Fault::plain(Code::EntityTooLarge, "file-too-large")
+            .with("ProposedSize", length.to_string())
+            .with("MaxSizeAllowed", self.most.to_string()))
+    }
+
+    /// Refuses less than the least.
+    ///
+    /// # Errors
+    /// `EntityTooSmall`
+    pub fn check_least(self, length: u64) -> Result<(), Fault> {
+        if length >= self.least {
+            return Ok(());
+        }
+        Err(Fault::plain(Code::EntityTooSmall, "file-too-small")
+            .with("ProposedSize", length.to_string())
+            .with("MinSizeAllowed", self.least.to_string()))
+    }
+}
+
 /// The form is none.
 pub fn malformed(reason: &'static str) -> Fault {
     Fault::plain(Code::MalformedPOSTRequest, reason)

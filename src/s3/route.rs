@@ -1,6 +1,7 @@
 //! From method, level, query and headers to exactly one operation (spec/s3-operations.md 3).
 
 mod copy;
+mod form;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use super::{Code, Fault, Head};
 use copy::read_copy_source;
 
 pub use copy::CopySource;
+pub use form::{FormHeaders, route_form};
 
 /// The names of query authentication (spec/sigv4.md 2), lower-case.
 pub const QUERY_AUTHENTICATION: [&str; 7] = [

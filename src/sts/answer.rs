@@ -48,19 +48,19 @@ impl Grantor<'_> {
     ///
     /// # Errors
     /// `ValidationError`, `AccessDenied`, `PackedPolicyTooLarge`.
-    pub fn check(&self, ask: &Ask, who: &Principal) -> Result<(), Fault> {
+    pub fn check(ask: &Ask, who: &Principal, role: Option<&Role>) -> Result<(), Fault> {
+        let role = || role.ok_or_else(|| Fault::plain(Code::AccessDenied, "no-role"));
         match ask {
             Ask::CallerIdentity => Ok(()),
             Ask::SessionToken { seconds } => user_seconds(*seconds, who).map(|_| ()),
             Ask::AssumeRole(asked) => {
-                let role = self.role(&asked.narrowed)?;
-                role_seconds(&asked.narrowed, role, who)?;
+                role_seconds(&asked.narrowed, role()?, who)?;
                 let (tags, transitive) = chained(asked, who)?;
                 source_identity(asked, who)?;
                 packed(&asked.narrowed.policies, &tags, &transitive).map(|_| ())
             }
             Ask::WebIdentity(asked) => {
-                role_seconds(&asked.narrowed, self.role(&asked.narrowed)?, who)?;
+                role_seconds(&asked.narrowed, role()?, who)?;
                 packed(&asked.narrowed.policies, &BTreeMap::new(), &[]).map(|_| ())
             }
         }
@@ -81,7 +81,7 @@ impl Grantor<'_> {
                 Ok(Answered { document, access_key: None })
             }
             Ask::SessionToken { seconds } => {
-                let session = Session { ..self.session(user_seconds(*seconds, who)?) };
+                let session = self.session(user_seconds(*seconds, who)?);
                 let (sealed, token) = self.issue(Of::User { arn: who.arn.clone() }, session)?;
                 let document = document("GetSessionToken", request_id, |xml| credentials(xml, &sealed, &token));
                 Ok(Answered { document, access_key: Some(sealed.access_key) })

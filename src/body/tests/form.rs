@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::{Contract, FormDecoder, FormEvent, Range, Unread};
+use super::super::{Contract, FormDecoder, FormEvent, Unread};
 use super::wire::Wire;
 use super::{Left, drain, run, sample, whole};
-use crate::s3::form::{FileName, LONGEST_TAIL};
+use crate::s3::form::{FileName, LONGEST_TAIL, LengthRange as Range};
 use crate::s3::{Code, Fault, Head};
 
 /// A form with these fields and this file.
