@@ -8,8 +8,8 @@ use super::BoxError;
 use super::flow::{Incoming, PATIENCE, broke_off};
 use super::form::{FormDecoder, FormEvent};
 use super::seal::Unread;
-use crate::s3::{Code, Fault};
 use crate::s3::form::{self, Fields};
+use crate::s3::{Code, Fault};
 
 /// A form up to its file. Made by [`Unread::read_form`] and nothing else.
 #[derive(Debug)]

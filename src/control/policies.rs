@@ -79,7 +79,8 @@ pub fn roles(config: &Config, directory: &Directory) -> Result<sts::Rules, Findi
     let folder = config.policies.join("identities");
     let mut names: BTreeSet<String> = [policy::ADMINISTRATOR.to_owned()].into();
     for path in walk(&folder, &mut Findings::default()) {
-        let name = path.strip_prefix(&folder).ok().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
+        let name =
+            path.strip_prefix(&folder).ok().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
         names.extend(name.filter(|name| !trusts.contains(*name)).map(str::to_owned));
     }
     for name in names {

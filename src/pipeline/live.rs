@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
-use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use super::task::Task;
+use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::policy::{self, Grant, Question};
 use crate::s3::address::{self, Resource};
 use crate::s3::route::{self, Auth, Routed, Rules};
@@ -196,17 +196,13 @@ impl Live {
             Auth::Header => {
                 let query = Query::default();
                 let body_hash = digest(&SHA256, body).as_ref().try_into().ok();
-                let request = sigv4::Request {
-                    head,
-                    query: &query,
-                    streaming_allowed: false,
-                    tls: true,
-                    body_hash,
-                    form: None,
-                };
+                let request =
+                    sigv4::Request { head, query: &query, streaming_allowed: false, tls: true, body_hash, form: None };
                 Some(self.verify_for(&site.tokens, auth, &request, cache, now)?)
             }
-            Auth::Form | Auth::Query => return Err(Fault::plain(Code::MissingAuthenticationToken, "tokens-auth").into()),
+            Auth::Form | Auth::Query => {
+                return Err(Fault::plain(Code::MissingAuthenticationToken, "tokens-auth").into());
+            }
         };
         let ask = Box::new(Ask::read(body)?);
         let (who, verified) = match (&*ask, signed) {
@@ -291,7 +287,9 @@ impl KeySource for Lookup<'_> {
         let expires = sealed.session.expires;
         // The role or user may be gone since.
         match self.live.directory.principal_of(&sealed.of, sealed.session) {
-            Some(who) if self.opened.set(Arc::clone(&who)).is_ok() => Opened::Session { secret: sealed.secret, expires },
+            Some(who) if self.opened.set(Arc::clone(&who)).is_ok() => {
+                Opened::Session { secret: sealed.secret, expires }
+            }
             _ => Opened::Unknown,
         }
     }

@@ -15,8 +15,8 @@ mod walk;
 
 pub use answer::Answer;
 pub use facts::{Connection, TlsFacts};
+pub use here::Here;
 pub use live::{Live, Site};
 pub use refusal::Refusal;
-pub use here::Here;
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Exit, Guarded, Logged, Out, Parsed};
 pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

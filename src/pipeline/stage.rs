@@ -314,10 +314,8 @@ where
     /// # Errors
     /// A document that does not verify or parse.
     pub async fn guard(self) -> Result<Guarded<B>, Refusal> {
-        let Self {
-            inner: Authenticated { parsed: Parsed { facts, body }, store, rules, task, who, contract },
-            grant,
-        } = self;
+        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, rules, task, who, contract }, grant } =
+            self;
         let body = match (&task, body, contract) {
             (Task::Tokens(_), ..) => Payload::Spent,
             (Task::Store(routed), Some(body), Some(contract)) if routed.has_document() => {

@@ -13,9 +13,9 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::facts::{Connection, Facts};
+use super::here::Here;
 use super::landing::Landing;
 use super::live::Live;
-use super::here::Here;
 use super::refusal::{Refusal, told};
 use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};

@@ -140,8 +140,14 @@ mod tests {
     #[track_caller]
     fn check(account: Option<&str>, policies: &[&str], owner: &str, expected: Result<&str, Denial>) {
         let policies: Vec<String> = policies.iter().map(|name| (*name).to_owned()).collect();
-        let question =
-            Question { account, policies: &policies, owner, action: "s3:GetObject", resource: "arn:aws:s3:::b/k", narrowed: false };
+        let question = Question {
+            account,
+            policies: &policies,
+            owner,
+            action: "s3:GetObject",
+            resource: "arn:aws:s3:::b/k",
+            narrowed: false,
+        };
         let answer = decide(&question).map(|grant| grant.statement().to_string());
         assert_eq!(answer.as_deref().map_err(|denial| *denial), expected);
     }
@@ -166,9 +172,10 @@ mod tests {
 
     #[test]
     fn session_policies_that_nobody_evaluates_leave_nothing() {
+        let policies = ["administrator".to_owned()];
         let question = |narrowed| Question {
             account: Some("111122223333"),
-            policies: &["administrator".to_owned()],
+            policies: &policies,
             owner: "111122223333",
             action: "s3:GetObject",
             resource: "arn:aws:s3:::b/k",

@@ -248,9 +248,11 @@ fn chained(asked: &AssumeRole, who: &Principal) -> Result<(BTreeMap<String, Stri
 fn source_identity(asked: &AssumeRole, who: &Principal) -> Result<Option<String>, Fault> {
     let before = who.session.as_ref().and_then(|session| session.source_identity.clone());
     match (before, &asked.source_identity) {
-        (Some(before), Some(now)) if before != *now => {
-            Err(Fault::new(Code::AccessDenied, "source-identity", "The source identity of a session cannot be changed."))
-        }
+        (Some(before), Some(now)) if before != *now => Err(Fault::new(
+            Code::AccessDenied,
+            "source-identity",
+            "The source identity of a session cannot be changed.",
+        )),
         (Some(before), _) => Ok(Some(before)),
         (None, now) => Ok(now.clone()),
     }

@@ -190,7 +190,9 @@ fn tags(form: &mut Form) -> Result<Tags, Fault> {
     let keys = form.list("Tags", MOST_TAGS, ".Key")?;
     let values = form.list("Tags", MOST_TAGS, ".Value")?;
     let transitive = form.list("TransitiveTagKeys", MOST_TAGS, "")?;
-    let fits = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c));
+    let fits = |text: &str| {
+        text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c))
+    };
     let key = |text: &String| {
         (1..=128).contains(&text.chars().count()) && fits(text) && !text.to_ascii_lowercase().starts_with("aws:")
     };
@@ -198,10 +200,14 @@ fn tags(form: &mut Form) -> Result<Tags, Fault> {
     if keys.len() != values.len() || !keys.iter().all(key) || !values.iter().all(value) {
         return Err(out_of_range("Tags"));
     }
-    let folded = |keys: &[String]| -> std::collections::BTreeSet<String> { keys.iter().map(|key| key.to_lowercase()).collect() };
+    let folded =
+        |keys: &[String]| -> std::collections::BTreeSet<String> { keys.iter().map(|key| key.to_lowercase()).collect() };
     let (all, going_on) = (folded(&keys), folded(&transitive));
     if all.len() != keys.len() || going_on.len() != transitive.len() {
-        return Err(invalid("tags-double", "Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+        return Err(invalid(
+            "tags-double",
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        ));
     }
     if !going_on.is_subset(&all) {
         return Err(invalid("tags-transitive", "TransitiveTagKeys names a tag that is not among Tags"));

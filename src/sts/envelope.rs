@@ -31,25 +31,31 @@ pub fn said(fault: &Fault) -> Said {
             403,
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
         ),
-        (Code::RequestTimeTooSkewed, _) => {
-            own("SignatureDoesNotMatch", 403, "Signature expired or not yet current: look at the clock of this machine.")
-        }
+        (Code::RequestTimeTooSkewed, _) => own(
+            "SignatureDoesNotMatch",
+            403,
+            "Signature expired or not yet current: look at the clock of this machine.",
+        ),
         (Code::AuthorizationHeaderMalformed, "region") => {
             own("SignatureDoesNotMatch", 403, "Credential should be scoped to a valid region.")
         }
         (Code::AuthorizationHeaderMalformed, "service") => {
             own("SignatureDoesNotMatch", 403, "Credential should be scoped to correct service: 'sts'.")
         }
-        (Code::AuthorizationHeaderMalformed, "terminator" | "credential-date") => {
-            own("SignatureDoesNotMatch", 403, "Credential should be scoped with a valid terminator and the date of the request.")
-        }
+        (Code::AuthorizationHeaderMalformed, "terminator" | "credential-date") => own(
+            "SignatureDoesNotMatch",
+            403,
+            "Credential should be scoped with a valid terminator and the date of the request.",
+        ),
         (Code::AuthorizationHeaderMalformed | Code::InvalidArgument, _) | (Code::AccessDenied, "no-date") => {
             same("IncompleteSignature", 400)
         }
         (Code::InvalidRequest, "signature-version-2") => same("IncompleteSignature", 400),
         (Code::AccessDenied, "headers-not-signed") => same("SignatureDoesNotMatch", 403),
         (Code::SlowDown, _) => own("Throttling", 400, "Rate exceeded"),
-        (Code::InternalError, _) => own("InternalFailure", 500, "The request processing has failed because of an unknown error."),
+        (Code::InternalError, _) => {
+            own("InternalFailure", 500, "The request processing has failed because of an unknown error.")
+        }
         (Code::MaxMessageLengthExceeded | Code::EntityTooLarge, _) => {
             own("ValidationError", 400, "The body of a request has at most 64 KiB.")
         }

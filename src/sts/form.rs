@@ -21,7 +21,8 @@ impl Form {
     /// # Errors
     /// `ValidationError`: too many names, a name twice, what does not decode or is not UTF-8.
     pub(super) fn read(body: &[u8]) -> Result<Self, Fault> {
-        let query = Query::parse(body).map_err(|_| invalid("form-escape", "The form is not properly percent-encoded."))?;
+        let query =
+            Query::parse(body).map_err(|_| invalid("form-escape", "The form is not properly percent-encoded."))?;
         if query.iter().count() > MOST {
             return Err(invalid("form-parameters", "The form has too many parameters."));
         }

@@ -51,7 +51,13 @@ impl Rules {
     /// # Errors
     /// `AccessDenied`; `MalformedPolicyDocument` and `ValidationError` for session policies that are none,
     /// where the role could have been assumed.
-    pub fn decide(&self, ask: &Ask, who: &Principal, role: Option<&Role>, seen: Circumstances<'_>) -> Result<Grant, Fault> {
+    pub fn decide(
+        &self,
+        ask: &Ask,
+        who: &Principal,
+        role: Option<&Role>,
+        seen: Circumstances<'_>,
+    ) -> Result<Grant, Fault> {
         match ask {
             Ask::CallerIdentity => policy::decide_self(Some(&who.account)).map_err(|_| denied("silent-identity")),
             Ask::SessionToken { .. } => {
@@ -96,7 +102,9 @@ impl Rules {
         };
         let session = match &who.session {
             Some(session) if !session.policies.is_empty() => {
-                let documents = self.session_documents(&session.policies, &who.account).map_err(|_| refused(who, actions, ask, "session-policy"))?;
+                let documents = self
+                    .session_documents(&session.policies, &who.account)
+                    .map_err(|_| refused(who, actions, ask, "session-policy"))?;
                 Some(Shelf::new(documents))
             }
             _ => None,

@@ -242,9 +242,7 @@ impl<'a> Facts<'a> {
             Caller::Service { .. } => resource_alone(self.bucket.by(&Kinds::ALL)),
             // Everyone is not whoever has an account with the provider: it must be named.
             Caller::Web { .. } => resource_alone(self.bucket.by(&[Kinds::DIRECT])),
-            _ if self.at_home => {
-                at_home(&question.caller, &self.bucket, &self.own, self.own.allow())
-            }
+            _ if self.at_home => at_home(&question.caller, &self.bucket, &self.own, self.own.allow()),
             _ => abroad(&question.caller, &self.bucket, &self.own, Layer::Resource),
         }
     }
