@@ -267,3 +267,6 @@ fn behind_one(text: &str) -> Option<&str> {
     let mut letters = text.chars();
     letters.next().map(|_| letters.as_str())
 }
+
+#[cfg(test)]
+mod tests;
