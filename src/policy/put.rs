@@ -2,7 +2,7 @@
 //! S3's words (spec/policy-language.md 8).
 
 use super::action::ResourceKind;
-use super::document::{Document, Element, Principal, ResourceEntry, Statement, Who};
+use super::document::{Document, Element, Principal, ResourceEntry, Span, Statement, Who};
 use super::lint;
 use super::problem::{Problem, Rule};
 use super::read::{self, Kind};
@@ -38,16 +38,18 @@ pub enum Target<'a> {
 pub fn check(body: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bool) -> Result<Document, Fault> {
     if body.first() != Some(&b'{') {
         let message = "the document does not begin with `{`";
-        return Err(fault(&Problem::error(Rule::FirstByte, super::document::Span::new(0, 1), message), None));
+        return Err(fault(&Problem::error(Rule::FirstByte, Span::new(0, 1), message), None));
     }
     let (found, mut problems) = read::walk(body, Kind::Resource);
     if let Some((document, read::Normalized(size))) = &found {
+        // What is too large is refused for that, whatever its statements say.
         if *size > SIZE_LIMIT {
             let message = format!("the document has {size} bytes without white space");
-            problems.push(Problem::error(Rule::Size, super::document::Span::new(0, 1), message));
-        }
-        for statement in &document.statements {
-            statement_problems(statement, target, exists, &mut problems);
+            problems.push(Problem::error(Rule::Size, Span::new(0, 1), message));
+        } else {
+            for statement in &document.statements {
+                statement_problems(statement, target, exists, &mut problems);
+            }
         }
     }
     let document = found.map(|(document, _)| document);
