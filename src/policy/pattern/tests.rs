@@ -100,7 +100,7 @@ proptest! {
 fn hostile_patterns_end_in_time() {
     let text = "a".repeat(20_000);
     assert!(!like(&format!("{}b", "*a".repeat(10_000)), &text));
-    assert!(!like(&format!("*{}b*", "a?".repeat(500)), &text[..4_000]));
+    assert!(!like(&format!("*{}b*", "a?".repeat(500)), &"a".repeat(4_000)));
     assert!(like(&"*a".repeat(10_000), &text));
 }
 

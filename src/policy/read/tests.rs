@@ -50,7 +50,7 @@ fn with(member: &str) -> String {
 fn a_whole_policy_is_read_with_the_place_of_every_piece() {
     let Reading { document, warnings } = read(WHOLE.as_bytes(), Kind::Resource).unwrap();
     assert_eq!(warnings, []);
-    let at = |span: Span| &WHOLE[span.range()];
+    let at = |span: Span| WHOLE.get(span.range()).unwrap();
     assert_eq!(document.version, Version::Variables);
     assert_eq!(at(document.id.as_ref().unwrap().span), "\"all\"");
     let [first, second] = &document.statements[..] else { panic!("two statements") };
