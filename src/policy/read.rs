@@ -43,23 +43,20 @@ pub struct Reading {
 ///
 /// Everything that is wrong with it, warnings included, in the order of the text; never empty.
 pub fn read(text: &[u8], kind: Kind) -> Result<Reading, Vec<Problem>> {
-    let (document, mut problems) = walk(text, kind);
+    let (document, mut problems) = walk(text, kind, json::TEXT_LIMIT);
     problems.sort_by_key(|problem| problem.span);
     match document {
-        Some((document, _)) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+        Some(document) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
             Ok(Reading { document, warnings: problems })
         }
         _ => Err(problems),
     }
 }
 
-/// How long a document is once its white space is gone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Normalized(pub(super) usize);
-
 /// Reads what can be read, if the text is JSON at all: a document of the statements that have every element,
 /// whatever is wrong inside. It is good for nothing but finding more problems if one of them is an error.
-pub(super) fn walk(text: &[u8], kind: Kind) -> (Option<(Document, Normalized)>, Vec<Problem>) {
+/// What is longer than `limit` without its white space is refused for that alone.
+pub(super) fn walk(text: &[u8], kind: Kind, limit: usize) -> (Option<Document>, Vec<Problem>) {
     let mut problems = Vec::new();
     let node = match std::str::from_utf8(text) {
         Ok(text) => json::parse(text, &mut problems).map(|node| (text, node)),
@@ -80,11 +77,15 @@ pub(super) fn walk(text: &[u8], kind: Kind) -> (Option<(Document, Normalized)>, 
         problems.push(Problem::error(Rule::FirstByte, node.span, message).help("begin with `{`"));
         return (None, problems);
     };
-    let mut compact = String::with_capacity(text.len());
-    node.compact(&mut compact);
+    let size = node.normalized();
+    if size > limit {
+        let message = format!("the document has {size} bytes without white space, and {limit} are allowed");
+        problems.push(Problem::error(Rule::Size, Span::new(0, 1), message).help("shorten it"));
+        return (None, problems);
+    }
     let mut reader = Reader { kind, variables: Variables::Off, problems };
     let document = reader.document(members, node.span, Lines::of(text));
-    (Some((document, Normalized(compact.len()))), reader.problems)
+    (Some(document), reader.problems)
 }
 
 struct Reader {
