@@ -2,6 +2,7 @@
 
 mod defects;
 mod flips;
+mod forms;
 mod walk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
