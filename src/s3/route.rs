@@ -123,7 +123,7 @@ pub fn route(
     names.read_query(query)?;
     names.read_headers()?;
     if names.copy_source.is_some() && !copies {
-        return Err(misplaced_copy_source(head));
+        return Err(misplaced_copy_source(head.first("x-amz-copy-source").unwrap_or_default()));
     }
     if let Some(why) = operation.spec().refused {
         return Err(
@@ -467,8 +467,8 @@ fn is_checksum_value(lower: &str) -> bool {
     lower.strip_prefix("x-amz-checksum-").is_some_and(|rest| !matches!(rest, "algorithm" | "mode" | "type"))
 }
 
-fn misplaced_copy_source(head: &Head<'_>) -> Fault {
-    let value = head.first("x-amz-copy-source").and_then(|value| std::str::from_utf8(value).ok()).map(str::to_owned);
+fn misplaced_copy_source(value: &[u8]) -> Fault {
+    let value = std::str::from_utf8(value).ok().filter(|value| !value.is_empty()).map(str::to_owned);
     Fault::argument(
         "misplaced-copy-source",
         "You can only specify a copy source header for copy requests.",
