@@ -9,6 +9,7 @@ begin_installing() {
   (
     need_packages curl=curl openssl=openssl ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw-admin=ceph-common radosgw=radosgw
     "$ci_top/.ci/venv.sh"
+    "$ci_top/.ci/clients.sh"
     "$ci_top/.ci/stores/minio.sh" install
   ) >"$TMPDIR/install.log" 2>&1 </dev/null &
   installer=$!
