@@ -42,7 +42,9 @@ impl GateError {
     /// What to do about it, where the message does not say it already.
     pub fn help(&self) -> Option<&'static str> {
         let of_folder = |error: &std::io::Error| match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk of the `state` folder: the journal takes 64 MiB at a time",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room on the disk of the `state` folder: the journal takes 64 MiB at a time"
+            }
             ErrorKind::ReadOnlyFilesystem => "name a folder on a disk that can be written to with `state`",
             _ => "let this user write to the `state` folder and all below it, or name another with `state`",
         };

@@ -36,6 +36,12 @@ class Block:
         return f"mkdir -p \"$(dirname '{self.file}')\"\ncat >'{self.file}' <<'BLOCK_END'\n{self.text}BLOCK_END\n"
 
 
+def section(name: str, title: str) -> list[Block]:
+    """The blocks below one heading of a page."""
+    text = (paths.TOP / name).read_text().split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    return [Block(*match) for match in BLOCK.findall(text)]
+
+
 def blocks(name: str) -> list[Block]:
     """Every block of a page. A language that nobody knows here is a mistake: it would not be run."""
     found = [Block(*match) for match in BLOCK.findall((paths.TOP / "docs" / name).read_text())]

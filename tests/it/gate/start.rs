@@ -83,3 +83,21 @@ fn a_ca_that_is_none_and_a_file_that_is_not_there() {
     let told = told(tls, "", &[]);
     assert!(told.contains("none.pem` does not exist") && told.contains("help: "), "{told}");
 }
+
+#[test]
+fn a_store_that_is_not_there_is_told_in_the_log_once() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let store = format!(
+        "[upstream]\nkind = \"s3\"\nendpoint = \"http://{nobody}\"\ncredentials = {{ access_key_id = \"A\", secret_access_key = \"s\" }}"
+    );
+    let gate = Gate::configured("", &store);
+    let said = || std::fs::read_to_string(gate.folder.path().join("stderr")).unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !said().contains("a store takes no connection") {
+        assert!(std::time::Instant::now() < end, "{}", said());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (_, told) = gate.finish();
+    assert_eq!(told.matches("a store takes no connection").count(), 1, "{told}");
+    assert!(told.contains(&nobody.port().to_string()), "{told}");
+}
