@@ -168,3 +168,6 @@ impl From<Verdict> for Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

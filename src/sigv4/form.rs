@@ -1,5 +1,8 @@
 //! What a form says about who sent it (spec/sigv4.md 10.2).
 
+#[cfg(test)]
+mod tests;
+
 use super::header;
 use super::post_policy::expired;
 use crate::s3::form::{AUTHENTICATION, Fields, missing};

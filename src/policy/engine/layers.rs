@@ -12,7 +12,7 @@ use super::shelf::{Candidate, Shelf};
 /// The policies that take part. What is absent takes no part: it neither grants nor limits.
 ///
 /// A policy that exists and is empty is not absent. Whoever fills this in decides which one it is; for the
-/// proxy that is [`Generation::layers`](super::Generation::layers).
+/// proxy that is [`Generation`](super::Generation).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layers<'a> {
     /// Service control policies of the caller's account, level by level.

@@ -1,7 +1,7 @@
 //! The PutObject that a form stands for (spec/sigv4.md 10.4). What holds for a PutObject holds for it,
 //! because it is routed as one.
 
-use super::{Auth, IDLE, Operation, Routed, Rules, route, unknown_header};
+use super::{Auth, IDLE, Operation, Routed, Rules, misplaced_copy_source, route, unknown_header};
 use crate::s3::form::{AUTHENTICATION, Fields};
 use crate::s3::uri::{self, Query};
 use crate::s3::{Fault, Head, name, xml};
@@ -17,8 +17,8 @@ const OF_THE_FORM: [&str; 7] = [
     "x-amz-security-token",
 ];
 
-/// Headers that would make another request of a PutObject, or speak of a framing that a form has not.
-const NEVER: [&str; 4] = ["x-amz-content-sha256", "x-amz-copy-source", "x-amz-decoded-content-length", "x-amz-trailer"];
+/// Headers that speak of a framing which the file of a form has not.
+const NEVER: [&str; 3] = ["x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer"];
 
 /// The headers of the object, from the fields of its form.
 #[derive(Debug)]
@@ -28,7 +28,8 @@ impl<'a> FormHeaders<'a> {
     /// Maps fields to headers.
     ///
     /// # Errors
-    /// `NotImplemented` for a field that would mean another request; `MalformedXML` for tags that are none.
+    /// `NotImplemented` and `InvalidArgument` for a field that would make another request of it;
+    /// `MalformedXML` for tags that are none.
     pub fn of(fields: &'a Fields) -> Result<Self, Fault> {
         let mut headers = Vec::new();
         for (name, value) in fields.iter() {
@@ -39,6 +40,7 @@ impl<'a> FormHeaders<'a> {
                 continue;
             }
             match name {
+                "x-amz-copy-source" => return Err(misplaced_copy_source(value.as_bytes())),
                 "acl" => headers.push(("x-amz-acl", value.into())),
                 "tagging" => headers.push(("x-amz-tagging", tags(value)?.into())),
                 _ => headers.push((name, value.into())),
@@ -94,5 +96,5 @@ pub fn route_form(
     let routed = headers.with_head(|put| route(bucket, key, put, &Query::default(), Auth::Form, rules))?;
     // Nothing else is a PUT of an object without parameters and without a source; should that ever change,
     // it is refused.
-    if routed.operation == Operation::PutObject { Ok(routed) } else { Err(unknown_header("x-amz-copy-source")) }
+    if routed.operation == Operation::PutObject { Ok(routed) } else { Err(misplaced_copy_source(&[])) }
 }
