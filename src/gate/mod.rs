@@ -99,7 +99,9 @@ pub fn run(
     });
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
+    let bound = server.bound().to_vec();
     let hooks = Hooks {
+        ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             let admin::Answer { status, content_type, body } = admin::respond("GET", path, &state);
@@ -112,7 +114,6 @@ pub fn run(
             }
         }),
     };
-    announce(server.bound());
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
     running.stop();
     Ok(())
