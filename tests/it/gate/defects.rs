@@ -225,7 +225,7 @@ fn bucket_taken_from_a_second_place() {
         .refused(403, "SignatureDoesNotMatch");
     let form = "POST /bucket HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: multipart/form-data; boundary=b\r\n\
                 content-length: 71\r\n\r\n--b\r\ncontent-disposition: form-data; name=\"bucket\"\r\n\r\nother\r\n--b--\r\n";
-    assert_eq!(gate.send_raw(form.as_bytes()).status, 501);
+    assert_eq!(gate.send_raw(form.as_bytes()).status, 400);
     assert!(store.seen().is_empty());
 }
 
