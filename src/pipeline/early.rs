@@ -60,8 +60,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     match auth {
-        _ if tokens => in_time(read_whole(body)).await,
-        Auth::Form => in_time(read_form(facts, body)).await,
+        _ if tokens => in_time(LONGEST, read_whole(body)).await,
+        Auth::Form => in_time(LONGEST, read_form(facts, body)).await,
         Auth::Anonymous | Auth::Header | Auth::Query => Ok((Early::Nothing, Some(body))),
     }
 }
@@ -85,8 +85,8 @@ where
     Ok((Early::Whole(Hidden(data)), None))
 }
 
-async fn in_time<T>(reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    timeout(LONGEST, reading).await.unwrap_or_else(|_| Err(Fault::plain(Code::RequestTimeout, "early-body-slow")))
+async fn in_time<T>(limit: Duration, reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(limit, reading).await.unwrap_or_else(|_| Err(Fault::plain(Code::RequestTimeout, "early-body-slow")))
 }
 
 /// The PutObject that a verified form stands for. A form authenticates nothing else: what else was asked
@@ -110,4 +110,16 @@ pub(super) fn upload(
 /// What the file of a form must satisfy.
 pub(super) fn file_contract(head: &Head<'_>, form: &FormHead, range: LengthRange) -> Result<Contract, Fault> {
     FormHeaders::of(form.fields())?.with_head(|put| Contract::of_file(head, put, form, range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_never_ends_what_is_read_early_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let endless = in_time(Duration::from_millis(5), std::future::pending::<Result<(), Fault>>());
+        assert_eq!(runtime.block_on(endless).unwrap_err().code(), Code::RequestTimeout);
+    }
 }

@@ -13,7 +13,7 @@ use super::key::{self, KeyCache, KeySource, Opened, Secret, SigningKey};
 use super::payload::{self, PayloadRule};
 use super::post_policy::PostPolicy;
 use super::query;
-use crate::s3::form::LengthRange;
+use crate::s3::form::{LengthRange, is_form};
 use crate::s3::payload::Payload;
 use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
 use crate::s3::uri::Query;
@@ -214,13 +214,6 @@ pub fn kind(head: &Head<'_>, query: &Query<'_>) -> Result<Kind, Fault> {
             Err(Fault::argument("two-mechanisms", message, "Authorization", None))
         }
     }
-}
-
-fn is_form(head: &Head<'_>) -> bool {
-    head.first("content-type").is_some_and(|kind| {
-        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
-        crate::s3::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
-    })
 }
 
 /// Verifies a request by the mechanism it uses.
