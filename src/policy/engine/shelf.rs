@@ -193,13 +193,7 @@ fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
 }
 
 impl Zone {
-    fn find(
-        &self,
-        component: &str,
-        path: &str,
-        action: Option<Action>,
-        post: &mut impl FnMut(Posting),
-    ) {
+    fn find(&self, component: &str, path: &str, action: Option<Action>, post: &mut impl FnMut(Posting)) {
         if let Some(node) = self.named.get(component) {
             node.find(path, action, post);
         }
