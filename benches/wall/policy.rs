@@ -29,7 +29,9 @@ fn document(statements: &[Value]) -> Value {
 fn others(count: usize) -> Vec<Arc<Policy>> {
     let statement = |at: usize| match at % 4 {
         0 => json!({"Effect": "Allow", "Action": "s3:*", "Resource": format!("arn:aws:s3:::bucket-{at}")}),
-        1 => json!({"Effect": "Deny", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": format!("arn:aws:s3:::bucket-{at}/team/*")}),
+        1 => {
+            json!({"Effect": "Deny", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": format!("arn:aws:s3:::bucket-{at}/team/*")})
+        }
         2 => json!({"Effect": "Allow", "Action": "s3:Get*", "Resource": format!("arn:aws:s3:::acme-data/team-{at}/*")}),
         _ => json!({"Effect": "Deny", "Action": "s3:Put*", "Resource": "arn:aws:s3:::acme-data/reports/*"}),
     };

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 /// The decision of a case in the form of `vectors/policy`.
-pub(super) fn decide(case: &Value) -> &'static str {
+pub(super) fn decide<'c>(case: &'c Value) -> &'static str {
     let request = &case["request"];
     let policies = &case["policies"];
     let through = request.get("accessPoint").is_some();
@@ -18,8 +18,8 @@ pub(super) fn decide(case: &Value) -> &'static str {
     let kind = text(&who["type"]);
     let has_side = !matches!(kind, "Anonymous" | "Service");
     let own = |name: &str| if has_side && kind != "Root" { list(&policies[name]) } else { Vec::new() };
-    let all = |docs: &[&Value], arn: &str, effect: &str, resource: bool| {
-        docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect::<Vec<_>>()
+    let all = |docs: &[&'c Value], arn: &str, effect: &str, resource: bool| -> Vec<&'c str> {
+        docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect()
     };
     let levels = |name: &str| list(&policies[name]);
     let scps = if has_side { levels("scp") } else { Vec::new() };

@@ -129,9 +129,7 @@ fn the_worked_table_holds() {
         (APP, allow(), allow(), none(), None, "silent-session"),
     ];
     for (row, (caller, identity, boundary, session, names, expected)) in (1..).zip(rows) {
-        let world = World::default()
-            .identity(caller, &[identity.unwrap()], boundary)
-            .bucket(names.map(naming), |_| {});
+        let world = World::default().identity(caller, &[identity.unwrap()], boundary).bucket(names.map(naming), |_| {});
         let session = session.map(|document| shelf("session", &[document], Kind::Identity));
         let brought = Brought { session: session.as_ref(), ..Brought::default() };
         assert_eq!(world.ask(caller, "s3:GetObject", &brought).reason(), expected, "row {row}");
@@ -375,9 +373,8 @@ fn an_access_point_that_nobody_knows_opens_nothing() {
 fn a_boundary_cannot_be_spared() {
     let mut spare = document("Deny", None, "s3:*", "arn:aws:s3:::b/*");
     spare["Statement"][0]["NotPrincipal"] = json!({"AWS": [HOME, "arn:aws:iam::111122223333:user/bob"]});
-    let world = |boundary| {
-        World::default().identity(BOB, &[everything("Allow")], boundary).bucket(Some(spare.clone()), |_| {})
-    };
+    let world =
+        |boundary| World::default().identity(BOB, &[everything("Allow")], boundary).bucket(Some(spare.clone()), |_| {});
     world(None).check(BOB, "allowed");
     world(Some(everything("Allow"))).check(BOB, "denied-resource");
 }
@@ -390,10 +387,11 @@ fn actions_that_no_table_knows_meet_wildcards_only() {
     let deny = document("Deny", Some(json!("*")), "s3:*new", "arn:aws:s3:::b/*");
     let text = deny.to_string();
     if super::super::super::read::read(text.as_bytes(), Kind::Resource).is_ok() {
-        World::default()
-            .identity(BOB, &[everything("Allow")], None)
-            .bucket(Some(deny), |_| {})
-            .check_action(BOB, "s3:SomethingNew", "denied-resource");
+        World::default().identity(BOB, &[everything("Allow")], None).bucket(Some(deny), |_| {}).check_action(
+            BOB,
+            "s3:SomethingNew",
+            "denied-resource",
+        );
     }
 }
 
