@@ -13,7 +13,8 @@ use crate::body::{Contract, FormHead, Unread};
 use crate::s3::form::{Fields, LengthRange};
 use crate::s3::route::{Auth, FormHeaders, Routed, Rules, route_form};
 use crate::s3::{Code, Fault, Head, Operation, form};
-use crate::{sigv4, sts};
+use crate::sigv4;
+use crate::sts;
 
 /// How long a client may take over it, however it spreads it out.
 const LONGEST: Duration = Duration::from_secs(30);
