@@ -69,7 +69,7 @@ pub(super) fn decide(case: &Value) -> &'static str {
 }
 
 /// For every statement of the effect that applies: the ways in which it names the caller.
-fn applying<'a>(case: &Value, doc: &'a Value, arn: &str, effect: &str, resource: bool) -> Vec<Vec<&'a str>> {
+fn applying(case: &Value, doc: &Value, arn: &str, effect: &str, resource: bool) -> Vec<Vec<&'static str>> {
     let variables = doc["Version"] == "2012-10-17";
     let statements = list(&doc["Statement"]).into_iter().filter(|statement| statement["Effect"] == effect);
     let judged = statements.map(|statement| {
