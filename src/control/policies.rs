@@ -51,7 +51,7 @@ pub fn check(config: &Config, directory: &Directory) -> Findings {
             ["identities", name] if name.strip_suffix(".json").is_some_and(|name| trusts.contains(name)) => {}
             ["identities", name] if name.ends_with(".json") => identity(&path, name, &mut findings),
             ["buckets", _, "policy.json"] => bucket(&path, &mut findings),
-            _ if path == config.credentials => {}
+            _ if path == config.credentials || directory.files().contains(&path) => {}
             _ => findings.push(
                 Finding::file(&path, "this file is not obeyed in this version")
                     .help("move it away, or use a version that has it: ignoring it could open a hole"),

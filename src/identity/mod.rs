@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use crate::sigv4::Secret;
@@ -104,6 +105,7 @@ pub struct Directory {
     users: HashMap<String, Arc<Principal>>,
     roles: BTreeMap<String, Role>,
     issuers: Vec<web::Issuer>,
+    files: Vec<PathBuf>,
 }
 
 /// Why something may not enter a directory.
@@ -273,6 +275,16 @@ impl Directory {
     /// Takes a provider of web identities in.
     pub fn add_issuer(&mut self, issuer: web::Issuer) {
         self.issuers.push(issuer);
+    }
+
+    /// Notes a file that some of this was read from.
+    pub fn add_file(&mut self, path: PathBuf) {
+        self.files.push(path);
+    }
+
+    /// The files that some of this was read from, beside the one that names them.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// The providers of web identities.

@@ -97,8 +97,7 @@ def own(make_proxy, provider):
     (identities / "worker-trust.json").write_text(allow(admin, "sts:AssumeRole", "sts:TagSession", StringLikeIfExists={"sts:ExternalId": "unicorn"}))
     condition = {"StringEquals": {"issuer.example/realm:aud": "store"}, "StringLike": {"issuer.example/realm:sub": "repo:team/*"}}
     (identities / "job-trust.json").write_text(allow({"Federated": PROVIDER}, "sts:AssumeRoleWithWebIdentity", **condition))
-    # Below the policies folder only policies may lie.
-    (site.proxy.folder / "jwks.json").write_text(provider.jwks())
+    (policies / "jwks.json").write_text(provider.jwks())
     site.proxy.stop()
     users = [
         {"arn": f"arn:aws:iam::{ACCOUNT}:user/{name}", "policies": names, "keys": [{"id": key.id, "secret": key.secret}]}
@@ -108,7 +107,7 @@ def own(make_proxy, provider):
         {"arn": ROLE, "trust": "worker-trust", "policies": ["administrator"], "max_session": "2h"},
         {"arn": WEB_ROLE, "trust": "job-trust", "policies": ["administrator"]},
     ]
-    oidc = [{"issuer": ISSUER, "audiences": ["store"], "keys_file": "../jwks.json"}]
+    oidc = [{"issuer": ISSUER, "audiences": ["store"], "keys_file": "jwks.json"}]
     (policies / "credentials.toml").write_text(toml.dumps({"account": [{"id": ACCOUNT, "name": "main"}], "user": users, "role": roles, "oidc": oidc}))
     site.proxy.start()
     return site

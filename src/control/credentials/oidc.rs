@@ -20,7 +20,7 @@ pub(super) fn read(table: &mut Table<'_>, directory: &mut Directory) {
         table.required("issuer", "issuer = \"https://issuer.example\"");
     }
     let audiences = audiences(table);
-    let keys = keys(table);
+    let keys = keys(table, directory);
     let Some(issuer) = issuer else { return };
     if directory.issuers().iter().any(|known| known.issuer == issuer.value) {
         let help = "put all its audiences and keys into one table";
@@ -53,10 +53,14 @@ fn audiences(table: &mut Table<'_>) -> Vec<String> {
     found.into_iter().map(|found| found.value).collect()
 }
 
-fn keys(table: &mut Table<'_>) -> Option<Keys> {
+fn keys(table: &mut Table<'_>, directory: &mut Directory) -> Option<Keys> {
     let (from_file, inline) = (table.path("keys_file"), table.string("keys"));
     let (text, span) = match (from_file, inline) {
-        (Some(file), None) => (text_of(table, &file.value, file.span.clone())?, file.span),
+        (Some(file), None) => {
+            let text = text_of(table, &file.value, file.span.clone())?;
+            directory.add_file(file.value);
+            (text, file.span)
+        }
         (None, Some(inline)) => (inline.value, inline.span),
         (Some(file), Some(_)) => {
             table.fault(file.span, "`keys_file` and `keys` are both there", "one too many", "remove one of them");
