@@ -37,7 +37,7 @@ impl PublicKey {
             message.extend_from_slice(&[0, 0, 1, 0]);
             let mut scalar = mac(&input, &message);
             // The private key is one more. What comes to zero, or to the order and beyond, is no key.
-            if !increment(&mut *scalar) {
+            if !increment(&mut scalar) {
                 continue;
             }
             let Ok(private) = p256::SecretKey::from_slice(&*scalar) else { continue };

@@ -277,7 +277,7 @@ pub(super) fn unhex_into<'o>(text: &[u8], out: &'o mut [u8]) -> Option<&'o [u8]>
         b'a'..=b'f' => Some(octet - b'a' + 10),
         _ => None,
     };
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     let out = out.get_mut(..text.len() / 2)?;
