@@ -361,6 +361,31 @@ impl Encryption<'_> {
     }
 }
 
+/// What was found out about a signature that did not match; secrets are masked by whoever found it out.
+#[derive(Clone, Copy, Debug)]
+pub struct Mismatch<'a> {
+    /// What the client did, in words.
+    pub explanation: &'a str,
+    /// The canonical request computed here.
+    pub ours: &'a str,
+    /// The one that the client signed, where that is known.
+    pub theirs: Option<&'a str>,
+    /// The first line in which they differ: here, and there.
+    pub lines: Option<(&'a str, &'a str)>,
+}
+
+impl Mismatch<'_> {
+    fn members(&self, object: &mut Object<'_>) {
+        object.text("explanation", self.explanation.as_bytes(), SHORT);
+        if let Some((ours, theirs)) = self.lines {
+            object.text("line", ours.as_bytes(), SHORT);
+            object.text("client_line", theirs.as_bytes(), SHORT);
+        }
+        object.text("canonical_request", self.ours.as_bytes(), LONG);
+        object.maybe("client_canonical_request", self.theirs, LONG);
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Completion<'a> {
@@ -376,6 +401,8 @@ pub struct Completion<'a> {
     pub reason: Option<&'a str>,
     /// What only the operator may read.
     pub detail: Option<&'a str>,
+    /// Why a signature did not match.
+    pub mismatch: Option<Mismatch<'a>>,
     /// Octets of the body read from the client.
     pub bytes_in: u64,
     /// Octets of the body sent to the client.
@@ -423,6 +450,9 @@ impl Completion<'_> {
         object.maybe("error_message", self.error_message, SHORT);
         object.maybe("reason", self.reason, SHORT);
         object.maybe("detail", self.detail, LONG);
+        if let Some(mismatch) = &self.mismatch {
+            object.object("signature_mismatch", |inner| mismatch.members(inner));
+        }
         object.number("bytes_received", self.bytes_in);
         object.number("bytes_sent", self.bytes_out);
         object.maybe_number("object_size", self.object_size);

@@ -10,6 +10,7 @@ use super::GateError;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
+use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site};
@@ -59,6 +60,13 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
     InFlight::new(config.listen.iter().map(|listen| listen.limits.in_flight as usize).sum())
 }
 
+/// The memory of signed writes, where it is switched on.
+pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    config.signature.replay.then(|| Arc::new(Replay::new(seed, MOST_WRITES)))
+}
+
 pub(super) fn live(
     config: &Config,
     directory: Directory,
@@ -68,6 +76,7 @@ pub(super) fn live(
 ) -> Live {
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen)).collect(),
+        external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
         tokens,
         roles,
@@ -107,10 +116,12 @@ fn served<'c>(config: &'c Config, upstream: &'c config::Upstream) -> &'c str {
     if config.upstreams.len() > 1 { &upstream.region } else { &config.region }
 }
 
-/// The names of a listener: the configured ones, and its own address, under which path style works.
+/// The names of a listener: the configured ones, the one in its external URL, and its own address, under
+/// which path style works.
 fn own_names(listen: &config::Listen) -> Vec<String> {
     let ip = listen.address.ip();
     let mut names = listen.hosts.clone();
+    names.extend(listen.external.as_ref().map(|external| external.host().to_owned()));
     if !ip.is_unspecified() {
         names.push(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
     }
@@ -122,6 +133,7 @@ fn signature(config: &Config, regions: Vec<String>, service: &str) -> sigv4::Set
     sigv4::Settings {
         regions,
         service: service.to_owned(),
+        ecdsa: config.signature.ecdsa,
         skew: seconds(config.signature.skew),
         presign_longest: seconds(config.signature.presign_max),
         payload: match config.signature.payload {
@@ -208,6 +220,10 @@ fn wire(
             config::Profile::Garage => wire::Profile::GARAGE,
             config::Profile::Minio => wire::Profile::MINIO,
             config::Profile::Strict => wire::Profile::STRICT,
+        },
+        payload: match remote.payload {
+            config::UpstreamPayload::AlwaysSigned => wire::PayloadRule::AlwaysSigned,
+            config::UpstreamPayload::AsVerified => wire::PayloadRule::AsVerified,
         },
         signer: Arc::new(signer),
         region: served(config, upstream).into(),

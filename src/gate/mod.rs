@@ -94,6 +94,7 @@ pub fn run(
         journal: Arc::clone(&journal),
         clock,
         in_flight: build::in_flight(&config),
+        replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });

@@ -13,6 +13,7 @@ use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
 use crate::s3::route::Auth;
 use crate::s3::{Head, Operation};
+use crate::sigv4::Diagnosis;
 use crate::sts::Circumstances;
 use crate::time::Millis;
 
@@ -52,6 +53,12 @@ pub(super) struct Facts {
     pub(super) statement: Option<String>,
     /// What a form is answered.
     pub(super) landing: Option<Box<Landing>>,
+    /// The URL that the client used, without query, where the listener has an external one.
+    pub(super) url: Option<String>,
+    /// Whose key signed what, for a write signed in its header: what a replay memory knows it by.
+    pub(super) signed: Option<Vec<u8>>,
+    /// Why its signature did not match.
+    pub(super) mismatch: Option<Box<Diagnosis>>,
 }
 
 impl Facts {
@@ -69,6 +76,9 @@ impl Facts {
             envelope: Envelope::default(),
             statement: None,
             landing: None,
+            url: None,
+            signed: None,
+            mismatch: None,
         }
     }
 
@@ -89,6 +99,32 @@ impl Facts {
     /// The header lines in the order received within each name.
     pub(super) fn lines(&self) -> Vec<(&[u8], &[u8])> {
         self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect()
+    }
+
+    /// What the record says of a signature that did not match.
+    pub(super) fn mismatch(&self) -> Option<audit::Mismatch<'_>> {
+        let found = self.mismatch.as_deref()?;
+        Some(audit::Mismatch {
+            explanation: &found.explanation,
+            ours: &found.ours,
+            theirs: found.theirs.as_deref(),
+            lines: found.lines.as_ref().map(|(ours, theirs)| (ours.as_str(), theirs.as_str())),
+        })
+    }
+
+    /// Says it in the log, too; the canonical requests are in the record as well (`bartizan log find`).
+    pub(super) fn tell_mismatch(&self) {
+        let Some(found) = self.mismatch.as_deref().filter(|found| found.first) else { return };
+        let lines = found.lines.as_ref();
+        tracing::info!(
+            request_id = self.id.as_str(),
+            access_key = self.access_key.as_deref(),
+            explanation = found.explanation,
+            line = lines.map(|(ours, _)| ours.as_str()),
+            client_line = lines.map(|(_, theirs)| theirs.as_str()),
+            canonical_request = found.ours,
+            "a signature does not match"
+        );
     }
 
     /// A HEAD answer has no document.

@@ -9,10 +9,11 @@ use super::task::Task;
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::policy::{self, Grant, Question};
 use crate::s3::address::{self, Resource};
+use crate::s3::external::External;
 use crate::s3::route::{self, Auth, Routed, Rules};
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Head, Operation};
-use crate::sigv4::{self, Credential, KeyCache, KeySource, Opened, Rejection, Verified};
+use crate::sigv4::{self, Credential, Diagnosis, Hints, KeyCache, KeySource, Opened, Rejection, Verified};
 use crate::sts::{self, Ask, Circumstances, Grantor};
 use crate::time::Seconds;
 
@@ -35,6 +36,8 @@ pub struct Site {
 pub struct Live {
     /// The sites of each listener, the first one tried first.
     pub listeners: Vec<Vec<Site>>,
+    /// The URL that the clients of each listener use, where it is another than they seem to.
+    pub external: Vec<Option<External>>,
     /// Who may sign.
     pub directory: Directory,
     /// What seals and opens session tokens; none if there are to be no temporary credentials.
@@ -80,6 +83,9 @@ impl Live {
     /// # Errors
     /// What is answered at once: host, path, query that does not decode, kinds of authentication.
     pub(super) fn find(&self, listener: usize, head: &Head<'_>) -> Result<Found, Fault> {
+        // What is found out here is told, and acted on, only after the whole path has been verified.
+        let target = self.external(listener).map_or(head.target, |external| external.asked_target(head.target));
+        let head = &Head { target, ..*head };
         let host = sigv4::host(head)?;
         let (site, kept) = self.map(listener, host, head)?;
         let query = Query::parse(head.query())?;
@@ -135,6 +141,35 @@ impl Live {
             }
         }
         Err(refused.unwrap_or_else(|| Fault::plain(Code::InternalError, "no-site")))
+    }
+
+    /// Where the clients of a listener think they are.
+    pub(super) fn external(&self, listener: usize) -> Option<&External> {
+        self.external.get(listener).and_then(Option::as_ref)
+    }
+
+    /// Lends a head as the client signed it: to the external URL, where there is one (s3/external.rs).
+    pub(super) fn as_signed<T>(
+        &self,
+        listener: usize,
+        site: &Site,
+        head: &Head<'_>,
+        read: impl FnOnce(&Head<'_>) -> T,
+    ) -> T {
+        let (Some(external), Ok(host)) = (self.external(listener), sigv4::host(head)) else { return read(head) };
+        let (target, host) = (external.signed_target(head.target), external.signed_host(&site.address, host));
+        let mut lines: Vec<(&[u8], &[u8])> = head.lines.to_vec();
+        for (_, value) in lines.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(b"host")) {
+            *value = &host;
+        }
+        read(&Head { method: head.method, target: &target, lines: &lines, authority: head.authority.map(|_| &*host) })
+    }
+
+    /// The URL of what a request names, as its client knows it; none where that is what it seems.
+    pub(super) fn external_url(&self, listener: usize, site: &Site, head: &Head<'_>) -> Option<String> {
+        let (external, host) = (self.external(listener)?, sigv4::host(head).ok()?);
+        let (host, target) = (external.signed_host(&site.address, host), external.signed_target(head.target));
+        Some(external.url_of(&host, &target))
     }
 
     /// A site of a listener.
@@ -233,6 +268,29 @@ impl Live {
                 Ok(grant)
             }
         }
+    }
+
+    /// Finds out, for the operator, what the client of a signature that does not match probably did. `head`
+    /// is as the client signed it, `settings` what it was verified by.
+    pub(super) fn diagnose(
+        &self,
+        (listener, site): (usize, &Site),
+        settings: &sigv4::Settings,
+        rejection: &Rejection,
+        head: &Head<'_>,
+        cache: &KeyCache,
+        now: Seconds,
+    ) -> Option<Box<Diagnosis>> {
+        if rejection.fault().code() != Code::SignatureDoesNotMatch {
+            return None;
+        }
+        let query = Query::parse(head.query()).ok()?;
+        let request =
+            sigv4::Request { head, query: &query, streaming_allowed: false, tls: false, body_hash: None, form: None };
+        let prefix = self.external(listener).map_or("", External::prefix);
+        let hints = Hints { hosts: &site.address.base_domains, prefix };
+        let keys = Lookup { live: self, opened: OnceCell::new() };
+        rejection.diagnose(&request, &keys, settings, hints, cache, now).map(Box::new)
     }
 
     /// Asks policy about an operation.

@@ -65,11 +65,12 @@ impl Refusal {
                 LoggedRefusal { fault, id, bare, envelope }
             }
             State::Before(facts) => {
-                let completion = told(&fault, facts.envelope);
+                let completion = Completion { mismatch: facts.mismatch(), ..told(&fault, facts.envelope) };
                 let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
                 let lines = facts.lines();
                 let statements: Vec<&str> = facts.statement.iter().map(String::as_str).collect();
                 worker.observer.finished(&counted(&fault, facts.task.as_ref()));
+                facts.tell_mismatch();
                 let recorded =
                     worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
                 let fault = match recorded {

@@ -29,6 +29,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Method;
 use http_body::Body;
 
 use super::early::{self, Early};
@@ -40,6 +41,7 @@ use super::task::{Envelope, Task};
 use super::walk::Open;
 use crate::audit::{Decision, Journal, Receipt};
 use crate::body::{Contract, Duties, SealedBody, Unread};
+use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::limit::{InFlight, Permit};
 use crate::policy::Grant;
@@ -121,6 +123,7 @@ enum Payload<B> {
 pub struct Admitted<B> {
     inner: Guarded<B>,
     permit: Permit,
+    write: Option<Write>,
 }
 
 /// On record, as durably as asked.
@@ -214,15 +217,24 @@ impl<B> Addressed<B> {
         };
         let streaming = routed.as_ref().is_ok_and(|routed| routed.operation.spec().streaming);
         let tls = parsed.facts.connection.is_tls();
+        let listener = parsed.facts.connection.listener;
         let verified = parsed.facts.with_head(|head| {
-            let query = Query::parse(head.query()).map_err(Fault::from)?;
-            let form = early.form(form_bucket.as_deref());
-            let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
-            live.verify(site, auth, &request, cache, now)
+            live.as_signed(listener, site, head, |head| {
+                let query = Query::parse(head.query()).map_err(Fault::from)?;
+                let form = early.form(form_bucket.as_deref());
+                let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
+                live.verify(site, auth, &request, cache, now)
+            })
         });
+        parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
         let (who, mut verified) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
+                parsed.facts.mismatch = parsed.facts.with_head(|head| {
+                    live.as_signed(listener, site, head, |head| {
+                        live.diagnose((listener, site), &site.signature, &rejection, head, cache, now)
+                    })
+                });
                 parsed.facts.access_key = rejection.access_key().map(str::to_owned);
                 return Err(Refusal::new(rejection.into_fault(), parsed.facts));
             }
@@ -230,6 +242,9 @@ impl<B> Addressed<B> {
         parsed.facts.who = Some(Arc::clone(&who));
         parsed.facts.access_key = verified.access_key().map(str::to_owned);
         parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
+        if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
+            parsed.facts.signed = Some(verified.identity());
+        }
         let form = match early {
             Early::Form(form) => Some((form_bucket, form)),
             Early::Nothing | Early::Whole(_) => None,
@@ -271,10 +286,18 @@ impl<B> Parsed<B> {
         cache: &KeyCache,
         now: Seconds,
     ) -> Result<Authenticated<B>, Refusal> {
-        let verified = self.facts.with_head(|head| live.verify_tokens(site, auth, head, body, cache, now));
+        let listener = self.facts.connection.listener;
+        let verified = self.facts.with_head(|head| {
+            live.as_signed(listener, site, head, |head| live.verify_tokens(site, auth, head, body, cache, now))
+        });
         let (who, verified, ask) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
+                self.facts.mismatch = self.facts.with_head(|head| {
+                    live.as_signed(listener, site, head, |head| {
+                        live.diagnose((listener, site), &site.tokens, &rejection, head, cache, now)
+                    })
+                });
                 self.facts.access_key = rejection.access_key().map(str::to_owned);
                 return Err(Refusal::new(rejection.into_fault(), self.facts));
             }
@@ -334,13 +357,21 @@ where
 }
 
 impl<B> Guarded<B> {
-    /// Finds a place among the requests in flight.
+    /// Finds a place among the requests in flight. A write that was signed is looked up in the memory of
+    /// writes, where there is one.
     ///
     /// # Errors
-    /// `SlowDown`
-    pub fn admit(self, limit: &InFlight) -> Result<Admitted<B>, Refusal> {
-        match limit.admit() {
-            Ok(permit) => Ok(Admitted { inner: self, permit }),
+    /// `SlowDown`; `AccessDenied` for a replay that would do harm.
+    pub fn admit(self, limit: &InFlight, memory: Option<&Arc<Replay>>, now: Seconds) -> Result<Admitted<B>, Refusal> {
+        let admitted = limit.admit().and_then(|permit| {
+            let write = match (memory, self.task.routed()) {
+                (Some(memory), Some(routed)) => memory.admit(self.facts.signed.as_deref(), routed, now)?,
+                _ => None,
+            };
+            Ok((permit, write))
+        });
+        match admitted {
+            Ok((permit, write)) => Ok(Admitted { inner: self, permit, write }),
             Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
     }
@@ -375,9 +406,9 @@ where
     /// # Errors
     /// A body that is wrong from the start: empty where its hash says otherwise.
     pub fn into_exit(self) -> Result<Exit, Refusal> {
-        let Self { inner: Admitted { inner: guarded, permit }, receipt } = self;
+        let Self { inner: Admitted { inner: guarded, permit, write }, receipt } = self;
         let Guarded { mut facts, store, task, who, body, .. } = guarded;
-        let open = Open::new(receipt, permit, &mut facts, &task);
+        let open = Open::new(receipt, permit, write, &mut facts, &task);
         let body = match body {
             Payload::Spent => SealedBody::empty(),
             Payload::Document(document) => *document,

@@ -21,6 +21,7 @@ use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};
 use crate::audit::{Completion, Journal, Outcome, Receipt};
 use crate::body::{End, SealedBody, Tell, Verdict};
+use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::identity::Principal;
 use crate::limit::{InFlight, Permit};
@@ -70,7 +71,7 @@ where
         .authorize(&live)?
         .guard()
         .await?
-        .admit(&worker.in_flight)?;
+        .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(*out, live.verify_first, worker).await,
         Exit::Here(here) => answer_here(here, &live, now.seconds(), worker),
@@ -150,6 +151,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
+    /// The writes of the last half hour, over all workers; where replays are refused.
+    pub replay: Option<Arc<Replay>>,
     /// Signing keys this worker has derived.
     pub keys: KeyCache,
     /// Randomness that request ids are spun from, and how many were.
@@ -200,6 +203,7 @@ pub struct Finished {
 pub struct Open {
     receipt: Receipt,
     _permit: Permit,
+    write: Option<Write>,
     received: Millis,
     operation: &'static str,
     envelope: Envelope,
@@ -216,10 +220,20 @@ impl std::fmt::Debug for Open {
 }
 
 impl Open {
-    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &mut Facts, task: &Task) -> Self {
+    pub(super) fn new(
+        receipt: Receipt,
+        permit: Permit,
+        mut write: Option<Write>,
+        facts: &mut Facts,
+        task: &Task,
+    ) -> Self {
+        if let Some(write) = &mut write {
+            write.sent();
+        }
         Self {
             receipt,
             _permit: permit,
+            write,
             received: facts.received,
             operation: task.name(),
             envelope: facts.envelope,
@@ -294,7 +308,14 @@ impl Open {
         }
     }
 
-    fn close(self, completion: &Completion<'_>, reason: &'static str) {
+    fn close(mut self, completion: &Completion<'_>, reason: &'static str) {
+        if let Some(write) = self.write.take() {
+            match (completion.outcome, completion.status.unwrap_or_default()) {
+                (Outcome::Completed, 200..300) if completion.error_code.is_none() => write.answered(),
+                (Outcome::Completed, 300..500) | (Outcome::Refused, _) => write.refused(),
+                _ => drop(write), // it may have happened
+            }
+        }
         if let Some(worker) = &self.worker {
             worker.observer.finished(&Finished {
                 operation: Some(self.operation),
@@ -409,6 +430,9 @@ fn location(facts: &Facts, routed: &Routed) -> Option<String> {
     match routed.operation {
         Operation::CreateBucket => Some(format!("/{bucket}")),
         Operation::CompleteMultipartUpload => {
+            if let Some(url) = &facts.url {
+                return Some(url.clone());
+            }
             let host = facts.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
             let host = host.or_else(|| facts.head.uri.authority().map(http::uri::Authority::as_str))?;
             let scheme = if facts.connection.is_tls() { "https" } else { "http" };

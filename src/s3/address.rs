@@ -376,6 +376,14 @@ fn base_and_label<'n>(settings: &Settings, name: &'n str) -> Option<Option<&'n s
     best.map(|(_, label)| label)
 }
 
+/// The base domain that a Host header names or lies below, and the label before it.
+pub(super) fn base_and_label_of(settings: &Settings, host: &[u8]) -> Option<(String, Option<String>)> {
+    let name = host_name(host).ok()?;
+    let label = base_and_label(settings, &name)?;
+    let base = label.and_then(|label| name.get(label.len() + 1..)).unwrap_or(&name);
+    Some((base.to_owned(), label.map(str::to_owned)))
+}
+
 /// `{name}-{12 digits}`
 fn access_point_label(label: &str) -> Option<(&str, &str)> {
     let (name, account) = label.rsplit_once('-')?;

@@ -30,10 +30,11 @@ pub const QUERY_AUTHENTICATION: [&str; 7] = [
 ];
 
 /// Headers that belong to authentication, payload and transport; known everywhere, forwarded never.
-const CONSUMED: [&str; 8] = [
+const CONSUMED: [&str; 9] = [
     "x-amz-content-sha256",
     "x-amz-date",
     "x-amz-decoded-content-length",
+    "x-amz-region-set",
     "x-amz-sdk-checksum-algorithm",
     "x-amz-security-token",
     "x-amz-trailer",

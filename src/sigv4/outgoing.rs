@@ -8,6 +8,8 @@ use http::header::{AUTHORIZATION, HeaderName, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue};
 
 use super::canonical;
+use super::chunks::ChunkSigner;
+use super::header::Algorithm;
 use super::key::{self, Secret, SigningKey};
 use crate::time::Seconds;
 
@@ -20,6 +22,11 @@ pub enum OutgoingPayload {
     Unsigned,
     /// aws-chunked, with a checksum in its trailer.
     UnsignedTrailer,
+    /// aws-chunked, every chunk signed.
+    Chunks {
+        /// A checksum follows in a signed trailer.
+        trailer: bool,
+    },
 }
 
 impl OutgoingPayload {
@@ -34,6 +41,8 @@ impl OutgoingPayload {
             Self::Hash(hash) => key::hex(&hash),
             Self::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
             Self::UnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned(),
+            Self::Chunks { trailer: false } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".to_owned(),
+            Self::Chunks { trailer: true } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER".to_owned(),
         }
     }
 }
@@ -60,7 +69,8 @@ impl Signer {
     }
 
     /// Signs a request whose path and query are already canonical: adds `x-amz-date`,
-    /// `x-amz-content-sha256`, the token and `authorization`. Every header of the map is signed.
+    /// `x-amz-content-sha256`, the token and `authorization`. Every header of the map is signed. Gives
+    /// back what signs the chunks of the body, where there are any.
     ///
     /// # Errors
     /// A token or key that cannot stand in a header.
@@ -72,8 +82,9 @@ impl Signer {
         headers: &mut HeaderMap,
         payload: OutgoingPayload,
         now: Seconds,
-    ) -> Result<(), InvalidHeaderValue> {
+    ) -> Result<Option<ChunkSigner>, InvalidHeaderValue> {
         let time = now.compact();
+        let signs_chunks = matches!(payload, OutgoingPayload::Chunks { .. });
         let payload = payload.text();
         headers.insert(HeaderName::from_static("x-amz-date"), HeaderValue::from_str(&time)?);
         headers.insert(HeaderName::from_static("x-amz-content-sha256"), HeaderValue::from_str(&payload)?);
@@ -105,18 +116,20 @@ impl Signer {
         canonical.extend_from_slice(payload.as_bytes());
         let day = time.get(..8).unwrap_or_default();
         let scope = format!("{day}/{}/s3/aws4_request", self.region);
-        let to_sign = canonical::string_to_sign(&time, &scope, &canonical);
+        let to_sign = canonical::string_to_sign(Algorithm::Hmac, &time, &scope, &canonical);
         let mut value = Vec::with_capacity(256);
         value.extend_from_slice(
             format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key).as_bytes(),
         );
         canonical::names_into(&names, &mut value);
         value.extend_from_slice(b", Signature=");
-        key::hex_into(&*key::mac(&*self.key(now, day), &to_sign), &mut value);
+        let key = self.key(now, day);
+        let signature = key::hex(&*key::mac(&*key, &to_sign));
+        value.extend_from_slice(signature.as_bytes());
         let mut value = HeaderValue::from_bytes(&value)?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
-        Ok(())
+        Ok(signs_chunks.then(|| ChunkSigner::new(&key, &time, &scope, signature)))
     }
 
     /// Today's signing key, derived once a day.

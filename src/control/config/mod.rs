@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod listen;
@@ -77,6 +78,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Base names for virtual-host addressing, lower-case, without wildcard.
     pub hosts: Vec<String>,
+    /// The URL that clients use, where something in front of the proxy changes host or path.
+    pub external: Option<External>,
     /// Whether the names of AWS's own endpoints count as base names too.
     pub accept_aws_hosts: bool,
     /// Whether HTTP/2 is offered.
@@ -148,6 +151,8 @@ pub struct Limits {
 /// What a signature must be like.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
+    /// Signature Version 4A is taken too (`algorithms`).
+    pub ecdsa: bool,
     /// How far a client's clock may be off.
     pub skew: Duration,
     /// How much of the payload must be signed.
@@ -156,6 +161,17 @@ pub struct Signature {
     pub presign_max: Duration,
     /// Bodies up to this many bytes are checked before the upstream hears of them.
     pub verify_first: u64,
+    /// Signed writes are remembered (`replay = "writes"`).
+    pub replay: bool,
+}
+
+/// How much of an upload is signed towards the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UpstreamPayload {
+    /// All of it.
+    AlwaysSigned,
+    /// What the client signed, where the connection itself does not protect it.
+    AsVerified,
 }
 
 /// How much of the payload must be signed.
@@ -248,6 +264,8 @@ pub struct Remote {
     pub ca_file: Option<PathBuf>,
     /// Its quirks.
     pub profile: Profile,
+    /// How much of an upload is signed.
+    pub payload: UpstreamPayload,
     /// What to do with parameters and headers that the operation table does not know.
     pub unknown: Unknown,
     /// Connections at once, over all workers.

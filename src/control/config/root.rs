@@ -113,23 +113,49 @@ fn credentials(root: &mut Table<'_>) -> (Option<std::path::PathBuf>, Temporary) 
 
 fn signature(root: &mut Table<'_>) -> Signature {
     let default = Signature {
+        ecdsa: false,
         skew: MINUTE * 15,
         payload: PayloadRule::SignedOrTls,
         presign_max: DAY * 7,
         verify_first: 64 << 10,
+        replay: false,
     };
     let Some(mut table) = root.table("signature") else { return default };
-    table.unavailable(&["algorithms"]);
+    let ecdsa = algorithms(&mut table);
     let rules =
         [("signed", PayloadRule::Signed), ("signed-or-tls", PayloadRule::SignedOrTls), ("any", PayloadRule::Any)];
     let signature = Signature {
+        ecdsa,
         skew: table.duration("skew", SECOND..=MINUTE * 15, default.skew),
         payload: table.choice("payload", &rules, default.payload),
         presign_max: table.duration("presign_max", SECOND..=DAY * 7, default.presign_max),
         verify_first: table.size("verify_first", 0..=16 << 20, default.verify_first),
+        replay: table.choice("replay", &[("off", false), ("writes", true)], default.replay),
     };
     table.finish();
     signature
+}
+
+/// Whether Signature Version 4A is on the list. Version 4 is always on it.
+fn algorithms(table: &mut Table<'_>) -> bool {
+    const HMAC: &str = "AWS4-HMAC-SHA256";
+    const ECDSA: &str = "AWS4-ECDSA-P256-SHA256";
+    if !table.has("algorithms") {
+        return false;
+    }
+    let span = table.span_of("algorithms").unwrap_or_default();
+    let expected = format!("\"{HMAC}\" or \"{ECDSA}\"");
+    let named = table.list("algorithms", &expected, |text| match text {
+        HMAC => Some(false),
+        ECDSA => Some(true),
+        _ => None,
+    });
+    if !named.iter().any(|found| !found.value) {
+        let message = format!("`{}` leaves {HMAC} out", table.path_of("algorithms"));
+        let help = format!("write `algorithms = [\"{HMAC}\", \"{ECDSA}\"]`");
+        table.fault(span, message, "every client uses it", help);
+    }
+    named.iter().any(|found| found.value)
 }
 
 /// Keys are bytes to Amazon S3, and file names to many others.

@@ -108,7 +108,8 @@ fn credentials_of_a_role_work_until_anything_of_them_is_wrong() {
     with("ASIAAAAAAAAAAAAAAAAA", &worker.secret, &worker.token).refused(403, "InvalidAccessKeyId");
     with(KEY, SECRET, &worker.token).refused(400, "InvalidToken");
     with(&worker.key, &worker.secret, &other.token).refused(400, "InvalidToken");
-    with(&worker.key, &worker.secret, &worker.token.replace(&worker.token[20..24], "AAAA")).refused(400, "InvalidToken");
+    with(&worker.key, &worker.secret, &worker.token.replace(&worker.token[20..24], "AAAA"))
+        .refused(400, "InvalidToken");
     with(&worker.key, &other.secret, &worker.token).refused(403, "SignatureDoesNotMatch");
     let mut bare = worker.ask("GET", "/bucket");
     bare.headers.clear();
@@ -182,7 +183,9 @@ fn errors_come_in_the_services_own_envelope() {
     let send = |body: &str| gate.send_raw(format!("{unsigned}content-length: {}\r\n\r\n{body}", body.len()).as_bytes());
     check(send("Action=GetCallerIdentity&Version=2011-06-15"), 403, "MissingAuthenticationToken");
     check(send(&"a".repeat(70_000)), 400, "ValidationError");
-    let web = format!("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={ROLE}&RoleSessionName=ci&WebIdentityToken=a.b.c");
+    let web = format!(
+        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={ROLE}&RoleSessionName=ci&WebIdentityToken=a.b.c"
+    );
     check(send(&web), 400, "InvalidIdentityToken");
     let query = unsigned.replacen("POST / ", "POST /?Action=GetCallerIdentity&Version=2011-06-15 ", 1);
     check(gate.send_raw(format!("{query}content-length: 0\r\n\r\n").as_bytes()), 400, "InvalidAction");
@@ -205,7 +208,8 @@ fn every_request_to_the_service_is_on_record_and_no_secret_is() {
     assert_eq!((&assumed["role_arn"], &assumed["role_session_name"]), (&ROLE.into(), &"ci".into()));
     let done = records.iter().find(|record| record["issued_access_key_id"] == worker.key.as_str());
     assert_eq!(done.unwrap()["request_id"], assumed["request_id"]);
-    let denied = records.iter().find(|record| record["operation"] == "AssumeRole" && record["outcome"] == "refused").unwrap();
+    let denied =
+        records.iter().find(|record| record["operation"] == "AssumeRole" && record["outcome"] == "refused").unwrap();
     assert_eq!((&denied["http_status"], &denied["error_code"]), (&403.into(), &"AccessDenied".into()));
     let used = records.iter().find(|record| record["operation"] == "CreateBucket").unwrap();
     assert_eq!(used["requester"], "arn:aws:sts::111122223333:assumed-role/worker/ci");
