@@ -120,7 +120,7 @@ impl TokenKey {
     pub fn generate(random: &dyn SecureRandom) -> Option<Zeroizing<String>> {
         let mut octets = Zeroizing::new([0; Self::LENGTH]);
         random.fill(&mut *octets).ok()?;
-        Some(Zeroizing::new(STANDARD.encode(&*octets)))
+        Some(Zeroizing::new(STANDARD.encode(octets.as_slice())))
     }
 
     /// The characters that vouch for the random part of an access key id.
@@ -153,7 +153,7 @@ impl TokenKeys {
         fill(&mut *octets)?;
         let sealed = Sealed {
             access_key: String::from_utf8(id).unwrap_or_default(), // only letters and digits
-            secret: Secret::new(STANDARD.encode(&*octets)),
+            secret: Secret::new(STANDARD.encode(octets.as_slice())),
             of,
             session,
         };

@@ -77,6 +77,14 @@ pub(super) enum Asked {
     Tokens(Result<(), Fault>),
 }
 
+/// Who asks the token service, and for what.
+pub(super) struct Asker {
+    pub(super) who: Arc<Principal>,
+    /// The signature over the body; a web identity may come without one.
+    pub(super) verified: Option<Verified>,
+    pub(super) ask: Box<Ask>,
+}
+
 impl Live {
     /// Maps and routes a request.
     ///
@@ -225,7 +233,7 @@ impl Live {
         body: &[u8],
         cache: &KeyCache,
         now: Seconds,
-    ) -> Result<(Arc<Principal>, Option<Verified>, Box<Ask>), Box<Rejection>> {
+    ) -> Result<Asker, Box<Rejection>> {
         let signed = match auth {
             Auth::Anonymous => None,
             Auth::Header => {
@@ -250,7 +258,7 @@ impl Live {
             (_, Some((who, verified))) => (who, Some(verified)),
             (_, None) => return Err(Fault::plain(Code::MissingAuthenticationToken, "tokens-unsigned").into()),
         };
-        Ok((who, verified, ask))
+        Ok(Asker { who, verified, ask })
     }
 
     /// Decides about a task.

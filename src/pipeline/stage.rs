@@ -35,7 +35,7 @@ use http_body::Body;
 use super::early::{self, Early};
 use super::facts::{Connection, Facts};
 use super::here::Here;
-use super::live::{Asked, Live, Site};
+use super::live::{Asked, Asker, Live, Site};
 use super::refusal::Refusal;
 use super::task::{Envelope, Task};
 use super::walk::Open;
@@ -290,7 +290,7 @@ impl<B> Parsed<B> {
         let verified = self.facts.with_head(|head| {
             live.as_signed(listener, site, head, |head| live.verify_tokens(site, auth, head, body, cache, now))
         });
-        let (who, verified, ask) = match verified {
+        let Asker { who, verified, ask } = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
                 self.facts.mismatch = self.facts.with_head(|head| {
@@ -422,7 +422,7 @@ where
                 let out = super::walk::forward(&facts, routed, &who);
                 Exit::Store(Box::new(Out { store, out, body, open }))
             }
-            Task::Tokens(ask) => Exit::Here(Here::new(ask, who, open)),
+            Task::Tokens(ask) => Exit::Here(Box::new(Here::new(ask, who, open))),
         })
     }
 }
@@ -433,7 +433,7 @@ pub enum Exit {
     /// A store.
     Store(Box<Out>),
     /// This process.
-    Here(Here),
+    Here(Box<Here>),
 }
 
 /// What goes to a store.

@@ -4,6 +4,10 @@ use crate::s3::route::Routed;
 use crate::sts::Ask;
 
 /// What was asked.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request is the large one; a box would cost each an allocation"
+)]
 #[derive(Debug)]
 pub(super) enum Task {
     /// Something of a store.

@@ -74,7 +74,7 @@ where
         .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(*out, live.verify_first, worker).await,
-        Exit::Here(here) => answer_here(here, &live, now.seconds(), worker),
+        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker),
     }
 }
 

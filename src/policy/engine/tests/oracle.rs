@@ -180,7 +180,7 @@ fn tokens(pattern: &str, wildcards: bool, variables: bool, context: &Value) -> O
     let mut rest = pattern;
     while let Some(letter) = rest.chars().next() {
         if variables && rest.starts_with("${") && rest.contains('}') {
-            let (inner, behind) = rest[2..].split_once('}').unwrap();
+            let (inner, behind) = rest.get(2..).unwrap().split_once('}').unwrap();
             rest = behind;
             let value = match inner {
                 "*" | "?" | "$" => inner.to_owned(),
@@ -194,7 +194,7 @@ fn tokens(pattern: &str, wildcards: bool, variables: bool, context: &Value) -> O
             '?' if wildcards => Token::One,
             _ => Token::Just(letter),
         });
-        rest = &rest[letter.len_utf8()..];
+        rest = rest.get(letter.len_utf8()..).unwrap();
     }
     Some(out)
 }
