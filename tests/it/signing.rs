@@ -175,9 +175,12 @@ fn value_of(headers: &Owned, name: &str) -> String {
     String::from_utf8(found.1.clone()).unwrap()
 }
 
+/// Method, path, query and headers, as far as their canonical forms tell them apart.
+type Meaning = (Vec<u8>, Vec<u8>, Vec<String>, Vec<String>);
+
 /// What a signature covers, read another way than the verifier reads it: method, decoded path, decoded
 /// query as a set, folded values of signed headers.
-fn meaning(method: &[u8], target: &[u8], headers: &Owned) -> Option<(Vec<u8>, Vec<u8>, Vec<String>, Vec<String>)> {
+fn meaning(method: &[u8], target: &[u8], headers: &Owned) -> Option<Meaning> {
     let text = std::str::from_utf8(target).ok()?;
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let decode = |text: &str| {
