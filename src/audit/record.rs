@@ -173,6 +173,10 @@ pub struct Intent<'a> {
     pub version_id: Option<&'a [u8]>,
     /// The access point it came through.
     pub access_point: Option<&'a str>,
+    /// The ARN of the role that is to be assumed.
+    pub role: Option<&'a str>,
+    /// Under which session name.
+    pub role_session: Option<&'a str>,
     /// `User-Agent`.
     pub user_agent: Option<&'a [u8]>,
     /// `Referer`; masked when written.
@@ -213,6 +217,8 @@ impl<'a> Intent<'a> {
             key: None,
             version_id: None,
             access_point: None,
+            role: None,
+            role_session: None,
             user_agent: None,
             referer: None,
             content_length: None,
@@ -247,6 +253,8 @@ impl<'a> Intent<'a> {
         object.maybe("key", self.key, LONG);
         object.maybe("version_id", self.version_id, SHORT);
         object.maybe("access_point_arn", self.access_point, SHORT);
+        object.maybe("role_arn", self.role, SHORT);
+        object.maybe("role_session_name", self.role_session, SHORT);
         object.maybe("method", self.method, SHORT);
         if let Some(target) = self.target {
             object.pieces("target", LONG, |text| write_target(target, text));
@@ -386,6 +394,8 @@ pub struct Completion<'a> {
     pub etag: Option<&'a [u8]>,
     /// The encryption that the store confirmed.
     pub encryption: Option<Encryption<'a>>,
+    /// The id of the access key that was handed out.
+    pub issued_key: Option<&'a str>,
     /// The store's own request id.
     pub upstream_id: Option<&'a [u8]>,
     /// How often the store was asked, if not once.
@@ -424,6 +434,7 @@ impl Completion<'_> {
         if let Some(encryption) = &self.encryption {
             object.object("confirmed_encryption", |inner| encryption.members(inner));
         }
+        object.maybe("issued_access_key_id", self.issued_key, SHORT);
         object.maybe("upstream_request_id", self.upstream_id, SHORT);
         object.maybe_number("attempts", self.attempts);
     }

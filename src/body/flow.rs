@@ -45,7 +45,6 @@ pub(super) struct Flow {
 }
 
 /// What the data is wrapped in.
-#[expect(clippy::large_enum_variant, reason = "one for each body, in the box of its flow")]
 pub(super) enum Framing {
     /// Nothing.
     Plain,

@@ -10,7 +10,7 @@ use super::GateError;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
-use crate::identity::Directory;
+use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site};
 use crate::s3::address;
@@ -18,6 +18,7 @@ use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
 use crate::server;
 use crate::sigv4::{self, Details, PayloadRule, Secret, Signer};
+use crate::sts;
 use crate::time::Clock;
 use crate::upstream::store::{self, Store};
 use crate::upstream::wire;
@@ -58,10 +59,18 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
     InFlight::new(config.listen.iter().map(|listen| listen.limits.in_flight as usize).sum())
 }
 
-pub(super) fn live(config: &Config, directory: Directory, number: u64) -> Live {
+pub(super) fn live(
+    config: &Config,
+    directory: Directory,
+    roles: sts::Rules,
+    tokens: Option<Arc<TokenKeys>>,
+    number: u64,
+) -> Live {
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen)).collect(),
         directory,
+        tokens,
+        roles,
         account: config.account.clone(),
         verify_first: config.signature.verify_first,
         number,
@@ -84,7 +93,8 @@ fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
                 legacy_bucket_names: false,
                 access_points: Vec::new(),
             },
-            signature: signature(config, regions),
+            tokens: signature(config, regions.clone(), sts::SERVICE),
+            signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
         }
@@ -107,11 +117,11 @@ fn own_names(listen: &config::Listen) -> Vec<String> {
     names
 }
 
-fn signature(config: &Config, regions: Vec<String>) -> sigv4::Settings {
+fn signature(config: &Config, regions: Vec<String>, service: &str) -> sigv4::Settings {
     let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     sigv4::Settings {
         regions,
-        service: "s3".to_owned(),
+        service: service.to_owned(),
         skew: seconds(config.signature.skew),
         presign_longest: seconds(config.signature.presign_max),
         payload: match config.signature.payload {

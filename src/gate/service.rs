@@ -97,7 +97,7 @@ fn facts(connection: &Connection) -> Arc<pipeline::Connection> {
 impl Observe for Counting {
     fn finished(&self, finished: &Finished) {
         self.0.ended(&metrics::End {
-            operation: finished.operation.map_or("-", |operation| operation.name()),
+            operation: finished.operation.unwrap_or("-"),
             outcome: finished.outcome.as_str(),
             reason: if finished.reason.is_empty() { "-" } else { finished.reason },
             took: Duration::from_millis(finished.milliseconds),

@@ -13,10 +13,12 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::facts::{Connection, Facts};
+use super::here::Here;
 use super::landing::Landing;
 use super::live::Live;
-use super::refusal::{Refusal, completion};
-use super::stage::Parsed;
+use super::refusal::{Refusal, told};
+use super::stage::{Exit, Out, Parsed};
+use super::task::{Envelope, Task};
 use crate::audit::{Completion, Journal, Outcome, Receipt};
 use crate::body::{End, SealedBody, Tell, Verdict};
 use crate::id::RequestId;
@@ -25,7 +27,7 @@ use crate::limit::{InFlight, Permit};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
-use crate::time::{Clock, Millis};
+use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
 use crate::upstream::{Forward, Reply, Upstream};
@@ -69,23 +71,19 @@ where
         .guard()
         .await?
         .admit(&worker.in_flight)?;
-    let (store, out, body, open) = staged.log_intent(&worker.journal).await?.into_forward()?;
-    let open = open.watched(worker);
-    deliver(store, out, body, open, live.verify_first, worker).await
+    match staged.log_intent(&worker.journal).await?.into_exit()? {
+        Exit::Store(out) => deliver(*out, live.verify_first, worker).await,
+        Exit::Here(here) => answer_here(here, &live, now.seconds(), worker),
+    }
 }
 
 /// So much is always read whole: the file of a form that may be empty has no last octet to hold back.
 const LEAST_WHOLE: u64 = 2;
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
-async fn deliver(
-    store: usize,
-    out: Forward,
-    body: SealedBody,
-    open: Open,
-    verify_first: u64,
-    worker: &Worker,
-) -> Result<Response<Answer>, Refusal> {
+async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let Out { store, out, body, open } = out;
+    let open = open.watched(worker);
     let (id, verdict) = (out.id, body.verdict());
     let verify_first = verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
@@ -102,6 +100,22 @@ async fn deliver(
             let (open, reply) = open.landed(reply);
             let closing = open.answered(&reply, verdict);
             Ok(answer::response(reply, &id, closing))
+        }
+        Err(fault) => Err(Refusal::after(fault, open)),
+    }
+}
+
+/// Answers a request that no store is asked about.
+fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let (open, reply) = here.answer(live, now);
+    let open = open.watched(worker);
+    match reply {
+        Ok(reply) => {
+            let id = open.id();
+            let closing = open.answered(&reply, Verdict::default());
+            let mut response = answer::response(reply, &id, closing);
+            answer::stamp_sts(response.headers_mut(), &id);
+            Ok(response)
         }
         Err(fault) => Err(Refusal::after(fault, open)),
     }
@@ -167,7 +181,7 @@ pub trait Observe {
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
     /// What was asked, where that was found out.
-    pub operation: Option<Operation>,
+    pub operation: Option<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, if it was refused or failed.
@@ -187,7 +201,9 @@ pub struct Open {
     receipt: Receipt,
     _permit: Permit,
     received: Millis,
-    operation: Operation,
+    operation: &'static str,
+    envelope: Envelope,
+    issued: Option<String>,
     head: bool,
     landing: Option<Box<Landing>>,
     worker: Option<Rc<Worker>>,
@@ -200,12 +216,14 @@ impl std::fmt::Debug for Open {
 }
 
 impl Open {
-    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &mut Facts, routed: &Routed) -> Self {
+    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &mut Facts, task: &Task) -> Self {
         Self {
             receipt,
             _permit: permit,
             received: facts.received,
-            operation: routed.operation,
+            operation: task.name(),
+            envelope: facts.envelope,
+            issued: None,
             head: facts.is_head(),
             landing: facts.landing.take(),
             worker: None,
@@ -222,6 +240,16 @@ impl Open {
         self.receipt.id()
     }
 
+    /// In whose words its errors are told.
+    pub(super) fn envelope(&self) -> Envelope {
+        self.envelope
+    }
+
+    /// An access key was made.
+    pub(super) fn issued(&mut self, access_key: Option<String>) {
+        self.issued = access_key;
+    }
+
     pub(super) fn is_head(&self) -> bool {
         self.head
     }
@@ -234,7 +262,7 @@ impl Open {
     /// Ends with a fault found after the intent was on record.
     pub(super) fn refused(self, fault: &Fault) {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
-        let completion = Completion { outcome, total_ms: self.elapsed(), ..completion(fault) };
+        let completion = Completion { outcome, total_ms: self.elapsed(), ..told(fault, self.envelope) };
         self.close(&completion, fault.reason());
     }
 
@@ -323,8 +351,10 @@ impl Closing {
             End { failed: true, .. } => Outcome::UpstreamFailed,
             _ => Outcome::ClientGone,
         };
+        let issued = open.issued.clone();
         let completion = Completion {
             outcome,
+            issued_key: issued.as_deref(),
             status: Some(status),
             error_code: code.as_deref(),
             bytes_in: verdict.bytes(),

@@ -8,6 +8,7 @@ mod tests;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
+use super::form::is_form;
 use super::name::KeyRules;
 use super::operation::{BodyKind, Level, Operation};
 use super::uri::Query;
@@ -266,13 +267,6 @@ fn special_answer(level: Level, method: &str, subresource: &str) -> Option<Fault
         (_, "logging") => Some(Fault::plain(Code::NoLoggingStatusForKey, "key-with-logging")),
         _ => None,
     }
-}
-
-fn is_form(head: &Head<'_>) -> bool {
-    head.first("content-type").is_some_and(|kind| {
-        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
-        super::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
-    })
 }
 
 fn names_copy_source(head: &Head<'_>, query: &Query<'_>, auth: Auth) -> bool {

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use ring::hmac::{self, HMAC_SHA256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::header::Scope;
 use crate::time::Seconds;
 
 /// A secret: no Debug content, no copy, wiped when dropped.
@@ -41,10 +43,33 @@ pub struct Credential<'a> {
     pub expires: Option<Seconds>,
 }
 
+/// What a token says of an access key that nobody keeps.
+#[derive(Debug)]
+pub enum Opened {
+    /// No such key was ever issued, or nobody may use it any more.
+    Unknown,
+    /// The key was issued, but not with this token.
+    Other,
+    /// It is the token of this key.
+    Session {
+        /// The secret access key.
+        secret: Secret,
+        /// When the session is over.
+        expires: Seconds,
+    },
+}
+
 /// Where access keys are looked up.
 pub trait KeySource {
-    /// The credential of an access key.
+    /// The credential of an access key that is kept.
     fn find(&self, access_key: &str) -> Option<Credential<'_>>;
+
+    /// The credential that a token carries, for keys that are not kept. It is asked whenever there is a
+    /// token, also with a key that is kept, so that the work tells nobody which keys are.
+    fn open(&self, access_key: &str, token: &[u8]) -> Opened {
+        let _ = (access_key, token);
+        Opened::Unknown
+    }
 
     /// Changes whenever any secret may have; derived keys of another generation are forgotten.
     fn generation(&self) -> u64;
@@ -73,22 +98,30 @@ pub(super) fn mac(key: &[u8], message: &[u8]) -> SigningKey {
     out
 }
 
-/// Most access keys whose signing keys are remembered by one worker.
+/// Most access keys of a kind whose signing keys are remembered by one worker.
 const MOST_KEYS: usize = 4096;
 /// Most scopes remembered for one access key: today and yesterday, two services.
 const MOST_SCOPES: usize = 4;
 
 /// Signing keys that one worker remembers. Only keys of known credentials get in, so a stranger cannot
-/// push them out; evicted ones are wiped.
+/// push them out, and sessions do not push out lasting keys. A signing key serves the very secret it was
+/// derived from and no other, whatever the access key id. Evicted ones are wiped.
 #[derive(Default)]
 pub struct KeyCache {
-    inner: RefCell<Cached>,
+    lasting: RefCell<Cached>,
+    sessions: RefCell<Cached>,
 }
 
 #[derive(Default)]
 struct Cached {
     generation: u64,
-    keys: HashMap<Box<str>, Vec<Scoped>>,
+    keys: HashMap<Box<str>, OfSecret>,
+}
+
+/// The signing keys of one secret.
+struct OfSecret {
+    secret: Secret,
+    scopes: Vec<Scoped>,
 }
 
 struct Scoped {
@@ -100,41 +133,50 @@ struct Scoped {
 
 impl fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyCache({})", self.inner.borrow().keys.len())
+        write!(f, "KeyCache({}, {})", self.lasting.borrow().keys.len(), self.sessions.borrow().keys.len())
     }
 }
 
 impl KeyCache {
-    /// The signing key, derived at most once per scope and generation.
-    pub(super) fn key(
-        &self,
-        generation: u64,
-        access_key: &str,
-        secret: &Secret,
-        day: [u8; 8],
-        region: &str,
-        service: &str,
-    ) -> SigningKey {
-        let mut cached = self.inner.borrow_mut();
-        if cached.generation != generation {
-            cached.keys.clear();
-            cached.generation = generation;
+    /// The signing key of an access key that is kept, derived at most once per scope and generation.
+    pub(super) fn key(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+        self.lasting.borrow_mut().key(generation, scope, secret)
+    }
+
+    /// The signing key of a session.
+    pub(super) fn session(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+        self.sessions.borrow_mut().key(generation, scope, secret)
+    }
+}
+
+impl Cached {
+    fn key(&mut self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+        if self.generation != generation {
+            self.keys.clear();
+            self.generation = generation;
         }
-        if let Some(scopes) = cached.keys.get(access_key) {
-            let same = |scoped: &&Scoped| scoped.day == day && &*scoped.region == region && &*scoped.service == service;
-            if let Some(found) = scopes.iter().find(same) {
-                return found.key.clone();
-            }
+        let Scope { access_key, day, region, service, .. } = *scope;
+        let text = secret.expose();
+        let known = self.keys.get(access_key);
+        let known = known.filter(|of| bool::from(of.secret.expose().as_bytes().ct_eq(text.as_bytes())));
+        let same = |scoped: &&Scoped| scoped.day == day && &*scoped.region == region && &*scoped.service == service;
+        if let Some(found) = known.and_then(|of| of.scopes.iter().find(same)) {
+            return found.key.clone();
         }
+        let fresh = known.is_none();
         let key = derive(secret, &day, region, service);
-        if cached.keys.len() >= MOST_KEYS && !cached.keys.contains_key(access_key) {
-            cached.keys.clear();
+        if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(access_key) {
+            self.keys.clear();
         }
-        let scopes = cached.keys.entry(access_key.into()).or_default();
-        if scopes.len() >= MOST_SCOPES {
-            scopes.remove(0);
+        let new = || OfSecret { secret: Secret::new(text.to_owned()), scopes: Vec::new() };
+        let of = self.keys.entry(access_key.into()).or_insert_with(new);
+        if fresh {
+            *of = new(); // the signing keys of another secret are wiped
         }
-        scopes.push(Scoped { day, region: region.into(), service: service.into(), key: key.clone() });
+        if of.scopes.len() >= MOST_SCOPES {
+            of.scopes.remove(0);
+        }
+        of.scopes.push(Scoped { day, region: region.into(), service: service.into(), key: key.clone() });
         key
     }
 }
@@ -182,30 +224,46 @@ mod tests {
         assert_eq!(hex(&*key), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
     }
 
+    fn scope(access_key: &str, day: [u8; 8]) -> Scope<'_> {
+        Scope { access_key, day, region: "r", service: "s3", text: "" }
+    }
+
     #[test]
     fn a_rotated_secret_is_not_verified_with_the_old_key() {
         let cache = KeyCache::default();
-        let day = *b"20260314";
-        let key =
-            |generation, secret: &str| cache.key(generation, "AK", &Secret::new(secret.to_owned()), day, "r", "s3");
+        let scope = scope("AK", *b"20260314");
+        let key = |generation, secret: &str| cache.key(generation, &scope, &Secret::new(secret.to_owned()));
         let old = key(1, "old");
         assert_eq!(*key(1, "old"), *old);
         assert_ne!(*key(2, "new"), *old);
     }
 
     #[test]
-    fn the_cache_is_bounded() {
+    fn the_key_of_one_session_never_serves_another_of_the_same_access_key_id() {
+        let cache = KeyCache::default();
+        let scope = scope("ASIA", *b"20260314");
+        let key = |secret: &str| cache.session(1, &scope, &Secret::new(secret.to_owned()));
+        let (one, other) = (key("one"), key("other"));
+        assert_ne!(*one, *other);
+        assert_eq!(*key("one"), *derive(&Secret::new("one".to_owned()), b"20260314", "r", "s3"));
+        assert_eq!(*key("one"), *one);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_sessions_do_not_push_out_lasting_keys() {
         let cache = KeyCache::default();
         let secret = Secret::new("s".to_owned());
+        cache.key(1, &scope("LASTING", *b"20260314"), &secret);
         for n in 0..MOST_KEYS + 10 {
-            cache.key(1, &format!("AK{n}"), &secret, *b"20260314", "r", "s3");
+            cache.session(1, &scope(&format!("AK{n}"), *b"20260314"), &secret);
         }
         for n in 0..10_u8 {
-            cache.key(1, "AK", &secret, [b'0' + n; 8], "r", "s3");
+            cache.session(1, &scope("AK", [b'0' + n; 8]), &secret);
         }
-        let cached = cache.inner.borrow();
-        assert!(cached.keys.len() <= MOST_KEYS);
-        assert!(cached.keys.values().all(|scopes| scopes.len() <= MOST_SCOPES));
+        let sessions = cache.sessions.borrow();
+        assert!(sessions.keys.len() <= MOST_KEYS);
+        assert!(sessions.keys.values().all(|of| of.scopes.len() <= MOST_SCOPES));
+        assert!(cache.lasting.borrow().keys.contains_key("LASTING"));
     }
 
     #[test]

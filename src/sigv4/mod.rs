@@ -19,7 +19,7 @@ mod verify;
 
 pub use canonical::host;
 pub use form::Form;
-pub use key::{Credential, KeyCache, KeySource, Secret};
+pub use key::{Credential, KeyCache, KeySource, Opened, Secret};
 pub use outgoing::{OutgoingPayload, Signer};
 pub use payload::PayloadRule;
 pub use post_policy::PostPolicy;

@@ -9,11 +9,11 @@ use super::canonical::{self, PathForm};
 use super::chunks::Chunks;
 use super::form::{self, Form};
 use super::header::{self, Place, Scope};
-use super::key::{self, Credential, KeyCache, KeySource, Secret, SigningKey};
+use super::key::{self, KeyCache, KeySource, Opened, Secret, SigningKey};
 use super::payload::{self, PayloadRule};
 use super::post_policy::PostPolicy;
 use super::query;
-use crate::s3::form::LengthRange;
+use crate::s3::form::{LengthRange, is_form};
 use crate::s3::payload::Payload;
 use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
 use crate::s3::uri::Query;
@@ -216,13 +216,6 @@ pub fn kind(head: &Head<'_>, query: &Query<'_>) -> Result<Kind, Fault> {
     }
 }
 
-fn is_form(head: &Head<'_>) -> bool {
-    head.first("content-type").is_some_and(|kind| {
-        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
-        crate::s3::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
-    })
-}
-
 /// Verifies a request by the mechanism it uses.
 ///
 /// # Errors
@@ -267,8 +260,17 @@ struct Claim<'a> {
 
 /// A key whose owner exists, or a stand-in that makes the work equal.
 enum Known<'a> {
-    Good(Credential<'a>),
+    /// A key that is kept.
+    Good(&'a Secret),
+    /// A key that its token carries.
+    Session(Secret),
     Bad(Fault),
+}
+
+impl Known<'_> {
+    fn is_good(&self) -> bool {
+        !matches!(self, Self::Bad(_))
+    }
 }
 
 impl<K: KeySource> Verifier<'_, K> {
@@ -283,12 +285,12 @@ impl<K: KeySource> Verifier<'_, K> {
         let names = header::signed_names(authorization.signed, Place::Header)?;
         let token = joined(head, "x-amz-security-token");
         let known = self.credential(scope.access_key, token.as_deref());
-        if let Known::Good(_) = known {
+        if known.is_good() {
             header::check_obligations(head, &names, Place::Header, &self.settings.extra_signed)?;
         }
-        let (payload_line, payload) = match known {
-            Known::Good(_) => self.header_payload(head, streaming_allowed)?,
-            Known::Bad(_) => (Vec::new(), Payload::Unsigned),
+        let (payload_line, payload) = match known.is_good() {
+            true => self.header_payload(head, streaming_allowed)?,
+            false => (Vec::new(), Payload::Unsigned),
         };
         let claim =
             Claim { scope, time, names, signature: authorization.signature, payload_line, payload, kind: Kind::Header };
@@ -322,12 +324,12 @@ impl<K: KeySource> Verifier<'_, K> {
         let names = header::signed_names(presigned.signed, Place::Query)?;
         presigned.check_validity(self.now, self.settings.skew)?;
         let known = self.credential(scope.access_key, presigned.token);
-        if let Known::Good(_) = known {
+        if known.is_good() {
             header::check_obligations(head, &names, Place::Query, &self.settings.extra_signed)?;
         }
-        let (payload_line, payload) = match known {
-            Known::Good(_) => self.query_payload(&names)?,
-            Known::Bad(_) => (Vec::new(), Payload::Unsigned),
+        let (payload_line, payload) = match known.is_good() {
+            true => self.query_payload(&names)?,
+            false => (Vec::new(), Payload::Unsigned),
         };
         let claim = Claim {
             scope,
@@ -372,7 +374,7 @@ impl<K: KeySource> Verifier<'_, K> {
         scope.check_day(claimed.date, Place::Form)?;
         form::check_age(time, self.now, self.settings.skew)?;
         let known = self.credential(scope.access_key, claimed.token);
-        if let Known::Good(_) = known {
+        if known.is_good() {
             self.settings.payload.check(Payload::Unsigned, self.request.tls)?;
         }
         let key = hmac::Key::new(HMAC_SHA256, &*self.signing_key(&scope, &known));
@@ -403,18 +405,24 @@ impl<K: KeySource> Verifier<'_, K> {
     fn credential(&self, access_key: &str, token: Option<&[u8]>) -> Known<'_> {
         let unknown =
             || Known::Bad(Fault::plain(Code::InvalidAccessKeyId, "unknown-key").with("AWSAccessKeyId", access_key));
-        let Some(found) = self.keys.find(access_key) else { return unknown() };
+        let other = || Known::Bad(Fault::plain(Code::InvalidToken, "other-token"));
+        let over = || Known::Bad(Fault::plain(Code::ExpiredToken, "session-over"));
+        let opened = token.map(|token| self.keys.open(access_key, token));
+        let Some(found) = self.keys.find(access_key) else {
+            return match opened {
+                None | Some(Opened::Unknown) => unknown(),
+                Some(Opened::Other) => other(),
+                Some(Opened::Session { expires, .. }) if self.now >= expires => over(),
+                Some(Opened::Session { secret, .. }) => Known::Session(secret),
+            };
+        };
         match (found.token, token) {
-            (None, None) => Known::Good(found),
+            (None, None) => Known::Good(found.secret),
             (None, Some(_)) => Known::Bad(Fault::plain(Code::InvalidToken, "token-with-long-term-key")),
             (Some(_), None) => unknown(),
-            (Some(right), Some(given)) if !bool::from(right.expose().as_bytes().ct_eq(given)) => {
-                Known::Bad(Fault::plain(Code::InvalidToken, "other-token"))
-            }
-            (Some(_), Some(_)) if found.expires.is_some_and(|end| self.now >= end) => {
-                Known::Bad(Fault::plain(Code::ExpiredToken, "session-over"))
-            }
-            (Some(_), Some(_)) => Known::Good(found),
+            (Some(right), Some(given)) if !bool::from(right.expose().as_bytes().ct_eq(given)) => other(),
+            (Some(_), Some(_)) if found.expires.is_some_and(|end| self.now >= end) => over(),
+            (Some(_), Some(_)) => Known::Good(found.secret),
         }
     }
 
@@ -445,15 +453,10 @@ impl<K: KeySource> Verifier<'_, K> {
 
     /// The key to compare with; for an unknown one the work of deriving it.
     fn signing_key(&self, scope: &Scope<'_>, known: &Known<'_>) -> SigningKey {
+        let generation = self.keys.generation();
         match known {
-            Known::Good(found) => self.cache.key(
-                self.keys.generation(),
-                scope.access_key,
-                found.secret,
-                scope.day,
-                scope.region,
-                scope.service,
-            ),
+            Known::Good(secret) => self.cache.key(generation, scope, secret),
+            Known::Session(secret) => self.cache.session(generation, scope, secret),
             Known::Bad(_) => key::derive(&Secret::new("0".repeat(40)), &scope.day, scope.region, scope.service),
         }
     }

@@ -38,6 +38,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The file of access keys.
     pub credentials: PathBuf,
+    /// Credentials that are handed out here.
+    pub temporary: Temporary,
     /// The S3 listeners, at least one.
     pub listen: Vec<Listen>,
     /// What a signature must be like.
@@ -54,6 +56,16 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+}
+
+/// Temporary credentials. No `Debug`: it holds keys.
+pub struct Temporary {
+    /// Whether they are handed out and accepted.
+    pub on: bool,
+    /// What seals their tokens; without one, `token.key` below the state folder.
+    pub key: Option<Secret>,
+    /// What still opens tokens of before.
+    pub older: Vec<Secret>,
 }
 
 /// One S3 listener.
@@ -376,6 +388,11 @@ impl Config {
     /// Reads the text of a configuration file that stands, or would stand, at `path`.
     pub fn parse(path: &Path, text: &str, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
         reader::read(path, text, environment, |table| root::read(table, path))
+    }
+
+    /// The file of the key that seals session tokens, unless the configuration brings one.
+    pub fn token_key(&self) -> PathBuf {
+        self.state.join("token.key")
     }
 
     /// The folder of the journal.

@@ -195,7 +195,7 @@ fn settings_of_later_versions_are_refused_and_not_ignored() {
         ("[rate.kms]\nsymmetric = 1", "rate"),
         ("[detect]\nlearn = \"7d\"", "detect"),
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
-        ("[credentials]\ntemporary = true", "credentials.temporary"),
+        ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
         ("[audit]\nchain = true", "audit.chain"),
         ("[runtime]\naccept = \"shared\"", "runtime.accept"),
         ("[[audit.sink]]\nformat = \"cloudtrail\"", "audit.sink"),

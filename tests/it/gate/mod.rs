@@ -5,6 +5,7 @@ mod flips;
 mod forms;
 mod regions;
 mod start;
+mod tokens;
 mod walk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

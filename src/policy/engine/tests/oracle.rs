@@ -18,55 +18,44 @@ pub(super) fn decide(case: &Value) -> &'static str {
     let kind = text(&who["type"]);
     let has_side = !matches!(kind, "Anonymous" | "Service");
     let own = |name: &str| if has_side && kind != "Root" { list(&policies[name]) } else { Vec::new() };
-    let all = |docs: &[&Value], arn: &str, effect: &str, resource: bool| {
-        docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect::<Vec<_>>()
-    };
     let levels = |name: &str| list(&policies[name]);
     let scps = if has_side { levels("scp") } else { Vec::new() };
     let endpoint = list(&policies["vpcEndpoint"]);
 
-    let denied = scps.iter().any(|level| !all(&list(level), front, "Deny", false).is_empty())
+    let denied = scps.iter().any(|level| !all(case, &list(level), front, "Deny", false).is_empty())
         || levels("rcp").iter().any(|level| {
             let level = list(level);
-            [front, behind].iter().any(|arn| !all(&level, arn, "Deny", true).is_empty())
+            [front, behind].iter().any(|arn| !all(case, &level, arn, "Deny", true).is_empty())
         })
-        || [front, behind].iter().any(|arn| !all(&endpoint, arn, "Deny", true).is_empty())
-        || ["identity", "boundary", "session"].iter().any(|name| !all(&own(name), front, "Deny", false).is_empty())
-        || !all(&list(bucket), behind, "Deny", true).is_empty()
-        || !all(&list(&policies["accessPoint"]), front, "Deny", true).is_empty();
+        || [front, behind].iter().any(|arn| !all(case, &endpoint, arn, "Deny", true).is_empty())
+        || ["identity", "boundary", "session"].iter().any(|name| !all(case, &own(name), front, "Deny", false).is_empty())
+        || !all(case, &list(bucket), behind, "Deny", true).is_empty()
+        || !all(case, &list(&policies["accessPoint"]), front, "Deny", true).is_empty();
     if denied {
         return "ExplicitDeny";
     }
-    if scps.iter().any(|level| all(&list(level), front, "Allow", false).is_empty()) {
+    if scps.iter().any(|level| all(case, &list(level), front, "Allow", false).is_empty()) {
         return "ImplicitDeny";
     }
-    if !endpoint.is_empty() && [front, behind].iter().any(|arn| all(&endpoint, arn, "Allow", true).is_empty()) {
+    if !endpoint.is_empty() && [front, behind].iter().any(|arn| all(case, &endpoint, arn, "Allow", true).is_empty()) {
         return "ImplicitDeny";
     }
-    let passes =
-        |name: &str, arn: &str| policies.get(name).is_none() || !all(&own(name), arn, "Allow", false).is_empty();
+    let passes = |name: &str, arn: &str| policies.get(name).is_none() || !all(case, &own(name), arn, "Allow", false).is_empty();
     let limits = |arn: &str| passes("boundary", arn) && passes("session", arn);
     // Identity policies that forbid what is behind the access point do not also allow it.
-    let forbids = |arn: &str| {
-        ["identity", "boundary", "session"].iter().any(|name| !all(&own(name), arn, "Deny", false).is_empty())
-    };
-    let ident = |arn: &str| !all(&own("identity"), arn, "Allow", false).is_empty() && limits(arn) && !forbids(arn);
-    let r_b = all(&list(bucket), behind, "Allow", true);
+    let forbids = |arn: &str| ["identity", "boundary", "session"].iter().any(|name| !all(case, &own(name), arn, "Deny", false).is_empty());
+    let ident = |arn: &str| !all(case, &own("identity"), arn, "Allow", false).is_empty() && limits(arn) && !forbids(arn);
+    let r_b = all(case, &list(bucket), behind, "Allow", true);
     let side = |r: &[&str], owner: &str, extra: bool| {
         let has = |kind| r.contains(&kind);
         if has_side && text(&who["account"]) == owner {
-            kind == "Root"
-                || has("wildcard")
-                || has("direct")
-                || (has("role") && limits(front))
-                || ident(front)
-                || extra
+            kind == "Root" || has("wildcard") || has("direct") || (has("role") && limits(front)) || ident(front) || extra
         } else {
             !r.is_empty() && (kind == "Root" || ident(front))
         }
     };
     let allowed = if through {
-        let r_ap = all(&list(&policies["accessPoint"]), front, "Allow", true);
+        let r_ap = all(case, &list(&policies["accessPoint"]), front, "Allow", true);
         let owner = text(&request["accessPoint"]["account"]);
         side(&r_ap, owner, false) && side(&r_b, text(&request["resourceAccount"]), ident(behind))
     } else {
@@ -246,10 +235,7 @@ fn glob(pattern: &[Token], text: &str) -> bool {
 fn conditions(statement: &Value, variables: bool, context: &Value) -> bool {
     let Some(operators) = statement.get("Condition").and_then(Value::as_object) else { return true };
     operators.iter().all(|(operator, keys)| {
-        keys.as_object()
-            .unwrap()
-            .iter()
-            .all(|(key, operands)| clause(operator, key, &list(operands), variables, context))
+        keys.as_object().unwrap().iter().all(|(key, operands)| clause(operator, key, &list(operands), variables, context))
     })
 }
 
@@ -267,9 +253,7 @@ fn clause(operator: &str, key: &str, operands: &[&Value], variables: bool, conte
     let negated = operator.contains("Not");
     let Some(found) = found else { return lax || every || (negated && !any) };
     let values = list(found);
-    let passes = |value: &&Value| {
-        operands.iter().any(|operand| compare(operator, text(value), text(operand), variables, context)) != negated
-    };
+    let passes = |value: &&Value| operands.iter().any(|operand| compare(operator, text(value), text(operand), variables, context)) != negated;
     match (every, any) {
         (true, _) => values.iter().all(passes),
         (_, true) => values.iter().any(passes),
@@ -364,4 +348,9 @@ fn list(value: &Value) -> Vec<&Value> {
         Value::Array(values) => values.iter().collect(),
         value => vec![value],
     }
+}
+
+/// The ways in which what applies of some documents meets the caller.
+fn all<'v>(case: &Value, docs: &[&'v Value], arn: &str, effect: &str, resource: bool) -> Vec<&'v str> {
+    docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect()
 }
