@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -32,6 +33,10 @@ use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
 use crate::upstream::{Forward, Reply, Upstream};
+
+const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+const EXPECTED_SOURCE_OWNER: HeaderName = HeaderName::from_static("x-amz-source-expected-bucket-owner");
+const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// Answers one request, whatever it is.
 pub async fn walk<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
@@ -98,8 +103,8 @@ async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Res
     };
     match sent {
         Ok(reply) => {
-            let (open, reply) = open.landed(reply);
-            let closing = open.answered(&reply, verdict);
+            let (open, mut reply) = open.landed(reply);
+            let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing))
         }
         Err(fault) => Err(Refusal::after(fault, open)),
@@ -289,17 +294,17 @@ impl Open {
     }
 
     /// The store has answered; the record ends with the answer's body.
-    fn answered(self, reply: &Reply, verdict: Verdict) -> Closing {
+    fn answered(self, reply: &mut Reply, verdict: Verdict) -> Closing {
         let first_byte_ms = self.elapsed();
-        let etag = reply.headers.get(http::header::ETAG).map(|etag| etag.as_bytes().to_vec());
-        let created = reply.headers.get("x-amz-version-id").map(|version| version.as_bytes().to_vec());
+        let etag = reply.headers.get(header::ETAG).cloned();
+        let created = reply.headers.get(VERSION_ID).cloned();
         Closing {
             ending: Some(Box::new(Ending {
                 open: self,
                 status: reply.status.as_u16(),
-                code: reply.code.clone(),
+                code: reply.code.take(),
                 late: None,
-                upstream_id: reply.upstream_id.clone(),
+                upstream_id: reply.upstream_id.take(),
                 verdict,
                 first_byte_ms,
                 etag,
@@ -346,8 +351,8 @@ struct Ending {
     upstream_id: Option<String>,
     verdict: Verdict,
     first_byte_ms: Option<u64>,
-    etag: Option<Vec<u8>>,
-    created: Option<Vec<u8>>,
+    etag: Option<HeaderValue>,
+    created: Option<HeaderValue>,
 }
 
 impl Closing {
@@ -382,8 +387,8 @@ impl Closing {
             bytes_out: end.bytes,
             first_byte_ms,
             total_ms: open.elapsed(),
-            created_version: created.as_deref(),
-            etag: etag.as_deref(),
+            created_version: created.as_ref().map(HeaderValue::as_bytes),
+            etag: etag.as_ref().map(HeaderValue::as_bytes),
             upstream_id: upstream_id.as_deref().map(str::as_bytes),
             ..Completion::default()
         };
@@ -409,8 +414,8 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source } = routed;
     // Checked here against our own accounts; a store has others.
-    headers.remove("x-amz-expected-bucket-owner");
-    headers.remove("x-amz-source-expected-bucket-owner");
+    headers.remove(EXPECTED_OWNER);
+    headers.remove(EXPECTED_SOURCE_OWNER);
     Forward {
         operation,
         bucket,
@@ -433,7 +438,7 @@ fn location(facts: &Facts, routed: &Routed) -> Option<String> {
             if let Some(url) = &facts.url {
                 return Some(url.clone());
             }
-            let host = facts.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+            let host = facts.head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
             let host = host.or_else(|| facts.head.uri.authority().map(http::uri::Authority::as_str))?;
             let scheme = if facts.connection.is_tls() { "https" } else { "http" };
             Some(format!("{scheme}://{host}{}", facts.head.uri.path()))

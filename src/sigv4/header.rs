@@ -163,7 +163,9 @@ impl<'a> Scope<'a> {
             return Err(bad_credential(algorithm, place));
         }
         let day: [u8; 8] = date.as_bytes().try_into().map_err(|_| bad_day(date, place))?;
-        if Seconds::from_compact(format!("{date}T000000Z").as_bytes()).is_none() {
+        let mut midnight = *b"00000000T000000Z";
+        midnight.iter_mut().zip(day).for_each(|(place, digit)| *place = digit);
+        if Seconds::from_compact(&midnight).is_none() {
             return Err(bad_day(date, place));
         }
         match region {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue};
 
@@ -47,13 +48,27 @@ impl OutgoingPayload {
     }
 }
 
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
 /// Signs requests with the proxy's own key.
 pub struct Signer {
     access_key: String,
     secret: Secret,
     token: Option<Secret>,
     region: String,
-    today: ArcSwapOption<(i64, SigningKey)>,
+    today: ArcSwapOption<Today>,
+}
+
+/// What stays the same for a day.
+struct Today {
+    number: i64,
+    /// `YYYYMMDD/region/s3/aws4_request`
+    scope: String,
+    /// The begin of every Authorization header, up to the names.
+    opening: String,
+    key: SigningKey,
 }
 
 impl fmt::Debug for Signer {
@@ -86,62 +101,62 @@ impl Signer {
         let time = now.compact();
         let signs_chunks = matches!(payload, OutgoingPayload::Chunks { .. });
         let payload = payload.text();
-        headers.insert(HeaderName::from_static("x-amz-date"), HeaderValue::from_str(&time)?);
-        headers.insert(HeaderName::from_static("x-amz-content-sha256"), HeaderValue::from_str(&payload)?);
+        headers.insert(DATE, HeaderValue::from_str(&time)?);
+        headers.insert(PAYLOAD, HeaderValue::from_str(&payload)?);
         if let Some(token) = &self.token {
             let mut value = HeaderValue::from_str(token.expose())?;
             value.set_sensitive(true);
-            headers.insert(HeaderName::from_static("x-amz-security-token"), value);
+            headers.insert(TOKEN, value);
         }
-        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        let mut canonical = Vec::with_capacity(512);
+        // Lines of one name come one after the other, in their order, and stay so.
+        let mut lines: Vec<(&str, &HeaderValue)> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        lines.sort_by_key(|(name, _)| *name);
+        let mut canonical = Vec::with_capacity(1024);
         for part in [method, "\n", path, "\n", query, "\n"] {
             canonical.extend_from_slice(part.as_bytes());
         }
-        for name in &names {
-            canonical.extend_from_slice(name.as_bytes());
-            canonical.push(b':');
-            for (at, value) in headers.get_all(*name).iter().enumerate() {
-                if at > 0 {
-                    canonical.push(b',');
-                }
+        for same in lines.chunk_by(|(one, _), (other, _)| one == other) {
+            for (at, (name, value)) in same.iter().enumerate() {
+                canonical.extend_from_slice(if at == 0 { name.as_bytes() } else { b"," });
+                canonical.extend_from_slice(if at == 0 { b":" } else { b"" });
                 canonical::fold_into(crate::s3::head::trim(value.as_bytes()), &mut canonical);
             }
             canonical.push(b'\n');
         }
+        let mut names: Vec<&str> = lines.into_iter().map(|(name, _)| name).collect();
+        names.dedup();
         canonical.push(b'\n');
         canonical::names_into(&names, &mut canonical);
         canonical.push(b'\n');
         canonical.extend_from_slice(payload.as_bytes());
-        let day = time.get(..8).unwrap_or_default();
-        let scope = format!("{day}/{}/s3/aws4_request", self.region);
-        let to_sign = canonical::string_to_sign(Algorithm::Hmac, &time, &scope, &canonical);
-        let mut value = Vec::with_capacity(256);
-        value.extend_from_slice(
-            format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key).as_bytes(),
-        );
+        let today = self.today(now, &time);
+        let to_sign = canonical::string_to_sign(Algorithm::Hmac, &time, &today.scope, &canonical);
+        let signature = key::hex(&*key::mac(&*today.key, &to_sign));
+        let mut value = Vec::with_capacity(512);
+        value.extend_from_slice(today.opening.as_bytes());
         canonical::names_into(&names, &mut value);
         value.extend_from_slice(b", Signature=");
-        let key = self.key(now, day);
-        let signature = key::hex(&*key::mac(&*key, &to_sign));
         value.extend_from_slice(signature.as_bytes());
-        let mut value = HeaderValue::from_bytes(&value)?;
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from(value))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
-        Ok(signs_chunks.then(|| ChunkSigner::new(&key, &time, &scope, signature)))
+        Ok(signs_chunks.then(|| ChunkSigner::new(&today.key, &time, &today.scope, signature)))
     }
 
-    /// Today's signing key, derived once a day.
-    fn key(&self, now: Seconds, day: &str) -> SigningKey {
+    /// Today's signing key and scope, made once a day.
+    fn today(&self, now: Seconds, time: &str) -> Arc<Today> {
         let number = now.0.div_euclid(86_400);
-        if let Some(today) = self.today.load().as_deref()
-            && today.0 == number
+        if let Some(today) = &*self.today.load()
+            && today.number == number
         {
-            return today.1.clone();
+            return Arc::clone(today);
         }
+        let day = time.get(..8).unwrap_or_default();
+        let scope = format!("{day}/{}/s3/aws4_request", self.region);
+        let opening = format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key);
         let key = key::derive(&self.secret, day.as_bytes(), &self.region, "s3");
-        self.today.store(Some(Arc::new((number, key.clone()))));
-        key
+        let today = Arc::new(Today { number, scope, opening, key });
+        self.today.store(Some(Arc::clone(&today)));
+        today
     }
 }

@@ -70,7 +70,7 @@ pub struct Settings {
     /// The proxy's own key there.
     pub signer: Arc<Signer>,
     /// The region told to clients (`x-amz-bucket-region`).
-    pub region: Box<str>,
+    pub region: Arc<str>,
     /// Bounds on its connections.
     pub limits: Limits,
     /// How long the first octet of an answer may take.

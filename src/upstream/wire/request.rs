@@ -30,7 +30,7 @@ pub async fn build(
     let path = path(settings, &out);
     let query = canonical_query(&out.query);
     let mut headers = out.headers;
-    headers.insert(header::HOST, value(&host)?);
+    headers.insert(header::HOST, HeaderValue::try_from(host).map_err(internal)?);
     if let Some(source) = &out.copy_source {
         headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&copy_source(source))?);
     }
@@ -44,7 +44,10 @@ pub async fn build(
     if let (Outgoing::Signed(body), Some(signer)) = (&mut body, signer) {
         body.sign_with(signer);
     }
-    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let mut target = path;
+    if !query.is_empty() {
+        target.extend(["?", &query]);
+    }
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::try_from(target).map_err(internal)?;
@@ -181,13 +184,19 @@ fn declare(headers: &mut HeaderMap, algorithm: Algorithm, known: &Value) -> Resu
 
 fn host(settings: &Settings, bucket: Option<&str>) -> String {
     let endpoint = &settings.endpoint;
-    let name = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
-    let default = if endpoint.tls.is_some() { 443 } else { 80 };
-    let port = if endpoint.port == default { String::new() } else { format!(":{}", endpoint.port) };
-    match bucket.filter(|bucket| in_host(settings, bucket)) {
-        Some(bucket) => format!("{bucket}.{name}{port}"),
-        None => format!("{name}{port}"),
+    let mut host = String::with_capacity(128);
+    if let Some(bucket) = bucket.filter(|bucket| in_host(settings, bucket)) {
+        host.extend([bucket, "."]);
     }
+    match endpoint.host.contains(':') {
+        true => host.extend(["[", &endpoint.host, "]"]),
+        false => host.push_str(&endpoint.host),
+    }
+    let default = if endpoint.tls.is_some() { 443 } else { 80 };
+    if endpoint.port != default {
+        host.extend([":", itoa::Buffer::new().format(endpoint.port)]);
+    }
+    host
 }
 
 /// A name with dots has no place in a certificate's wildcard.
