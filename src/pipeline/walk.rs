@@ -116,9 +116,9 @@ fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Re
     let (open, reply) = here.answer(live, now);
     let open = open.watched(worker);
     match reply {
-        Ok(reply) => {
+        Ok(mut reply) => {
             let id = open.id();
-            let closing = open.answered(&reply, Verdict::default());
+            let closing = open.answered(&mut reply, Verdict::default());
             let mut response = answer::response(reply, &id, closing);
             answer::stamp_sts(response.headers_mut(), &id);
             Ok(response)
