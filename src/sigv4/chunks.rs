@@ -9,7 +9,7 @@ use super::canonical;
 use super::ecdsa::{self, PublicKey};
 use super::header::Algorithm;
 use super::key::{SigningKey, hex, hex_into, unhex32};
-use super::verify::{Details, mismatch_fault};
+use super::rejection::{Details, mismatch_fault};
 use crate::s3::Fault;
 use crate::s3::payload::ChunkSignatures;
 

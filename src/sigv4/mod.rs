@@ -17,6 +17,7 @@ mod outgoing;
 mod payload;
 mod post_policy;
 mod query;
+mod rejection;
 mod verify;
 
 pub use canonical::host;
@@ -27,4 +28,5 @@ pub use key::{Credential, KeyCache, KeySource, Opened, Secret};
 pub use outgoing::{OutgoingPayload, Signer};
 pub use payload::PayloadRule;
 pub use post_policy::PostPolicy;
-pub use verify::{Details, Kind, Rejection, Request, Settings, Verified, kind, verify};
+pub use rejection::{Details, Rejection};
+pub use verify::{Kind, Request, Settings, Verified, kind, verify};

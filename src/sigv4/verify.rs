@@ -1,7 +1,5 @@
 //! The verifier: kind of authentication, the checks in their order, the comparison.
 
-use std::fmt;
-
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -14,6 +12,7 @@ use super::key::{self, KeyCache, KeySource, Opened, Secret, stand_in};
 use super::payload::{self, PayloadRule};
 use super::post_policy::PostPolicy;
 use super::query;
+use super::rejection::{Details, Rejection, mismatch_fault};
 use crate::s3::form::{LengthRange, is_form};
 use crate::s3::payload::Payload;
 use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
@@ -43,18 +42,6 @@ pub struct Settings {
     pub extra_signed: Vec<String>,
     /// What a mismatch shows on the wire.
     pub details: Details,
-}
-
-/// What `SignatureDoesNotMatch` shows (`errors.signature_details`).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Details {
-    /// As S3 does, tokens and customer keys included.
-    Full,
-    /// Everything but tokens and customer keys.
-    #[default]
-    Masked,
-    /// The access key and the signature only.
-    None,
 }
 
 /// A request to verify.
@@ -158,54 +145,6 @@ impl Verified {
     /// The whole signature, which for a presigned request is a credential: for comparison in tests only.
     pub fn dangerous_signature(&self) -> Option<&str> {
         self.signature.as_deref()
-    }
-}
-
-/// Why a request was not verified, with what was computed when signatures differ.
-pub struct Rejection {
-    fault: Fault,
-    access_key: Option<String>,
-    canonical_request: Option<Vec<u8>>,
-    string_to_sign: Option<Vec<u8>>,
-    mismatch: Option<Box<Mismatch>>,
-}
-
-impl fmt::Debug for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rejection({})", self.fault.reason())
-    }
-}
-
-impl Rejection {
-    /// The answer.
-    pub fn into_fault(self) -> Fault {
-        self.fault
-    }
-
-    /// The answer, borrowed.
-    pub fn fault(&self) -> &Fault {
-        &self.fault
-    }
-
-    /// The access key that the request named, whether or not it exists.
-    pub fn access_key(&self) -> Option<&str> {
-        self.access_key.as_deref()
-    }
-
-    /// What was compared, if the verdict is that signatures differ.
-    pub(super) fn mismatch(&self) -> Option<&Mismatch> {
-        self.mismatch.as_deref()
-    }
-
-    /// What was computed, unmasked. It holds session tokens and customer keys: for comparison in tests only.
-    pub fn dangerous_texts(&self) -> (Option<&[u8]>, Option<&[u8]>) {
-        (self.canonical_request.as_deref(), self.string_to_sign.as_deref())
-    }
-}
-
-impl From<Fault> for Box<Rejection> {
-    fn from(fault: Fault) -> Self {
-        Self::new(Rejection { fault, access_key: None, canonical_request: None, string_to_sign: None, mismatch: None })
     }
 }
 
@@ -577,44 +516,6 @@ struct Attempt {
     canonical: Vec<u8>,
     string_to_sign: Vec<u8>,
     matches: bool,
-}
-
-/// `SignatureDoesNotMatch` in the shape of spec/sigv4.md 15.
-pub(super) fn mismatch_fault(
-    access_key: &str,
-    signature: &str,
-    to_sign: &[u8],
-    canonical: Option<&[u8]>,
-    details: Details,
-) -> Fault {
-    let fault = Fault::plain(Code::SignatureDoesNotMatch, "signature").with("AWSAccessKeyId", access_key);
-    if details == Details::None {
-        return fault.with("SignatureProvided", signature);
-    }
-    let fault = fault
-        .with("StringToSign", String::from_utf8_lossy(to_sign))
-        .with("SignatureProvided", signature)
-        .with("StringToSignBytes", spaced_hex(to_sign));
-    let Some(canonical) = canonical else { return fault };
-    if details == Details::Full {
-        return fault
-            .with("CanonicalRequest", String::from_utf8_lossy(canonical))
-            .with("CanonicalRequestBytes", spaced_hex(canonical));
-    }
-    let masked = canonical::masked(canonical);
-    let octets = spaced_hex(masked.as_bytes());
-    fault.with("CanonicalRequest", masked).with("CanonicalRequestBytes", octets)
-}
-
-fn spaced_hex(octets: &[u8]) -> String {
-    let mut out = Vec::with_capacity(octets.len() * 3);
-    for (at, octet) in octets.iter().enumerate() {
-        if at > 0 {
-            out.push(b' ');
-        }
-        key::hex_into(&[*octet], &mut out);
-    }
-    String::from_utf8(out).unwrap_or_default() // only ASCII is ever written
 }
 
 /// All lines of a header as one value, the way they are signed.

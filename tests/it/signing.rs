@@ -279,7 +279,7 @@ fn strangers_leave_nothing_behind_but_one_stand_in() {
         let fault = verify_with(b"GET", b"/bucket/k", &strange, &cache).unwrap_err();
         assert_eq!(fault.code(), Code::InvalidAccessKeyId);
     }
-    assert_eq!(format!("{cache:?}"), "KeyCache(1)");
+    assert_eq!(format!("{cache:?}"), "KeyCache(1, 0)");
     assert!(verify_with(b"GET", b"/bucket/k", &headers, &cache).is_ok());
 }
 
