@@ -15,7 +15,8 @@ import yaml
 from support import page, paths, proxy, stores, toml
 from support.machine import Machine, Network
 
-pytestmark = pytest.mark.proxy
+# Minutes only where the machine has much else to do.
+pytestmark = [pytest.mark.proxy, pytest.mark.timeout(900)]
 SUPPORT = pathlib.Path(__file__).parent / "support"
 ADMINISTRATOR = paths.TOP / "policies" / "identities" / "administrator.json"
 # Nothing of the caller's own steers the clients.

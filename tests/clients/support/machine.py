@@ -41,7 +41,8 @@ class Network:
         folder.mkdir(parents=True)
         setup = "ip link set lo up && " + "".join(f"ip address add {address}/32 dev lo && " for address in addresses)
         ready = folder / "ready"
-        command = ["unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", f"{setup} echo ready >'{ready}' && exec sleep infinity"]
+        # It goes with the tests, however they end.
+        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", f"{setup} echo ready >'{ready}' && exec sleep infinity"]
         self.holder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         (folder / "pids").write_text(f"{self.holder.pid}\n")
         while not ready.exists():
@@ -113,7 +114,7 @@ class Machine:
         with output.open("ab") as out:
             return subprocess.Popen(self.command(*words, folder=folder), env=ENVIRONMENT | (environment or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
 
-    def run(self, *words: str, folder: str = "/", environment: dict[str, str] | None = None, timeout: float = 180) -> tuple[int, str]:
+    def run(self, *words: str, folder: str = "/", environment: dict[str, str] | None = None, timeout: float = 600) -> tuple[int, str]:
         """Runs a program to its end: status, and what it printed. What it left in the background goes on."""
         output = self.network.folder / f"{self.root.name}.out"
         output.unlink(missing_ok=True)
