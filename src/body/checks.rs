@@ -2,7 +2,7 @@
 
 use super::contract::{Contract, Excess};
 use super::seal::Verified;
-use crate::s3::checksum::{Algorithm, Hasher, Value};
+use crate::s3::checksum::{self, Algorithm, Hasher, Value};
 use crate::s3::form::LengthRange;
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
@@ -17,8 +17,10 @@ pub(super) struct Checks {
     signed_hash: Option<Value>,
     content_md5: Option<Value>,
     checksum: Option<(Algorithm, Option<Value>)>,
-    /// One for each algorithm that any of the three needs.
-    hashers: [Option<(Algorithm, Hasher)>; 3],
+    /// The algorithms that any of the three needs.
+    needed: [Option<Algorithm>; 3],
+    /// One for each of them, once there is data: most requests have none.
+    hashers: Vec<(Algorithm, Hasher)>,
 }
 
 impl std::fmt::Debug for Checks {
@@ -47,7 +49,8 @@ impl Checks {
             signed_hash,
             content_md5,
             checksum,
-            hashers: [sha256, md5, other].map(|needed| needed.map(|algorithm| (algorithm, Hasher::new(algorithm)))),
+            needed: [sha256, md5, other],
+            hashers: Vec::new(),
         }
     }
 
@@ -58,7 +61,10 @@ impl Checks {
             return Err(self.excess.fault(length));
         }
         self.range.check_most(self.seen)?;
-        for (_, hasher) in self.hashers.iter_mut().flatten() {
+        if self.hashers.is_empty() {
+            self.hashers.extend(self.needed.iter().flatten().map(|needed| (*needed, Hasher::new(*needed))));
+        }
+        for (_, hasher) in &mut self.hashers {
             hasher.update(data);
         }
         Ok(())
@@ -80,8 +86,13 @@ impl Checks {
             return Err(self.excess.shortfall(length, self.seen));
         }
         self.range.check_least(self.seen)?;
-        let computed = std::mem::take(&mut self.hashers)
-            .map(|hasher| hasher.map(|(algorithm, hasher)| (algorithm, hasher.finish())));
+        let mut hashers = std::mem::take(&mut self.hashers).into_iter();
+        let computed = std::mem::take(&mut self.needed).map(|needed| {
+            let algorithm = needed?;
+            // They stand in the same order; without data there is none.
+            let value = hashers.next().map_or_else(|| checksum::of_nothing(algorithm), |(_, hasher)| hasher.finish());
+            Some((algorithm, value))
+        });
         let of = |wanted: Algorithm| {
             computed.iter().flatten().find(|(algorithm, _)| *algorithm == wanted).map(|(_, value)| *value)
         };

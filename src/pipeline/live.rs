@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use http::header::HeaderName;
 use ring::digest::{SHA256, digest};
 
 use super::task::Task;
@@ -16,6 +17,11 @@ use crate::s3::{Code, Fault, Head, Operation};
 use crate::sigv4::{self, Credential, Diagnosis, Hints, KeyCache, KeySource, Opened, Rejection, Verified};
 use crate::sts::{self, Ask, Circumstances, Grantor};
 use crate::time::Seconds;
+
+/// Checked here against our own accounts, and never sent on: a store has others.
+pub(super) const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+/// The same of the source of a copy.
+pub(super) const EXPECTED_SOURCE_OWNER: HeaderName = HeaderName::from_static("x-amz-source-expected-bucket-owner");
 
 /// A region that is served: how it is addressed, and where its requests go.
 #[derive(Clone, Debug)]
@@ -322,8 +328,8 @@ impl Live {
 
     /// `x-amz-expected-bucket-owner` and its like for the source of a copy.
     fn check_expected_owner(&self, routed: &Routed) -> Result<(), Fault> {
-        for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
-            if routed.headers.get(name).is_some_and(|expected| expected.as_bytes() != self.account.as_bytes()) {
+        for name in [EXPECTED_OWNER, EXPECTED_SOURCE_OWNER] {
+            if routed.headers.get(&name).is_some_and(|expected| expected.as_bytes() != self.account.as_bytes()) {
                 return Err(
                     Fault::plain(Code::AccessDenied, "expected-owner").detail(format!("{name} names another account"))
                 );

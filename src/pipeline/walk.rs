@@ -16,7 +16,7 @@ use super::answer::{self, Answer};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
-use super::live::Live;
+use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
 use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};
@@ -34,8 +34,6 @@ use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
 use crate::upstream::{Forward, Reply, Upstream};
 
-const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
-const EXPECTED_SOURCE_OWNER: HeaderName = HeaderName::from_static("x-amz-source-expected-bucket-owner");
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// Answers one request, whatever it is.

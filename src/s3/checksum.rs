@@ -287,6 +287,20 @@ pub fn of(algorithm: Algorithm, data: &[u8]) -> Value {
     hasher.finish()
 }
 
+/// The SHA-256 of nothing, which nearly every request without a body is signed with.
+pub const SHA256_OF_NOTHING: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
+    0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
+/// The checksum of nothing.
+pub fn of_nothing(algorithm: Algorithm) -> Value {
+    match algorithm {
+        Algorithm::Sha256 => Value::new(&SHA256_OF_NOTHING),
+        other => Hasher::new(other).finish(),
+    }
+}
+
 /// What a request says about the checksums of its body.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Declared {

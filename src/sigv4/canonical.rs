@@ -114,6 +114,10 @@ pub(super) fn header_into(head: &Head<'_>, name: &str, out: &mut Vec<u8>) -> boo
 
 /// Turns every run of spaces and tabs into one space.
 pub(super) fn fold_into(value: &[u8], out: &mut Vec<u8>) {
+    // The usual value has neither.
+    if memchr::memchr2(b' ', b'\t', value).is_none() {
+        return out.extend_from_slice(value);
+    }
     let mut space = false;
     for &octet in value {
         let blank = matches!(octet, b' ' | b'\t');

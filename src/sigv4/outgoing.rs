@@ -12,6 +12,7 @@ use super::canonical;
 use super::chunks::ChunkSigner;
 use super::header::Algorithm;
 use super::key::{self, Secret, SigningKey};
+use crate::s3::checksum::SHA256_OF_NOTHING;
 use crate::time::Seconds;
 
 /// What the payload line of an outgoing request says.
@@ -32,10 +33,7 @@ pub enum OutgoingPayload {
 
 impl OutgoingPayload {
     /// The hash of nothing.
-    pub const EMPTY: Self = Self::Hash([
-        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae,
-        0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
-    ]);
+    pub const EMPTY: Self = Self::Hash(SHA256_OF_NOTHING);
 
     fn text(self) -> String {
         match self {

@@ -67,7 +67,6 @@ pub struct Verified {
     kind: Kind,
     access_key: Option<String>,
     payload: Payload,
-    signed_names: Vec<String>,
     signature: Option<String>,
     chunks: Option<Chunks>,
     file: LengthRange,
@@ -82,7 +81,6 @@ impl Verified {
             kind: Kind::Anonymous,
             access_key: None,
             payload,
-            signed_names: Vec::new(),
             signature: None,
             chunks: None,
             file: LengthRange::ANY,
@@ -109,11 +107,6 @@ impl Verified {
     /// How long the file of a form may be.
     pub fn file_length(&self) -> LengthRange {
         self.file
-    }
-
-    /// The signed header names, sorted.
-    pub fn signed_names(&self) -> &[String] {
-        &self.signed_names
     }
 
     /// The first eight digits of the signature: enough for a log.
@@ -472,7 +465,6 @@ impl<K: KeySource> Verifier<'_, K> {
             kind: claim.kind,
             access_key: Some(claim.scope.access_key.to_owned()),
             payload: claim.payload,
-            signed_names: claim.names.iter().map(|name| (*name).to_owned()).collect(),
             signature: Some(claim.signature.to_owned()),
             chunks,
             file: LengthRange::ANY,

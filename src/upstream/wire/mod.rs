@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
 pub use outgoing::Outgoing;
@@ -102,21 +102,20 @@ impl Wire {
     async fn exchange(
         &self,
         request: Request<Outgoing>,
+        out: &mut Forward,
         sent: &Verdict,
     ) -> Result<(http::Response<Incoming>, Line), Fault> {
-        let again = request::repeat(&request);
+        let repeatable = request::is_read(out) && request.body().is_end_stream();
         let mut line = self.pool.line().await.map_err(|error| unreachable_store(&error))?;
         let kept = !line.is_fresh();
         match self.send_on(&mut line, request, sent).await {
             Ok(response) => Ok((response, line)),
             Err(Sent::Not(request)) if kept => self.once_more(*request, sent).await,
-            Err(Sent::Broken) if kept => match again {
-                Some(request) => {
-                    self.retries.set(self.retries.get() + 1);
-                    self.once_more(request, sent).await
-                }
-                None => Err(Sent::Broken.into_fault(self.settings.first_byte)),
-            },
+            Err(Sent::Broken) if kept && repeatable => {
+                self.retries.set(self.retries.get() + 1);
+                let again = request::build(&self.settings, out, SealedBody::empty(), self.clock.now()).await?;
+                self.once_more(again, sent).await
+            }
             Err(failed) => Err(failed.into_fault(self.settings.first_byte)),
         }
     }
@@ -189,12 +188,12 @@ fn unreachable_store(error: &ConnectError) -> Fault {
 }
 
 impl Upstream for Wire {
-    async fn send(&self, out: Forward, body: SealedBody) -> Result<Reply, Fault> {
+    async fn send(&self, mut out: Forward, body: SealedBody) -> Result<Reply, Fault> {
         let answering = Answering::to(&out, &self.settings.region);
         let verdict = body.verdict();
-        let request = request::build(&self.settings, out, body, self.clock.now()).await?;
+        let request = request::build(&self.settings, &mut out, body, self.clock.now()).await?;
         // A body that failed its checks broke the connection: that is the client's fault, not the store's.
-        let exchanged = self.exchange(request, &verdict).await;
+        let exchanged = self.exchange(request, &mut out, &verdict).await;
         if let Some(fault) = verdict.fault() {
             return Err(fault);
         }

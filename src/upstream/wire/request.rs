@@ -14,22 +14,23 @@ use crate::sigv4::OutgoingPayload;
 use crate::time::Seconds;
 use crate::upstream::Forward;
 
-/// Builds and signs. A body that may go out in signed chunks is read as far as its first one.
+/// Builds and signs. A read leaves `out` as it was, so that it can be built once more; a write takes the
+/// headers out. A body that may go out in signed chunks is read as far as its first one.
 ///
 /// # Errors
 /// `InternalError` when the pieces make no legal HTTP request; the refusal names which. What fails in the
 /// body before its first chunk.
 pub async fn build(
     settings: &Settings,
-    out: Forward,
+    out: &mut Forward,
     mut body: SealedBody,
     now: Seconds,
 ) -> Result<Request<Outgoing>, Fault> {
     let chunks = signed_chunks(settings, &mut body).await?;
     let host = host(settings, out.bucket.as_deref());
-    let path = path(settings, &out);
+    let path = path(settings, out);
     let query = canonical_query(&out.query);
-    let mut headers = out.headers;
+    let mut headers = if is_read(out) { out.headers.clone() } else { std::mem::take(&mut out.headers) };
     headers.insert(header::HOST, HeaderValue::try_from(host).map_err(internal)?);
     if let Some(source) = &out.copy_source {
         headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&copy_source(source))?);
@@ -55,16 +56,9 @@ pub async fn build(
     Ok(request)
 }
 
-/// The same request once more, if it is a read without a body.
-pub fn repeat(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let read = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
-    read.then(|| {
-        let mut again = Request::new(Outgoing::Plain(SealedBody::empty()));
-        *again.method_mut() = request.method().clone();
-        *again.uri_mut() = request.uri().clone();
-        *again.headers_mut() = request.headers().clone();
-        again
-    })
+/// Whether nothing happens twice if it is asked twice.
+pub fn is_read(out: &Forward) -> bool {
+    matches!(out.operation.spec().method, "GET" | "HEAD")
 }
 
 /// What is known of a body that goes out in signed chunks.
