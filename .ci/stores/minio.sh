@@ -36,12 +36,10 @@ start_store() {
   local dir=$1 port=$2 pid
   mkdir -p "$dir/data" "$dir/home"
   # One name and one key (the test's own, no secret) so that SSE-S3 and SSE-KMS work without a key server.
-  # A slow disk is no broken one: on a busy machine it would be given up for good (SlowDownWrite).
   # Updates, the console and telemetry are off: it speaks to nobody.
   HOME=$dir/home \
     MINIO_ROOT_USER=${STORE_ACCESS_KEY:-storeaccesskey01} MINIO_ROOT_PASSWORD=${STORE_SECRET_KEY:-storesecretstoresecretstoresecret0123456} \
     MINIO_KMS_SECRET_KEY=test-key:YmFydGl6YW4tdGVzdC1rZXktbnVtYmVyLW9uZS0zMmI= \
-    MINIO_DRIVE_MAX_TIMEOUT=5m _MINIO_DRIVE_ACTIVE_MONITORING=off \
     MINIO_REGION=us-east-1 MINIO_BROWSER=off MINIO_UPDATE=off MINIO_CALLHOME_ENABLE=off \
     "$program" server --quiet --address "127.0.0.1:$port" "$dir/data" >"$dir/log" 2>&1 </dev/null &
   pid=$!
