@@ -273,6 +273,14 @@ impl SealedBody {
         }
     }
 
+    /// The data, where all of it is in hand and has been verified; None also of an empty body.
+    pub fn whole(&self) -> Option<&Bytes> {
+        match &self.state {
+            State::Whole(data) if self.verified.is_some() => data.as_ref(),
+            _ => None,
+        }
+    }
+
     /// What held, once the data has ended.
     pub fn verified(&self) -> Option<&Verified> {
         self.verified.as_ref()

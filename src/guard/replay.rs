@@ -45,20 +45,32 @@ pub struct Replay {
 struct Inner {
     /// Counts writes that have ended.
     count: u64,
-    /// Signed requests that succeeded and were answered, with their number.
-    used: HashMap<u128, u64>,
+    /// Signed requests that succeeded and were answered.
+    used: HashMap<u128, Used>,
     /// What was written, with the number of the last write.
     last: HashMap<u128, u64>,
     /// All of them in the order they ended.
     order: VecDeque<Ended>,
 }
 
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct Used {
+    /// The number of its end.
+    number: u64,
+    /// Another write to the same thing ended while it was under way: which came last, only the store knows.
+    contested: bool,
+}
+
 struct Ended {
     at: Seconds,
     number: u64,
     signed: Option<u128>,
-    target: u128,
+    targets: Targets,
 }
+
+/// What a write changes: the thing itself, and the object that it belongs to. For parts of an upload both
+/// are the part, because they change no object.
+type Targets = [u128; 2];
 
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +84,9 @@ impl fmt::Debug for Replay {
 pub struct Write {
     memory: Arc<Replay>,
     signed: Option<u128>,
-    target: u128,
+    targets: Targets,
+    /// How many writes had ended when it began.
+    began: u64,
     at: Seconds,
     sent: bool,
 }
@@ -99,17 +113,18 @@ impl Replay {
         }
         let hash = |octets: &[u8]| xxh3_128_with_seed(octets, self.seed);
         let signed = signed.map(hash);
-        let target = hash(&target(routed));
+        let targets = [hash(&target(routed)), hash(&object(routed))];
         let bucket = hash(&bucket(routed));
         let mut inner = self.lock();
         inner.sweep(now, self.most);
         if let Some(first) = signed.and_then(|signed| inner.used.get(&signed).copied()) {
-            let since = |what| inner.last.get(&what).is_some_and(|last| *last > first);
-            if !is_idempotent(routed) || since(target) || since(bucket) {
+            let since = |what| inner.last.get(&what).is_some_and(|last| *last > first.number);
+            if !is_idempotent(routed) || first.contested || targets.into_iter().any(since) || since(bucket) {
                 return Err(Fault::new(Code::AccessDenied, "replay", "The signature of this request was used before."));
             }
         }
-        Ok(Some(Write { memory: Arc::clone(self), signed, target, at: now, sent: false }))
+        let began = inner.count;
+        Ok(Some(Write { memory: Arc::clone(self), signed, targets, began, at: now, sent: false }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -117,15 +132,20 @@ impl Replay {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ended(&self, signed: Option<u128>, target: u128, at: Seconds) {
+    fn ended(&self, write: &Write, signed: Option<u128>) {
+        let (targets, at) = (write.targets, write.at);
         let mut inner = self.lock();
         inner.count += 1;
         let number = inner.count;
-        inner.last.insert(target, number);
-        if let Some(signed) = signed {
-            inner.used.insert(signed, number);
+        let mut contested = false;
+        for target in targets {
+            let before = inner.last.insert(target, number);
+            contested |= before.is_some_and(|before| before != number && before > write.began);
         }
-        inner.order.push_back(Ended { at, number, signed, target });
+        if let Some(signed) = signed {
+            inner.used.insert(signed, Used { number, contested });
+        }
+        inner.order.push_back(Ended { at, number, signed, targets });
         let full = inner.order.len() > self.most;
         inner.sweep(at, self.most);
         drop(inner);
@@ -141,11 +161,14 @@ impl Inner {
         while let Some(oldest) = self.order.front()
             && (self.order.len() > most || oldest.at.0.saturating_add(WINDOW) < now.0)
         {
-            let Some(Ended { number, signed, target, .. }) = self.order.pop_front() else { return };
-            if self.last.get(&target) == Some(&number) {
-                self.last.remove(&target);
+            let Some(Ended { number, signed, targets, .. }) = self.order.pop_front() else { return };
+            for target in targets {
+                if self.last.get(&target) == Some(&number) {
+                    self.last.remove(&target);
+                }
             }
-            if let Some(signed) = signed.filter(|signed| self.used.get(signed) == Some(&number)) {
+            let own = |signed: &u128| self.used.get(signed).is_some_and(|used| used.number == number);
+            if let Some(signed) = signed.filter(own) {
                 self.used.remove(&signed);
             }
         }
@@ -161,7 +184,7 @@ impl Write {
     /// It succeeded, and the client has all of its answer.
     pub fn answered(mut self) {
         self.sent = false;
-        self.memory.ended(self.signed, self.target, self.at);
+        self.memory.ended(&self, self.signed);
     }
 
     /// It changed nothing.
@@ -174,7 +197,7 @@ impl Drop for Write {
     /// How it ended is not known, or the client did not hear: others see a write, and it may be repeated.
     fn drop(&mut self) {
         if self.sent {
-            self.memory.ended(None, self.target, self.at);
+            self.memory.ended(self, None);
         }
     }
 }
@@ -193,14 +216,25 @@ fn is_idempotent(routed: &Routed) -> bool {
 
 /// What is written: an object, a version of it, a part of an upload; else the bucket.
 fn target(routed: &Routed) -> Vec<u8> {
+    // `01` is part 1 to some stores.
+    let part = routed.parameter("partNumber").map(|number| number.trim_start_matches(['+', '0']));
+    named(routed, [routed.parameter("versionId"), routed.parameter("uploadId"), part])
+}
+
+/// The object that it belongs to, whatever the version: what a version holds, another write may bring back.
+/// A part belongs to its upload alone.
+fn object(routed: &Routed) -> Vec<u8> {
+    use Operation::{AbortMultipartUpload, UploadPart, UploadPartCopy};
+    match routed.operation {
+        AbortMultipartUpload | UploadPart | UploadPartCopy => target(routed),
+        _ => named(routed, [None; 3]),
+    }
+}
+
+fn named(routed: &Routed, parts: [Option<&str>; 3]) -> Vec<u8> {
     let mut name = bucket(routed);
     if let Some(key) = &routed.key {
-        for part in [
-            Some(key.as_str()),
-            routed.parameter("versionId"),
-            routed.parameter("uploadId"),
-            routed.parameter("partNumber"),
-        ] {
+        for part in [Some(key.as_str())].into_iter().chain(parts) {
             name.push(0);
             name.extend_from_slice(part.unwrap_or_default().as_bytes());
         }
@@ -335,6 +369,41 @@ mod tests {
         assert!(is_refused(&memory, "one", &part("1"), NOW));
     }
 
+    fn with(operation: Operation, parameters: &[(&str, &str)]) -> Routed {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Routed { parameters, ..routed(operation, "k") }
+    }
+
+    #[test]
+    fn a_replay_cannot_bring_back_what_an_upload_or_a_version_has_replaced() {
+        let memory = memory();
+        done(&memory, "a", &put("k"));
+        done(&memory, "complete", &with(Operation::CompleteMultipartUpload, &[("uploadId", "u")]));
+        assert!(is_refused(&memory, "a", &put("k"), NOW), "the upload was completed since");
+        done(&memory, "b", &put("k"));
+        done(&memory, "delete", &with(Operation::DeleteObject, &[("versionId", "null")]));
+        assert!(is_refused(&memory, "b", &put("k"), NOW), "its version was deleted since");
+        let tags = |parameters: &[(&str, &str)]| with(Operation::PutObjectTagging, parameters);
+        done(&memory, "old", &tags(&[]));
+        done(&memory, "new", &tags(&[("versionId", "null")]));
+        assert!(is_refused(&memory, "old", &tags(&[]), NOW));
+        let part = |number| with(Operation::UploadPart, &[("partNumber", number), ("uploadId", "v")]);
+        done(&memory, "one", &part("1"));
+        done(&memory, "also one", &part("01"));
+        assert!(is_refused(&memory, "one", &part("1"), NOW), "some stores read 01 as 1");
+    }
+
+    #[test]
+    fn of_writes_that_overlap_none_may_be_repeated() {
+        let memory = memory();
+        let mut slow = memory.admit(Some(b"slow"), &put("k"), NOW).unwrap().unwrap();
+        slow.sent();
+        done(&memory, "quick", &put("k"));
+        slow.answered();
+        assert!(is_refused(&memory, "slow", &put("k"), NOW), "the store may have taken it first");
+        assert!(is_refused(&memory, "quick", &put("k"), NOW));
+    }
+
     #[test]
     fn reads_are_never_remembered() {
         let get = routed(Operation::GetObject, "k");
@@ -362,6 +431,6 @@ mod tests {
             done(&memory, &format!("s{n}"), &put(&format!("k{n}")));
         }
         let inner = memory.lock();
-        assert!(inner.order.len() <= 100 && inner.used.len() <= 100 && inner.last.len() <= 100);
+        assert!(inner.order.len() <= 100 && inner.used.len() <= 100 && inner.last.len() <= 200);
     }
 }

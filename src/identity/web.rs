@@ -260,6 +260,10 @@ pub fn verify(token: &str, issuers: &[Issuer], now: Seconds) -> Result<Federated
     if header.len() > LONGEST_HEADER {
         return Err(WebFault::Malformed);
     }
+    // A list would be read as a structure's members in their order.
+    if [&header, &payload].iter().any(|part| part.trim_ascii_start().first() != Some(&b'{')) {
+        return Err(WebFault::Malformed);
+    }
     let header: Header = serde_json::from_slice(&header).map_err(|_| WebFault::Malformed)?;
     if header.crit.is_some() {
         return Err(WebFault::Claims); // says that something must be understood, which is not

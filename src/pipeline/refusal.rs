@@ -28,7 +28,7 @@ enum State {
     /// Before the intent was on record.
     Before(Box<Facts>),
     /// After.
-    After(Open),
+    After(Box<Open>),
 }
 
 /// A refusal that is on record, and so may be answered.
@@ -51,7 +51,7 @@ impl Refusal {
     }
 
     pub(super) fn after(fault: Fault, open: Open) -> Self {
-        Self(Box::new(Inner { fault, state: State::After(open) }))
+        Self(Box::new(Inner { fault, state: State::After(Box::new(open)) }))
     }
 
     /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the

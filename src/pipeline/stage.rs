@@ -253,6 +253,10 @@ impl<B> Addressed<B> {
             (Ok(asked), Some((bucket, form))) => {
                 early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules)
             }
+            // Nobody has read the form: nothing of it is known, so nothing of it may leave.
+            (Ok(asked), None) if asked.operation == Operation::PostObject => {
+                Err(Fault::plain(crate::s3::Code::InternalError, "form-not-read"))
+            }
             (routed, _) => routed,
         };
         let routed = match routed {
@@ -469,6 +473,10 @@ where
     let document = body.open(contract)?.settle(LONGEST_DOCUMENT).await?;
     if matches!(routed.operation.spec().body, BodyKind::Xml { required: true }) && document.decoded_length() == 0 {
         return Err(Fault::plain(crate::s3::Code::MissingRequestBodyError, "document-missing"));
+    }
+    // A store would read what is not well-formed, or what brings its own entities, in a way of its own.
+    if let (BodyKind::Xml { .. }, Some(data)) = (routed.operation.spec().body, document.whole()) {
+        xml::check(data)?;
     }
     if routed.operation != Operation::DeleteObjects {
         return Ok(document);

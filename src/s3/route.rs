@@ -190,7 +190,12 @@ fn plain(level: Level, method: &str, head: &Head<'_>, query: &Query<'_>, auth: A
         (Level::Bucket, "HEAD") => Operation::HeadBucket,
         (Level::Bucket, "PUT") => Operation::CreateBucket,
         (Level::Bucket, "DELETE") => Operation::DeleteBucket,
-        (Level::Bucket, "POST") if is_form(head) => Operation::PostObject,
+        (Level::Bucket, "POST") if is_form(head) && auth == Auth::Form => Operation::PostObject,
+        // With a signature in header or query nobody would read the form: its key, its fields, its policy.
+        (Level::Bucket, "POST") if is_form(head) => {
+            let message = "A form upload is authenticated by its fields alone, not by a header or the query.";
+            return Err(Fault::new(Code::InvalidRequest, "form-with-other-authentication", message));
+        }
         (Level::Bucket, "POST") => {
             return Err(Fault::plain(Code::PreconditionFailed, "post-without-form")
                 .with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data"));
@@ -352,6 +357,10 @@ impl Names<'_> {
         if self.head.first(lower).is_some() {
             return Ok(()); // read with the headers
         }
+        let again = self.headers.contains_key(lower) || lower == "x-amz-copy-source" && self.copy_source.is_some();
+        if again && is_single(lower) {
+            return Err(header_twice(lower));
+        }
         self.take(lower, value)
     }
 
@@ -359,13 +368,10 @@ impl Names<'_> {
         let lines = self.head.lines;
         for (at, (name, value)) in lines.iter().enumerate() {
             let lower = lower_case(std::str::from_utf8(name).unwrap_or_default());
-            let amz = lower.starts_with("x-amz-");
-            let single =
-                SINGLE.contains(&&*lower) || amz && !lower.starts_with("x-amz-meta-") && !LISTS.contains(&&*lower);
             let again =
                 || lines.get(..at).unwrap_or_default().iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
-            if single && again() {
-                return Err(Fault::argument("header-twice", "This header takes one value.", &*lower, None));
+            if is_single(&lower) && again() {
+                return Err(header_twice(&lower));
             }
             self.take(&lower, super::head::trim(value))?;
         }
@@ -476,6 +482,16 @@ fn is_ignored_in_query(lower: &str) -> bool {
 /// `x-amz-checksum-crc32` and its like, which carry a value; not `-algorithm`, `-mode`, `-type`.
 fn is_checksum_value(lower: &str) -> bool {
     lower.strip_prefix("x-amz-checksum-").is_some_and(|rest| !matches!(rest, "algorithm" | "mode" | "type"))
+}
+
+/// Whether a header takes one value, on one line.
+fn is_single(lower: &str) -> bool {
+    let amz = lower.starts_with("x-amz-") && !lower.starts_with("x-amz-meta-") && !LISTS.contains(&lower);
+    amz || SINGLE.contains(&lower)
+}
+
+fn header_twice(lower: &str) -> Fault {
+    Fault::argument("header-twice", "This header takes one value.", lower, None)
 }
 
 fn misplaced_copy_source(value: &[u8]) -> Fault {

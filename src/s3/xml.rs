@@ -45,9 +45,12 @@ impl Element {
     /// The text of the only child of this name.
     ///
     /// # Errors
-    /// As for [`Element::child`].
+    /// As for [`Element::child`]; also where it has children.
     pub fn text_of(&self, name: &str) -> Result<Option<&str>, Fault> {
-        Ok(self.child(name)?.map(|child| child.text.as_str()))
+        match self.child(name)? {
+            Some(child) if !child.children.is_empty() => Err(malformed()),
+            child => Ok(child.map(|child| child.text.as_str())),
+        }
     }
 
     /// Refuses children that the document's schema does not have.
@@ -58,6 +61,15 @@ impl Element {
         let known = self.children.iter().all(|child| names.contains(&child.name.as_str()));
         if known { Ok(()) } else { Err(malformed()) }
     }
+}
+
+/// Whether a document can be read in one way only: well-formed UTF-8 with one root, no document type, no
+/// entities but the predefined ones, bounded.
+///
+/// # Errors
+/// `MalformedXML`
+pub fn check(document: &[u8]) -> Result<(), Fault> {
+    read(document).map(|_| ()).ok_or_else(malformed)
 }
 
 fn read(document: &[u8]) -> Option<Element> {

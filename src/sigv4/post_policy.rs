@@ -95,14 +95,15 @@ impl Condition {
         matches!(self, Self::Field { name, .. } if name.strip_prefix('$') == Some(field))
     }
 
-    /// As S3 writes it in its answer; never a token.
+    /// As S3 writes it in its answer; never a token or a customer's key.
     fn text(&self) -> String {
         let Self::Field { test, name, value } = self else { return String::new() };
         let operator = match test {
             Test::Equals => "eq",
             Test::StartsWith => "starts-with",
         };
-        let value = if name == "$x-amz-security-token" { "********" } else { value };
+        let secret = name == "$x-amz-security-token" || name.ends_with("-customer-key");
+        let value = if secret { "********" } else { value };
         format!("[\"{operator}\", {}, {}]", quoted(name), quoted(value))
     }
 }

@@ -20,6 +20,10 @@ pub(super) struct Presigned<'q> {
 pub(super) fn present<'q>(query: &'q Query<'_>, ecdsa: bool) -> Result<(Algorithm, Values<'q>), Fault> {
     let mut values = Values::default();
     for parameter in query.iter() {
+        // In another spelling the hash of the payload would be signed and not kept.
+        if parameter.name.eq_ignore_ascii_case(b"x-amz-content-sha256") && &*parameter.name != b"X-Amz-Content-Sha256" {
+            return Err(fault("presigned-names", SPELLING));
+        }
         let Some(at) =
             QUERY_AUTHENTICATION.iter().position(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes()))
         else {
@@ -27,10 +31,7 @@ pub(super) fn present<'q>(query: &'q Query<'_>, ecdsa: bool) -> Result<(Algorith
         };
         let (Some(exact), Some(place)) = (EXACT.get(at), values.0.get_mut(at)) else { continue };
         if *parameter.name != *exact.as_bytes() || place.replace(&parameter.value).is_some() {
-            return Err(fault(
-                "presigned-names",
-                "The authentication parameters of a presigned URL must be spelled exactly and occur once.",
-            ));
+            return Err(fault("presigned-names", SPELLING));
         }
     }
     let complete = values
@@ -61,6 +62,8 @@ pub(super) fn region_set<'q>(query: &'q Query<'_>) -> Result<Option<&'q str>, Fa
     }
     Ok(found)
 }
+
+const SPELLING: &str = "The authentication parameters of a presigned URL must be spelled exactly and occur once.";
 
 const EXACT: [&str; 7] = [
     "X-Amz-Algorithm",

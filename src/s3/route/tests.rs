@@ -35,7 +35,8 @@ fn every_operation_that_a_client_sends_comes_back_as_itself() {
             .copied()
             .chain((name == "PostObject").then_some(("content-type", "multipart/form-data; boundary=x")))
             .collect();
-        match ask(method, target, &headers, Auth::Header) {
+        let auth = if name == "PostObject" { Auth::Form } else { Auth::Header };
+        match ask(method, target, &headers, auth) {
             Ok(routed) => assert_eq!(routed.operation.name(), name, "{method} {target}"),
             Err(fault) => assert!(
                 refused
@@ -126,4 +127,23 @@ fn what_stores_read_differently_is_settled_here() {
     check("GET", "/b/k", &[("X-Amz-Signature", "0"), ("X-Amz-Expires", "1")], Ok(Operation::GetObject));
     let routed = ask("GET", "/b/k?acl=x", &[], Auth::Header).unwrap();
     assert_eq!(routed.parameters, [("acl".to_owned(), String::new())]);
+}
+
+#[test]
+fn a_form_that_nobody_would_read_is_refused() {
+    let form = [("content-type", "multipart/form-data; boundary=x")];
+    for auth in [Auth::Anonymous, Auth::Header, Auth::Query] {
+        let refused = ask("POST", "/b", &form, auth).unwrap_err();
+        assert_eq!((refused.code(), refused.reason()), (Code::InvalidRequest, "form-with-other-authentication"));
+    }
+    assert_eq!(ask("POST", "/b", &form, Auth::Form).unwrap().operation, Operation::PostObject);
+}
+
+#[test]
+fn a_hoisted_header_that_comes_twice_is_refused() {
+    for target in ["/b/k?x-amz-acl=private&X-Amz-Acl=public-read", "/b/k?x-amz-copy-source=/b/a&X-Amz-Copy-Source=/c/b"]
+    {
+        let refused = ask("PUT", target, &[], Auth::Query).unwrap_err();
+        assert_eq!((refused.code(), refused.reason()), (Code::InvalidArgument, "header-twice"), "{target}");
+    }
 }

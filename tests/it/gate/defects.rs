@@ -260,3 +260,35 @@ fn secrets_in_logs() {
     }
     assert!(all.contains(super::KEY));
 }
+
+#[test]
+fn form_with_a_signed_header_forwarded_unread() {
+    let (gate, store) = gate();
+    let part =
+        |name: &str, text: &str| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+    for data in ["small".to_owned(), "x".repeat(100_000)] {
+        let body = part("key", "a/../evil") + &part("acl", "public-read") + &part("file", &data) + "--b--\r\n";
+        let form = Ask { method: "POST", ..Ask::put("/bucket", body.as_bytes()) }
+            .header("content-type", "multipart/form-data; boundary=b");
+        gate.send(&form).refused(400, "InvalidRequest");
+        gate.send(&form.mode(Mode::Unsigned)).refused(400, "InvalidRequest");
+    }
+    assert!(store.seen().is_empty());
+}
+
+#[test]
+fn document_with_entities_of_its_own_forwarded() {
+    let (gate, store) = gate();
+    let tags = |head: &str, value: &str| {
+        format!("{head}<Tagging><TagSet><Tag><Key>a</Key><Value>{value}</Value></Tag></TagSet></Tagging>")
+    };
+    let doctype = "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>";
+    for document in
+        [tags(doctype, "&e;"), tags(doctype, "1"), tags("", "&e;"), tags("", "1") + "<more/>", "no xml".into()]
+    {
+        let ask = Ask::put("/bucket/k?tagging=", document.as_bytes());
+        let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, document.as_bytes()).to_base64();
+        gate.send(&ask.header("content-md5", &md5)).refused(400, "MalformedXML");
+    }
+    assert!(store.seen().is_empty());
+}
