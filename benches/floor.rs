@@ -4,7 +4,7 @@
 //!     cargo bench --bench floor -- LISTEN UPSTREAM CERTIFICATE KEY
 //!
 //! TLS in, plain HTTP/1.1 out, kept connections on both sides, one thread. As in the proxy, the task
-//! that waits for an answer drives the connection to the store. Loopback only; `benches/run.sh` starts it.
+//! that waits for an answer drives the connection to the store. Loopback only; README.md says what it told.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops at the first surprise")]
 
 use std::cell::RefCell;
