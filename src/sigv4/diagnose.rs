@@ -87,7 +87,7 @@ pub(super) struct Mismatch {
 
 impl Rejection {
     /// Tries the known mistakes; none unless signatures were compared, and those of a known key. A worker
-    /// does so [`MOST_A_SECOND`] times a second; after that it only tells what it has computed.
+    /// does so a bounded number of times a second; after that it only tells what it has computed.
     pub fn diagnose(
         &self,
         request: &Request<'_>,
