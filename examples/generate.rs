@@ -1,14 +1,19 @@
-//! Turns the operation and error references into source: `cargo run --example generate -- SPEC_DIR`.
+//! Turns the operation, authorization and error references into source:
+//! `cargo run --example generate -- SPEC_DIR`.
 //!
-//! Reads `s3-operations.json` and `errors.json` there, writes `src/s3/operation/table.rs`,
-//! `src/s3/code.rs` and the routing examples that the tests replay. What it writes is committed; the
-//! build reads nothing outside the repository.
+//! Reads `s3-operations.json`, `s3-authorization.json` and `errors.json` there, writes
+//! `src/s3/operation/table.rs`, `src/s3/permission/`, `src/s3/code.rs` and the routing examples that
+//! the tests replay. What it writes is committed; the build reads nothing outside the repository.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a tool for developers stops at the first surprise"
 )]
+
+#[path = "generate/permission.rs"]
+mod permission;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,10 +32,13 @@ fn main() -> ExitCode {
         serde_json::from_str(&text).expect("the reference is JSON")
     };
     let (operations, errors) = (read("s3-operations.json"), read("errors.json"));
+    let authorization = read("s3-authorization.json");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/s3");
     for (name, text) in [
         ("operation/table.rs", table(&operations)),
         ("operation/examples.rs", examples(&operations)),
+        ("permission/keys.rs", permission::keys(&authorization)),
+        ("permission/table.rs", permission::table(&authorization, &operations)),
         ("code.rs", codes(&errors)),
     ] {
         let path = source.join(name);
