@@ -1,14 +1,15 @@
-//! Turns the operation, authorization and error references into source:
-//! `cargo run --example generate -- SPEC_DIR`.
+//! Turns the references into source: `cargo run --example generate -- SPEC_DIR`.
 //!
-//! Reads `s3-operations.json`, `s3-authorization.json` and `errors.json` there, writes
-//! `src/s3/operation/table.rs`, `src/s3/permission/`, `src/s3/code.rs` and the routing examples that
-//! the tests replay. What it writes is committed; the build reads nothing outside the repository.
+//! Reads `s3-operations.json`, `errors.json` and `s3-authorization.json` there, writes
+//! `src/s3/operation/table.rs`, `src/s3/permission/`, `src/s3/code.rs`, the routing examples that the
+//! tests replay, and `src/policy/action/table.rs`. What it writes is committed; the build reads nothing
+//! outside the repository.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::string_slice,
     reason = "a tool for developers stops at the first surprise"
 )]
 
@@ -33,13 +34,14 @@ fn main() -> ExitCode {
     };
     let (operations, errors) = (read("s3-operations.json"), read("errors.json"));
     let authorization = read("s3-authorization.json");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/s3");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (name, text) in [
-        ("operation/table.rs", table(&operations)),
-        ("operation/examples.rs", examples(&operations)),
-        ("permission/keys.rs", permission::keys(&authorization)),
-        ("permission/table.rs", permission::table(&authorization, &operations)),
-        ("code.rs", codes(&errors)),
+        ("s3/operation/table.rs", table(&operations)),
+        ("s3/operation/examples.rs", examples(&operations)),
+        ("s3/permission/keys.rs", permission::keys(&authorization)),
+        ("s3/permission/table.rs", permission::table(&authorization, &operations)),
+        ("s3/code.rs", codes(&errors)),
+        ("policy/action/table.rs", actions(&authorization)),
     ] {
         let path = source.join(name);
         std::fs::write(&path, text).expect("the source can be written");
@@ -180,6 +182,74 @@ fn codes(reference: &Value) -> String {
     }
     out += "} }\n}\n";
     out
+}
+
+/// Actions and condition keys, both in the order of their names in lower case.
+fn actions(reference: &Value) -> String {
+    let member = |of: &str| -> BTreeMap<String, (&String, &Value)> {
+        let rows = reference[of].as_object().expect("a table");
+        rows.iter().map(|(name, row)| (name.to_lowercase(), (name, row))).collect()
+    };
+    let (rows, keys) = (member("actions"), member("conditionKeys"));
+    let mut out =
+        String::from("//! The actions and condition keys of S3. Made by `examples/generate.rs`; do not edit.\n\n");
+    out += "use super::{ActionRow, KeyRow, KeyType, ResourceKind};\n\n";
+    let _ = writeln!(out, "/// How many actions there are.\npub(super) const COUNT: usize = {};\n", rows.len());
+    out += "/// Every action, in the order of `folded`.\npub(super) static ACTIONS: [ActionRow; COUNT] = [\n";
+    for (index, (folded, (name, row))) in rows.iter().enumerate() {
+        let resources: Vec<&str> = list(row, "resources").filter_map(Value::as_str).collect();
+        let mut kinds: Vec<&str> = resources.iter().map(|resource| resource_kind(resource)).collect();
+        kinds.dedup();
+        // An action carries its own keys and those of what it acts on.
+        let of_resources =
+            resources.iter().flat_map(|resource| list(&reference["resourceTypes"][*resource], "conditionKeys"));
+        let mut carried: Vec<&str> = list(row, "conditionKeys").chain(of_resources).filter_map(key_name).collect();
+        carried.sort_unstable();
+        carried.dedup();
+        let _ = writeln!(
+            out,
+            "ActionRow {{ index: {index}, name: {name:?}, folded: {folded:?}, resources: &[{}], keys: &{carried:?} }},",
+            kinds.join(", ")
+        );
+    }
+    out += "];\n\n/// Every condition key, in the order of `folded`. A name with a slash at its end wants a tag's name behind it.\n";
+    out += "pub(super) static KEYS: &[KeyRow] = &[\n";
+    for (name, row) in keys.values() {
+        let name = key_name(&Value::String((*name).clone())).map(str::to_owned).expect("a name");
+        let kind = match text(row, "type") {
+            "String" | "ArrayOfString" => "Text",
+            "Numeric" => "Number",
+            "Date" => "Date",
+            "Bool" => "Bool",
+            "ARN" => "Arn",
+            "IPAddress" => "Address",
+            other => panic!("a key of type {other}"),
+        };
+        let _ = writeln!(
+            out,
+            "KeyRow {{ name: {name:?}, folded: {:?}, kind: KeyType::{kind}, multi_valued: {} }},",
+            name.to_lowercase(),
+            row["multiValued"],
+        );
+    }
+    out += "];\n";
+    out
+}
+
+/// `s3:ExistingObjectTag/` for `s3:ExistingObjectTag/<key>`.
+fn key_name(name: &Value) -> Option<&str> {
+    let name = name.as_str()?;
+    Some(name.find('/').map_or(name, |slash| &name[..=slash]))
+}
+
+fn resource_kind(name: &str) -> &'static str {
+    match name {
+        "bucket" => "ResourceKind::Bucket",
+        "object" => "ResourceKind::Object",
+        "accesspoint" => "ResourceKind::AccessPoint",
+        "accesspointobject" => "ResourceKind::AccessPointObject",
+        _ => "ResourceKind::Other",
+    }
 }
 
 fn variant(code: &str) -> String {

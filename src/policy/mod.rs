@@ -8,6 +8,20 @@
 //! - pure and total: [`decide`] cannot fail, wait, or look at a clock;
 //! - a [`Grant`] comes from [`decide`] alone, and names the statement that made it.
 
+pub mod action;
+pub mod condition;
+pub mod context;
+pub mod document;
+pub mod engine;
+mod json;
+pub mod lint;
+pub mod pattern;
+mod principal;
+pub mod problem;
+pub mod put;
+pub mod read;
+pub mod value;
+
 use std::fmt;
 
 /// The one policy that this version evaluates.

@@ -1,0 +1,78 @@
+//! Pieces of ARNs, as the index needs them: `arn:partition:service:region:account:path`.
+
+/// What follows the fifth colon; nothing where there are fewer.
+pub(super) fn path(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or_default()
+}
+
+/// The account of an ARN, if it is one.
+pub(super) fn account(arn: &str) -> Option<&str> {
+    let mut parts = arn.splitn(6, ':');
+    let account = parts.nth(4)?;
+    parts.next().map(|_| account)
+}
+
+/// The partition of an ARN.
+pub(super) fn partition(arn: &str) -> Option<&str> {
+    arn.splitn(3, ':').nth(1)
+}
+
+/// The part of a path before its first slash: the bucket, as a rule.
+pub(super) fn component(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
+/// The literal beginning of the path of a resource pattern: up to its first wildcard or variable. Empty
+/// where the pattern has no path of its own, so that nothing is left out.
+pub(super) fn literal_path(pattern: &str) -> &str {
+    let path = path(pattern);
+    let head = pattern.strip_suffix(path).unwrap_or_default();
+    if head.contains('$') {
+        return "";
+    }
+    path.split(['*', '?', '$']).next().unwrap_or_default()
+}
+
+/// The first component of a pattern's path, if all of it is literal.
+pub(super) fn whole_component<'a>(literal: &'a str, pattern: &str) -> Option<&'a str> {
+    match literal.split_once('/') {
+        Some((component, _)) => Some(component),
+        // Without a slash the component is whole only if nothing follows.
+        None if !literal.is_empty() && pattern.ends_with(literal) && path(pattern) == literal => Some(literal),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_filed_under_what_is_literal() {
+        let filed = |pattern| {
+            let literal = literal_path(pattern);
+            (literal, whole_component(literal, pattern))
+        };
+        assert_eq!(filed("arn:aws:s3:::b"), ("b", Some("b")));
+        assert_eq!(filed("arn:aws:s3:::b/*"), ("b/", Some("b")));
+        assert_eq!(filed("arn:aws:s3:::b/k/${aws:username}/x"), ("b/k/", Some("b")));
+        assert_eq!(filed("arn:aws:s3:::b*"), ("b", None));
+        assert_eq!(filed("arn:aws:s3:::b?b"), ("b", None));
+        assert_eq!(filed("arn:aws:s3:::*/b"), ("", None));
+        assert_eq!(filed("arn:aws:s3:*"), ("", None));
+        assert_eq!(filed("*"), ("", None));
+        assert_eq!(filed("arn:aws:s3:${a:b}::b"), ("", None));
+        assert_eq!(
+            filed("arn:aws:s3:eu-west-1:111122223333:accesspoint/p/object/*"),
+            ("accesspoint/p/object/", Some("accesspoint"))
+        );
+    }
+
+    #[test]
+    fn an_account_is_the_fifth_field() {
+        assert_eq!(account("arn:aws:iam::111122223333:user/a"), Some("111122223333"));
+        assert_eq!(account("arn:aws:iam::111122223333"), None);
+        assert_eq!(account("111122223333"), None);
+        assert_eq!(partition("arn:aws-cn:iam::111122223333:root"), Some("aws-cn"));
+    }
+}

@@ -1,0 +1,149 @@
+//! What PutBucketPolicy and PutAccessPointPolicy refuse beyond the language: S3's tests, in S3's order, in
+//! S3's words (spec/policy-language.md 8).
+
+use super::action::ResourceKind;
+use super::document::{Document, Element, Principal, ResourceEntry, Statement, Who};
+use super::lint;
+use super::problem::{Problem, Rule};
+use super::read::{self, Kind};
+use crate::s3::{Code, Fault};
+
+/// How long a bucket's or access point's policy may be once its white space is gone.
+pub const SIZE_LIMIT: usize = 20_480;
+
+/// What a policy is to be attached to.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// A bucket.
+    Bucket {
+        /// The partition of its ARN: `aws`.
+        partition: &'a str,
+        /// Its name.
+        name: &'a str,
+    },
+    /// An access point, by its ARN.
+    AccessPoint {
+        /// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME`
+        arn: &'a str,
+    },
+}
+
+/// Checks the body of a request that stores a policy. `exists` says whether a user, role or account that
+/// the policy names is known; it is asked for nobody else.
+///
+/// # Errors
+///
+/// `MalformedPolicy` for what S3 would have found first, with what an operator should know in the private
+/// detail.
+pub fn check(body: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bool) -> Result<Document, Fault> {
+    if body.first() != Some(&b'{') {
+        let message = "the document does not begin with `{`";
+        return Err(fault(&Problem::error(Rule::FirstByte, super::document::Span::new(0, 1), message), None));
+    }
+    let (found, mut problems) = read::walk(body, Kind::Resource);
+    if let Some((document, read::Normalized(size))) = &found {
+        if *size > SIZE_LIMIT {
+            let message = format!("the document has {size} bytes without white space");
+            problems.push(Problem::error(Rule::Size, super::document::Span::new(0, 1), message));
+        }
+        for statement in &document.statements {
+            statement_problems(statement, target, exists, &mut problems);
+        }
+    }
+    let document = found.map(|(document, _)| document);
+    let first = problems.iter().filter(|problem| problem.sentence().is_some());
+    match (first.min_by_key(|problem| (problem.rule, problem.span)), document) {
+        (Some(problem), document) => Err(fault(problem, document.as_ref())),
+        (None, Some(document)) => Ok(document),
+        // Nothing was read, and nothing said why: not a policy, whatever it is.
+        (None, None) => Err(Fault::plain(Code::MalformedPolicy, Rule::Json.reason())),
+    }
+}
+
+fn fault(problem: &Problem, document: Option<&Document>) -> Fault {
+    let sentence = problem.sentence().unwrap_or(Code::MalformedPolicy.message().into());
+    let (line, column) = document.map_or((1, problem.span.start as usize + 1), |it| it.lines.place(problem.span));
+    let help = problem.help.as_deref().map(|help| format!("; {help}")).unwrap_or_default();
+    let fault = Fault::new(Code::MalformedPolicy, problem.rule.reason(), sentence)
+        .detail(format!("line {line}, column {column}: {}{help}", problem.message));
+    match problem.detail() {
+        Some(detail) => fault.with("Detail", detail),
+        None => fault,
+    }
+}
+
+fn statement_problems(
+    statement: &Statement,
+    target: &Target<'_>,
+    exists: &dyn Fn(&Principal) -> bool,
+    problems: &mut Vec<Problem>,
+) {
+    for principal in statement.principal.iter().flat_map(|element| &element.entries) {
+        let kind = match &principal.who {
+            Who::Account(_) | Who::User(_) | Who::Role(_) => "AWS",
+            Who::Canonical(_) => "CanonicalUser",
+            _ => continue,
+        };
+        if !exists(principal) {
+            let message = format!("`{}` does not exist", principal.text);
+            let problem = Problem::error(Rule::Principal, principal.span, message);
+            problems.push(problem.detailed(read::detail(kind, &principal.text)));
+        }
+    }
+    for entry in statement.action.entries.iter().filter(|entry| entry.known.is_empty()) {
+        let problem = Problem::error(Rule::Action, entry.span, format!("`{}` matches no action of S3", entry.text));
+        problems.push(problem.detailed(entry.text.as_str()));
+    }
+    if let Some(resource) = &statement.resource {
+        resource_problems(statement, resource, target, problems);
+    }
+    problems.extend(lint::keys(statement, true));
+}
+
+fn resource_problems(
+    statement: &Statement,
+    resource: &Element<ResourceEntry>,
+    target: &Target<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    for entry in resource.entries.iter().filter(|entry| target.kind(&entry.text).is_none()) {
+        let message = format!("`{}` is not {} and not in it", entry.text, target.arn());
+        problems.push(Problem::error(Rule::Resource, entry.span, message).detailed(entry.text.as_str()));
+    }
+    if resource.negated || statement.action.negated {
+        return;
+    }
+    let kinds: Vec<ResourceKind> = resource.entries.iter().filter_map(|entry| target.kind(&entry.text)).collect();
+    for entry in &statement.action.entries {
+        let applies = entry.known.iter().any(|action| action.resources().iter().any(|kind| kinds.contains(kind)));
+        if !applies {
+            let detail = format!("Action \"{}\" in Statement \"{}\"", entry.text, statement.name());
+            let message = format!("`{}` acts on nothing that the statement's resources name", entry.text);
+            problems.push(Problem::error(Rule::ActionResource, entry.span, message).detailed(detail));
+        }
+    }
+}
+
+impl Target<'_> {
+    fn arn(&self) -> String {
+        match self {
+            Self::Bucket { partition, name } => format!("arn:{partition}:s3:::{name}"),
+            Self::AccessPoint { arn } => (*arn).to_owned(),
+        }
+    }
+
+    /// What a resource of the policy is; `None` if it is neither the target nor in it. Text is compared, so
+    /// a wildcard counts behind the slash only.
+    fn kind(&self, resource: &str) -> Option<ResourceKind> {
+        let own = self.arn();
+        let (whole, below, inside) = match self {
+            Self::Bucket { .. } => (ResourceKind::Bucket, "/", ResourceKind::Object),
+            Self::AccessPoint { .. } => (ResourceKind::AccessPoint, "/object/", ResourceKind::AccessPointObject),
+        };
+        let rest = resource.strip_prefix(&own)?;
+        match rest {
+            "" => Some(whole),
+            rest => rest.starts_with(below).then_some(inside),
+        }
+    }
+}
