@@ -65,7 +65,7 @@ pub fn table(reference: &Value, operations: &Value) -> String {
             let name = constant("Implied", action);
             let listed = ["ListObjects", "ListObjectVersions"].into_iter().flat_map(|name| list(&map[name], "populates"));
             let populates: Vec<&str> = listed.filter_map(Value::as_str).collect();
-            let keys = sets.named(&name, action, "bucket", &populates);
+            let keys = sets.named(&name, action, "bucket", &populates, &[]);
             format!("Check {{ action: {action:?}, target: Target::Bucket, when: When::Always, per_item: false, keys: {keys} }}")
         })
         .collect();
@@ -97,20 +97,35 @@ struct Sets<'a> {
     out: String,
 }
 
-impl Sets<'_> {
-    /// What the request can say and the action or its resource supports, beside the global keys.
-    fn named(&mut self, name: &str, action: &str, target: &str, populates: &[&str]) -> String {
+impl<'a> Sets<'a> {
+    /// What the action or the type of its resource supports.
+    fn supported(&self, action: &str, target: &str) -> Vec<&'a str> {
         let types: &[&str] = match target {
-            "bucket" => &["bucket", "accesspoint"],
+            "bucket" | "tagged" => &["bucket", "accesspoint"],
             "object" | "source" => &["object", "accesspointobject"],
             "accesspoint" => &["accesspoint"],
-            "tagged" => &["bucket", "accesspoint"],
             _ => &[],
         };
-        let action = &self.reference["actions"][action];
-        assert!(action.is_object(), "{name} needs an action that is not in the map");
+        let of_action = &self.reference["actions"][action];
+        assert!(of_action.is_object(), "{action} is not in the map");
         let of_type = types.iter().flat_map(|kind| list(&self.reference["resourceTypes"][*kind], "conditionKeys"));
-        let supported: Vec<&str> = list(action, "conditionKeys").chain(of_type).filter_map(Value::as_str).collect();
+        list(of_action, "conditionKeys").chain(of_type).filter_map(Value::as_str).collect()
+    }
+
+    /// Keys that the map says this very operation sets, though no action of it lists them: the key's own
+    /// row is the more precise of the two, and a key that nobody sees would let its Deny pass.
+    fn orphans<'p>(&self, operation: &Value, populates: &[&'p str]) -> Vec<&'p str> {
+        let seen: Vec<&str> = list(operation, "checks")
+            .flat_map(|check| self.supported(text(check, "action"), text(check, "target")))
+            .collect();
+        let of_operations = |key: &str| self.reference["conditionKeys"][key]["operations"].is_array();
+        populates.iter().copied().filter(|key| of_operations(key) && !seen.contains(key)).collect()
+    }
+
+    /// What the request can say and the action or its resource supports, beside the global keys.
+    fn named(&mut self, name: &str, action: &str, target: &str, populates: &[&str], orphans: &[&str]) -> String {
+        let mut supported = self.supported(action, target);
+        supported.extend(orphans);
         let variants: Vec<String> = self
             .keys
             .values()
@@ -132,10 +147,11 @@ impl Sets<'_> {
 
 fn permission(sets: &mut Sets<'_>, name: &str, operation: &Value) -> String {
     let populates: Vec<&str> = list(operation, "populates").filter_map(Value::as_str).collect();
+    let orphans = sets.orphans(operation, &populates);
     let mut checks = String::new();
     for check in list(operation, "checks") {
         let (action, target) = (text(check, "action"), text(check, "target"));
-        let keys = sets.named(&constant(name, action), action, target, &populates);
+        let keys = sets.named(&constant(name, action), action, target, &populates, &orphans);
         let _ = write!(
             checks,
             "Check {{ action: {action:?}, target: Target::{}, when: {}, per_item: {}, keys: {keys} }}, ",
@@ -148,9 +164,9 @@ fn permission(sets: &mut Sets<'_>, name: &str, operation: &Value) -> String {
     for shape in list(operation, "responseShaping") {
         let action = text(shape, "action");
         // The version's action supports what the other does; a difference would show here.
-        let keys = sets.named(&constant(name, action), action, "object", &populates);
+        let keys = sets.named(&constant(name, action), action, "object", &populates, &[]);
         let version = shape["versionAction"].as_str();
-        let of_version = version.map(|action| sets.named(&constant(name, action), action, "object", &populates));
+        let of_version = version.map(|action| sets.named(&constant(name, action), action, "object", &populates, &[]));
         let adds: Vec<&str> = list(shape, "adds").filter_map(Value::as_str).collect();
         let bare = |action: &str, keys: &str| {
             format!(

@@ -540,6 +540,17 @@ const PUT_BUCKET_INVENTORY_CONFIGURATION_PUT_INVENTORY_CONFIGURATION: Keys = Key
     Key::S3TlsVersion,
     Key::S3XAmzContentSha256,
 ]);
+const PUT_BUCKET_OWNERSHIP_CONTROLS_PUT_BUCKET_OWNERSHIP_CONTROLS: Keys = Keys::of(&[
+    Key::AwsResourceTag,
+    Key::S3AuthType,
+    Key::S3BucketTag,
+    Key::S3ResourceAccount,
+    Key::S3SignatureAge,
+    Key::S3Signatureversion,
+    Key::S3TlsVersion,
+    Key::S3XAmzContentSha256,
+    Key::S3XAmzObjectOwnership,
+]);
 const PUT_OBJECT_PUT_OBJECT: Keys = Keys::of(&[
     Key::AwsResourceTag,
     Key::S3AccessPointNetworkOrigin,
@@ -702,16 +713,6 @@ const CONTROL_CREATE_ACCESS_POINT_TAG_RESOURCE: Keys = Keys::of(&[
 ]);
 const CONTROL_TAG_RESOURCE_TAG_RESOURCE: Keys = Keys::of(&[
     Key::AwsRequestTag,
-    Key::AwsResourceTag,
-    Key::AwsTagKeys,
-    Key::S3AuthType,
-    Key::S3ResourceAccount,
-    Key::S3SignatureAge,
-    Key::S3Signatureversion,
-    Key::S3TlsVersion,
-    Key::S3XAmzContentSha256,
-]);
-const CONTROL_UNTAG_RESOURCE_UNTAG_RESOURCE: Keys = Keys::of(&[
     Key::AwsResourceTag,
     Key::AwsTagKeys,
     Key::S3AuthType,
@@ -2212,7 +2213,7 @@ pub(super) static ROWS: &[Permission] = &[
             target: Target::Bucket,
             when: When::Always,
             per_item: false,
-            keys: CREATE_BUCKET_PUT_BUCKET_VERSIONING,
+            keys: PUT_BUCKET_OWNERSHIP_CONTROLS_PUT_BUCKET_OWNERSHIP_CONTROLS,
         }],
         shaping: &[],
         access_point: false,
@@ -2783,7 +2784,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Tagged,
                 when: When::Always,
                 per_item: false,
-                keys: CONTROL_UNTAG_RESOURCE_UNTAG_RESOURCE,
+                keys: CONTROL_TAG_RESOURCE_TAG_RESOURCE,
             }],
             shaping: &[],
             access_point: false,
