@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use super::document::Document;
 use super::stored::{Needs, Stored};
 use crate::s3::permission::{Check, Permission, State, Target, When};
@@ -118,14 +120,21 @@ impl Given<'_> {
         Ok(permission)
     }
 
-    /// Headers that decide take one value. Those that begin with `x-amz-` were counted by the router.
+    /// Headers that decide take one value: of two, one would be checked and the other one carried out.
     fn check_headers(&self) -> Result<(), Fault> {
-        for name in ["if-match", "if-none-match"] {
-            if self.routed.headers.get_all(name).iter().nth(1).is_some() {
-                return Err(Fault::argument("header-twice", "This header takes one value.", name, None));
-            }
+        let headers = &self.routed.headers;
+        if headers.len() == headers.keys_len() {
+            return Ok(());
         }
-        Ok(())
+        let decides = |name: &str| match name.strip_prefix("x-amz-") {
+            Some(rest) => !rest.starts_with("meta-") && !rest.ends_with("object-attributes"),
+            None => matches!(name, "if-match" | "if-none-match"),
+        };
+        let several = |name: &&HeaderName| headers.get_all(*name).iter().nth(1).is_some();
+        match headers.keys().filter(|name| decides(name.as_str())).find(several) {
+            Some(name) => Err(Fault::argument("header-twice", "This header takes one value.", name.as_str(), None)),
+            None => Ok(()),
+        }
     }
 
     fn bucket(&self) -> Result<&str, Fault> {

@@ -10,6 +10,7 @@ use super::facts::{Caller, Facts, Owner};
 use super::stored::{Needs, Stored};
 use crate::identity::Kind;
 use crate::policy::context::{Context, Values};
+use crate::policy::engine::{Act, Question};
 use crate::s3::permission::Key;
 use crate::s3::route::Auth;
 use crate::s3::tags::{self, Tags};
@@ -162,6 +163,22 @@ impl Context for View<'_> {
 }
 
 impl View<'_> {
+    /// The question of this check. `consent`: the resource's side need not be asked
+    /// ([`Given::consents`]). Where nobody's bucket is named, the resource is of the caller's own account.
+    pub fn question(&self, consent: bool) -> Question<'_> {
+        let caller = &self.request.facts.caller;
+        Question {
+            caller: caller.named(),
+            canonical_id: None,
+            action: Act::named(self.ask.action()),
+            resource: self.ask.resource(),
+            behind: self.ask.behind(),
+            owner: self.owner().account.unwrap_or(&caller.principal.account),
+            context: self,
+            consent,
+        }
+    }
+
     fn owner(&self) -> &Owner<'_> {
         match self.ask.side {
             Side::Source => &self.request.facts.source,

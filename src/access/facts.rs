@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::identity::Principal;
+use crate::identity::{Kind, Principal};
+use crate::policy::engine;
 use crate::s3::tags::Tags;
 use crate::time::{Millis, Seconds};
 
@@ -19,6 +20,19 @@ pub struct Caller<'a> {
     pub session: Option<Session<'a>>,
     /// The organization of the account.
     pub organization: Option<&'a Organization>,
+}
+
+impl<'a> Caller<'a> {
+    /// The caller as policies name it.
+    pub fn named(&self) -> engine::Caller<'a> {
+        let Principal { arn, account, kind, .. } = self.principal;
+        match kind {
+            Kind::Anonymous => engine::Caller::Anonymous,
+            Kind::Role { role, .. } => engine::Caller::Role { account, arn, role },
+            Kind::Root => engine::Caller::Root { account, arn },
+            Kind::User => engine::Caller::User { account, arn },
+        }
+    }
 }
 
 /// What temporary credentials say beyond whose they are.

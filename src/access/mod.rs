@@ -9,7 +9,8 @@
 //! 2. [`checks`] gives the list: each [`Ask`] is one action on one resource of one [`Side`]. Every one must
 //!    be allowed; those with an [`Ask::entry`] deny or allow that entry of a list of deletions alone.
 //! 3. [`Request::new`] holds what conditions may compare; [`Request::view`] of an ask is the
-//!    [`Context`](crate::policy::context::Context) of its question.
+//!    [`Context`](crate::policy::context::Context) of its question, and [`View::question`] the question
+//!    itself; whoever holds canonical ids adds the caller's.
 //! 4. An answer may hang on what was not looked up. While [`Request::needs`] are not empty, neither an
 //!    allowance nor a denial is final: a condition asked for a tag and found none. Beside that, a denial of
 //!    an ask that [`Ask::hinges_on`] a state is not final; an allowance is, because more was asked than
@@ -19,7 +20,7 @@
 //! 6. [`Given::shaping`] names headers of the answer that need permissions of their own.
 //! 7. [`words`] says whether the caller may hear why.
 //!
-//! The test `a_caller_asks_looks_up_and_asks_again` shows the whole way.
+//! The test `a_copy_is_decided_by_real_policies` shows the whole way.
 
 pub mod absence;
 pub mod origin;

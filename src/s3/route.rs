@@ -342,6 +342,10 @@ impl Names<'_> {
         if self.head.first(lower).is_some() {
             return Ok(()); // read with the headers
         }
+        // One of two would be checked and the other one carried out.
+        if self.headers.contains_key(lower) || lower == "x-amz-copy-source" && self.copy_source.is_some() {
+            return Err(Fault::argument("parameter-twice", "This parameter takes one value.", lower, None));
+        }
         self.take(lower, value)
     }
 

@@ -1,6 +1,7 @@
 //! What requests ask for, and what conditions see of them.
 
 mod asking;
+mod deciding;
 mod keys;
 mod whole;
 

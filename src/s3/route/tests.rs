@@ -87,6 +87,14 @@ fn hoisted_headers_act_as_headers_in_presigned_requests_only() {
     assert_eq!(ask("PUT", "/b/k?x-amz-acl=private", &[], Auth::Header).unwrap_err().code(), Code::InvalidArgument);
     let twice = ask("PUT", "/b/k?x-amz-acl=private", &[("x-amz-acl", "public-read")], Auth::Query);
     assert_eq!(twice.unwrap_err().code(), Code::InvalidArgument);
+    for target in [
+        "/b/k?x-amz-acl=private&x-amz-acl=public-read",
+        "/b/k?x-amz-acl=private&X-Amz-Acl=public-read",
+        "/b/k?x-amz-copy-source=src/a&x-amz-copy-source=src/b",
+    ] {
+        let twice = ask("PUT", target, &[], Auth::Query);
+        assert_eq!(twice.unwrap_err().code(), Code::InvalidArgument, "{target}");
+    }
 }
 
 #[test]
