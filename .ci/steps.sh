@@ -7,8 +7,9 @@ installer=
 # Packages, the virtual environment and MinIO are got while cargo works; step_clients waits for them.
 begin_installing() {
   (
-    need_packages curl=curl openssl=openssl ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw-admin=ceph-common radosgw=radosgw
+    need_packages curl=curl openssl=openssl dnsmasq=dnsmasq-base ip=iproute2 unshare=util-linux ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw-admin=ceph-common radosgw=radosgw
     "$ci_top/.ci/venv.sh"
+    "$ci_top/.ci/clients.sh"
     "$ci_top/.ci/stores/minio.sh" install
   ) >"$TMPDIR/install.log" 2>&1 </dev/null &
   installer=$!
@@ -64,21 +65,6 @@ step_vectors() {
     say "vectors of $kind"
     cargo run --locked --quiet --release --example vectors -- "$kind" "$shared/vectors/$kind"
   done
-  # Browser forms come with their own issue; every other case of signatures holds.
-  python3 - "$shared/vectors/sigv4" "$TMPDIR/sigv4" <<'EOF'
-import json, pathlib, sys
-source, target = map(pathlib.Path, sys.argv[1:])
-target.mkdir()
-is_form = lambda case: any(name.lower() == "content-type" and value.startswith("multipart/form-data") for name, value in case["headers"])
-for file in source.glob("*.json"):
-    content = json.loads(file.read_text())
-    if "cases" in content:
-        content["cases"] = [case for case in content["cases"] if not is_form(case)]
-    if content.get("cases") != []:
-        (target / file.name).write_text(json.dumps(content))
-EOF
-  say "vectors of sigv4, forms left out"
-  cargo run --locked --quiet --release --example vectors -- sigv4 "$TMPDIR/sigv4"
 }
 
 step_release() { cargo build --locked --release; }

@@ -64,8 +64,14 @@ fn verify_header(bencher: Bencher) {
             headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
         let head = Head { method: b"GET", target: b"/bucket/some/key", lines: &lines, authority: None };
         let query = Query::parse(head.query()).unwrap();
-        let request =
-            sigv4::Request { head: &head, query: &query, streaming_allowed: false, tls: true, body_hash: None };
+        let request = sigv4::Request {
+            head: &head,
+            query: &query,
+            streaming_allowed: false,
+            tls: true,
+            body_hash: None,
+            form: None,
+        };
         sigv4::verify(Kind::Header, &request, &keys, &settings, &cache, NOW).expect("the signature is right")
     });
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bartizan::body::{Chunked, Contract, Duties, Event, SealedBody, Unread};
+use bartizan::body::{Chunked, Contract, Duties, Event, FormHead, SealedBody, Unread};
 use bartizan::s3::checksum::Algorithm;
 use bartizan::s3::payload::{ChunkSignatures, Payload};
+use bartizan::s3::route::FormHeaders;
 use bartizan::s3::uri::{Query, decode};
-use bartizan::s3::{Fault, Head, Operation};
+use bartizan::s3::{Code, Fault, Head, Operation, form};
 use bartizan::sigv4::{self, Credential, KeyCache, KeySource, Kind, PayloadRule, Secret, Verified};
 use bartizan::time::Seconds;
 use base64::Engine as _;
@@ -138,25 +139,71 @@ fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<
     let subresource =
         query.iter().any(|parameter| &*parameter.name != b"uploadId" && Operation::is_subresource(&parameter.name));
     let body_hash = (service != "s3").then(|| <[u8; 32]>::try_from(digest(&SHA256, body).as_ref()).unwrap_or_default());
+    let form = match kind {
+        Kind::Form => match ready(read_form(head, body, piece)) {
+            Ok(form) => Some(form),
+            Err(fault) => return Ok(rejected(&fault, None)),
+        },
+        _ => None,
+    };
+    let bucket = case.get("post_bucket").and_then(Value::as_str);
     let request = sigv4::Request {
         head,
         query: &query,
         streaming_allowed: head.method == b"PUT" && !subresource,
         tls: true,
         body_hash,
+        form: form.as_ref().map(|(form, _)| sigv4::Form { fields: form.fields(), bucket }),
     };
     let verified = match sigv4::verify(kind, &request, &keys, &settings, &KeyCache::default(), now) {
         Ok(verified) => verified,
         Err(rejection) => return Ok(rejected(rejection.fault(), Some(rejection.dangerous_texts()))),
     };
-    if kind == Kind::Anonymous {
+    if verified.kind() == Kind::Anonymous {
         return Ok(json!({"outcome": "anonymous"}));
+    }
+    if let Some(form) = form {
+        return Ok(read_file(head, &verified, form));
     }
     // The chain of chunk signatures can be walked once: a second verification brings a second one.
     let again = sigv4::verify(kind, &request, &keys, &settings, &KeyCache::default(), now);
     match again {
         Ok(again) => Ok(read_body(head, body, piece, (verified, again), service)),
         Err(rejection) => Ok(rejected(rejection.fault(), None)),
+    }
+}
+
+/// Reads a form up to its file.
+async fn read_form(head: &Head<'_>, body: &Bytes, piece: usize) -> Result<(FormHead, Unread<Pieces>), Fault> {
+    let boundary = form::boundary(head)?;
+    Unread::new(Pieces { rest: body.clone(), piece }).read_form(boundary).await
+}
+
+/// Hands the file of a verified form to the body decoder, as the proxy does with a small one.
+fn read_file(head: &Head<'_>, verified: &Verified, (form, body): (FormHead, Unread<Pieces>)) -> Value {
+    let headers = FormHeaders::of(form.fields());
+    let contract = headers
+        .and_then(|headers| headers.with_head(|put| Contract::of_file(head, put, &form, verified.file_length())));
+    let settled = contract.and_then(|contract| body.open(contract)).and_then(|body| ready(body.settle(u64::MAX)));
+    let data = match settled.and_then(drain) {
+        Ok(data) => data,
+        Err(fault) => return rejected(&fault, None),
+    };
+    let mut members = accepted(head, verified);
+    if let Some(members) = members.as_object_mut() {
+        members.insert("canonical_request".to_owned(), Value::Null);
+        members.insert("key".to_owned(), json!(form.fields().get("key")));
+        members.insert("decoded_length".to_owned(), json!(data.len()));
+        members.insert("decoded_body_sha256".to_owned(), json!(hex(digest(&SHA256, &data).as_ref())));
+    }
+    members
+}
+
+/// What comes of a future that never waits.
+fn ready<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => Err(Fault::plain(Code::InternalError, "a body in memory never waits")),
     }
 }
 
@@ -222,6 +269,7 @@ fn drain(mut body: SealedBody) -> Result<Vec<u8>, Fault> {
 fn accepted(head: &Head<'_>, verified: &Verified) -> Value {
     let mode = match verified.payload() {
         Payload::Hash(_) => "HEX".to_owned(),
+        Payload::Unsigned if verified.kind() == Kind::Form => "POST".to_owned(),
         Payload::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
         Payload::Chunks { .. } => head
             .first("x-amz-content-sha256")

@@ -98,7 +98,7 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Records of the past are not what was written.
-    #[error(transparent)]
+    #[error("the journal is damaged: {0}")]
     Damaged(#[from] Damage),
     /// The directory cannot be used.
     #[error("the journal in {path:?} cannot be used: {error}")]

@@ -1,9 +1,9 @@
 //! Everything that is computed over object data while it passes.
 
-use super::chunked::wrong_length;
 use super::contract::{Contract, Excess};
 use super::seal::Verified;
 use crate::s3::checksum::{Algorithm, Hasher, Value};
+use crate::s3::form::LengthRange;
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
 
@@ -12,6 +12,7 @@ use crate::s3::{Code, Fault};
 pub(super) struct Checks {
     length: Option<u64>,
     excess: Excess,
+    range: LengthRange,
     seen: u64,
     signed_hash: Option<Value>,
     content_md5: Option<Value>,
@@ -41,6 +42,7 @@ impl Checks {
         Self {
             length: contract.length,
             excess: contract.excess,
+            range: contract.range,
             seen: 0,
             signed_hash,
             content_md5,
@@ -55,10 +57,16 @@ impl Checks {
         if let Some(length) = self.length.filter(|length| self.seen > *length) {
             return Err(self.excess.fault(length));
         }
+        self.range.check_most(self.seen)?;
         for (_, hasher) in self.hashers.iter_mut().flatten() {
             hasher.update(data);
         }
         Ok(())
+    }
+
+    /// The length that was presumed no longer counts; the range still does.
+    pub(super) fn forget_length(&mut self) {
+        self.length = None;
     }
 
     /// Whether what has been seen may be all there is, so that its last octet must wait for the verdict.
@@ -69,8 +77,9 @@ impl Checks {
     /// Compares it all, in the order of spec/sigv4.md 13. A second time nothing holds.
     pub(super) fn finish(&mut self, trailer_value: Option<Value>) -> Result<Verified, Fault> {
         if let Some(length) = self.length.filter(|length| self.seen != *length) {
-            return Err(wrong_length(length, Some(self.seen)));
+            return Err(self.excess.shortfall(length, self.seen));
         }
+        self.range.check_least(self.seen)?;
         let computed = std::mem::take(&mut self.hashers)
             .map(|hasher| hasher.map(|(algorithm, hasher)| (algorithm, hasher.finish())));
         let of = |wanted: Algorithm| {

@@ -1,10 +1,12 @@
 //! What must hold of a body, from the head alone.
 
 use crate::s3::checksum::{self, Declared};
+use crate::s3::form::{LONGEST_TAIL, LengthRange};
 use crate::s3::payload::{ChunkSignatures, Payload};
 use crate::s3::{Code, Fault, Head};
 
 use super::chunked::wrong_length;
+use super::early::FormHead;
 
 /// The largest object data of one request: 5 GiB.
 const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
@@ -32,6 +34,8 @@ pub struct Contract {
     pub(super) length: Option<u64>,
     pub(super) excess: Excess,
     pub(super) signatures: Option<Box<dyn ChunkSignatures>>,
+    /// How long the file of a form may be.
+    pub(super) range: LengthRange,
 }
 
 /// What it means when more comes than the length says.
@@ -43,6 +47,8 @@ pub(super) enum Excess {
     NoLength,
     /// The operation takes no body.
     NoBody,
+    /// The length follows from where the file of a form should end.
+    Presumed,
 }
 
 impl Excess {
@@ -51,7 +57,18 @@ impl Excess {
             Self::WrongLength => wrong_length(expected, None),
             Self::NoLength => no_length(),
             Self::NoBody => Fault::plain(Code::UnexpectedContent, "unexpected-body"),
+            Self::Presumed => Self::not_last(),
         }
+    }
+
+    /// What it means when less comes.
+    pub(super) fn shortfall(self, expected: u64, seen: u64) -> Fault {
+        if self == Self::Presumed { Self::not_last() } else { wrong_length(expected, Some(seen)) }
+    }
+
+    fn not_last() -> Fault {
+        let message = "In a form as long as this one, the file must be the last field, and the closing boundary must end with a line end.";
+        Fault::new(Code::MalformedPOSTRequest, "form-file-not-last", message)
     }
 }
 
@@ -82,7 +99,35 @@ impl Contract {
             return Err(Excess::NoBody.fault(0));
         }
         let declared = checksum::declared(head, duties.checksums_of_body, duties.needs_checksum, trailer)?;
-        Ok(Self { payload, declared, length, excess, signatures })
+        Ok(Self { payload, declared, length, excess, signatures, range: LengthRange::ANY })
+    }
+
+    /// The contract of a form's file, whose checksums are in `fields`, written as headers.
+    ///
+    /// A store must be told a length before the first octet. The form has none for its file, so it is
+    /// presumed: what the form's own length leaves behind the fields, less the closing boundary on a
+    /// line of its own, as every browser ends a form. Where more or less follows the file, what was
+    /// presumed is wrong, and the seal breaks off before the store has as much as it was told. Small
+    /// files are read whole before the store hears of them, so of theirs nothing needs presuming.
+    ///
+    /// # Errors
+    /// As for [`Contract::new`]; `EntityTooLarge` and `EntityTooSmall` where no ending of the form could
+    /// put the file into its range.
+    pub fn of_file(head: &Head<'_>, fields: &Head<'_>, form: &FormHead, range: LengthRange) -> Result<Self, Fault> {
+        let length = match stated_length(head)? {
+            Some(text) => form.file_length(number(text).ok_or_else(no_length)?),
+            None => return Err(no_framing(head)),
+        };
+        bounded(length, length.to_string().as_bytes())?;
+        range.check_most(length.saturating_sub(LONGEST_TAIL))?;
+        range.check_least(length.saturating_add(2))?;
+        let declared = checksum::declared(fields, true, false, false)?;
+        let (payload, excess, signatures) = (Payload::Unsigned, Excess::Presumed, None);
+        Ok(Self { payload, declared, length: Some(length), excess, signatures, range })
+    }
+
+    pub(super) fn is_presumed(&self) -> bool {
+        self.excess == Excess::Presumed
     }
 
     /// Octets of object data, where known from the head.
@@ -110,11 +155,7 @@ fn decoded_length(head: &Head<'_>) -> Result<u64, Fault> {
 
 /// The length of a plain body, and what any octet beyond it means.
 fn plain_length(head: &Head<'_>, duties: Duties) -> Result<(Option<u64>, Excess), Fault> {
-    let mut stated = head.all("content-length").map(crate::s3::head::trim);
-    if let Some(text) = stated.next() {
-        if stated.any(|other| other != text) {
-            return Err(Fault::plain(Code::BadRequest, "content-lengths"));
-        }
+    if let Some(text) = stated_length(head)? {
         let length = number(text).ok_or_else(no_length).and_then(|length| bounded(length, text))?;
         return Ok((Some(length), Excess::WrongLength));
     }
@@ -125,11 +166,27 @@ fn plain_length(head: &Head<'_>, duties: Duties) -> Result<(Option<u64>, Excess)
     if !duties.needs_length {
         return Ok((None, Excess::WrongLength));
     }
-    if head.all("transfer-encoding").next().is_some() {
-        return Err(Fault::plain(Code::NotImplemented, "transfer-encoding").with("Header", "Transfer-Encoding"));
-    }
     // HTTP/2 frames need no length, so an empty body may come without; anything else may not.
-    if head.authority.is_some() { Ok((Some(0), Excess::NoLength)) } else { Err(no_length()) }
+    let framed = head.authority.is_some() && head.all("transfer-encoding").next().is_none();
+    if framed { Ok((Some(0), Excess::NoLength)) } else { Err(no_framing(head)) }
+}
+
+/// `Content-Length`, if it is there, once or always the same.
+fn stated_length<'a>(head: &Head<'a>) -> Result<Option<&'a [u8]>, Fault> {
+    let mut stated = head.all("content-length").map(crate::s3::head::trim);
+    let first = stated.next();
+    if stated.any(|other| Some(other) != first) {
+        return Err(Fault::plain(Code::BadRequest, "content-lengths"));
+    }
+    Ok(first)
+}
+
+/// Object data without a length.
+fn no_framing(head: &Head<'_>) -> Fault {
+    if head.all("transfer-encoding").next().is_some() {
+        return Fault::plain(Code::NotImplemented, "transfer-encoding").with("Header", "Transfer-Encoding");
+    }
+    no_length()
 }
 
 fn no_length() -> Fault {

@@ -10,8 +10,11 @@ use http_body::Body;
 use super::BoxError;
 use super::checks::Checks;
 use super::chunked::{Chunked, Event};
+use super::early::Begun;
+use super::form::{FormDecoder, FormEvent};
 use super::seal::Verified;
 use super::verdict::Verdict;
+use crate::s3::checksum::Value;
 use crate::s3::{Code, Fault};
 
 /// Of a signed chunk so much is held until its signature has been checked; what is longer goes on
@@ -20,7 +23,7 @@ const HELD_OCTETS: usize = 64 * 1024;
 /// The same in pieces, because a short piece may keep a long buffer alive.
 const HELD_PIECES: usize = 64;
 /// Frames taken at one go without anything to show for it.
-const PATIENCE: usize = 1024;
+pub(super) const PATIENCE: usize = 1024;
 
 /// The incoming body, type erased. Not `Send`: a connection stays with its worker.
 pub(super) type Incoming = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
@@ -29,7 +32,7 @@ pub(super) type Incoming = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
 pub(super) struct Flow {
     incoming: Incoming,
     checks: Checks,
-    chunked: Option<Chunked>,
+    framing: Framing,
     /// Octets not yet decoded.
     input: Bytes,
     /// Decoded pieces not yet handed out.
@@ -39,6 +42,55 @@ pub(super) struct Flow {
     free: usize,
     /// The last held piece may hold the last octet of all, which waits for the verdict.
     gated: bool,
+}
+
+/// What the data is wrapped in.
+#[expect(clippy::large_enum_variant, reason = "one for each body, in the box of its flow")]
+pub(super) enum Framing {
+    /// Nothing.
+    Plain,
+    /// aws-chunked.
+    Chunked(Chunked),
+    /// The file of a form.
+    Form(FormDecoder),
+}
+
+impl Framing {
+    /// Takes data out of the input.
+    fn feed(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, Fault> {
+        match self {
+            Self::Plain => Ok(Some(std::mem::take(input))),
+            Self::Chunked(decoder) => match decoder.feed(input)? {
+                Event::Data(data) => Ok(Some(data)),
+                Event::More => Ok(None),
+            },
+            Self::Form(decoder) => match decoder.feed(input)? {
+                FormEvent::Data(data) => Ok(Some(data)),
+                FormEvent::More => Ok(None),
+                // Only before the file, which has begun.
+                FormEvent::Field { .. } | FormEvent::File(_) => {
+                    Err(Fault::plain(Code::InternalError, "form-began-again"))
+                }
+            },
+        }
+    }
+
+    /// Nothing that was handed out waits for a signature.
+    fn is_proven(&self) -> bool {
+        match self {
+            Self::Chunked(decoder) => decoder.is_proven(),
+            Self::Plain | Self::Form(_) => true,
+        }
+    }
+
+    /// The input has ended: is the framing whole?
+    pub(super) fn finish(&self) -> Result<Option<Value>, Fault> {
+        match self {
+            Self::Plain => Ok(None),
+            Self::Chunked(decoder) => decoder.finish().map(|()| decoder.trailer_value()),
+            Self::Form(decoder) => decoder.finish().map(|()| None),
+        }
+    }
 }
 
 /// What comes next.
@@ -57,17 +109,28 @@ impl std::fmt::Debug for Flow {
 }
 
 impl Flow {
-    pub(super) fn new(incoming: Incoming, checks: Checks, chunked: Option<Chunked>) -> Self {
+    pub(super) fn new(incoming: Incoming, checks: Checks, framing: Framing) -> Self {
         Self {
             incoming,
             checks,
-            chunked,
+            framing,
             input: Bytes::new(),
             held: VecDeque::new(),
             held_octets: 0,
             free: 0,
             gated: false,
         }
+    }
+
+    /// The file of a form whose fields have been read.
+    pub(super) fn of_file(begun: Begun, checks: Checks) -> Self {
+        let Begun { incoming, decoder, input } = begun;
+        Self { input, ..Self::new(incoming, checks, Framing::Form(decoder)) }
+    }
+
+    /// The length that was presumed no longer counts.
+    pub(super) fn forget_length(&mut self) {
+        self.checks.forget_length();
     }
 
     /// The next piece of data, or the evidence that there is no more and all of it held.
@@ -98,11 +161,7 @@ impl Flow {
         if self.input.is_empty() {
             return Ok(None);
         }
-        let Some(chunked) = &mut self.chunked else { return Ok(Some(std::mem::take(&mut self.input))) };
-        match chunked.feed(&mut self.input)? {
-            Event::Data(data) => Ok(Some(data)),
-            Event::More => Ok(None),
-        }
+        self.framing.feed(&mut self.input)
     }
 
     fn hold(&mut self, data: Bytes) -> Result<(), Fault> {
@@ -110,7 +169,7 @@ impl Flow {
         self.held_octets = self.held_octets.saturating_add(data.len());
         self.held.push_back(data);
         self.gated = self.checks.may_be_all();
-        if self.chunked.as_ref().is_none_or(Chunked::is_proven) {
+        if self.framing.is_proven() {
             self.free = self.held.len();
         }
         Ok(())
@@ -131,20 +190,14 @@ impl Flow {
     }
 
     fn finish(&mut self) -> Result<Progress, Fault> {
-        let trailer_value = match &self.chunked {
-            Some(chunked) => {
-                chunked.finish()?;
-                chunked.trailer_value()
-            }
-            None => None,
-        };
+        let trailer_value = self.framing.finish()?;
         let verified = self.checks.finish(trailer_value)?;
         Ok(Progress::End(verified, std::mem::take(&mut self.held)))
     }
 }
 
 /// A client that stopped, or sent what is no body. A fault that whoever read it has already named stays.
-fn broke_off(error: BoxError) -> Fault {
+pub(super) fn broke_off(error: BoxError) -> Fault {
     match error.downcast::<Fault>() {
         Ok(fault) => *fault,
         Err(other) => Fault::plain(Code::IncompleteBody, "client-broke-off").detail(other.to_string()),

@@ -1,7 +1,8 @@
 //! Bodies: unread until authorized, sealed until verified (spec/sigv4.md 8, 9).
 //!
 //! Invariants:
-//! - an [`Unread`] body cannot be polled, only opened, with the contract that authentication made;
+//! - an [`Unread`] body cannot be polled, only opened, with the contract that authentication made; what
+//!   authentication itself needs is read before, within limits, and never the file of a form;
 //! - a [`SealedBody`] keeps its last octet until every digest, checksum, signature and length holds;
 //! - memory is one piece of the incoming body, and at most 64 KiB more of a chunk whose signature is
 //!   not yet checked, whatever the length; data is never copied on its way;
@@ -39,9 +40,12 @@
 mod checks;
 mod chunked;
 mod contract;
+mod early;
 mod flow;
+mod form;
 mod metered;
 mod seal;
+mod seek;
 mod trailer;
 mod verdict;
 
@@ -50,6 +54,8 @@ mod tests;
 
 pub use chunked::{Chunked, Event};
 pub use contract::{Contract, Duties};
+pub use early::FormHead;
+pub use form::{FormDecoder, FormEvent};
 pub use metered::{End, Metered, Tell};
 pub use seal::{SealedBody, Unread, Verified};
 pub use verdict::Verdict;

@@ -13,7 +13,8 @@ use super::BoxError;
 use super::checks::Checks;
 use super::chunked::Chunked;
 use super::contract::Contract;
-use super::flow::{Flow, Progress};
+use super::early::Begun;
+use super::flow::{Flow, Framing, Incoming, Progress};
 use super::verdict::Verdict;
 use crate::s3::checksum::{self, Algorithm, Declared, Value};
 use crate::s3::payload::Payload;
@@ -21,9 +22,18 @@ use crate::s3::{Code, Fault};
 
 /// Memory taken at once for a body that comes in several pieces, however long it says it is.
 const FIRST_TAKEN: u64 = 64 * 1024;
+/// The line end behind the closing boundary of a form, which some clients leave out.
+const LINE_END: u64 = 2;
 
 /// A body nobody may poll.
-pub struct Unread<B>(B);
+pub struct Unread<B>(Start<B>);
+
+enum Start<B> {
+    /// Not an octet has been asked for.
+    Untouched(B),
+    /// A form, read up to its file.
+    Begun(Box<Begun>),
+}
 
 impl<B> std::fmt::Debug for Unread<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,34 +48,50 @@ where
 {
     /// Puts a body away.
     pub fn new(body: B) -> Self {
-        Self(body)
+        Self(Start::Untouched(body))
     }
 
-    /// Whether there is nothing in it, as far as can be told without reading.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_end_stream()
+    pub(super) fn begun(begun: Begun) -> Self {
+        Self(Start::Begun(Box::new(begun)))
+    }
+
+    pub(super) fn into_incoming(self) -> Result<Incoming, Fault> {
+        match self.0 {
+            Start::Untouched(body) => Ok(Box::pin(body.map_err(Into::into))),
+            Start::Begun(_) => Err(Fault::plain(Code::InternalError, "body-begun-twice")),
+        }
     }
 
     /// Opens it for reading, under its contract. Only the stage behind authorization does this. Nothing
     /// is read yet; a body that is over before it begins is judged at once.
     ///
     /// # Errors
-    /// What an empty body already fails: a wrong hash, length or checksum, missing framing.
+    /// What an empty body already fails: a wrong hash, length or checksum, missing framing. The contract
+    /// of a form for anything else, or the other way round, is `InternalError`.
     pub fn open(self, contract: Contract) -> Result<SealedBody, Fault> {
         let mut checks = Checks::new(&contract);
         let declared = Known::of(&contract);
         let verdict = Verdict::default();
+        let presumed = contract.is_presumed();
         let Contract { payload, declared: Declared { checksum, .. }, length, signatures, .. } = contract;
         let length = length.unwrap_or_default();
-        let chunked = match payload {
+        let body = match (self.0, presumed) {
+            (Start::Untouched(body), false) => body,
+            (Start::Begun(begun), true) => {
+                let state = State::Flowing(Box::new(Flow::of_file(*begun, checks)));
+                return Ok(SealedBody { state, verified: None, verdict, length, presumed, handed_out: 0, declared });
+            }
+            _ => return Err(Fault::plain(Code::InternalError, "contract-of-another-body")),
+        };
+        let framing = match payload {
             Payload::Chunks { trailer, .. } => {
                 let announced = checksum.filter(|(_, value)| value.is_none()).map(|(algorithm, _)| algorithm);
-                Some(Chunked::new(length, signatures, trailer, announced))
+                Framing::Chunked(Chunked::new(length, signatures, trailer, announced))
             }
-            Payload::Hash(_) | Payload::Unsigned => None,
+            Payload::Hash(_) | Payload::Unsigned => Framing::Plain,
         };
-        if self.0.is_end_stream() {
-            chunked.as_ref().map_or(Ok(()), Chunked::finish)?;
+        if body.is_end_stream() {
+            framing.finish()?;
             let verified = checks.finish(None)?;
             verdict.verified();
             return Ok(SealedBody {
@@ -73,13 +99,14 @@ where
                 verified: Some(verified),
                 verdict,
                 length: 0,
+                presumed,
                 handed_out: 0,
                 declared,
             });
         }
-        let incoming = Box::pin(self.0.map_err(Into::into));
-        let state = State::Flowing(Box::new(Flow::new(incoming, checks, chunked)));
-        Ok(SealedBody { state, verified: None, verdict, length, handed_out: 0, declared })
+        let incoming = Box::pin(body.map_err(Into::into));
+        let state = State::Flowing(Box::new(Flow::new(incoming, checks, framing)));
+        Ok(SealedBody { state, verified: None, verdict, length, presumed, handed_out: 0, declared })
     }
 }
 
@@ -127,6 +154,8 @@ pub struct SealedBody {
     verified: Option<Verified>,
     verdict: Verdict,
     length: u64,
+    /// The length follows from where a file should end; the seal holds the file to it.
+    presumed: bool,
     handed_out: u64,
     declared: Known,
 }
@@ -177,13 +206,20 @@ impl SealedBody {
         let length = data.len() as u64;
         let verified = Verified { length, sha256: None, md5: None, checksum: None };
         let state = State::Whole(Some(data).filter(|data| !data.is_empty()));
-        Self { state, verified: Some(verified), verdict, length, handed_out: 0, declared: Known::default() }
+        let declared = Known::default();
+        Self { state, verified: Some(verified), verdict, length, presumed: false, handed_out: 0, declared }
     }
 
     /// Octets of object data, known before the first one. Only a document that came without a length
     /// has none until it is settled; objects always have one.
     pub fn decoded_length(&self) -> u64 {
         self.length
+    }
+
+    /// The most octets of object data there can be. More than [`SealedBody::decoded_length`] only for
+    /// the file of a form, whose closing boundary may come without a line end.
+    pub fn longest(&self) -> u64 {
+        if self.presumed { self.length.saturating_add(LINE_END) } else { self.length }
     }
 
     /// The SHA-256 that was declared, by the signed hash or as checksum: the data has it, or does not
@@ -226,11 +262,15 @@ impl SealedBody {
     /// # Errors
     /// Whatever does not hold; `MaxMessageLengthExceeded` beyond `limit` octets.
     pub async fn settle(mut self, limit: u64) -> Result<Self, Fault> {
-        if matches!(self.state, State::Whole(_)) {
-            return Ok(self);
+        match &mut self.state {
+            State::Whole(_) => return Ok(self),
+            // Nobody has been told a length yet, so the file may have another.
+            State::Flowing(flow) if self.presumed => flow.forget_length(),
+            _ => {}
         }
         let data = self.read(limit).await?;
         self.length = data.len() as u64;
+        self.presumed = false;
         self.handed_out = 0;
         self.state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         Ok(self)

@@ -1,4 +1,4 @@
-//! Commands that look and tell: init, check, doctor, log.
+//! Commands that look and tell: init, check, doctor, status, log.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Exit, File, Io, Place, Tail, count};
 use crate::audit::{self, StartAt};
 use crate::control::config::Config;
-use crate::control::{Findings, check, development, doctor, init};
+use crate::control::{Findings, check, development, doctor, init, status as running};
 
 /// `bartizan init [DIR]`
 pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) -> Exit {
@@ -35,7 +35,11 @@ pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) ->
             Exit::Fine
         }
         Err(fault) => {
-            io.complain(&format!("error: nothing was written over: {fault}\nhelp: choose another folder\n"));
+            let (what, help) = match fault.is_in_the_way() {
+                true => ("nothing was written", "choose another folder, or move the file away"),
+                false => ("the configuration could not be written", "choose a folder that you may write to"),
+            };
+            io.complain(&format!("error: {what}: {fault}\nhelp: {help}\n"));
             Exit::Unusable
         }
     }
@@ -45,11 +49,7 @@ pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) ->
 pub(super) fn check(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     let place = file.place(io);
     let loaded = match &place {
-        Place::File(path) if path.is_file() => Config::load(path, io.environment),
-        Place::File(path) => {
-            io.complain(&format!("error: there is no file `{}`\n", path.display()));
-            return Exit::Unusable;
-        }
+        Place::File(path) => Config::load(path, io.environment),
         Place::Development(folder) => match development::open(folder) {
             Some(Ok(config)) => Ok((config, Findings::default())),
             _ => {
@@ -65,7 +65,12 @@ pub(super) fn check(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
         }
         Err(findings) => findings,
     };
-    let exit = if findings.has_errors() { Exit::No } else { Exit::Fine };
+    let exit = match &place {
+        // There was nothing to look at.
+        Place::File(path) if !path.is_file() => Exit::Unusable,
+        _ if findings.has_errors() => Exit::No,
+        _ => Exit::Fine,
+    };
     if json {
         let list: Vec<_> = findings.iter().map(crate::control::Finding::to_json).collect();
         io.print(&format!("{}\n", json!({ "ok": exit == Exit::Fine, "findings": list })));
@@ -101,6 +106,35 @@ pub(super) fn doctor(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     if healthy { Exit::Fine } else { Exit::No }
 }
 
+/// `bartizan status [-c FILE]`
+pub(super) fn status(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
+    let Some(config) = file.open(io) else { return Exit::Unusable };
+    let Some(admin) = config.admin else {
+        let shown = config.file.display();
+        io.complain(&format!(
+            "error: `{shown}` has no [admin] table, so nobody can be asked\nhelp: add one with `address = \"127.0.0.1:9464\"`\n"
+        ));
+        return Exit::Unusable;
+    };
+    let missing = match running::missing(admin) {
+        Ok(missing) => missing,
+        Err(error) => {
+            io.complain(&format!(
+                "error: the admin listener {admin} does not answer: {error}\nhelp: is `bartizan serve` running, with this configuration?\n"
+            ));
+            return Exit::No;
+        }
+    };
+    if json {
+        io.print(&format!("{}\n", json!({ "ready": missing.is_empty(), "missing": missing })));
+    } else if missing.is_empty() {
+        io.print("ready\n");
+    } else {
+        io.print(&format!("not ready: {}\n", missing.join(", ")));
+    }
+    if missing.is_empty() { Exit::Fine } else { Exit::No }
+}
+
 /// `bartizan log tail [-c FILE] [--follow] [--format json]`
 pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
     match tail.format.as_str() {
@@ -115,6 +149,13 @@ pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
         }
     }
     let Some(config) = tail.file.open(io) else { return Exit::Unusable };
+    if !config.journal().exists() {
+        io.complain(&format!(
+            "error: there is no journal in `{}` yet\nhelp: it is made by `bartizan serve` with this configuration\n",
+            config.journal().display()
+        ));
+        return Exit::No;
+    }
     match records(&config.journal(), tail, io) {
         Ok(()) => Exit::Fine,
         Err(fault) => {

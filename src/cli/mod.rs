@@ -79,6 +79,8 @@ enum Command {
     Log(Log),
     /// Look at clock, limits, disk, ports and upstream, and say what to fix
     Doctor(File),
+    /// Ask the running proxy whether it is ready, and what is missing if not
+    Status(File),
     #[command(hide = true)]
     Explain(Later),
     #[command(hide = true)]
@@ -91,8 +93,6 @@ enum Command {
     Reload(Later),
     #[command(hide = true)]
     Drain(Later),
-    #[command(hide = true)]
-    Status(Later),
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,13 +164,13 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Check(file) => look::check(&file, cli.json, io),
         Command::Log(Log::Tail(tail)) => look::log_tail(&tail, io),
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
+        Command::Status(file) => look::status(&file, cli.json, io),
         Command::Explain(_) => later("explain", io),
         Command::Policy(_) => later("policy", io),
         Command::Keys(_) => later("keys", io),
         Command::Certs(_) => later("certs", io),
         Command::Reload(_) => later("reload", io),
         Command::Drain(_) => later("drain", io),
-        Command::Status(_) => later("status", io),
         Command::Log(Log::Find(_)) => later("log find", io),
         Command::Log(Log::Verify(_)) => later("log verify", io),
         Command::Log(Log::Export(_)) => later("log export", io),

@@ -34,7 +34,8 @@ pub(super) fn run(file: &File, json: bool, program: &str, io: &mut Io<'_>) -> Ex
     match launch(prepared, announce) {
         Ok(()) => Exit::Fine,
         Err(fault) => {
-            io.complain(&format!("error: {fault}\n"));
+            let help = fault.help().map(|help| format!("help: {help}\n")).unwrap_or_default();
+            io.complain(&format!("error: {fault}\n{help}"));
             Exit::Unusable
         }
     }
@@ -54,7 +55,9 @@ fn prepare(file: &File, io: &mut Io<'_>) -> Option<Prepared> {
         Place::Development(folder) => match development::prepare(&folder, now) {
             Ok(config) => config,
             Err(fault) => {
-                io.complain(&format!("error: development mode cannot start: {fault}\n"));
+                let help =
+                    "start it in a folder that you may write to, or write a configuration with `bartizan init DIR`";
+                io.complain(&format!("error: development mode cannot start: {fault}\nhelp: {help}\n"));
                 return None;
             }
         },

@@ -52,7 +52,6 @@ fn promised_commands_say_that_they_are_to_come() {
         &["certs", "show"],
         &["reload"],
         &["drain"],
-        &["status"],
         &["log", "tail", "--format", "cloudtrail"],
     ] {
         let ran = run(dir.path(), args);
@@ -137,13 +136,22 @@ fn check_says_no_with_every_fault() {
 fn a_missing_configuration_is_unusable() {
     let dir = tempfile::tempdir().unwrap();
     for command in ["check", "env", "doctor"] {
-        let ran = run(dir.path(), &[command, "-c", "missing.toml"]);
-        assert_eq!(ran.exit, Exit::Unusable);
+        for (name, wrong) in [("missing.toml", "does not exist"), (".", "is a folder")] {
+            let ran = run(dir.path(), &[command, "-c", name]);
+            assert_eq!(ran.exit, Exit::Unusable, "{command} {name}");
+            let said = ran.err.contains(&format!("the configuration file {wrong}")) && ran.err.contains("help: name a");
+            assert!(said, "{command} {name}: {}", ran.err);
+        }
         let ran = run(dir.path(), &[command]);
         assert_eq!(ran.exit, Exit::Unusable, "{command}");
         assert!(ran.err.contains("there is no configuration here"), "{}", ran.err);
     }
     assert_eq!(run(dir.path(), &["serve", "-c", "missing.toml"]).exit, Exit::Unusable);
+    let ran = run(dir.path(), &["check", "--json", "-c", "missing.toml"]);
+    assert_eq!(ran.exit, Exit::Unusable);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["ok"], false, "{told}");
+    assert!(told["findings"][0]["message"].as_str().unwrap().contains("does not exist"), "{told}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "looking makes nothing");
 }
 
@@ -187,4 +195,64 @@ fn doctor_tells_what_to_fix() {
     assert_eq!(exit, Exit::No);
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("bad clock") && out.contains("fix: set the clock"), "{out}");
+}
+
+/// Answers one connection like an admin listener.
+fn answering(answer: &'static str) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        let _ = stream.read(&mut head).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    port
+}
+
+#[test]
+fn status_is_what_the_running_proxy_says() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &["init"]);
+    let file = dir.path().join("bartizan.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ready = answering("HTTP/1.1 200 OK\r\n\r\n[]\n");
+    let waiting = answering("HTTP/1.1 503 Service Unavailable\r\n\r\n[\"upstream\"]\n");
+    for (port, exit, out, err) in [
+        (ready, Exit::Fine, "ready\n", ""),
+        (waiting, Exit::No, "not ready: upstream\n", ""),
+        (closed, Exit::No, "", "does not answer"),
+    ] {
+        std::fs::write(&file, text.replace("127.0.0.1:9464", &format!("127.0.0.1:{port}"))).unwrap();
+        let ran = run(dir.path(), &["status"]);
+        assert_eq!((ran.exit, ran.out.as_str()), (exit, out), "{}", ran.err);
+        assert!(ran.err.contains(err), "{}", ran.err);
+    }
+    std::fs::write(&file, text.split("[admin]").next().unwrap()).unwrap();
+    let ran = run(dir.path(), &["status"]);
+    assert_eq!(ran.exit, Exit::Unusable);
+    assert!(ran.err.contains("has no [admin] table"), "{}", ran.err);
+}
+
+#[test]
+fn a_journal_that_was_never_begun_is_told_from_a_damaged_one() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &["init"]);
+    let ran = run(dir.path(), &["log", "tail"]);
+    assert_eq!(ran.exit, Exit::No);
+    assert!(ran.err.contains("there is no journal in") && ran.err.contains("help: it is made by"), "{}", ran.err);
+}
+
+#[test]
+fn init_tells_a_file_in_the_way_from_a_folder_that_cannot_be() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &["init"]);
+    let ran = run(dir.path(), &["init"]);
+    assert!(ran.err.starts_with("error: nothing was written: ") && ran.err.contains("exists already"), "{}", ran.err);
+    let ran = run(dir.path(), &["init", "bartizan.toml/below"]);
+    assert_eq!(ran.exit, Exit::Unusable);
+    assert!(ran.err.starts_with("error: the configuration could not be written: "), "{}", ran.err);
+    assert!(ran.err.contains("help: choose a folder that you may write to"), "{}", ran.err);
 }

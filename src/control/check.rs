@@ -81,14 +81,20 @@ fn server(tls: &Tls, now: Seconds, findings: &mut Findings) {
             let help = format!("look which of the two is older: the key is `{}`", tls.key.display());
             findings.push(Finding::file(&tls.certificate, message).help(help));
         }
-        Err(fault) => findings.push(Finding::file(&tls.certificate, fault.to_string())),
+        Err(fault) => {
+            let help = "`bartizan init` and `certs/make.sh` make a certificate and its key; this user must be able to read both";
+            findings.push(Finding::file(&tls.certificate, fault.to_string()).help(help));
+        }
     }
 }
 
 fn bundle(path: &Path, now: Seconds, findings: &mut Findings) {
     match certs::chain(path) {
         Ok(chain) => chain.iter().for_each(|certificate| validity(path, certificate, now, findings)),
-        Err(fault) => findings.push(Finding::file(path, fault.to_string())),
+        Err(fault) => {
+            let help = "put CA certificates in PEM there, readable by this user";
+            findings.push(Finding::file(path, fault.to_string()).help(help));
+        }
     }
 }
 

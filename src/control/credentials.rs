@@ -17,8 +17,10 @@ const FILE_LIMIT: u64 = 16 << 20;
 /// Reads the file of access keys that a configuration names. Only its owner may be able to read it.
 pub fn load(config: &Config, environment: &dyn Environment) -> Result<(Directory, Findings), Findings> {
     let path = &config.credentials;
-    let text = files::read_private(path, FILE_LIMIT)
-        .map_err(|fault| Findings::from(Finding::file(path, format!("the file of access keys {fault}"))))?;
+    let text = files::read_private(path, FILE_LIMIT).map_err(|fault| {
+        let help = "it holds users and their keys, and only the user that runs the proxy may read it";
+        Findings::from(Finding::file(path, format!("the file of access keys {fault}")).help(help))
+    })?;
     parse(path, &zeroize::Zeroizing::new(text), &config.account, environment)
 }
 

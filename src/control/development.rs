@@ -53,6 +53,13 @@ pub enum PrepareFault {
     Configuration(Findings),
 }
 
+impl PrepareFault {
+    /// Whether a file that is there already is all that is wrong.
+    pub fn is_in_the_way(&self) -> bool {
+        matches!(self, Self::File(_, fault) if fault.exists_already())
+    }
+}
+
 /// An access key id and its secret, fresh.
 pub(super) struct FreshKey {
     pub(super) id: String,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Resource;
 
 use super::config::{Config, Remote, Target};
-use super::{certs, files};
+use super::{certs, files, status};
 use crate::time::{Clock, Seconds};
 
 /// No release of this program is older: a clock that says so is wrong.
@@ -45,6 +45,9 @@ impl Checked {
 pub fn run(config: &Config, clock: &dyn Clock) -> Vec<Checked> {
     let mut checked = vec![clock_sanity(config, clock), descriptors(config)];
     checked.extend(state(&config.journal()));
+    // Where the admin listener answers as ours does, the ports are taken by whom they should be.
+    let running = config.admin.is_some_and(|admin| status::missing(admin).is_ok());
+    let port = |address| port(address, running);
     for listener in &config.listen {
         checked.push(port(listener.address));
         if let Some(tls) = &listener.tls {
@@ -132,11 +135,14 @@ fn state(journal: &Path) -> Vec<Checked> {
     vec![writable, space]
 }
 
-fn port(address: SocketAddr) -> Checked {
+fn port(address: SocketAddr, running: bool) -> Checked {
     match TcpListener::bind(address) {
         Ok(_) => Checked::fine("port", format!("{address} is free")),
+        Err(error) if running && error.kind() == std::io::ErrorKind::AddrInUse => {
+            Checked::fine("port", format!("{address} is taken, and the proxy runs"))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            let fix = "stop the program that has it, unless that is this proxy, or choose another port";
+            let fix = "stop the program that has it, or choose another port";
             Checked::bad("port", format!("{address} is taken"), fix)
         }
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {

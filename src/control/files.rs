@@ -1,18 +1,32 @@
 //! Reading and writing small files, carefully.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Why a file is not usable.
 #[derive(Debug)]
-pub struct FileFault(String);
+pub struct FileFault {
+    message: String,
+    exists: bool,
+}
+
+impl FileFault {
+    fn new(message: String) -> Self {
+        Self { message, exists: false }
+    }
+
+    /// Whether it was to be made, and is there already.
+    pub(super) fn exists_already(&self) -> bool {
+        self.exists
+    }
+}
 
 impl fmt::Display for FileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -20,12 +34,13 @@ impl std::error::Error for FileFault {}
 
 impl From<io::Error> for FileFault {
     fn from(error: io::Error) -> Self {
-        Self(match error.kind() {
+        let message = match error.kind() {
             io::ErrorKind::NotFound => "does not exist".to_owned(),
             io::ErrorKind::PermissionDenied => "may not be read or written by this user".to_owned(),
             io::ErrorKind::AlreadyExists => "exists already".to_owned(),
             _ => format!("cannot be used: {error}"),
-        })
+        };
+        Self { message, exists: error.kind() == io::ErrorKind::AlreadyExists }
     }
 }
 
@@ -34,15 +49,31 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, FileFault> {
     read_from(File::open(path)?, limit)
 }
 
-/// Reads a text that only its owner may see, of at most `limit` bytes. The permissions are those of the
+/// Reads a text that others may not see, of at most `limit` bytes. The permissions are those of the
 /// file that was opened, not of a name that may change.
 pub fn read_private(path: &Path, limit: u64) -> Result<String, FileFault> {
     let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(FileFault(format!("has mode {mode:04o} and holds secrets: run `chmod 600 {}`", path.display())));
+    let metadata = file.metadata()?;
+    if exposed(&metadata) {
+        let mode = metadata.permissions().mode() & 0o777;
+        return Err(FileFault::new(format!(
+            "has mode {mode:04o} and holds secrets: run `chmod 600 {}`",
+            path.display()
+        )));
     }
     read_from(file, limit)
+}
+
+/// Whether somebody else may read or change a file: any bit beyond 0600, or, where root owns it and this
+/// process is not root, beyond 0640. Only root can have let that group in, and it is how secrets are
+/// mounted into a container that is not root.
+pub(super) fn exposed(metadata: &Metadata) -> bool {
+    let by_root = metadata.uid() == 0 && !rustix::process::geteuid().is_root();
+    beyond(metadata.permissions().mode(), by_root)
+}
+
+fn beyond(mode: u32, by_root: bool) -> bool {
+    mode & if by_root { 0o037 } else { 0o077 } != 0
 }
 
 /// Writes a file that must not exist yet.
@@ -76,21 +107,21 @@ pub fn private_folder(path: &Path) -> Result<(), FileFault> {
 pub(super) fn restrict(path: &Path) -> Result<(), FileFault> {
     let metadata = std::fs::symlink_metadata(path)?;
     if !metadata.is_dir() {
-        return Err(FileFault("is not a folder".to_owned()));
+        return Err(FileFault::new("is not a folder".to_owned()));
     }
     Ok(std::fs::set_permissions(path, Permissions::from_mode(0o700))?)
 }
 
 fn read_from(file: File, limit: u64) -> Result<String, FileFault> {
     if file.metadata()?.is_dir() {
-        return Err(FileFault("is a folder".to_owned()));
+        return Err(FileFault::new("is a folder".to_owned()));
     }
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
-        return Err(FileFault(format!("is larger than {}", super::units::spell_size(limit))));
+        return Err(FileFault::new(format!("is larger than {}", super::units::spell_size(limit))));
     }
-    String::from_utf8(bytes).map_err(|_| FileFault("is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| FileFault::new("is not UTF-8".to_owned()))
 }
 
 #[cfg(test)]
@@ -107,6 +138,17 @@ mod tests {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert!(read_private(&path, 10).unwrap_err().to_string().contains("chmod 600"), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_group_is_let_in_by_root_alone_and_only_to_read() {
+        for mode in [0o400, 0o440, 0o600, 0o640] {
+            assert!(!beyond(mode, true), "{mode:o}");
+        }
+        for mode in [0o444, 0o460, 0o644, 0o660, 0o650, 0o604] {
+            assert!(beyond(mode, true), "{mode:o}");
+        }
+        assert!(beyond(0o440, false) && beyond(0o640, false) && !beyond(0o400, false));
     }
 
     #[test]

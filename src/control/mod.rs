@@ -18,6 +18,7 @@ pub mod finding;
 pub mod init;
 pub mod metrics;
 pub mod policies;
+pub mod status;
 
 mod reader;
 mod units;

@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +60,7 @@ pub(super) fn read<T>(
 ) -> Result<(T, Findings), Findings> {
     let base = path.parent().unwrap_or(Path::new(""));
     let source = Source::new(path.display().to_string(), text);
-    let exposed = std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    let exposed = std::fs::metadata(path).is_ok_and(|metadata| files::exposed(&metadata));
     let reader = Reader { source, base, environment, exposed, findings: RefCell::default() };
     let (root, faults) = DeTable::parse_recoverable(text);
     for fault in &faults {

@@ -68,15 +68,16 @@ pub(super) fn live(config: &Config, directory: Directory, number: u64) -> Live {
     }
 }
 
+/// One site per store. The listener's own names lead to the store of the proxy's region.
 fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
-    let several = config.upstreams.len() > 1;
     let site = |(store, upstream): (usize, &config::Upstream)| {
-        let region = if several { &upstream.region } else { &config.region };
-        let own = if store == 0 { own_names(listen) } else { Vec::new() };
-        let regions = if *region == config.region { config.accepted_regions.clone() } else { vec![region.clone()] };
+        let region = served(config, upstream);
+        let is_home = region == config.region;
+        let own = if is_home { own_names(listen) } else { Vec::new() };
+        let regions = if is_home { config.accepted_regions.clone() } else { vec![region.to_owned()] };
         Site {
             address: address::Settings {
-                region: region.clone(),
+                region: region.to_owned(),
                 partition: "aws".to_owned(),
                 base_domains: own.into_iter().chain(upstream.hosts.iter().cloned()).collect(),
                 accept_aws_hosts: listen.accept_aws_hosts,
@@ -89,6 +90,11 @@ fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
         }
     };
     config.upstreams.iter().enumerate().map(site).collect()
+}
+
+/// The region that clients see: a single store may be elsewhere, several are told apart by it.
+fn served<'c>(config: &'c Config, upstream: &'c config::Upstream) -> &'c str {
+    if config.upstreams.len() > 1 { &upstream.region } else { &config.region }
 }
 
 /// The names of a listener: the configured ones, and its own address, under which path style works.
@@ -145,7 +151,7 @@ pub(super) enum StorePlan {
 pub(super) fn stores(config: &Config, workers: usize, clock: &Arc<dyn Clock>) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
-            let settings = store::Settings::new(config.region.clone(), Arc::clone(clock));
+            let settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
         Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),
@@ -176,7 +182,6 @@ fn wire(
         credentials.session_token.as_ref().map(own),
         upstream.region.clone(),
     );
-    let region = if config.upstreams.len() > 1 { &upstream.region } else { &config.region };
     Ok(wire::Settings {
         endpoint: wire::Endpoint {
             host: remote.endpoint.host.clone(),
@@ -195,7 +200,7 @@ fn wire(
             config::Profile::Strict => wire::Profile::STRICT,
         },
         signer: Arc::new(signer),
-        region: region.as_str().into(),
+        region: served(config, upstream).into(),
         limits: wire::Limits {
             connections: (remote.connections as usize).div_ceil(workers).max(1),
             connect: remote.timeouts.connect,

@@ -4,11 +4,12 @@ mod build;
 mod probes;
 mod service;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::audit::Journal;
+use crate::audit::{Journal, JournalError};
 use crate::control::config::Config;
 use crate::control::metrics::Metrics;
 use crate::control::{ProcessEnvironment, admin, credentials};
@@ -16,6 +17,7 @@ use crate::identity::Directory;
 use crate::pipeline::Live;
 use crate::server::{Bound, Hooks, Page, Server};
 use crate::time::{Clock, SystemClock};
+use crate::upstream::store::StoreError;
 use probes::Running;
 use service::{Gate, Shared};
 
@@ -23,17 +25,45 @@ use service::{Gate, Shared};
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// The journal cannot be opened.
-    #[error("the journal cannot be opened: {0}")]
-    Journal(#[from] crate::audit::JournalError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// A listener cannot be set up.
     #[error("{0}")]
     Server(#[from] crate::server::Error),
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
-    Store(#[from] crate::upstream::store::StoreError),
+    Store(#[from] StoreError),
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
+}
+
+impl GateError {
+    /// What to do about it, where the message does not say it already.
+    pub fn help(&self) -> Option<&'static str> {
+        let of_folder = |error: &std::io::Error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room on the disk of the `state` folder: the journal takes 64 MiB at a time"
+            }
+            ErrorKind::ReadOnlyFilesystem => "name a folder on a disk that can be written to with `state`",
+            _ => "let this user write to the `state` folder and all below it, or name another with `state`",
+        };
+        match self {
+            Self::Journal(JournalError::Damaged(_)) => {
+                Some("move the journal's folder away, and keep it: what it holds is not what was written")
+            }
+            Self::Journal(JournalError::Locked { .. }) => {
+                Some("is `bartizan serve` running already? Stop it, or give this one a `state` folder of its own")
+            }
+            Self::Journal(JournalError::Io { error, .. }) | Self::Store(StoreError::File(_, error)) => {
+                Some(of_folder(error))
+            }
+            Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
+            Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
+            Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
+            Self::Server(_) => None,
+        }
+    }
 }
 
 /// Binds, announces what was bound, serves until told to stop, drains, closes the journal.
@@ -51,10 +81,11 @@ pub fn run(
     report(&recovery);
     let journal = Arc::new(journal);
     let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, 1)));
+    let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
         live: Arc::clone(&live),
-        stores: build::stores(&config, build::workers(&config), &clock)?,
+        stores,
         journal: Arc::clone(&journal),
         clock,
         in_flight: build::in_flight(&config),

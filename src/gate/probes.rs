@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::service::Shared;
+use crate::audit::JournalFull;
 use crate::control::admin::Probes;
 use crate::server::Control;
 use crate::time::Seconds;
@@ -32,8 +33,15 @@ impl Running {
             Arc::new(Self { shared, control, answers: first, stopped: Mutex::new(false), bell: Condvar::new() });
         let watched = Arc::clone(&running);
         let watching = move || {
-            while watched.wait() {
-                watched.answers.store(stores.iter().all(answers), Ordering::Relaxed);
+            let mut told = Told::default();
+            loop {
+                let silent = stores.iter().find(|store| !answers(store));
+                watched.answers.store(silent.is_none(), Ordering::Relaxed);
+                let full = watched.shared.journal.ready().err();
+                told.tell(silent.cloned(), full.filter(|why| *why != JournalFull::Closed));
+                if !watched.wait() {
+                    break;
+                }
             }
         };
         // Without the thread the first look stands; that is worth a line, not the end.
@@ -54,6 +62,32 @@ impl Running {
     pub(super) fn stop(&self) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.bell.notify_all();
+    }
+}
+
+/// What the log has been told last, so that it hears of a trouble once, and of its end.
+#[derive(Default)]
+struct Told {
+    silent: Option<(String, u16)>,
+    full: Option<JournalFull>,
+}
+
+impl Told {
+    fn tell(&mut self, silent: Option<(String, u16)>, full: Option<JournalFull>) {
+        if self.silent != silent {
+            match &silent {
+                Some((host, port)) => tracing::warn!(host, port, "a store takes no connection"),
+                None => tracing::info!("every store takes connections again"),
+            }
+            self.silent = silent;
+        }
+        if self.full != full {
+            match full {
+                Some(why) => tracing::error!(%why, "the journal takes no records"),
+                None => tracing::info!("the journal takes records again"),
+            }
+            self.full = full;
+        }
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http::Version;
 use http::request::Parts;
 
+use super::landing::Landing;
 use crate::audit::{self, Decision, Intent, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
-use crate::s3::Head;
 use crate::s3::route::{Auth, Routed};
+use crate::s3::{Head, Operation};
 use crate::time::Millis;
 
 /// The connection a request came on.
@@ -46,6 +47,8 @@ pub(super) struct Facts {
     pub(super) auth: Option<Auth>,
     pub(super) routed: Option<Routed>,
     pub(super) statement: Option<String>,
+    /// What a form is answered.
+    pub(super) landing: Option<Box<Landing>>,
 }
 
 impl Facts {
@@ -61,6 +64,7 @@ impl Facts {
             auth: None,
             routed: None,
             statement: None,
+            landing: None,
         }
     }
 
@@ -105,7 +109,7 @@ impl Facts {
             method: Some(self.head.method.as_str().as_bytes()),
             target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
             http_version: Some(version(self.head.version)),
-            operation: routed.map(|routed| routed.operation.name()),
+            operation: routed.map(|routed| self.asked(routed).name()),
             bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
             key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
             version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
@@ -117,6 +121,11 @@ impl Facts {
             headers: lines,
             ..Intent::new(self.id, self.received)
         }
+    }
+
+    /// What the client asked: a form is stored by a PutObject, but was none.
+    fn asked(&self, routed: &Routed) -> Operation {
+        if self.auth == Some(Auth::Form) { Operation::PostObject } else { routed.operation }
     }
 
     fn requester(&self) -> Requester<'_> {
@@ -139,8 +148,8 @@ impl Facts {
             authentication: match self.auth {
                 Some(Auth::Header) => Some("AuthHeader"),
                 Some(Auth::Query) => Some("QueryString"),
-                Some(Auth::Form) => Some("HtmlForm"),
-                Some(Auth::Anonymous) | None => None,
+                Some(Auth::Form) if self.signature.is_some() => Some("HtmlForm"),
+                Some(Auth::Anonymous | Auth::Form) | None => None,
             },
             signature: self.signature.as_deref().map(str::as_bytes),
             ..Requester::default()

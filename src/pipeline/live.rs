@@ -49,6 +49,8 @@ impl std::fmt::Debug for Live {
 pub(super) struct Found {
     pub(super) site: usize,
     pub(super) auth: Auth,
+    /// The bucket that a form is addressed to.
+    pub(super) form_bucket: Option<String>,
     pub(super) routed: Result<Routed, Fault>,
 }
 
@@ -63,6 +65,10 @@ impl Live {
         let query = Query::parse(head.query())?;
         let auth = sigv4::kind(head, &query)?;
         let rules = self.site(listener, site)?.rules;
+        let form_bucket = match &kept {
+            Ok(Resource::Bucket { bucket, key: None }) if auth == Auth::Form => Some(bucket.clone()),
+            _ => None,
+        };
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
@@ -74,7 +80,7 @@ impl Live {
                 Err(not_here("other-service", "This service is not available in this version."))
             }
         });
-        Ok(Found { site, auth, routed })
+        Ok(Found { site, auth, form_bucket, routed })
     }
 
     /// The first site of the listener that serves the host.

@@ -3,7 +3,9 @@
 //! `walk` reads like docs/life-of-a-request.md. `stage` holds the stages and nothing else.
 
 mod answer;
+mod early;
 mod facts;
+mod landing;
 mod live;
 mod refusal;
 mod stage;

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body::Body;
 
+use super::early::{self, Early};
 use super::facts::{Connection, Facts};
 use super::live::Live;
 use super::refusal::Refusal;
@@ -68,6 +69,8 @@ pub struct Addressed<B> {
     site: usize,
     auth: Auth,
     routed: Result<Routed, Fault>,
+    form_bucket: Option<String>,
+    early: Early,
 }
 
 /// Who asks, and what the body must be.
@@ -139,8 +142,35 @@ where
     pub fn address(self, live: &Live) -> Result<Addressed<B>, Refusal> {
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
-            Ok(found) => Ok(Addressed { parsed: self, site: found.site, auth: found.auth, routed: found.routed }),
+            Ok(found) => Ok(Addressed {
+                parsed: self,
+                site: found.site,
+                auth: found.auth,
+                routed: found.routed,
+                form_bucket: found.form_bucket,
+                early: Early::Nothing,
+            }),
             Err(fault) => Err(Refusal::new(fault, self.facts)),
+        }
+    }
+}
+
+impl<B> Addressed<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Reads what authentication needs of the body, within limits, where that is in the body: of a form
+    /// the fields up to its file. Of all other bodies nothing.
+    ///
+    /// # Errors
+    /// A form that is none, or has no file; a client that takes too long.
+    pub async fn read_early(self) -> Result<Self, Refusal> {
+        let Self { parsed: Parsed { mut facts, body }, site, auth, routed, form_bucket, .. } = self;
+        facts.auth = Some(auth);
+        match early::read(&facts, auth, body).await {
+            Ok((early, body)) => Ok(Self { parsed: Parsed { facts, body }, site, auth, routed, form_bucket, early }),
+            Err(fault) => Err(Refusal::new(fault, facts)),
         }
     }
 }
@@ -151,7 +181,7 @@ impl<B> Addressed<B> {
     /// # Errors
     /// Whatever the order of spec/sigv4.md 13 finds first.
     pub fn authenticate(self, live: &Live, cache: &KeyCache, now: Seconds) -> Result<Authenticated<B>, Refusal> {
-        let Self { mut parsed, site, auth, routed } = self;
+        let Self { mut parsed, site, auth, routed, form_bucket, early } = self;
         parsed.facts.auth = Some(auth);
         let site = match live.site(parsed.facts.connection.listener, site) {
             Ok(site) => site,
@@ -161,7 +191,8 @@ impl<B> Addressed<B> {
         let tls = parsed.facts.connection.is_tls();
         let verified = parsed.facts.with_head(|head| {
             let query = Query::parse(head.query()).map_err(Fault::from)?;
-            let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None };
+            let form = early.form(form_bucket.as_deref());
+            let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
             live.verify(site, auth, &request, cache, now)
         });
         let (who, mut verified) = match verified {
@@ -174,13 +205,27 @@ impl<B> Addressed<B> {
         parsed.facts.who = Some(Arc::clone(&who));
         parsed.facts.access_key = verified.access_key().map(str::to_owned);
         parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
+        let form = match early {
+            Early::Form(form) => Some((form_bucket, form)),
+            Early::Nothing => None,
+        };
+        let routed = match (routed, &form) {
+            (Ok(asked), Some((bucket, form))) => {
+                early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules)
+            }
+            (routed, _) => routed,
+        };
         let routed = match routed {
             Ok(routed) => routed,
             Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
         };
         let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
         let duties = duties(routed.operation);
-        match parsed.facts.with_head(|head| Contract::new(verified.payload(), signatures, head, duties)) {
+        let contract = parsed.facts.with_head(|head| match &form {
+            Some((_, form)) => early::file_contract(head, form, verified.file_length()),
+            None => Contract::new(verified.payload(), signatures, head, duties),
+        });
+        match contract {
             Ok(contract) => Ok(Authenticated { parsed, store: site.store, rules: site.rules, routed, who, contract }),
             Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed)),
         }
@@ -272,8 +317,8 @@ where
     /// A body that is wrong from the start: empty where its hash says otherwise.
     pub fn into_forward(self) -> Result<(usize, Forward, SealedBody, Open), Refusal> {
         let Self { inner: Admitted { inner: guarded, permit }, receipt } = self;
-        let Guarded { facts, store, routed, who, body, .. } = guarded;
-        let open = Open::new(receipt, permit, &facts, &routed);
+        let Guarded { mut facts, store, routed, who, body, .. } = guarded;
+        let open = Open::new(receipt, permit, &mut facts, &routed);
         let body = match body {
             Payload::Document(document) => *document,
             Payload::Object(body, contract) => match body.open(*contract) {

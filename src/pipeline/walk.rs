@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::facts::{Connection, Facts};
+use super::landing::Landing;
 use super::live::Live;
 use super::refusal::{Refusal, completion};
 use super::stage::Parsed;
@@ -61,6 +62,8 @@ where
     let now = worker.clock.now_millis();
     let staged = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
+        .read_early()
+        .await?
         .authenticate(&live, &worker.keys, now.seconds())?
         .authorize(&live)?
         .guard()
@@ -70,6 +73,9 @@ where
     let open = open.watched(worker);
     deliver(store, out, body, open, live.verify_first, worker).await
 }
+
+/// So much is always read whole: the file of a form that may be empty has no last octet to hold back.
+const LEAST_WHOLE: u64 = 2;
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(
@@ -81,7 +87,8 @@ async fn deliver(
     worker: &Worker,
 ) -> Result<Response<Answer>, Refusal> {
     let (id, verdict) = (out.id, body.verdict());
-    let body = match body.decoded_length() <= verify_first {
+    let verify_first = verify_first.max(LEAST_WHOLE);
+    let body = match body.longest() <= verify_first {
         true => body.settle(verify_first).await,
         false => Ok(body),
     };
@@ -92,6 +99,7 @@ async fn deliver(
     };
     match sent {
         Ok(reply) => {
+            let (open, reply) = open.landed(reply);
             let closing = open.answered(&reply, verdict);
             Ok(answer::response(reply, &id, closing))
         }
@@ -181,6 +189,7 @@ pub struct Open {
     received: Millis,
     operation: Operation,
     head: bool,
+    landing: Option<Box<Landing>>,
     worker: Option<Rc<Worker>>,
 }
 
@@ -191,13 +200,14 @@ impl std::fmt::Debug for Open {
 }
 
 impl Open {
-    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &Facts, routed: &Routed) -> Self {
+    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &mut Facts, routed: &Routed) -> Self {
         Self {
             receipt,
             _permit: permit,
             received: facts.received,
             operation: routed.operation,
             head: facts.is_head(),
+            landing: facts.landing.take(),
             worker: None,
         }
     }
@@ -226,6 +236,14 @@ impl Open {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
         let completion = Completion { outcome, total_ms: self.elapsed(), ..completion(fault) };
         self.close(&completion, fault.reason());
+    }
+
+    /// The store's answer, as a form is answered.
+    fn landed(mut self, reply: Reply) -> (Self, Reply) {
+        match self.landing.take() {
+            Some(landing) => (self, landing.answer(reply)),
+            None => (self, reply),
+        }
     }
 
     /// The store has answered; the record ends with the answer's body.

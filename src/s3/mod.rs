@@ -5,6 +5,7 @@
 pub mod address;
 pub mod checksum;
 pub mod fault;
+pub mod form;
 pub mod head;
 pub mod name;
 pub mod operation;

@@ -1,6 +1,7 @@
 //! From method, level, query and headers to exactly one operation (spec/s3-operations.md 3).
 
 mod copy;
+mod form;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use super::{Code, Fault, Head};
 use copy::read_copy_source;
 
 pub use copy::CopySource;
+pub use form::{FormHeaders, route_form};
 
 /// The names of query authentication (spec/sigv4.md 2), lower-case.
 pub const QUERY_AUTHENTICATION: [&str; 7] = [
@@ -40,6 +42,9 @@ const CONSUMED: [&str; 8] = [
 
 /// Dropped without a word.
 const IDLE: [&str; 3] = ["x-amz-cf-id", "x-amz-te", "x-amz-user-agent"];
+
+/// The one version of the API there is; the SDK for C++ says so in `x-amz-api-version`.
+const API_VERSION: &[u8] = b"2006-03-01";
 
 /// Headers that may come on several lines though they begin with `x-amz-`.
 const LISTS: [&str; 3] = ["x-amz-object-attributes", "x-amz-optional-object-attributes", "x-amz-trailer"];
@@ -121,7 +126,7 @@ pub fn route(
     names.read_query(query)?;
     names.read_headers()?;
     if names.copy_source.is_some() && !copies {
-        return Err(misplaced_copy_source(head));
+        return Err(misplaced_copy_source(head.first("x-amz-copy-source").unwrap_or_default()));
     }
     if let Some(why) = operation.spec().refused {
         return Err(
@@ -371,6 +376,9 @@ impl Names<'_> {
         if CONSUMED.contains(&lower) || IDLE.contains(&lower) || QUERY_AUTHENTICATION.contains(&lower) {
             return Ok(());
         }
+        if lower == "x-amz-api-version" && value == API_VERSION {
+            return Ok(());
+        }
         if lower.starts_with("x-minio-") {
             return Err(unknown_header(lower));
         }
@@ -469,8 +477,8 @@ fn is_checksum_value(lower: &str) -> bool {
     lower.strip_prefix("x-amz-checksum-").is_some_and(|rest| !matches!(rest, "algorithm" | "mode" | "type"))
 }
 
-fn misplaced_copy_source(head: &Head<'_>) -> Fault {
-    let value = head.first("x-amz-copy-source").and_then(|value| std::str::from_utf8(value).ok()).map(str::to_owned);
+fn misplaced_copy_source(value: &[u8]) -> Fault {
+    let value = std::str::from_utf8(value).ok().filter(|value| !value.is_empty()).map(str::to_owned);
     Fault::argument(
         "misplaced-copy-source",
         "You can only specify a copy source header for copy requests.",
@@ -481,7 +489,7 @@ fn misplaced_copy_source(head: &Head<'_>) -> Fault {
 
 fn unknown_header(name: &str) -> Fault {
     let message = "A header you provided implies functionality that is not implemented";
-    Fault::new(Code::NotImplemented, "unknown-header", message).with("Header", name)
+    Fault::new(Code::NotImplemented, "unknown-header", message).with("Header", name).detail(name)
 }
 
 fn unknown_parameter(name: &str) -> Fault {
@@ -491,6 +499,7 @@ fn unknown_parameter(name: &str) -> Fault {
         "A parameter you provided implies functionality that is not implemented",
     )
     .with("ParameterName", name)
+    .detail(name)
 }
 
 fn part_number(message: &'static str) -> Fault {

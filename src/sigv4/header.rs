@@ -11,9 +11,10 @@ pub(super) struct Authorization<'a> {
     pub(super) signature: &'a str,
 }
 
-/// Where a fault in a credential or a list is told: the header or the query.
+/// Where a fault in a credential or a list is told: a form, the header or the query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place {
+    Form,
     Header,
     Query,
 }
@@ -22,6 +23,10 @@ impl Place {
     /// The fault of this place with its own opening words.
     pub(super) fn fault(self, reason: &'static str, message: &str) -> Fault {
         match self {
+            Self::Form => {
+                let message = format!("Error parsing the X-Amz-Credential parameter; {message}");
+                Fault::argument(reason, message, "x-amz-credential", None)
+            }
             Self::Header => Fault::new(
                 Code::AuthorizationHeaderMalformed,
                 reason,
@@ -119,9 +124,9 @@ impl<'a> Scope<'a> {
         }
         if !regions.iter().any(|accepted| accepted == region) {
             let expected = regions.first().map(String::as_str).unwrap_or_default();
-            return Err(place
-                .fault("region", &format!("the region '{region}' is wrong; expecting '{expected}'"))
-                .with("Region", expected));
+            let fault = place.fault("region", &format!("the region '{region}' is wrong; expecting '{expected}'"));
+            // It makes clients sign again, which a browser cannot.
+            return Err(if place == Place::Form { fault } else { fault.with("Region", expected) });
         }
         if named != service {
             let message = format!("incorrect service \"{named}\". This endpoint belongs to \"{service}\".");
@@ -166,7 +171,7 @@ pub(super) fn signed_names(list: &str, place: Place) -> Result<Vec<&str>, Fault>
         return Ok(names);
     }
     Err(match place {
-        Place::Header => place.fault("signed-headers", "the SignedHeaders list is malformed."),
+        Place::Form | Place::Header => place.fault("signed-headers", "the SignedHeaders list is malformed."),
         Place::Query => Fault::new(
             Code::AuthorizationQueryParametersError,
             "signed-headers",

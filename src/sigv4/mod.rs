@@ -8,15 +8,19 @@
 
 mod canonical;
 mod chunks;
+mod form;
 mod header;
 mod key;
 mod outgoing;
 mod payload;
+mod post_policy;
 mod query;
 mod verify;
 
 pub use canonical::host;
+pub use form::Form;
 pub use key::{Credential, KeyCache, KeySource, Secret};
 pub use outgoing::{OutgoingPayload, Signer};
 pub use payload::PayloadRule;
+pub use post_policy::PostPolicy;
 pub use verify::{Details, Kind, Rejection, Request, Settings, Verified, kind, verify};

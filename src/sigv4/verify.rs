@@ -7,10 +7,13 @@ use subtle::ConstantTimeEq;
 
 use super::canonical::{self, PathForm};
 use super::chunks::Chunks;
+use super::form::{self, Form};
 use super::header::{self, Place, Scope};
 use super::key::{self, Credential, KeyCache, KeySource, Secret, SigningKey};
 use super::payload::{self, PayloadRule};
+use super::post_policy::PostPolicy;
 use super::query;
+use crate::s3::form::LengthRange;
 use crate::s3::payload::Payload;
 use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
 use crate::s3::uri::Query;
@@ -64,6 +67,8 @@ pub struct Request<'a> {
     pub tls: bool,
     /// SHA-256 of the body, for the services that sign it instead of a header.
     pub body_hash: Option<[u8; 32]>,
+    /// The form, if that is what the request is authenticated by.
+    pub form: Option<Form<'a>>,
 }
 
 /// Evidence that a request is from whom it says, or from nobody in particular. Only [`verify`] makes it.
@@ -75,11 +80,27 @@ pub struct Verified {
     signed_names: Vec<String>,
     signature: Option<String>,
     chunks: Option<Chunks>,
+    file: LengthRange,
     canonical_request: Vec<u8>,
     string_to_sign: Vec<u8>,
 }
 
 impl Verified {
+    /// Nobody in particular.
+    fn anonymous(payload: Payload) -> Self {
+        Self {
+            kind: Kind::Anonymous,
+            access_key: None,
+            payload,
+            signed_names: Vec::new(),
+            signature: None,
+            chunks: None,
+            file: LengthRange::ANY,
+            canonical_request: Vec::new(),
+            string_to_sign: Vec::new(),
+        }
+    }
+
     /// By which mechanism.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -93,6 +114,11 @@ impl Verified {
     /// What was signed of the body, and how it travels.
     pub fn payload(&self) -> Payload {
         self.payload
+    }
+
+    /// How long the file of a form may be.
+    pub fn file_length(&self) -> LengthRange {
+        self.file
     }
 
     /// The signed header names, sorted.
@@ -214,11 +240,7 @@ pub fn verify(
         Kind::Header => verifier.header(),
         Kind::Query => verifier.query(),
         Kind::Anonymous => verifier.anonymous(),
-        Kind::Form => {
-            let fault =
-                Fault::new(Code::NotImplemented, "form", "Browser form uploads are not available in this version.");
-            Err(fault.into())
-        }
+        Kind::Form => verifier.form(),
     }?;
     check_amz_parameters(kind, request.head, request.query)?;
     Ok(verified)
@@ -335,15 +357,45 @@ impl<K: KeySource> Verifier<'_, K> {
         let Request { head, streaming_allowed, tls, .. } = *self.request;
         let payload = payload::anonymous(joined(head, "x-amz-content-sha256").as_deref(), streaming_allowed)?;
         self.settings.payload.check(payload, tls || head.method == b"GET" || head.method == b"HEAD")?;
+        Ok(Verified::anonymous(payload))
+    }
+
+    /// The fields of a form (spec/sigv4.md 10.2). What is signed is the policy, as it was sent.
+    fn form(&self) -> Result<Verified, Box<Rejection>> {
+        let form = self.request.form.ok_or_else(form::unread)?;
+        let Some(claimed) = form.claimed()? else {
+            self.settings.payload.check(Payload::Unsigned, self.request.tls)?;
+            return Ok(Verified::anonymous(Payload::Unsigned));
+        };
+        let time = claimed.time()?;
+        let scope = Scope::read(claimed.credential, &self.settings.regions, &self.settings.service, Place::Form)?;
+        scope.check_day(claimed.date, Place::Form)?;
+        form::check_age(time, self.now, self.settings.skew)?;
+        let known = self.credential(scope.access_key, claimed.token);
+        if let Known::Good(_) = known {
+            self.settings.payload.check(Payload::Unsigned, self.request.tls)?;
+        }
+        let key = hmac::Key::new(HMAC_SHA256, &*self.signing_key(&scope, &known));
+        let matches = is_signature(&key, claimed.policy.as_bytes(), claimed.signature);
+        let rejected = |fault| Rejection { access_key: Some(scope.access_key.to_owned()), ..*Box::from(fault) };
+        if let Known::Bad(fault) = known {
+            return Err(Box::new(rejected(fault)));
+        }
+        let text = claimed.policy.as_bytes();
+        if !matches {
+            let fault = mismatch_fault(scope.access_key, claimed.signature, text, None, self.settings.details);
+            return Err(Box::new(Rejection { string_to_sign: Some(text.to_vec()), ..rejected(fault) }));
+        }
+        let file = PostPolicy::parse(claimed.policy)
+            .and_then(|policy| policy.check(form.fields, form.bucket, self.now))
+            .map_err(|fault| Box::new(rejected(fault)))?;
         Ok(Verified {
-            kind: Kind::Anonymous,
-            access_key: None,
-            payload,
-            signed_names: Vec::new(),
-            signature: None,
-            chunks: None,
-            canonical_request: Vec::new(),
-            string_to_sign: Vec::new(),
+            kind: Kind::Form,
+            access_key: Some(scope.access_key.to_owned()),
+            signature: Some(claimed.signature.to_owned()),
+            file,
+            string_to_sign: text.to_vec(),
+            ..Verified::anonymous(Payload::Unsigned)
         })
     }
 
@@ -369,17 +421,7 @@ impl<K: KeySource> Verifier<'_, K> {
     /// Computes and compares; for an unknown key with a stand-in, so that the work is the same.
     fn compare(&self, claim: Claim<'_>, known: Known<'_>) -> Result<Verified, Box<Rejection>> {
         let Claim { scope, .. } = claim;
-        let signing_key = match &known {
-            Known::Good(found) => self.cache.key(
-                self.keys.generation(),
-                scope.access_key,
-                found.secret,
-                scope.day,
-                scope.region,
-                scope.service,
-            ),
-            Known::Bad(_) => key::derive(&Secret::new("0".repeat(40)), &scope.day, scope.region, scope.service),
-        };
+        let signing_key = self.signing_key(&scope, &known);
         let complete = claim.names.iter().all(|name| has(self.request.head, name));
         let first = self.attempt(&claim, &signing_key, PathForm::Whole)?;
         if let Known::Bad(fault) = known {
@@ -401,6 +443,21 @@ impl<K: KeySource> Verifier<'_, K> {
         Err(Box::new(self.mismatch(&claim, first)))
     }
 
+    /// The key to compare with; for an unknown one the work of deriving it.
+    fn signing_key(&self, scope: &Scope<'_>, known: &Known<'_>) -> SigningKey {
+        match known {
+            Known::Good(found) => self.cache.key(
+                self.keys.generation(),
+                scope.access_key,
+                found.secret,
+                scope.day,
+                scope.region,
+                scope.service,
+            ),
+            Known::Bad(_) => key::derive(&Secret::new("0".repeat(40)), &scope.day, scope.region, scope.service),
+        }
+    }
+
     fn attempt(&self, claim: &Claim<'_>, signing_key: &SigningKey, form: PathForm) -> Result<Attempt, Fault> {
         let Request { head, query, .. } = *self.request;
         let mut canonical = Vec::with_capacity(512);
@@ -419,9 +476,7 @@ impl<K: KeySource> Verifier<'_, K> {
         canonical.extend_from_slice(&claim.payload_line);
         let string_to_sign = canonical::string_to_sign(&claim.time, claim.scope.text, &canonical);
         let key = hmac::Key::new(HMAC_SHA256, &**signing_key);
-        // A text that is no signature cannot match; the work is done all the same.
-        let given = key::unhex32(claim.signature.as_bytes());
-        let matches = hmac::verify(&key, &string_to_sign, &given.unwrap_or_default()).is_ok() && given.is_some();
+        let matches = is_signature(&key, &string_to_sign, claim.signature);
         Ok(Attempt { canonical, string_to_sign, matches })
     }
 
@@ -438,6 +493,7 @@ impl<K: KeySource> Verifier<'_, K> {
             signed_names: claim.names.iter().map(|name| (*name).to_owned()).collect(),
             signature: Some(claim.signature.to_owned()),
             chunks,
+            file: LengthRange::ANY,
             canonical_request: attempt.canonical,
             string_to_sign: attempt.string_to_sign,
         }
@@ -458,6 +514,12 @@ impl<K: KeySource> Verifier<'_, K> {
             string_to_sign: Some(attempt.string_to_sign),
         }
     }
+}
+
+/// Compares in constant time. A text that is no signature cannot match; the work is done all the same.
+fn is_signature(key: &hmac::Key, signed: &[u8], text: &str) -> bool {
+    let given = key::unhex32(text.as_bytes());
+    hmac::verify(key, signed, &given.unwrap_or_default()).is_ok() && given.is_some()
 }
 
 struct Attempt {

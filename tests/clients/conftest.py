@@ -22,7 +22,9 @@ def unavailable(why) -> None:
 
 def pytest_generate_tests(metafunc):
     if "store" in metafunc.fixturenames:
-        metafunc.parametrize("store", wanted_stores(), indirect=True, scope="session")
+        only = metafunc.definition.get_closest_marker("stores")
+        names = [name for name in wanted_stores() if only is None or name in only.args]
+        metafunc.parametrize("store", names, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -76,6 +76,9 @@ def test_kill_during_uploads(make_proxy):
     # Every intent has an end, if only the one that the next start writes: nobody knows.
     assert set(puts) <= set(ends), "an intent without an end is not told"
     unknown = [puts[request]["key"] for request, outcome in ends.items() if outcome == "unknown" and request in puts]
+    # The next start says each of them aloud, too.
+    told = (own.proxy.folder / "stderr").read_text()
+    assert all(request in told for request, outcome in ends.items() if outcome == "unknown" and request in puts), told[-4000:]
     assert set(unknown) <= set(tried)
     finished = {puts[request]["key"] for request, outcome in ends.items() if outcome == "completed" and request in puts}
     assert set(tried) & {record["key"] for record in puts.values()} == set(unknown) | finished | {puts[r]["key"] for r, o in ends.items() if o in ("client-gone", "upstream-failed") and r in puts}

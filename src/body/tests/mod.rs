@@ -11,6 +11,7 @@ use crate::s3::payload::{ChunkSignatures, Payload};
 use crate::s3::{Code, Fault, Head};
 
 mod encoder;
+mod form;
 mod framing;
 mod lengths;
 mod properties;

@@ -17,6 +17,9 @@ pub use super::units::{Cidr, Endpoint};
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
 
+/// What to do without a file that can be read.
+const WAYS: &str = "name a text file with `-c FILE`, or write a first one with `bartizan init DIR`";
+
 /// A whole configuration: every value is in its range, every path is complete, every secret is read.
 pub struct Config {
     /// The file it was read from; in development mode, where it would be.
@@ -43,7 +46,7 @@ pub struct Config {
     pub names: Names,
     /// When the intent must be on record.
     pub audit: Audit,
-    /// The stores, at least one. With several, each has its own region.
+    /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
     pub upstreams: Vec<Upstream>,
     /// Threads and shutdown.
     pub runtime: Runtime,
@@ -364,8 +367,9 @@ impl LogLevel {
 impl Config {
     /// Reads a configuration file. `Err` holds every fault that was found, `Ok` the warnings.
     pub fn load(path: &Path, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
-        let text = files::read_text(path, FILE_LIMIT)
-            .map_err(|fault| Findings::from(Finding::file(path, format!("the configuration file {fault}"))))?;
+        let text = files::read_text(path, FILE_LIMIT).map_err(|fault| {
+            Findings::from(Finding::file(path, format!("the configuration file {fault}")).help(WAYS))
+        })?;
         Self::parse(path, &text, environment)
     }
 

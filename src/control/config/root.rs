@@ -27,8 +27,8 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     let policies = root.path("policies").map_or_else(|| root.base().join("policies/"), |found| found.value);
     let state = root.path("state").map_or_else(|| root.base().join("state/"), |found| found.value);
     let accepted_regions = accepted_regions(root, &region);
-    let upstreams = upstream::read(root, &region);
     let listen = listen::read(root);
+    let upstreams = upstream::read(root, &region, &listen);
     let credentials = credentials(root);
     let config = Config {
         file: path.to_owned(),

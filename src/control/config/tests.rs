@@ -286,6 +286,16 @@ credentials = { access_key_id = "A", secret_access_key = "s" }
     assert_eq!(config.upstreams.len(), 2);
     assert_eq!(config.upstreams[1].hosts, ["s3.eu.internal"]);
     assert!(refused(&list.replace("eu-central-1\"\nhosts", "us-east-1\"\nhosts")).contains("two upstreams answer"));
+    let elsewhere = refused(&format!("region = \"ap-south-1\"{list}"));
+    assert!(elsewhere.contains("no upstream is in the region `ap-south-1`"), "{elsewhere}");
+    assert!(elsewhere.contains("region = \"us-east-1\" or \"eu-central-1\""), "{elsewhere}");
+    let taken = list.replace("address = ", "hosts = [\"s3.eu.internal\"], address = ");
+    assert!(refused(&taken).contains("two upstreams answer for `s3.eu.internal`"));
+    let keys = "endpoint = \"https://s3.REGION.amazonaws.com\"\ncredentials = { access_key_id = \"A\", secret_access_key = \"s\" }";
+    let embedded = ["us-east-1", "eu-central-1"]
+        .iter()
+        .fold(list.to_owned(), |text, region| text.replace(&keys.replace("REGION", region), "kind = \"embedded\""));
+    assert!(refused(&embedded).contains("two upstreams are the embedded store"), "{embedded}");
     assert!(refused(&with("hosts = [\"a\"]")).contains("`upstream.hosts` has no meaning with a single upstream"));
 }
 

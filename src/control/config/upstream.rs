@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{Addressing, Credentials, Endpoint, Profile, Remote, Target, Timeouts, Unknown, Upstream, listen, root};
+use super::{
+    Addressing, Credentials, Endpoint, Listen, Profile, Remote, Target, Timeouts, Unknown, Upstream, listen, root,
+};
 use crate::control::files;
 use crate::control::reader::{Located, Table};
 use crate::sigv4::Secret;
@@ -21,7 +23,7 @@ enum Kind {
     S3,
 }
 
-pub(super) fn read(top: &mut Table<'_>, region: &str) -> Vec<Upstream> {
+pub(super) fn read(top: &mut Table<'_>, region: &str, listeners: &[Listen]) -> Vec<Upstream> {
     if !top.has("upstream") {
         top.required("upstream", "[upstream]");
         return Vec::new();
@@ -33,8 +35,8 @@ pub(super) fn read(top: &mut Table<'_>, region: &str) -> Vec<Upstream> {
         table.finish();
         return upstream.into_iter().collect();
     }
-    let mut upstreams = Vec::new();
-    let mut seen = HashSet::new();
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    let mut seen: HashSet<String> = listeners.iter().flat_map(|listen| listen.hosts.iter().cloned()).collect();
     for mut table in top.tables("upstream") {
         let upstream = upstream(&mut table, region, true);
         for name in upstream.iter().flat_map(|upstream| std::iter::once(&upstream.region).chain(&upstream.hosts)) {
@@ -43,10 +45,27 @@ pub(super) fn read(top: &mut Table<'_>, region: &str) -> Vec<Upstream> {
                 table.fault(table.span(), message, "taken above", "give each upstream its own `region` and `hosts`");
             }
         }
+        let embedded = |upstream: &Upstream| matches!(upstream.target, Target::Embedded);
+        if upstream.as_ref().is_some_and(embedded) && upstreams.iter().any(embedded) {
+            let help = "keep one, and name stores with `kind = \"s3\"` for the other regions";
+            table.fault(table.span(), "two upstreams are the embedded store", "there is one state folder", help);
+        }
         table.finish();
         upstreams.extend(upstream);
     }
+    home(top, region, &upstreams);
     upstreams
+}
+
+/// The names of listeners lead to the store of the top-level `region`, so there must be one.
+fn home(top: &mut Table<'_>, region: &str, upstreams: &[Upstream]) {
+    if upstreams.is_empty() || upstreams.iter().any(|upstream| upstream.region == region) {
+        return;
+    }
+    let span = top.span_of("region").or_else(|| top.span_of("upstream")).unwrap_or_default();
+    let regions: Vec<String> = upstreams.iter().map(|upstream| format!("\"{}\"", upstream.region)).collect();
+    let help = format!("write the one that the listeners' own names lead to: `region = {}`", regions.join(" or "));
+    top.fault(span, format!("no upstream is in the region `{region}`"), "not the region of any upstream", help);
 }
 
 fn upstream(table: &mut Table<'_>, default_region: &str, listed: bool) -> Option<Upstream> {

@@ -72,6 +72,8 @@ fn unknown_and_repeated_headers_are_refused() {
     check("PUT", "/b/k", &[("x-amz-acl", "private"), ("X-Amz-Acl", "private")], Err(Code::InvalidArgument));
     check("GET", "/b/k", &[("range", "bytes=0-1"), ("range", "bytes=0-1")], Err(Code::InvalidArgument));
     check("GET", "/b/k", &[("x-amz-user-agent", "browser"), ("accept", "*/*")], Ok(Operation::GetObject));
+    check("HEAD", "/b/k", &[("x-amz-api-version", "2006-03-01")], Ok(Operation::HeadObject));
+    check("HEAD", "/b/k", &[("x-amz-api-version", "2026-03-01")], Err(Code::NotImplemented));
     check("DELETE", "/b/k", &[("x-amz-copy-source", "a/b")], Err(Code::InvalidArgument));
     check("DELETE", "/b/k", &[("x-amz-copy-source", "")], Err(Code::InvalidArgument));
 }

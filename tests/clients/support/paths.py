@@ -6,6 +6,7 @@ import socket
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
 VENV = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "bartizan" / "venv"
+CLIENTS = VENV.parent / "clients"
 CI = os.environ.get("CI") == "true"
 DIRECT = os.environ.get("BARTIZAN_DIRECT") == "1"
 KEEP = os.environ.get("BARTIZAN_KEEP") == "1"

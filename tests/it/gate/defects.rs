@@ -1,4 +1,5 @@
-//! The defects that peers had, one test for each family that applies to what is built.
+//! The defects that peers had, one test for each family that applies to what is built. Absent keys in
+//! negated conditions are the policy language's, and come with it.
 
 use super::{Ask, Gate, Mode, Script, chunked};
 
@@ -95,6 +96,18 @@ fn source_of_a_copy_parsed_twice_differently() {
 }
 
 #[test]
+fn source_of_a_copy_not_authorised() {
+    let (gate, store) = gate();
+    let copy = |target: &str| Ask::new("PUT", target).header("x-amz-copy-source", "secret-bucket/k");
+    for target in ["/bucket/k", "/bucket/k?partNumber=1&uploadId=u"] {
+        gate.send(&Ask { key: "AKIANOBODYNOBODY0001", ..copy(target) }).refused(403, "AccessDenied");
+        let foreign = copy(target).header("x-amz-source-expected-bucket-owner", "999999999999");
+        gate.send(&foreign).refused(403, "AccessDenied");
+    }
+    assert!(store.seen().is_empty());
+}
+
+#[test]
 fn batch_delete_judged_once() {
     let (gate, store) = gate();
     let document = b"<Delete><Object><Key>fine</Key></Object><Object><Key>../other/k</Key></Object></Delete>";
@@ -110,6 +123,58 @@ fn sub_resource_dropped_and_another_operation_executed() {
     for (target, status) in [("/bucket?newthing=", 501), ("/bucket?acl=&policy=", 400), ("/bucket/k?uploads=", 405)] {
         assert_eq!(gate.send(&Ask::new("DELETE", target)).status, status, "{target}");
     }
+    assert!(store.seen().is_empty());
+}
+
+/// Starts with one more file; a start that is refused, with the file's name, is as good as a refused request.
+fn refused_at_start_or_asked(file: &str, text: &str, ask: &Ask) {
+    let store = Script::ok();
+    let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
+    match Gate::launch("", &upstream, &[(file, text)]) {
+        Ok(gate) => gate.send(ask).refused(403, "AccessDenied"),
+        Err(told) => assert!(told.contains(file) && told.contains("help: "), "{told}"),
+    }
+    assert!(store.seen().is_empty(), "{text}");
+}
+
+#[test]
+fn policy_part_not_understood_and_ignored() {
+    let statement = |more: &str| {
+        let all = "\"Action\": \"*\", \"Resource\": \"*\"";
+        format!("{{\"Version\": \"2012-10-17\", \"Statement\": [{{\"Effect\": \"Allow\", {all}, {more}}}]}}")
+    };
+    for more in [
+        "\"Condition\": {\"IpAddress\": {\"aws:SourceIp\": \"192.0.2.0/24\"}}",
+        "\"Condition\": {\"StringLooksLike\": {\"aws:username\": \"x\"}}",
+        "\"Conditions\": {}",
+        "\"NotAction\": \"s3:*\"",
+    ] {
+        let ask = Ask::new("GET", "/bucket/k");
+        refused_at_start_or_asked("policies/identities/administrator.json", &statement(more), &ask);
+    }
+    let boundary = "[[user]]\narn = \"arn:aws:iam::111122223333:user/test\"\npolicies = [\"administrator\"]\n\
+                    boundary = \"none-such\"\nkeys = [{ id = \"AKIATESTTESTTEST0001\", secret = \"testsecrettestsecrettestsecrettestsecret\" }]\n";
+    refused_at_start_or_asked("policies/credentials.toml", boundary, &Ask::new("GET", "/bucket/k"));
+}
+
+#[test]
+fn deny_does_not_win() {
+    let deny = |resource: &str, who: &str| {
+        format!(
+            "{{\"Version\": \"2012-10-17\", \"Statement\": [{{\"Effect\": \"Deny\", {who}\"Action\": \"s3:GetObject\", \"Resource\": \"{resource}\"}}]}}"
+        )
+    };
+    let (ask, object) = (Ask::new("GET", "/bucket/k"), "arn:aws:s3:::bucket/k");
+    refused_at_start_or_asked("policies/buckets/bucket/policy.json", &deny(object, "\"Principal\": \"*\", "), &ask);
+    // Beside a policy that allows everything.
+    let store = Script::ok();
+    let both = "[[user]]\narn = \"arn:aws:iam::111122223333:user/test\"\npolicies = [\"administrator\", \"no-reading\"]\n\
+                keys = [{ id = \"AKIATESTTESTTEST0001\", secret = \"testsecrettestsecrettestsecrettestsecret\" }]\n";
+    let files =
+        [("policies/credentials.toml", both), ("policies/identities/no-reading.json", &deny(object, "") as &str)];
+    let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
+    let gate = Gate::launch("", &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
+    gate.send(&ask).refused(403, "AccessDenied");
     assert!(store.seen().is_empty());
 }
 

@@ -2,6 +2,9 @@
 
 mod defects;
 mod flips;
+mod forms;
+mod regions;
+mod start;
 mod walk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -35,15 +38,20 @@ impl Gate {
 
     /// Before a scripted store.
     fn before(store: &Script) -> Self {
-        Self::start(&format!(
-            "kind = \"s3\"\nendpoint = \"http://{}\"\nregion = \"us-east-1\"\naddressing = \"path\"\nprofile = \"minio\"\n\
-             credentials = {{ access_key_id = \"AKIASTORESTORE000001\", secret_access_key = \"{STORE_SECRET}\" }}\n\
-             timeouts = {{ first_byte = \"1s\" }}",
-            store.address
-        ))
+        Self::start(&store.upstream("us-east-1"))
     }
 
     fn start(upstream: &str) -> Self {
+        Self::configured("", &format!("[upstream]\n{upstream}"))
+    }
+
+    /// With more in its listener, and the given tables of stores.
+    fn configured(listen: &str, upstreams: &str) -> Self {
+        Self::launch(listen, upstreams, &[]).unwrap_or_else(|told| panic!("the proxy did not start: {told}"))
+    }
+
+    /// With more files, or other ones, in its folder; what it said if it does not start.
+    fn launch(listen: &str, upstreams: &str, files: &[(&str, &str)]) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -66,10 +74,11 @@ impl Gate {
             "bartizan.toml",
             &format!(
                 "region = \"us-east-1\"\naccount = \"111122223333\"\npolicies = \"policies/\"\nstate = \"state/\"\n\n[[listen]]\n\
-                 address = \"127.0.0.1:0\"\nhosts = [\"localhost\", \"s3.localhost\"]\n\n[signature]\npayload = \"any\"\n\n\
-                 [upstream]\n{upstream}\n\n[runtime]\nworkers = 1\n"
+                 address = \"127.0.0.1:0\"\nhosts = [\"localhost\", \"s3.localhost\"]\n{listen}\n\n[signature]\npayload = \"any\"\n\n\
+                 {upstreams}\n\n[runtime]\nworkers = 1\n"
             ),
         );
+        files.iter().for_each(|(name, text)| write(name, text));
         let mut child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
             .args(["serve", "-c"])
             .arg(folder.path().join("bartizan.toml"))
@@ -84,12 +93,12 @@ impl Gate {
                 address = bound.to_owned();
             }
             if line == "ready" {
-                return Self { child, address, folder };
+                return Ok(Self { child, address, folder });
             }
         }
         let _ = child.kill();
         let _ = child.wait();
-        panic!("the proxy did not start: {}", std::fs::read_to_string(folder.path().join("stderr")).unwrap());
+        Err(std::fs::read_to_string(folder.path().join("stderr")).unwrap())
     }
 
     fn send(&self, request: &Ask) -> Reply {
@@ -145,6 +154,8 @@ struct Ask {
     secret: &'static str,
     /// Seconds that the client's clock is ahead.
     ahead: i64,
+    host: &'static str,
+    region: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -166,6 +177,8 @@ impl Ask {
             key: KEY,
             secret: SECRET,
             ahead: 0,
+            host: "localhost",
+            region: "us-east-1",
         }
     }
 
@@ -190,7 +203,7 @@ impl Ask {
 
     fn parts(&self) -> (String, Vec<u8>) {
         let mut headers = HeaderMap::new();
-        headers.insert("host", HeaderValue::from_static("localhost"));
+        headers.insert("host", HeaderValue::from_static(self.host));
         for (name, value) in &self.headers {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
@@ -212,7 +225,7 @@ impl Ask {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let now = Seconds(i64::try_from(now).unwrap() + self.ahead);
         let signer =
-            Signer::new(self.key.to_owned(), Secret::new(self.secret.to_owned()), None, "us-east-1".to_owned());
+            Signer::new(self.key.to_owned(), Secret::new(self.secret.to_owned()), None, self.region.to_owned());
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         signer.sign(self.method, path, query, &mut headers, payload, now).unwrap();
         let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.target);
@@ -300,6 +313,16 @@ impl Script {
 
     fn ok() -> Self {
         Self::answering("HTTP/1.1 200 OK\r\netag: \"abc\"\r\ncontent-length: 0\r\n\r\n")
+    }
+
+    /// The table of the configuration that names it as a store of this region.
+    fn upstream(&self, region: &str) -> String {
+        format!(
+            "kind = \"s3\"\nendpoint = \"http://{}\"\nregion = \"{region}\"\naddressing = \"path\"\nprofile = \"minio\"\n\
+             credentials = {{ access_key_id = \"AKIASTORESTORE000001\", secret_access_key = \"{STORE_SECRET}\" }}\n\
+             timeouts = {{ first_byte = \"1s\" }}\n",
+            self.address
+        )
     }
 
     fn seen(&self) -> Vec<Seen> {
