@@ -141,17 +141,15 @@ impl Given<'_> {
         self.routed.bucket.as_deref().ok_or_else(|| Fault::plain(Code::InternalError, "no-bucket"))
     }
 
-    /// The key of the object, which a form names in a field.
-    pub(super) fn key(&self) -> Option<&str> {
-        self.document.form().map(super::Form::key).or(self.routed.key.as_deref())
+    fn key(&self) -> Result<&str, Fault> {
+        self.routed.key.as_deref().ok_or_else(|| Fault::plain(Code::InternalError, "no-key"))
     }
 
     /// The resource of the request itself.
     fn target(&self, permission: &Permission) -> Result<Arn, Fault> {
         let is = |target| permission.checks.iter().any(|check| check.target == target);
         if is(Target::Object) {
-            let key = self.key().ok_or_else(|| Fault::plain(Code::InternalError, "no-key"))?;
-            self.object(key)
+            self.object(self.key()?)
         } else if is(Target::Bucket) {
             self.at_bucket()
         } else if self.routed.operation == Operation::ListBuckets {
@@ -203,7 +201,9 @@ impl Given<'_> {
             When::CopySourceVersion => {
                 self.routed.copy_source.as_ref().is_some_and(|source| source.version.is_some()).into()
             }
-            When::Form(name) => self.document.form().is_some_and(|form| form.field(name).is_some()).into(),
+            // A form is routed as the PutObject it stands for, and its fields are headers by then. Should one
+            // come here all the same, it needs everything that a form can need.
+            When::Form(_) => Holds::Yes,
             When::Header(name) => headers.contains_key(*name).into(),
             When::HeaderEquals { name, value, any_case } => {
                 let says = |sent: &[u8]| match any_case {
@@ -311,13 +311,12 @@ impl Given<'_> {
     /// `InternalError` for a request that is about no object.
     pub fn before_absence(&self, side: Side, of_version: bool) -> Result<Ask, Fault> {
         let check = if of_version { Check::before_absent_version() } else { Check::before_absent_key() };
-        let no_key = || Fault::plain(Code::InternalError, "no-key");
         let (arn, key) = match side {
             Side::Source => {
                 let source = self.copy_source()?;
                 (Arn::plain(format!("arn:{}:s3:::{}", self.partition, source.bucket)), source.key.as_str())
             }
-            Side::Target => (self.at_bucket()?, self.key().ok_or_else(no_key)?),
+            Side::Target => (self.at_bucket()?, self.key()?),
         };
         Ok(Ask { prefix: Some(key.into()), ..Ask::plain(check, side, &arn) })
     }
@@ -329,23 +328,15 @@ impl Given<'_> {
     pub fn consents(&self, ask: &Ask, writer_owns: bool) -> bool {
         let creates = matches!(
             self.routed.operation,
-            Operation::CopyObject | Operation::CreateMultipartUpload | Operation::PostObject | Operation::PutObject
+            Operation::CopyObject | Operation::CreateMultipartUpload | Operation::PutObject
         );
         creates && ask.action() == "s3:PutObjectAcl" && (writer_owns || self.gives_owner_full_control())
     }
 
     fn gives_owner_full_control(&self) -> bool {
-        const ALONE: &[u8] = b"bucket-owner-full-control";
-        match self.document.form() {
-            Some(form) => {
-                form.field("acl").is_some_and(|acl| acl.as_bytes() == ALONE) && !form.has_prefix("x-amz-grant-")
-            }
-            None => {
-                let headers = &self.routed.headers;
-                headers.get("x-amz-acl").is_some_and(|acl| acl.as_bytes() == ALONE)
-                    && !headers.keys().any(|name| name.as_str().starts_with("x-amz-grant-"))
-            }
-        }
+        let headers = &self.routed.headers;
+        headers.get("x-amz-acl").is_some_and(|acl| acl.as_bytes() == b"bucket-owner-full-control")
+            && !headers.keys().any(|name| name.as_str().starts_with("x-amz-grant-"))
     }
 
     /// Headers of the answer that need a permission of their own: where it is not given, they are left

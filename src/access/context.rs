@@ -102,12 +102,7 @@ impl<'a> Request<'a> {
         known
     }
 
-    /// A header of the request; in a form, the field that stands for it.
     fn header(&self, name: &str) -> Option<&str> {
-        if self.given.routed.operation == Operation::PostObject {
-            let name = if name == "x-amz-acl" { "acl" } else { name };
-            return self.given.document.form()?.field(name);
-        }
         self.given.routed.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
@@ -531,9 +526,7 @@ fn header_of(key: Key) -> Option<&'static str> {
 /// Whether the operation makes an object, or only a step towards one; neither for all others.
 fn creates(operation: Operation) -> Option<bool> {
     match operation {
-        Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::PostObject | Operation::PutObject => {
-            Some(true)
-        }
+        Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::PutObject => Some(true),
         Operation::CreateMultipartUpload | Operation::UploadPart | Operation::UploadPartCopy => Some(false),
         _ => None,
     }

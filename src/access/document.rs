@@ -12,8 +12,6 @@ pub enum Document {
     CreateBucket(CreateBucket),
     /// Of DeleteObjects.
     Delete(Delete),
-    /// Of a form upload.
-    Form(Form),
     /// Of PutBucketInventoryConfiguration: the optional fields it makes readable.
     Inventory(Vec<String>),
     /// Of PutObjectLegalHold: `ON` or `OFF`, as sent.
@@ -42,18 +40,9 @@ pub struct Retention {
     pub hold_days: Option<u32>,
 }
 
-/// The fields of a form upload before its file.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Form {
-    /// The key of the new object, `${filename}` resolved.
-    key: String,
-    fields: Vec<(String, String)>,
-    tags: Option<Tags>,
-}
-
 impl Document {
-    /// Whether the operation's body has to be read and verified before its checks can be made. (A form's
-    /// fields are read before that, because the signature is in them.)
+    /// Whether the operation's body has to be read and verified before its checks can be made. A form
+    /// has been routed as the PutObject it stands for, with its fields for headers.
     pub fn is_needed(operation: Operation) -> bool {
         matches!(
             operation,
@@ -91,7 +80,6 @@ impl Document {
     /// The tags that the request puts on an object, if the body is where it says so.
     pub(super) fn object_tags(&self) -> Option<&Tags> {
         match self {
-            Self::Form(form) => form.tags.as_ref(),
             Self::Tagging(tags) => Some(tags),
             _ => None,
         }
@@ -108,14 +96,6 @@ impl Document {
     /// Whether an element is there. Paths are those of the table of permissions.
     pub(super) fn has(&self, path: &str) -> bool {
         path == "CreateBucketConfiguration/Tags/Tag" && self.resource_tags().is_some()
-    }
-
-    /// The form, if it is one.
-    pub(super) fn form(&self) -> Option<&Form> {
-        match self {
-            Self::Form(form) => Some(form),
-            _ => None,
-        }
     }
 }
 
@@ -143,33 +123,6 @@ impl Retention {
             event_hold: word(&root, "EventHold")?,
             hold_days,
         })
-    }
-}
-
-impl Form {
-    /// A form by its key and its fields, names in lower case, in order.
-    ///
-    /// # Errors
-    /// `MalformedXML` when the field `tagging` is no document of tags.
-    pub fn new(key: String, fields: Vec<(String, String)>) -> Result<Self, Fault> {
-        let tagging = fields.iter().find(|(name, _)| name == "tagging");
-        let tags = tagging.map(|(_, text)| xml::tags(text.as_bytes())).transpose()?;
-        Ok(Self { key, fields, tags })
-    }
-
-    /// The key of the new object.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// Whether a field's name begins so.
-    pub(super) fn has_prefix(&self, prefix: &str) -> bool {
-        self.fields.iter().any(|(name, _)| name.starts_with(prefix))
-    }
-
-    /// The value of a field.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 

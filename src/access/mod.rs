@@ -4,8 +4,7 @@
 //!
 //! How to call it, for one request:
 //!
-//! 1. Where [`Document::is_needed`] says so, read and verify the body, then [`Document::read`]; a form is
-//!    [`Document::Form`].
+//! 1. Where [`Document::is_needed`] says so, read and verify the body, then [`Document::read`].
 //! 2. [`checks`] gives the list: each [`Ask`] is one action on one resource of one [`Side`]. Every one must
 //!    be allowed; those with an [`Ask::entry`] deny or allow that entry of a list of deletions alone.
 //! 3. [`Request::new`] holds what conditions may compare; [`Request::view`] of an ask is the
@@ -37,6 +36,6 @@ mod tests;
 
 pub use ask::{Ask, Asks, Given, Side, checks};
 pub use context::{Request, View};
-pub use document::{Document, Form, Retention};
+pub use document::{Document, Retention};
 pub use facts::{AccessPoint, Caller, Channel, Endpoint, Facts, Organization, Owner, Session, Signature, tls_version};
 pub use stored::{Looked, Needs, Nothing, Stored, UploadEncryption};

@@ -197,23 +197,16 @@ fn every_deletion_is_asked_by_itself() {
 }
 
 #[test]
-fn a_form_asks_for_what_its_fields_say() {
-    let routed = routed("POST", "/b", &[("content-type", "multipart/form-data; boundary=x")]);
-    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let tagging = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
-    let fields = vec![field("acl", "public-read"), field("tagging", tagging)];
-    let document = Document::Form(Form::new("up/cat.png".to_owned(), fields).unwrap());
-    let asks = checks(&given(&routed, &document), &Nothing).unwrap();
-    assert_eq!(
-        shown(&asks),
-        [
-            "s3:PutObject arn:aws:s3:::b/up/cat.png",
-            "s3:PutObjectAcl arn:aws:s3:::b/up/cat.png",
-            "s3:PutObjectTagging arn:aws:s3:::b/up/cat.png"
-        ]
-    );
+fn a_form_needs_what_the_write_it_stands_for_needs() {
+    let actions = |operation: Operation| -> Vec<&str> {
+        operation.permission().checks.iter().map(|check| check.action).collect()
+    };
+    assert_eq!(actions(Operation::PostObject), actions(Operation::PutObject));
+    let mut routed = routed("POST", "/b", &[("content-type", "multipart/form-data; boundary=x")]);
     let none = Document::None;
-    assert!(checks(&given(&routed, &none), &Nothing).is_err(), "without its fields nothing can be said");
+    assert!(checks(&given(&routed, &none), &Nothing).is_err(), "no form is asked about before it is one");
+    routed.key = Some("k".to_owned());
+    assert_eq!(checks(&given(&routed, &none), &Nothing).unwrap().iter().count(), 5);
 }
 
 #[test]
