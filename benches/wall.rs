@@ -2,6 +2,9 @@
 //! are noisy.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops at the first surprise")]
 
+#[path = "wall/policy.rs"]
+mod policy;
+
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::context::{Context, Values};
 use super::document::{Condition, Operand, Operator, Quantifier, Value};
 use super::pattern::Verdict;
-use super::value::{Decimal, Instant, address};
+use super::value::{Instant, address};
 
 /// Why a clause holds or does not.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -126,7 +126,7 @@ fn compare(operator: Operator, operand: &Operand, value: &str, context: &dyn Con
             _ => pattern.matches(value, context).into(),
         },
         Value::Arn(shape) => shape.matches(value, context).into(),
-        Value::Number(number) => ordered(operator, Decimal::parse(value).map(|value| value.cmp(number))),
+        Value::Number(number) => ordered(operator, number.compared(value)),
         Value::Date(date) => ordered(operator, Instant::parse(value).map(|value| value.cmp(date))),
         Value::Binary(octets) => matched(STANDARD.decode(value).ok().map(|value| value == *octets)),
         Value::Address(block) => matched(address(value).map(|address| block.contains(address))),
@@ -168,3 +168,6 @@ impl From<Verdict> for Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

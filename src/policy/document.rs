@@ -200,7 +200,7 @@ pub enum Quantifier {
 pub struct Key {
     /// As written.
     pub text: String,
-    /// Folded with [`fold`](super::context::fold), as a [`Context`](super::context::Context) is asked for it.
+    /// Folded with [`fold`](super::context::fold), as a [`Context`] is asked for it.
     pub folded: String,
     /// Where it stands.
     pub span: Span,
@@ -311,8 +311,8 @@ impl Span {
 
 impl Lines {
     /// Finds the lines of a text.
-    pub fn of(text: &str) -> Self {
-        let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
+    pub fn of(text: impl AsRef<[u8]>) -> Self {
+        let breaks = memchr::memchr_iter(b'\n', text.as_ref());
         Self(breaks.map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)).collect())
     }
 
@@ -373,15 +373,24 @@ impl ArnShape {
         match self {
             Self::Nothing => Verdict::Differ,
             Self::Whole(pattern) => pattern.matches(text, context),
-            Self::Segments(patterns) => match arn_segments(text).filter(|[scheme, ..]| *scheme == "arn") {
-                Some(parts) => {
-                    let verdicts = patterns.iter().zip(parts).map(|(pattern, part)| pattern.matches(part, context));
-                    verdicts.into_iter().find(|verdict| *verdict != Verdict::Match).unwrap_or(Verdict::Match)
+            Self::Segments(patterns) => {
+                let [head @ .., last] = &**patterns;
+                match text.starts_with("arn:").then(|| behind_segments(head, text)).flatten() {
+                    Some(resource) => last.matches(resource, context),
+                    None => Verdict::Differ,
                 }
-                None => Verdict::Differ,
-            },
+            }
         }
     }
+}
+
+/// What stands behind the segments that these patterns match, each with its colon. Where a pattern is plain
+/// text, as in nearly every policy, this is one comparison.
+fn behind_segments<'t>(patterns: &[Pattern], text: &'t str) -> Option<&'t str> {
+    patterns.iter().try_fold(text, |rest, pattern| match pattern.only_text() {
+        Some(own) => rest.strip_prefix(own)?.strip_prefix(':'),
+        None => rest.split_once(':').filter(|(part, _)| pattern.matches_plain(part)).map(|(_, behind)| behind),
+    })
 }
 
 /// The six segments of an ARN, cut at its first five colons.

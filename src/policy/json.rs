@@ -81,6 +81,13 @@ impl Node {
         }
     }
 
+    /// How long the value is once its white space is gone.
+    pub(super) fn normalized(&self) -> usize {
+        let mut compact = String::new();
+        self.compact(&mut compact);
+        compact.len()
+    }
+
     /// Writes the value without white space.
     pub(super) fn compact(&self, out: &mut String) {
         match &self.json {

@@ -87,3 +87,6 @@ fn nearest(text: &str) -> Option<&'static str> {
     let best = Action::all().max_by_key(|action| (common(action), std::cmp::Reverse(action.name().len())))?;
     (common(&best) * 3 >= folded.len() * 2).then(|| best.name())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Who may do what.
 //!
-//! The policy language itself is still to come. Until then one rule holds: whoever has the shipped
+//! Documents are read by [`read`], checked for S3 by [`put`], and decided on by [`engine`].
+//!
+//! The pipeline does not ask the engine yet. Until then one rule holds: whoever has the shipped
 //! `administrator` policy, and no other, may do everything in the account it belongs to; everybody else,
 //! the anonymous included, may do nothing.
 //!

@@ -92,6 +92,10 @@ impl Pattern {
 
     /// Matches a whole text, octet by octet but for the wildcards.
     pub fn matches(&self, text: &str, context: &dyn Context) -> Verdict {
+        // Most patterns of a policy are not about this text, and need no value to say so.
+        if !text.starts_with(self.prefix()) {
+            return Verdict::Differ;
+        }
         match self.substituted(context) {
             Some(pieces) => verdict(glob(&pieces, text)),
             None => Verdict::NoValue,
@@ -267,3 +271,6 @@ fn behind_one(text: &str) -> Option<&str> {
     let mut letters = text.chars();
     letters.next().map(|_| letters.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! S3's words (spec/policy-language.md 8).
 
 use super::action::ResourceKind;
-use super::document::{Document, Element, Principal, ResourceEntry, Statement, Who};
+use super::document::{Document, Element, Lines, Principal, ResourceEntry, Span, Statement, Who};
 use super::lint;
 use super::problem::{Problem, Rule};
 use super::read::{self, Kind};
@@ -38,31 +38,24 @@ pub enum Target<'a> {
 pub fn check(body: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bool) -> Result<Document, Fault> {
     if body.first() != Some(&b'{') {
         let message = "the document does not begin with `{`";
-        return Err(fault(&Problem::error(Rule::FirstByte, super::document::Span::new(0, 1), message), None));
+        return Err(fault(&Problem::error(Rule::FirstByte, Span::new(0, 1), message), body));
     }
-    let (found, mut problems) = read::walk(body, Kind::Resource);
-    if let Some((document, read::Normalized(size))) = &found {
-        if *size > SIZE_LIMIT {
-            let message = format!("the document has {size} bytes without white space");
-            problems.push(Problem::error(Rule::Size, super::document::Span::new(0, 1), message));
-        }
-        for statement in &document.statements {
-            statement_problems(statement, target, exists, &mut problems);
-        }
+    let (document, mut problems) = read::walk(body, Kind::Resource, SIZE_LIMIT);
+    for statement in document.iter().flat_map(|document| &document.statements) {
+        statement_problems(statement, target, exists, &mut problems);
     }
-    let document = found.map(|(document, _)| document);
-    let first = problems.iter().filter(|problem| problem.sentence().is_some());
-    match (first.min_by_key(|problem| (problem.rule, problem.span)), document) {
-        (Some(problem), document) => Err(fault(problem, document.as_ref())),
+    let refused = problems.iter().filter(|problem| problem.sentence().is_some());
+    match (refused.min_by_key(|problem| (problem.rule, problem.span)), document) {
+        (Some(problem), _) => Err(fault(problem, body)),
         (None, Some(document)) => Ok(document),
         // Nothing was read, and nothing said why: not a policy, whatever it is.
         (None, None) => Err(Fault::plain(Code::MalformedPolicy, Rule::Json.reason())),
     }
 }
 
-fn fault(problem: &Problem, document: Option<&Document>) -> Fault {
+fn fault(problem: &Problem, body: &[u8]) -> Fault {
     let sentence = problem.sentence().unwrap_or(Code::MalformedPolicy.message().into());
-    let (line, column) = document.map_or((1, problem.span.start as usize + 1), |it| it.lines.place(problem.span));
+    let (line, column) = Lines::of(body).place(problem.span);
     let help = problem.help.as_deref().map(|help| format!("; {help}")).unwrap_or_default();
     let fault = Fault::new(Code::MalformedPolicy, problem.rule.reason(), sentence)
         .detail(format!("line {line}, column {column}: {}{help}", problem.message));
@@ -147,3 +140,6 @@ impl Target<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,22 +43,20 @@ pub struct Reading {
 ///
 /// Everything that is wrong with it, warnings included, in the order of the text; never empty.
 pub fn read(text: &[u8], kind: Kind) -> Result<Reading, Vec<Problem>> {
-    let (document, mut problems) = walk(text, kind);
+    let (document, mut problems) = walk(text, kind, json::TEXT_LIMIT);
     problems.sort_by_key(|problem| problem.span);
     match document {
-        Some((document, _)) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+        Some(document) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
             Ok(Reading { document, warnings: problems })
         }
         _ => Err(problems),
     }
 }
 
-/// How long a document is once its white space is gone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Normalized(pub(super) usize);
-
-/// Reads what can be read: a document of the statements that have everything, if the text is JSON at all.
-pub(super) fn walk(text: &[u8], kind: Kind) -> (Option<(Document, Normalized)>, Vec<Problem>) {
+/// Reads what can be read, if the text is JSON at all: a document of the statements that have every element,
+/// whatever is wrong inside. It is good for nothing but finding more problems if one of them is an error.
+/// What is longer than `limit` without its white space is refused for that alone.
+pub(super) fn walk(text: &[u8], kind: Kind, limit: usize) -> (Option<Document>, Vec<Problem>) {
     let mut problems = Vec::new();
     let node = match std::str::from_utf8(text) {
         Ok(text) => json::parse(text, &mut problems).map(|node| (text, node)),
@@ -79,11 +77,15 @@ pub(super) fn walk(text: &[u8], kind: Kind) -> (Option<(Document, Normalized)>, 
         problems.push(Problem::error(Rule::FirstByte, node.span, message).help("begin with `{`"));
         return (None, problems);
     };
-    let mut compact = String::with_capacity(text.len());
-    node.compact(&mut compact);
+    let size = node.normalized();
+    if size > limit {
+        let message = format!("the document has {size} bytes without white space, and {limit} are allowed");
+        problems.push(Problem::error(Rule::Size, Span::new(0, 1), message).help("shorten it"));
+        return (None, problems);
+    }
     let mut reader = Reader { kind, variables: Variables::Off, problems };
     let document = reader.document(members, node.span, Lines::of(text));
-    (Some((document, Normalized(compact.len()))), reader.problems)
+    (Some(document), reader.problems)
 }
 
 struct Reader {
@@ -297,7 +299,7 @@ impl Reader {
             Json::Text(text) if text == "*" && !negated => {
                 vec![Principal { who: Who::Everyone, text: text.clone(), span: node.span }]
             }
-            Json::Object(members) if !members.is_empty() && !only_star => self.principals(members, negated)?,
+            Json::Object(members) if !members.is_empty() && !only_star => self.principals(members, negated),
             _ => {
                 let help = match (only_star, negated) {
                     (true, _) => "a resource control policy has `\"Principal\": \"*\"`",
@@ -308,50 +310,40 @@ impl Reader {
                 return None;
             }
         };
-        if only_star && negated {
-            return None;
-        }
         Some(Element { negated, entries, span: node.span })
     }
 
-    fn principals(&mut self, members: &[Member], negated: bool) -> Option<Vec<Principal>> {
+    /// The entries that can be read. Whatever cannot is an error, so that no document lacks them.
+    fn principals(&mut self, members: &[Member], negated: bool) -> Vec<Principal> {
         let mut found = Vec::new();
-        let mut sound = true;
         for member in members {
             let name = &member.name;
             let Some(kind) = Type::named(&name.value) else {
                 let message = format!("`{}` is no type of principal", name.value);
                 let help = "the types are AWS, CanonicalUser, Service and Federated; letter case counts";
                 self.error(Rule::PrincipalSyntax, name.span, message, help);
-                sound = false;
                 continue;
             };
             if member.value.entries().is_empty() {
                 self.error(Rule::PrincipalSyntax, member.value.span, "this list is empty", "name a principal");
-                sound = false;
             }
             for entry in member.value.entries() {
                 let Json::Text(text) = &entry.json else {
                     let message = format!("a principal is a text, and this is {}", entry.kind());
                     self.error(Rule::PrincipalSyntax, entry.span, message, "put it in double quotes");
-                    sound = false;
                     continue;
                 };
                 match kind.read(text) {
                     Some(Who::Everyone) if negated => {
                         let help = "name whom the statement spares";
                         self.error(Rule::PrincipalSyntax, entry.span, "a wildcard would spare everyone", help);
-                        sound = false;
                     }
                     Some(who) => found.push(Principal { who, text: text.clone(), span: entry.span }),
-                    None => {
-                        self.problems.push(malformed(&name.value, text, entry.span));
-                        sound = false;
-                    }
+                    None => self.problems.push(malformed(&name.value, text, entry.span)),
                 }
             }
         }
-        sound.then_some(found)
+        found
     }
 }
 
@@ -375,3 +367,6 @@ pub(super) fn detail(kind: &str, text: &str) -> String {
 fn optional<T>(element: Option<Option<T>>, none: bool) -> Option<Option<T>> {
     if none { Some(None) } else { element?.map(Some) }
 }
+
+#[cfg(test)]
+mod tests;

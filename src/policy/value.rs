@@ -30,36 +30,62 @@ pub struct Block {
     prefix: u8,
 }
 
+/// A [`Decimal`] in the text it is read from.
+#[derive(Clone, Copy)]
+struct Digits<'a> {
+    negative: bool,
+    whole: &'a str,
+    fraction: &'a str,
+}
+
 impl Decimal {
     /// Reads `-12.50`: a sign or none, digits, perhaps a point and digits. No exponent, no separators.
     pub fn parse(text: &str) -> Option<Self> {
+        let Digits { negative, whole, fraction } = Digits::parse(text)?;
+        Some(Self { negative, whole: whole.into(), fraction: fraction.into() })
+    }
+
+    /// How the number of a text compares with this one; `None` where it is no number. Allocates nothing.
+    pub fn compared(&self, text: &str) -> Option<Ordering> {
+        Digits::parse(text).map(|digits| digits.cmp(self.digits()))
+    }
+
+    fn digits(&self) -> Digits<'_> {
+        Digits { negative: self.negative, whole: &self.whole, fraction: &self.fraction }
+    }
+}
+
+impl<'a> Digits<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
         let negative = text.starts_with('-');
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, behind)| (whole, Some(behind)));
         if !is_digits(whole) || !fraction.is_none_or(is_digits) {
             return None;
         }
-        let whole: Box<str> = whole.trim_start_matches('0').into();
-        let fraction: Box<str> = fraction.unwrap_or_default().trim_end_matches('0').into();
+        let whole = whole.trim_start_matches('0');
+        let fraction = fraction.unwrap_or_default().trim_end_matches('0');
         // There is one zero, and it has no sign.
         let negative = negative && !(whole.is_empty() && fraction.is_empty());
         Some(Self { negative, whole, fraction })
     }
-}
 
-impl Ord for Decimal {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let size = |number: &Self| number.whole.len();
-        let magnitude = size(self)
-            .cmp(&size(other))
-            .then_with(|| self.whole.cmp(&other.whole))
-            .then_with(|| self.fraction.cmp(&other.fraction));
+    fn cmp(self, other: Digits<'_>) -> Ordering {
+        let magnitude = (self.whole.len().cmp(&other.whole.len()))
+            .then_with(|| self.whole.cmp(other.whole))
+            .then_with(|| self.fraction.cmp(other.fraction));
         match (self.negative, other.negative) {
             (false, false) => magnitude,
             (true, true) => magnitude.reverse(),
             (false, true) => Ordering::Greater,
             (true, false) => Ordering::Less,
         }
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.digits().cmp(other.digits())
     }
 }
 
@@ -180,3 +206,6 @@ fn network(address: IpAddr, prefix: u8) -> IpAddr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,9 @@ pub(super) fn apply(lists: &AccessLists<'_>, asked: &Asked<'_>, facts: &mut Fact
     }
     let kinds = match needs(action.name()) {
         // Adding an object is not overwriting somebody else's.
-        Some(Needs::Bucket(Permission::Write)) if lists.object.is_some_and(|object| !caller.is_of(object.owner)) => None,
+        Some(Needs::Bucket(Permission::Write)) if lists.object.is_some_and(|object| !caller.is_of(object.owner)) => {
+            None
+        }
         Some(Needs::Bucket(permission)) => lists.bucket.map(|acl| acl.kinds(permission, asked, lists.ignore_public)),
         Some(Needs::Object(permission)) => {
             lists.object.map(|object| object.acl.kinds(permission, asked, lists.ignore_public))

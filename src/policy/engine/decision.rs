@@ -169,8 +169,7 @@ impl Decision {
     /// What AWS tells a caller who may know the reason (spec/policy-evaluation.md 10). Strangers and the
     /// anonymous hear `Access Denied` and no more. Nothing to say when it is allowed.
     pub fn message(&self, caller: &str, action: &str, resource: &str) -> Option<String> {
-        let skeleton =
-            || format!("User: {caller} is not authorized to perform: {action} on resource: \"{resource}\"");
+        let skeleton = || format!("User: {caller} is not authorized to perform: {action} on resource: \"{resource}\"");
         match self {
             Self::Allow(_) => None,
             Self::ExplicitDeny(Forbidden { layer, .. }) => {

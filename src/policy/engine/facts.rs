@@ -222,10 +222,8 @@ impl<'a> Facts<'a> {
             (Layer::ResourceControl, self.resource_control),
             (Layer::Endpoint, self.endpoint.deny),
         ];
-        let after = [
-            (Layer::AccessPoint, self.door.and_then(|door| door.said.deny)),
-            (Layer::Resource, self.bucket.deny),
-        ];
+        let after =
+            [(Layer::AccessPoint, self.door.and_then(|door| door.said.deny)), (Layer::Resource, self.bucket.deny)];
         let all = before.into_iter().chain(self.own.denies()).chain(after);
         all.into_iter().find_map(|(layer, hit)| hit.map(|hit| (layer, hit)))
     }
@@ -235,9 +233,7 @@ impl<'a> Facts<'a> {
         match question.caller {
             Caller::Anonymous => resource_alone(self.bucket.by(&[Kinds::WILDCARD])),
             Caller::Service { .. } => resource_alone(self.bucket.by(&Kinds::ALL)),
-            _ if self.at_home => {
-                at_home(&question.caller, &self.bucket, &self.own, self.own.allow())
-            }
+            _ if self.at_home => at_home(&question.caller, &self.bucket, &self.own, self.own.allow()),
             _ => abroad(&question.caller, &self.bucket, &self.own, Layer::Resource),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::super::document::arn_segments;
 use super::acl::{AccessLists, Acl, ObjectList, Ownership};
 use super::arn;
 use super::decision::Decision;
@@ -192,12 +193,20 @@ impl Generation {
 
     /// Decides a question. Total, like [`Layers::decide`].
     pub fn decide(&self, question: &Question<'_>, brought: &Brought<'_>) -> Decision {
-        self.layers(question, brought).decide(question)
+        let question = self.settled(question);
+        self.layers(&question, brought).decide(&question)
     }
 
     /// Decides a question and says why.
     pub fn explain(&self, question: &Question<'_>, brought: &Brought<'_>) -> Explanation {
-        self.layers(question, brought).explain(question)
+        let question = self.settled(question);
+        self.layers(&question, brought).explain(&question)
+    }
+
+    /// The question with the owner that is known here: who owns a bucket is not for the asker to say.
+    fn settled<'q>(&'q self, question: &Question<'q>) -> Question<'q> {
+        let owner = self.owner(bucket_of(question)).unwrap_or(question.owner);
+        Question { owner, ..*question }
     }
 
     /// The account that owns a bucket, if that is known.
@@ -231,12 +240,11 @@ impl Generation {
 
     /// The layers that take part in a question. A caller without policies of its own has an empty identity
     /// layer; a bucket, account or endpoint that nothing is known of adds none.
-    pub fn layers<'a>(&'a self, question: &Question<'_>, brought: &Brought<'a>) -> Layers<'a> {
+    fn layers<'a>(&'a self, question: &Question<'_>, brought: &Brought<'a>) -> Layers<'a> {
         let attached = question.caller.identity().and_then(|arn| self.identities.get(arn));
         let caller_account = question.caller.account().and_then(|account| self.accounts.get(account));
         let owner = self.accounts.get(question.owner);
-        let bucket_name = arn::component(arn::path(question.behind.unwrap_or(question.resource)));
-        let bucket = self.buckets.get(bucket_name);
+        let bucket = self.buckets.get(bucket_of(question));
         let point_arn = question.behind.map(|_| access_point_arn(question.resource));
         let point = point_arn.and_then(|arn| self.access_points.get(arn));
         let levels = BlockLevels {
@@ -267,6 +275,15 @@ impl Generation {
             restrict: levels
                 .restrict(bucket.is_some_and(|bucket| bucket.is_public), point.is_some_and(|point| point.is_public)),
         }
+    }
+}
+
+/// The bucket that a question is about; empty where it is about none. The ARN of an access point is not
+/// that of a bucket called `accesspoint`.
+fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
+    match arn_segments(question.behind.unwrap_or(question.resource)) {
+        Some(["arn", _, "s3", "", "", path]) => arn::component(path),
+        _ => "",
     }
 }
 

@@ -12,7 +12,7 @@ use super::shelf::{Candidate, Shelf};
 /// The policies that take part. What is absent takes no part: it neither grants nor limits.
 ///
 /// A policy that exists and is empty is not absent. Whoever fills this in decides which one it is; for the
-/// proxy that is [`Generation::layers`](super::Generation::layers).
+/// proxy that is [`Generation`](super::Generation).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layers<'a> {
     /// Service control policies of the caller's account, level by level.
@@ -145,20 +145,13 @@ impl<'a> Layers<'a> {
     }
 
     /// An endpoint's policy must allow both ARNs; it names principals, but any match is a match.
-    fn endpoint_policy(
-        &self,
-        scan: &mut impl Scan<'a>,
-        front: &Asked<'_>,
-        behind: Option<&Asked<'_>>,
-    ) -> Filter<'a> {
+    fn endpoint_policy(&self, scan: &mut impl Scan<'a>, front: &Asked<'_>, behind: Option<&Asked<'_>>) -> Filter<'a> {
         let Some(shelf) = self.endpoint else { return Filter::default() };
         let first = scan.said(Layer::Endpoint, shelf, front).as_filter();
         match behind.map(|asked| scan.said(Layer::Endpoint, shelf, asked).as_filter()) {
-            Some(second) => Filter {
-                present: true,
-                allow: first.allow.and(second.allow),
-                deny: first.deny.or(second.deny),
-            },
+            Some(second) => {
+                Filter { present: true, allow: first.allow.and(second.allow), deny: first.deny.or(second.deny) }
+            }
             None => first,
         }
     }

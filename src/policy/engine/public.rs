@@ -184,10 +184,15 @@ fn limits(clause: &Condition, of: PolicyOf) -> bool {
         "aws:sourceip" => is_narrow_block,
         "s3:dataaccesspointarn" => is_fixed_access_point,
         "aws:principalaccount" | "aws:userid" => |text, _| is_fixed(text) && !text.eq_ignore_ascii_case("anonymous"),
-        "aws:principalorgid" | "aws:principalarn" | "aws:principalorgpaths" | "aws:sourcearn" | "aws:sourcevpc"
-        | "aws:sourcevpce" | "aws:sourceowner" | "aws:sourceaccount" | "s3:dataaccesspointaccount" => {
-            |text, _| is_fixed(text)
-        }
+        "aws:principalorgid"
+        | "aws:principalarn"
+        | "aws:principalorgpaths"
+        | "aws:sourcearn"
+        | "aws:sourcevpc"
+        | "aws:sourcevpce"
+        | "aws:sourceowner"
+        | "aws:sourceaccount"
+        | "s3:dataaccesspointaccount" => |text, _| is_fixed(text),
         _ => return false,
     };
     let positive = match clause.operator {

@@ -139,16 +139,14 @@ impl Shelf {
 
     /// Every statement, in order.
     pub(super) fn all(&self) -> impl Iterator<Item = Candidate<'_>> {
-        let places = |(policy_at, policy)| {
-            let statements = (0_u32..).zip(&policy_of(policy).document.statements);
-            statements.map(move |(statement_at, statement)| Candidate {
+        (0_u32..).zip(&self.policies).flat_map(|(policy_at, policy)| {
+            (0_u32..).zip(&policy.document.statements).map(move |(statement_at, statement)| Candidate {
                 place: Place { policy: policy_at, statement: statement_at },
                 policy,
                 statement,
                 entry: None,
             })
-        };
-        (0_u32..).zip(&self.policies).flat_map(places)
+        })
     }
 
     /// Calls `visit` with every statement that could apply, some of them more than once.
@@ -175,10 +173,6 @@ impl Shelf {
     }
 }
 
-fn policy_of(policy: &Arc<Policy>) -> &Policy {
-    policy
-}
-
 /// The accounts that a statement's principals belong to, if every principal belongs to one.
 fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
     let principal = statement.principal.as_ref().filter(|element| !element.negated)?;
@@ -199,13 +193,7 @@ fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
 }
 
 impl Zone {
-    fn find(
-        &self,
-        component: &str,
-        path: &str,
-        action: Option<Action>,
-        post: &mut impl FnMut(Posting),
-    ) {
+    fn find(&self, component: &str, path: &str, action: Option<Action>, post: &mut impl FnMut(Posting)) {
         if let Some(node) = self.named.get(component) {
             node.find(path, action, post);
         }

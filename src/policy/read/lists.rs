@@ -17,7 +17,6 @@ impl Reader {
         }
         let texts = self.texts(node, "an action")?;
         let mut entries = Vec::new();
-        let mut sound = true;
         for (text, span) in texts {
             if !is_action(text) || control && text == "*" {
                 let problem = Problem::error(Rule::Action, span, format!("`{text}` is no action"));
@@ -26,32 +25,27 @@ impl Reader {
                     false => "write `s3:Name` with `*` and `?` in the name, or `*` for everything",
                 };
                 self.problems.push(problem.help(help).detailed(text));
-                sound = false;
-                continue;
             }
             let pattern = Pattern::new(&text.to_ascii_lowercase(), Wildcards::On, Variables::Off);
             let known = Actions::that(|action| pattern.matches_plain(action.folded()));
             entries.push(ActionEntry { text: text.to_owned(), pattern, known, span });
         }
-        sound.then_some(Element { negated, entries, span: node.span })
+        Some(Element { negated, entries, span: node.span })
     }
 
     pub(super) fn resource(&mut self, node: &Node, negated: bool) -> Option<Element<ResourceEntry>> {
         let texts = self.texts(node, "a resource")?;
         let mut entries = Vec::new();
-        let mut sound = true;
         for (text, span) in texts {
             let shape = ArnShape::resource(text, self.variables);
             if shape == ArnShape::Nothing || text != "*" && !text.starts_with("arn:") {
                 let problem = Problem::error(Rule::Resource, span, format!("`{text}` is no ARN and matches nothing"));
                 self.problems.push(problem.help("write `arn:aws:s3:::BUCKET/KEY`, or `*`").detailed(text));
-                sound = false;
-                continue;
             }
             self.early_variable(text, span);
             entries.push(ResourceEntry { text: text.to_owned(), shape, span });
         }
-        sound.then_some(Element { negated, entries, span: node.span })
+        Some(Element { negated, entries, span: node.span })
     }
 
     /// Warns of `${` where it is literal text although the document's version has variables.

@@ -42,17 +42,47 @@ impl Dice {
 }
 
 const ACTIONS: &[&str] = &[
-    "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketPolicy",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:ListBucket",
+    "s3:GetBucketPolicy",
     "s3:PutObjectTagging",
 ];
 const ACTION_PATTERNS: &[&str] = &[
-    "s3:*", "*", "s3:Get*", "S3:getobject", "s3:?etObject", "s3:*Object", "s3:GetObject", "s3:PutObject",
-    "s3:ListBucket", "s3:List*", "s3:*Object*", "s3:DeleteObject", "ec2:*", "s3:PutObjectTagging",
+    "s3:*",
+    "*",
+    "s3:Get*",
+    "S3:getobject",
+    "s3:?etObject",
+    "s3:*Object",
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:ListBucket",
+    "s3:List*",
+    "s3:*Object*",
+    "s3:DeleteObject",
+    "ec2:*",
+    "s3:PutObjectTagging",
 ];
 const KEYS: &[&str] = &["k", "home/bob/a", "home/dana/x/y", "a*b", "ab", "home/", "a/b/c", "logs/2026", "ä?/b"];
 const TAILS: &[&str] = &[
-    "*", "k", "home/*", "home/${aws:username}/*", "home/${aws:PrincipalTag/team, 'bob'}/*", "a${*}b", "a?b", "*b", "a/*/c",
-    "home/*/?", "*/b*", "${aws:userid}", "ä?*", "home/b*b/*", "*a*a*",
+    "*",
+    "k",
+    "home/*",
+    "home/${aws:username}/*",
+    "home/${aws:PrincipalTag/team, 'bob'}/*",
+    "a${*}b",
+    "a?b",
+    "*b",
+    "a/*/c",
+    "home/*/?",
+    "*/b*",
+    "${aws:userid}",
+    "ä?*",
+    "home/b*b/*",
+    "*a*a*",
 ];
 
 /// A case with everything in it that takes part.
@@ -192,7 +222,9 @@ const NAMED: &[&str] = &[
 fn principals(dice: &mut Dice, not: bool) -> Value {
     match dice.below(if not { 3 } else { 6 }) {
         0 => json!({"AWS": (0..=dice.below(4)).map(|_| dice.pick(NAMED)).collect::<Vec<_>>()}),
-        1 => json!({"AWS": dice.some(NAMED), "Service": dice.some(&["cloudtrail.amazonaws.com", "logging.s3.amazonaws.com"])}),
+        1 => {
+            json!({"AWS": dice.some(NAMED), "Service": dice.some(&["cloudtrail.amazonaws.com", "logging.s3.amazonaws.com"])})
+        }
         2 => json!({"AWS": dice.some(NAMED)}),
         3 => json!({"AWS": ["*", dice.pick(NAMED)]}),
         _ => json!("*"),
@@ -234,13 +266,37 @@ const ADDRESSES: &[&str] = &["203.0.113.17", "203.0.113.99", "10.1.2.3", "2001:d
 const BLOCKS: &[&str] =
     &["203.0.113.0/24", "203.0.113.17", "203.0.113.99/31", "0.0.0.0/0", "::/0", "2001:db8::/32", "10.0.0.0/8", "bad"];
 const ARNS: &[&str] = &[
-    "arn:aws:iam::111122223333:user/bob", "arn:aws:iam::111122223333:role/app", "arn:aws:sns:eu-west-1:1:t:x", "text",
+    "arn:aws:iam::111122223333:user/bob",
+    "arn:aws:iam::111122223333:role/app",
+    "arn:aws:sns:eu-west-1:1:t:x",
+    "text",
 ];
-const ARN_PATTERNS: &[&str] =
-    &["arn:aws:iam::*:user/*", "arn:aws:iam::111122223333:role/app", "arn:*:*:*:*:*", "arn:aws:sns:*:t:x", "*", "arn:aws:iam::111122223333:user/${aws:username}"];
+const ARN_PATTERNS: &[&str] = &[
+    "arn:aws:iam::*:user/*",
+    "arn:aws:iam::111122223333:role/app",
+    "arn:*:*:*:*:*",
+    "arn:aws:sns:*:t:x",
+    "*",
+    "arn:aws:iam::111122223333:user/${aws:username}",
+];
 const PATTERNS: &[&str] = &[
-    "b*", "*", "?*", "bob", "home/*", "${aws:username}", "home/${aws:username}/", "${aws:PrincipalTag/team}",
-    "${aws:PrincipalTag/team, 'bob'}", "a${*}b", "a*b", "??b", "AbC", "abc", "", "${", "${aws:TagKeys}",
+    "b*",
+    "*",
+    "?*",
+    "bob",
+    "home/*",
+    "${aws:username}",
+    "home/${aws:username}/",
+    "${aws:PrincipalTag/team}",
+    "${aws:PrincipalTag/team, 'bob'}",
+    "a${*}b",
+    "a*b",
+    "??b",
+    "AbC",
+    "abc",
+    "",
+    "${",
+    "${aws:TagKeys}",
 ];
 const TRUTHS: &[&str] = &["true", "false", "TRUE", "maybe"];
 const BINARIES: &[&str] = &["QmFydGl6YW4=", "YWJj", "%%%"];
@@ -281,17 +337,38 @@ fn conditions(dice: &mut Dice) -> Value {
     for _ in 0..=dice.below(2) {
         let (family, key, operands): (&[&str], &str, &[&str]) = match dice.below(10) {
             0..=3 => (
-                &["StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike"],
+                &[
+                    "StringEquals",
+                    "StringNotEquals",
+                    "StringEqualsIgnoreCase",
+                    "StringNotEqualsIgnoreCase",
+                    "StringLike",
+                    "StringNotLike",
+                ],
                 dice.pick(&["s3:prefix", "aws:PrincipalTag/team", "aws:TagKeys", "aws:username", "AWS:TAGKEYS"]),
                 PATTERNS,
             ),
             4 => (
-                &["NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals"],
+                &[
+                    "NumericEquals",
+                    "NumericNotEquals",
+                    "NumericLessThan",
+                    "NumericLessThanEquals",
+                    "NumericGreaterThan",
+                    "NumericGreaterThanEquals",
+                ],
                 "s3:max-keys",
                 NUMBERS,
             ),
             5 => (
-                &["DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals"],
+                &[
+                    "DateEquals",
+                    "DateNotEquals",
+                    "DateLessThan",
+                    "DateLessThanEquals",
+                    "DateGreaterThan",
+                    "DateGreaterThanEquals",
+                ],
                 "aws:CurrentTime",
                 DATES,
             ),

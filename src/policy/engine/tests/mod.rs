@@ -70,10 +70,9 @@ impl Compiled {
             boundary: shelf("boundary"),
             session: shelf("session"),
             bucket: shelf("resource").or(shelf("bucket")),
-            access_point: request.get("accessPoint").map(|point| AccessPoint {
-                owner: point["account"].as_str().unwrap(),
-                policy: shelf("accessPoint"),
-            }),
+            access_point: request
+                .get("accessPoint")
+                .map(|point| AccessPoint { owner: point["account"].as_str().unwrap(), policy: shelf("accessPoint") }),
             ..Layers::default()
         }
     }

@@ -43,16 +43,24 @@ pub(super) fn decide(case: &Value) -> &'static str {
     if !endpoint.is_empty() && [front, behind].iter().any(|arn| all(&endpoint, arn, "Allow", true).is_empty()) {
         return "ImplicitDeny";
     }
-    let passes = |name: &str, arn: &str| policies.get(name).is_none() || !all(&own(name), arn, "Allow", false).is_empty();
+    let passes =
+        |name: &str, arn: &str| policies.get(name).is_none() || !all(&own(name), arn, "Allow", false).is_empty();
     let limits = |arn: &str| passes("boundary", arn) && passes("session", arn);
     // Identity policies that forbid what is behind the access point do not also allow it.
-    let forbids = |arn: &str| ["identity", "boundary", "session"].iter().any(|name| !all(&own(name), arn, "Deny", false).is_empty());
+    let forbids = |arn: &str| {
+        ["identity", "boundary", "session"].iter().any(|name| !all(&own(name), arn, "Deny", false).is_empty())
+    };
     let ident = |arn: &str| !all(&own("identity"), arn, "Allow", false).is_empty() && limits(arn) && !forbids(arn);
     let r_b = all(&list(bucket), behind, "Allow", true);
     let side = |r: &[&str], owner: &str, extra: bool| {
         let has = |kind| r.contains(&kind);
         if has_side && text(&who["account"]) == owner {
-            kind == "Root" || has("wildcard") || has("direct") || (has("role") && limits(front)) || ident(front) || extra
+            kind == "Root"
+                || has("wildcard")
+                || has("direct")
+                || (has("role") && limits(front))
+                || ident(front)
+                || extra
         } else {
             !r.is_empty() && (kind == "Root" || ident(front))
         }
@@ -238,7 +246,10 @@ fn glob(pattern: &[Token], text: &str) -> bool {
 fn conditions(statement: &Value, variables: bool, context: &Value) -> bool {
     let Some(operators) = statement.get("Condition").and_then(Value::as_object) else { return true };
     operators.iter().all(|(operator, keys)| {
-        keys.as_object().unwrap().iter().all(|(key, operands)| clause(operator, key, &list(operands), variables, context))
+        keys.as_object()
+            .unwrap()
+            .iter()
+            .all(|(key, operands)| clause(operator, key, &list(operands), variables, context))
     })
 }
 
@@ -256,7 +267,9 @@ fn clause(operator: &str, key: &str, operands: &[&Value], variables: bool, conte
     let negated = operator.contains("Not");
     let Some(found) = found else { return lax || every || (negated && !any) };
     let values = list(found);
-    let passes = |value: &&Value| operands.iter().any(|operand| compare(operator, text(value), text(operand), variables, context)) != negated;
+    let passes = |value: &&Value| {
+        operands.iter().any(|operand| compare(operator, text(value), text(operand), variables, context)) != negated
+    };
     match (every, any) {
         (true, _) => values.iter().all(passes),
         (_, true) => values.iter().any(passes),
