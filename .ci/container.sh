@@ -50,6 +50,16 @@ stop_all() {
   exit "$status"
 }
 
+# The ordinary `aws` command against the container.
+use_it() (
+  unset AWS_PROFILE
+  eval "$(docker-compose exec -T bartizan /bartizan env)"
+  "$ci_venv/bin/aws" s3 mb s3://container-test
+  echo hello | "$ci_venv/bin/aws" s3 cp - s3://container-test/k
+  [ "$("$ci_venv/bin/aws" s3 cp s3://container-test/k -)" = hello ] || die "the object did not come back"
+  "$ci_venv/bin/aws" s3 ls s3://container-test/
+)
+
 try() {
   local data port
   work='' dockerd=''
@@ -79,14 +89,18 @@ try() {
   docker inspect --format '{{.Name}} user={{.Config.User}} read_only={{.HostConfig.ReadonlyRootfs}} caps_dropped={{.HostConfig.CapDrop}} size={{.SizeRw}}' $(docker-compose --profile minio ps -q)
   docker images bartizan
   if [ -z "${BARTIZAN_STATIC_IS_A_STANDIN:-}" ]; then
-    (
-      unset AWS_PROFILE
-      eval "$(docker-compose exec -T bartizan /bartizan env)"
-      "$ci_venv/bin/aws" s3 mb s3://container-test
-      echo hello | "$ci_venv/bin/aws" s3 cp - s3://container-test/k
-      [ "$("$ci_venv/bin/aws" s3 cp s3://container-test/k -)" = hello ] || die "the object did not come back"
-      "$ci_venv/bin/aws" s3 rb --force s3://container-test
-    )
+    use_it
+    # As docker-compose.yml says: in front of the MinIO beside it.
+    docker-compose stop --timeout 35 bartizan
+    docker-compose run --rm bartizan init
+    sed -n '/^# file: gate\/bartizan.toml$/,/^```$/p' "$ci_top/docs/recipes/laptop-minio.md" | sed '$d' >"$data/bartizan.toml"
+    chown 65532:65532 "$data/bartizan.toml"
+    docker-compose --profile minio up -d
+    wait_http https://127.0.0.1:9443/ 30 "$dockerd" || { docker-compose logs bartizan; die "Bartizan before MinIO does not answer"; }
+    use_it
+    [ -d "$data/minio/container-test" ] || die "the bucket is not in MinIO"
+    for _ in $(seq 100); do docker-compose ps bartizan | grep -q '(healthy)' && break; sleep 0.2; done
+    docker-compose ps bartizan | grep '(healthy)' || die "Bartizan in its container is not healthy"
   fi
   docker-compose --profile minio stop --timeout 35
   # Drained and left with 0, both of them.

@@ -69,6 +69,9 @@ step_vectors() {
 
 step_release() { cargo build --locked --release; }
 
+# The engine beside its naive oracle, and its properties, on many more cases than a debug build has time for.
+step_oracle() { POLICY_CASES=100000 cargo test --locked --release --lib policy::engine::tests::properties; }
+
 step_clients() {
   if [ -n "$installer" ]; then
     wait "$installer" || { cat "$TMPDIR/install.log" >&2; missing "something could not be installed"; }

@@ -25,6 +25,11 @@ use http_body_util::Full;
 
 const NOW: Seconds = Seconds(1_773_480_413);
 
+/// Made by botocore.
+const PRESIGNED: &str = "/bucket/some/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260314%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20260314T092653Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=8bbb050780df39b047f0afd160d2e9abf8bce7bfb679f2e69d80f7a9dd3fb604";
+/// Made by awscrt.
+const ECDSA: &str = "AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE/20260314/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-region-set, Signature=30450220460f388567bc4b8f9f04a0cf9b46766c4b3464a37e9d1225e76b121d1deb39520221008c34ee59352288b702200bf205479b8362a267a69d057eef3c11c30979699d45";
+
 fn main() {
     divan::main();
 }
@@ -49,19 +54,110 @@ fn signed() -> HeaderMap {
     headers
 }
 
+fn settings() -> sigv4::Settings {
+    sigv4::Settings {
+        regions: vec!["us-east-1".into()],
+        service: "s3".into(),
+        ecdsa: true,
+        skew: 900,
+        presign_longest: 604_800,
+        payload: PayloadRule::Any,
+        extra_signed: Vec::new(),
+        details: Details::Masked,
+    }
+}
+
+/// Verifies over and over; every answer must be the same: accepted, or not.
+fn verify_again(bencher: Bencher, kind: Kind, target: &str, lines: &[(&[u8], &[u8])], accepted: bool) {
+    let (keys, cache, settings) = (One(Secret::new("secret".into())), KeyCache::default(), settings());
+    bencher.bench_local(|| {
+        let head = Head { method: b"GET", target: target.as_bytes(), lines, authority: None };
+        let query = Query::parse(head.query()).unwrap();
+        let request = sigv4::Request {
+            head: &head,
+            query: &query,
+            streaming_allowed: false,
+            tls: true,
+            body_hash: None,
+            form: None,
+        };
+        let verdict = sigv4::verify(kind, &request, &keys, &settings, &cache, NOW);
+        assert_eq!(verdict.is_ok(), accepted, "{verdict:?}");
+        verdict
+    });
+}
+
+/// The same with a key that nobody has: the work is that of a known one.
+#[divan::bench]
+fn verify_header_unknown_key(bencher: Bencher) {
+    let mut headers = signed();
+    let text = headers.get("authorization").unwrap().to_str().unwrap().replace("AKIDEXAMPLE", "AKIDSTRANGE");
+    headers.insert("authorization", HeaderValue::from_str(&text).unwrap());
+    let lines: Vec<(&[u8], &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
+    verify_again(bencher, Kind::Header, "/bucket/some/key", &lines, false);
+}
+
+/// A presigned GET, made by another implementation (botocore) with the same key.
+#[divan::bench]
+fn verify_presigned(bencher: Bencher) {
+    verify_again(bencher, Kind::Query, PRESIGNED, &[(b"host", b"s3.proxy.example:9443")], true);
+}
+
+/// A GET of Signature Version 4A, made by another implementation (awscrt), its public key remembered.
+#[divan::bench]
+fn verify_ecdsa(bencher: Bencher) {
+    let lines: [(&[u8], &[u8]); 5] = [
+        (b"host", b"s3.proxy.example:9443"),
+        (b"x-amz-content-sha256", b"UNSIGNED-PAYLOAD"),
+        (b"x-amz-date", b"20260314T092653Z"),
+        (b"x-amz-region-set", b"*"),
+        (b"authorization", ECDSA.as_bytes()),
+    ];
+    verify_again(bencher, Kind::Header, "/bucket/some/key", &lines, true);
+}
+
+/// Deriving the key pair of a secret, once for each access key of Signature Version 4A.
+#[divan::bench]
+fn verify_ecdsa_first_time(bencher: Bencher) {
+    let lines: [(&[u8], &[u8]); 5] = [
+        (b"host", b"s3.proxy.example:9443"),
+        (b"x-amz-content-sha256", b"UNSIGNED-PAYLOAD"),
+        (b"x-amz-date", b"20260314T092653Z"),
+        (b"x-amz-region-set", b"*"),
+        (b"authorization", ECDSA.as_bytes()),
+    ];
+    let (keys, settings) = (One(Secret::new("secret".into())), settings());
+    bencher.bench_local(|| {
+        let head = Head { method: b"GET", target: b"/bucket/some/key", lines: &lines, authority: None };
+        let query = Query::parse(head.query()).unwrap();
+        let request = sigv4::Request {
+            head: &head,
+            query: &query,
+            streaming_allowed: false,
+            tls: true,
+            body_hash: None,
+            form: None,
+        };
+        sigv4::verify(Kind::Header, &request, &keys, &settings, &KeyCache::default(), NOW).expect("it is right")
+    });
+}
+
+/// Signing one chunk towards a store whose hash is known; checking one costs the same HMAC.
+#[divan::bench]
+fn sign_chunk(bencher: Bencher) {
+    let signer = Signer::new("AKIDEXAMPLE".into(), Secret::new("secret".into()), None, "us-east-1".into());
+    let mut headers = HeaderMap::new();
+    let payload = OutgoingPayload::Chunks { trailer: false };
+    let mut chunks = signer.sign("PUT", "/b/k", "", &mut headers, payload, NOW).unwrap().unwrap();
+    bencher.bench_local(|| chunks.chunk(&[7; 32]).len());
+}
+
 /// Verifying a GET the way a worker does, signing key remembered.
 #[divan::bench]
 fn verify_header(bencher: Bencher) {
     let (headers, keys, cache) = (signed(), One(Secret::new("secret".into())), KeyCache::default());
-    let settings = sigv4::Settings {
-        regions: vec!["us-east-1".into()],
-        service: "s3".into(),
-        skew: 900,
-        presign_longest: 604_800,
-        payload: PayloadRule::SignedOrTls,
-        extra_signed: Vec::new(),
-        details: Details::Masked,
-    };
+    let settings = settings();
     bencher.bench_local(|| {
         let lines: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();

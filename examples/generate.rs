@@ -150,16 +150,20 @@ fn examples(reference: &Value) -> String {
 
 fn codes(reference: &Value) -> String {
     let mut codes = BTreeMap::new();
-    for error in list(reference, "errors").filter(|error| error["api"].as_str().unwrap_or("s3") == "s3") {
+    // S3 comes first: where the token service shares a code, its own status is a matter of its envelope.
+    let of =
+        |api: &'static str| list(reference, "errors").filter(move |error| error["api"].as_str().unwrap_or("s3") == api);
+    for error in of("s3").chain(of("sts")) {
         let message = error["message"].as_str().filter(|message| !message.is_empty() && !message.contains('…'));
         // A template says nothing without its values; the first sentence of the meaning does.
         let meaning = text(error, "meaning").split_inclusive(". ").next().unwrap_or_default().trim();
         let row = (error["status"].as_u64().unwrap_or(500), message.unwrap_or(meaning));
         codes.entry(variant(text(error, "code"))).or_insert((text(error, "code"), row));
     }
-    let mut out =
-        String::from("//! The error codes of S3 with their status. Made by `examples/generate.rs`; do not edit.\n\n");
-    out += "/// A code that S3 (or the store behind the proxy) puts into an error document (spec/errors.md 7).\n";
+    let mut out = String::from(
+        "//! The error codes of S3 and STS with their status. Made by `examples/generate.rs`; do not edit.\n\n",
+    );
+    out += "/// A code that S3, STS or the store behind the proxy puts into an error document (spec/errors.md 7).\n";
     out += "#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]\n#[non_exhaustive]\npub enum Code {\n";
     for (variant, (code, _)) in &codes {
         let _ = writeln!(out, "/// `{code}`\n{variant},");

@@ -15,5 +15,6 @@ pub mod policy;
 pub mod s3;
 pub mod server;
 pub mod sigv4;
+pub mod sts;
 pub mod time;
 pub mod upstream;

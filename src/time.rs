@@ -51,8 +51,17 @@ impl Millis {
 
     /// `2026-03-14T09:26:53.000Z`
     pub fn rfc3339(self) -> String {
-        let (y, mo, d, h, mi, s) = self.seconds().civil();
-        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{:03}Z", self.0.rem_euclid(1000))
+        let mut out = Vec::with_capacity(24);
+        self.rfc3339_into(&mut out);
+        String::from_utf8(out).unwrap_or_default() // only ASCII is ever written
+    }
+
+    /// Appends what [`Millis::rfc3339`] says: every record has one or more.
+    pub fn rfc3339_into(self, out: &mut Vec<u8>) {
+        self.seconds().spell(b"-", b":", out);
+        let [tens, ones] = pair(self.0);
+        let [_, hundreds] = pair(self.0.rem_euclid(1000) / 100);
+        out.extend_from_slice(&[b'.', hundreds, tens, ones, b'Z']);
     }
 }
 
@@ -95,14 +104,30 @@ impl Seconds {
 
     /// `20260314T092653Z`
     pub fn compact(self) -> String {
-        let (y, mo, d, h, mi, s) = self.civil();
-        format!("{y:04}{mo:02}{d:02}T{h:02}{mi:02}{s:02}Z")
+        self.spelled(b"", b"")
     }
 
     /// `2026-03-14T09:26:53Z`
     pub fn rfc3339(self) -> String {
-        let (y, mo, d, h, mi, s) = self.civil();
-        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}Z")
+        self.spelled(b"-", b":")
+    }
+
+    fn spelled(self, dash: &[u8], colon: &[u8]) -> String {
+        let mut out = Vec::with_capacity(20);
+        self.spell(dash, colon, &mut out);
+        out.push(b'Z');
+        String::from_utf8(out).unwrap_or_default() // only ASCII is ever written
+    }
+
+    /// By hand: a request spells several instants.
+    fn spell(self, dash: &[u8], colon: &[u8], out: &mut Vec<u8>) {
+        let (year, month, day, hour, minute, second) = self.civil();
+        out.extend_from_slice(&pair(year / 100));
+        let rest = [(&b""[..], year), (dash, month), (dash, day), (b"T", hour), (colon, minute), (colon, second)];
+        for (mark, number) in rest {
+            out.extend_from_slice(mark);
+            out.extend_from_slice(&pair(number));
+        }
     }
 
     /// Year, month, day, hour, minute, second in UTC.
@@ -119,6 +144,12 @@ impl Seconds {
     }
 }
 
+/// The last two digits of a number.
+fn pair(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number.rem_euclid(100)).unwrap_or(0);
+    [b'0' + number / 10, b'0' + number % 10]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +160,14 @@ mod tests {
             assert_eq!(Seconds::from_compact(text.as_bytes()).unwrap().compact(), text);
         }
         assert_eq!(Seconds::from_compact(b"20260314T092653Z"), Some(Seconds(1_773_480_413)));
+    }
+
+    #[test]
+    fn instants_are_spelled_to_the_millisecond() {
+        assert_eq!(Millis(1_773_480_413_042).rfc3339(), "2026-03-14T09:26:53.042Z");
+        assert_eq!(Millis(999).rfc3339(), "1970-01-01T00:00:00.999Z");
+        assert_eq!(Millis(253_402_300_799_100).rfc3339(), "9999-12-31T23:59:59.100Z");
+        assert_eq!(Seconds(1_773_480_413).rfc3339(), "2026-03-14T09:26:53Z");
     }
 
     #[test]

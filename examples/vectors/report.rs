@@ -12,8 +12,6 @@ use serde_json::Value;
 pub(crate) struct Outcome {
     passed: usize,
     failed: usize,
-    /// Optional features that are not built, with the number of their cases.
-    skipped: Vec<(&'static str, usize)>,
 }
 
 /// Why a case fails: what was compared, what should have been there, what was there.
@@ -94,23 +92,12 @@ impl Outcome {
         }
     }
 
-    /// Counts a case of an optional feature that is not built or is off.
-    pub(crate) fn skip(&mut self, feature: &'static str) {
-        match self.skipped.iter_mut().find(|(known, _)| *known == feature) {
-            Some((_, count)) => *count += 1,
-            None => self.skipped.push((feature, 1)),
-        }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
-        self.passed + self.failed + self.skipped.len() == 0
+        self.passed + self.failed == 0
     }
 
     /// Says what was skipped and, last, what was counted.
     pub(crate) fn finish(&self) -> ExitCode {
-        for (feature, count) in &self.skipped {
-            let _ = writeln!(std::io::stderr(), "{count} skipped ({feature})");
-        }
         let _ = writeln!(std::io::stdout(), "{} passed, {} failed", self.passed, self.failed);
         ExitCode::from(u8::from(self.failed > 0))
     }

@@ -12,8 +12,6 @@ const KEEP: usize = 4 << 20;
 pub(super) enum Waiter {
     /// Nobody.
     Nobody,
-    /// Whoever writes this batch.
-    Own,
     /// A slot of the queue.
     Slot(usize),
 }
@@ -59,6 +57,17 @@ impl Batch {
         }
         let length = frame::append(&mut self.octets, kind, now, payload);
         self.frames.push(Pending { length, kind, waiter, fate: Fate::Open });
+    }
+
+    /// Takes over the frames of another batch, behind its own.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        if self.is_empty() {
+            std::mem::swap(self, other);
+        } else {
+            self.octets.extend_from_slice(&other.octets);
+            self.frames.append(&mut other.frames);
+        }
+        other.clear();
     }
 
     /// Each frame with its octets.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use super::batch::{Batch, Fate, Waiter};
@@ -16,7 +17,7 @@ use super::frame::{FOOT, HEAD, HEADER, Kind, MAX_PAYLOAD};
 use super::journal::{Before, JournalFull, Settings, WhenFull};
 use super::now;
 use super::pen::{Failure, SEAL_ROOM, Spare, Yard, tend};
-use super::queue::{Bounds, Queue, Settled, Sleep};
+use super::queue::{Bounds, LaneNumber, Queue, Settled, Sleep};
 use super::record::{Completion, Outcome};
 use crate::id::RequestId;
 
@@ -94,17 +95,26 @@ impl Desk {
             self.call(&mut queue);
             return Begun::Done(Ok(Fate::Written));
         }
-        if self.settings.before == Before::Written && queue.pen.is_some() {
-            queue.batch.push(kind, Waiter::Own, time, payload);
-            let own = self.write_on(queue);
-            return Begun::Done(self.judge(kind, own.unwrap_or(Fate::Failed)));
-        }
         let place = queue.claim();
-        queue.batch.push(kind, Waiter::Slot(place), time, payload);
+        let mut turn = Turn::Over;
         if self.settings.before == Before::Synced {
+            queue.batch.push(kind, Waiter::Slot(place), time, payload);
             self.call(&mut queue);
+        } else {
+            let (number, lane) = queue.lane(thread::current().id());
+            if lane.is_empty() {
+                turn = Turn::Begins(number);
+            }
+            lane.push(kind, Waiter::Slot(place), time, payload);
         }
-        Begun::Waiting(Wait { desk: Arc::clone(self), place: Some(place), id, kind })
+        Begun::Waiting(Wait { desk: Arc::clone(self), place: Some(place), turn, id, kind })
+    }
+
+    /// Writes what has gathered in a lane, unless somebody is writing who will.
+    fn end_turn(&self, lane: LaneNumber) {
+        let mut queue = self.lock();
+        queue.end_turn(lane);
+        self.write_on(queue);
     }
 
     /// Whether the frame is on record; `Ok(false)` if it was let go.
@@ -176,12 +186,10 @@ impl Desk {
         }
     }
 
-    /// Takes the pen, writes what waits until nothing does or it is somebody else's turn, and returns the
-    /// fate of the caller's own frame.
-    fn write_on<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> Option<Fate> {
-        let mut own = None;
+    /// Takes the pen and writes what waits, until nothing does or it is somebody else's turn.
+    fn write_on<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) {
         for turn in 1..=TURNS {
-            let Some((mut pen, mut batch)) = queue.take() else { return own };
+            let Some((mut pen, mut batch)) = queue.take() else { return };
             drop(queue);
             let holding = Holding(self);
             pen.write(&mut batch);
@@ -192,7 +200,6 @@ impl Desk {
             queue.failing = pen.is_broken();
             queue.pen = Some(pen);
             recycle(&mut queue, batch);
-            own = own.or(settled.own);
             let over = turn == TURNS || queue.batch.is_empty();
             if over && !queue.batch.is_empty() {
                 self.call(&mut queue);
@@ -201,11 +208,10 @@ impl Desk {
             settled.wakers.into_iter().for_each(Waker::wake);
             settled.left.into_iter().for_each(|id| self.complete_unknown(id, "left"));
             if over {
-                break;
+                return;
             }
             queue = self.lock();
         }
-        own
     }
 
     /// The background thread.
@@ -217,7 +223,7 @@ impl Desk {
                 return;
             }
             let queue = self.rest(queue);
-            let _ = self.write_on(queue);
+            self.write_on(queue);
             let time = now();
             // A clock that was set back starts a new round.
             if !(looked..looked.saturating_add(ROUND_NANOS)).contains(&time) {
@@ -257,6 +263,8 @@ impl Desk {
         let mut queue = self.lock();
         queue.failing = pen.is_broken();
         queue.pen = Some(pen);
+        // A turn lasts no second; whoever should have ended this one is gone for good.
+        queue.end_turns();
         if !queue.batch.is_empty() {
             queue.urgent = true;
         }
@@ -273,13 +281,14 @@ impl Desk {
     /// The end: everything is written, the file sealed.
     pub(super) fn finish(&self) -> io::Result<()> {
         let mut queue = self.lock();
+        queue.end_turns();
         // Whoever has the pen gives it back after a write.
         for _ in 0..MOST_WAITS {
             if queue.dead || (queue.pen.is_some() && queue.batch.is_empty()) {
                 break;
             }
             if queue.pen.is_some() {
-                let _ = self.write_on(queue);
+                self.write_on(queue);
                 queue = self.lock();
             } else {
                 queue = self.bell.wait_timeout(queue, WAIT).unwrap_or_else(PoisonError::into_inner).0;
@@ -305,7 +314,7 @@ impl Drop for Holding<'_> {
     fn drop(&mut self) {
         let mut queue = self.0.lock();
         (queue.failing, queue.dead) = (true, true);
-        queue.batch.clear();
+        queue.clear();
         let wakers = queue.give_up();
         drop(queue);
         wakers.into_iter().for_each(Waker::wake);
@@ -317,12 +326,27 @@ fn recycle(queue: &mut Queue, mut batch: Batch) {
     queue.empty = batch;
 }
 
-/// Waits for a frame that somebody else writes.
+/// Waits until a frame is written.
+///
+/// The first frame of a turn yields once: its task comes again behind everything that was ready with
+/// it, and then writes for all that has gathered. So one write serves a whole turn, and no timer runs.
 pub(super) struct Wait {
     desk: Arc<Desk>,
     place: Option<usize>,
+    turn: Turn,
     id: RequestId,
     kind: Kind,
+}
+
+/// Whether a waiting frame ends the turn of its lane.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    /// It will, and has yet to let the others come.
+    Begins(LaneNumber),
+    /// It does as soon as it is polled again.
+    Ends(LaneNumber),
+    /// Another one does, or did.
+    Over,
 }
 
 impl Future for Wait {
@@ -330,6 +354,18 @@ impl Future for Wait {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fate> {
         let Some(place) = self.place else { return Poll::Ready(Fate::Failed) };
+        match self.turn {
+            Turn::Begins(lane) => {
+                self.turn = Turn::Ends(lane);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Turn::Ends(lane) => {
+                self.turn = Turn::Over;
+                self.desk.end_turn(lane);
+            }
+            Turn::Over => {}
+        }
         let Some(fate) = self.desk.lock().ask(place, cx.waker()) else { return Poll::Pending };
         self.place = None;
         Poll::Ready(fate)
@@ -339,6 +375,10 @@ impl Future for Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         let Some(place) = self.place.take() else { return };
+        // The others wait for it even if nobody waits for this one.
+        if let Turn::Begins(lane) | Turn::Ends(lane) = self.turn {
+            self.desk.end_turn(lane);
+        }
         let fate = self.desk.lock().leave(place, self.id, self.kind);
         if fate == Some(Fate::Written) && self.kind == Kind::Intent {
             self.desk.complete_unknown(self.id, "left");

@@ -3,9 +3,9 @@
 //! Callers on any thread serialise a record, push it to a queue under a short lock, and wait as long as
 //! the configured durability asks:
 //!
-//! - `written`: a caller that finds the pen free takes it and writes everything that waits in one
-//!   `pwrite`, its own record last. Callers that come meanwhile queue up and are written by the same
-//!   hand; nobody waits for a timer.
+//! - `written`: the first caller of a turn of its thread's loop lets everything run that is ready with
+//!   it, then writes what has gathered in one `pwrite`. What others hand in meanwhile is written by the
+//!   same hand; nobody waits for a timer, and no thread for another's turn.
 //! - `synced`: one thread writes and syncs everything that waits, again and again.
 //! - `queued`: the same thread writes, nobody waits.
 //!
@@ -250,8 +250,8 @@ impl Journal {
     /// What has been counted since the journal was opened.
     pub fn counts(&self) -> Counts {
         let queue = self.desk.lock();
-        let waiting = queue.batch.frames.len() as u64;
-        let lag_nanos = if waiting == 0 { 0 } else { now().saturating_sub(queue.batch.since) };
+        let waiting = queue.waiting() as u64;
+        let lag_nanos = queue.since().map_or(0, |since| now().saturating_sub(since));
         Counts { waiting, lag_nanos, ..self.desk.counters.counts() }
     }
 

@@ -88,17 +88,9 @@ impl<'b> Object<'b> {
     /// An instant as `2026-03-14T09:26:53.000Z`.
     pub(super) fn instant(&mut self, name: &'static str, value: Millis) {
         self.name(name.as_bytes());
-        let (year, month, day, hour, minute, second) = value.seconds().civil();
-        // By hand: every record has one.
         self.out.push(b'"');
-        decimal(year, 4, self.out);
-        for (mark, number) in [(b'-', month), (b'-', day), (b'T', hour), (b':', minute), (b':', second)] {
-            self.out.push(mark);
-            decimal(number, 2, self.out);
-        }
-        self.out.push(b'.');
-        decimal(value.0.rem_euclid(1000), 3, self.out);
-        self.out.extend_from_slice(b"Z\"");
+        value.rfc3339_into(self.out);
+        self.out.push(b'"');
     }
 
     /// Something that prints itself in characters that need no escape: an address.
@@ -244,14 +236,6 @@ const fn is_dangerous(character: char) -> bool {
 fn escape_unit(unit: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\\u");
     hex(unit, 4, out);
-}
-
-/// The last digits of a number, zeros in front.
-fn decimal(value: i64, digits: u32, out: &mut Vec<u8>) {
-    for place in (0..digits).rev() {
-        let digit = (value / 10_i64.pow(place)).rem_euclid(10);
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
 }
 
 fn hex(value: u32, digits: u32, out: &mut Vec<u8>) {

@@ -1,6 +1,7 @@
 //! What waits to be written, and who waits for it. All of it lies behind one short lock.
 
 use std::task::Waker;
+use std::thread::ThreadId;
 
 use super::batch::{Batch, Fate, Lost, Waiter};
 use super::frame::Kind;
@@ -42,9 +43,22 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
+/// Frames that gather while one thread works off what is ready: they leave in one write at the end of
+/// that turn. A thread has one lane for good, so there are as many as there are workers.
+struct Lane {
+    thread: ThreadId,
+    batch: Batch,
+}
+
+/// The number of a thread's lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LaneNumber(usize);
+
 /// The queue.
 pub(super) struct Queue {
+    /// What may be written at once.
     pub(super) batch: Batch,
+    lanes: Vec<Lane>,
     /// The pen, unless somebody is writing.
     pub(super) pen: Option<Box<Pen>>,
     /// An empty batch whose buffers are used again.
@@ -66,8 +80,6 @@ pub(super) struct Queue {
 /// What settling a batch leads to, once the lock is released.
 #[derive(Default)]
 pub(super) struct Settled {
-    /// The fate of the frame that belongs to whoever wrote the batch.
-    pub(super) own: Option<Fate>,
     /// Who must be woken.
     pub(super) wakers: Vec<Waker>,
     /// Intents on record that nobody will act on.
@@ -78,6 +90,7 @@ impl Queue {
     pub(super) fn new(pen: Box<Pen>) -> Self {
         Self {
             batch: Batch::default(),
+            lanes: Vec::new(),
             failing: pen.is_broken(),
             pen: Some(pen),
             empty: Batch::default(),
@@ -97,7 +110,51 @@ impl Queue {
         let eighths = if kind == Kind::Completion { SLACK_EIGHTHS } else { 8 };
         let frames = bounds.frames.saturating_mul(eighths) / 8;
         let bytes = bounds.bytes.saturating_mul(eighths) / 8;
-        self.batch.frames.len() < frames && self.batch.octets.len().saturating_add(length) <= bytes
+        let held: usize = self.batches().map(|batch| batch.octets.len()).sum();
+        self.waiting() < frames && held.saturating_add(length) <= bytes
+    }
+
+    /// How many frames wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.batches().map(|batch| batch.frames.len()).sum()
+    }
+
+    /// When the oldest of them came.
+    pub(super) fn since(&self) -> Option<u64> {
+        self.batches().filter(|batch| !batch.is_empty()).map(|batch| batch.since).min()
+    }
+
+    fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.lanes.iter().map(|lane| &lane.batch).chain([&self.batch])
+    }
+
+    /// The lane of this thread.
+    pub(super) fn lane(&mut self, thread: ThreadId) -> (LaneNumber, &mut Batch) {
+        let known = self.lanes.iter().position(|lane| lane.thread == thread);
+        let place = known.unwrap_or(self.lanes.len());
+        if known.is_none() {
+            self.lanes.push(Lane { thread, batch: Batch::default() });
+        }
+        let batch = self.lanes.get_mut(place).map_or(&mut self.batch, |lane| &mut lane.batch);
+        (LaneNumber(place), batch)
+    }
+
+    /// The turn of a lane is over: what is in it may be written.
+    pub(super) fn end_turn(&mut self, LaneNumber(place): LaneNumber) {
+        if let Some(lane) = self.lanes.get_mut(place) {
+            self.batch.append(&mut lane.batch);
+        }
+    }
+
+    /// The same for all lanes.
+    pub(super) fn end_turns(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| self.batch.append(&mut lane.batch));
+    }
+
+    /// Forgets every frame.
+    pub(super) fn clear(&mut self) {
+        self.end_turns();
+        self.batch.clear();
     }
 
     /// Takes everything queued, if there is something and the pen is free.
@@ -165,7 +222,6 @@ impl Queue {
         for pending in &batch.frames {
             match pending.waiter {
                 Waiter::Nobody => {}
-                Waiter::Own => settled.own = Some(pending.fate),
                 Waiter::Slot(place) => match self.slots.get_mut(place) {
                     Some(Slot::Waiting(waker)) => {
                         settled.wakers.extend(waker.take());

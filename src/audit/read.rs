@@ -306,6 +306,34 @@ impl Iterator for Records {
     }
 }
 
+/// The records of one request, by its id: an intent and its completion, or one of both in one.
+///
+/// # Errors
+/// The first [`Damage`] on the way, unless all of them had been found before.
+pub fn find(dir: &Path, request_id: &str) -> Result<Vec<Entry>, Damage> {
+    #[derive(Deserialize)]
+    struct Id<'a> {
+        #[serde(borrow)]
+        request_id: Option<std::borrow::Cow<'a, str>>,
+    }
+    let needle = memchr::memmem::Finder::new(request_id);
+    let mut found = Vec::new();
+    for entry in records(dir) {
+        let entry = entry?;
+        // Most records are told apart without reading their JSON.
+        let named = needle.find(entry.json.as_bytes()).is_some()
+            && serde_json::from_str::<Id<'_>>(&entry.json).is_ok_and(|id| id.request_id.as_deref() == Some(request_id));
+        if named {
+            let last = matches!(entry.kind, Kind::Combined | Kind::Completion);
+            found.push(entry);
+            if last {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The next record; a torn end counts as damage if it stays.
 fn settled(walk: &mut Walk) -> Result<Option<Entry>, Damage> {
     let mut looks = 0;

@@ -173,6 +173,10 @@ pub struct Intent<'a> {
     pub version_id: Option<&'a [u8]>,
     /// The access point it came through.
     pub access_point: Option<&'a str>,
+    /// The ARN of the role that is to be assumed.
+    pub role: Option<&'a str>,
+    /// Under which session name.
+    pub role_session: Option<&'a str>,
     /// `User-Agent`.
     pub user_agent: Option<&'a [u8]>,
     /// `Referer`; masked when written.
@@ -213,6 +217,8 @@ impl<'a> Intent<'a> {
             key: None,
             version_id: None,
             access_point: None,
+            role: None,
+            role_session: None,
             user_agent: None,
             referer: None,
             content_length: None,
@@ -247,6 +253,8 @@ impl<'a> Intent<'a> {
         object.maybe("key", self.key, LONG);
         object.maybe("version_id", self.version_id, SHORT);
         object.maybe("access_point_arn", self.access_point, SHORT);
+        object.maybe("role_arn", self.role, SHORT);
+        object.maybe("role_session_name", self.role_session, SHORT);
         object.maybe("method", self.method, SHORT);
         if let Some(target) = self.target {
             object.pieces("target", LONG, |text| write_target(target, text));
@@ -353,6 +361,31 @@ impl Encryption<'_> {
     }
 }
 
+/// What was found out about a signature that did not match; secrets are masked by whoever found it out.
+#[derive(Clone, Copy, Debug)]
+pub struct Mismatch<'a> {
+    /// What the client did, in words.
+    pub explanation: &'a str,
+    /// The canonical request computed here.
+    pub ours: &'a str,
+    /// The one that the client signed, where that is known.
+    pub theirs: Option<&'a str>,
+    /// The first line in which they differ: here, and there.
+    pub lines: Option<(&'a str, &'a str)>,
+}
+
+impl Mismatch<'_> {
+    fn members(&self, object: &mut Object<'_>) {
+        object.text("explanation", self.explanation.as_bytes(), SHORT);
+        if let Some((ours, theirs)) = self.lines {
+            object.text("line", ours.as_bytes(), SHORT);
+            object.text("client_line", theirs.as_bytes(), SHORT);
+        }
+        object.text("canonical_request", self.ours.as_bytes(), LONG);
+        object.maybe("client_canonical_request", self.theirs, LONG);
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Completion<'a> {
@@ -368,6 +401,8 @@ pub struct Completion<'a> {
     pub reason: Option<&'a str>,
     /// What only the operator may read.
     pub detail: Option<&'a str>,
+    /// Why a signature did not match.
+    pub mismatch: Option<Mismatch<'a>>,
     /// Octets of the body read from the client.
     pub bytes_in: u64,
     /// Octets of the body sent to the client.
@@ -386,6 +421,8 @@ pub struct Completion<'a> {
     pub etag: Option<&'a [u8]>,
     /// The encryption that the store confirmed.
     pub encryption: Option<Encryption<'a>>,
+    /// The id of the access key that was handed out.
+    pub issued_key: Option<&'a str>,
     /// The store's own request id.
     pub upstream_id: Option<&'a [u8]>,
     /// How often the store was asked, if not once.
@@ -413,6 +450,9 @@ impl Completion<'_> {
         object.maybe("error_message", self.error_message, SHORT);
         object.maybe("reason", self.reason, SHORT);
         object.maybe("detail", self.detail, LONG);
+        if let Some(mismatch) = &self.mismatch {
+            object.object("signature_mismatch", |inner| mismatch.members(inner));
+        }
         object.number("bytes_received", self.bytes_in);
         object.number("bytes_sent", self.bytes_out);
         object.maybe_number("object_size", self.object_size);
@@ -424,6 +464,7 @@ impl Completion<'_> {
         if let Some(encryption) = &self.encryption {
             object.object("confirmed_encryption", |inner| encryption.members(inner));
         }
+        object.maybe("issued_access_key_id", self.issued_key, SHORT);
         object.maybe("upstream_request_id", self.upstream_id, SHORT);
         object.maybe_number("attempts", self.attempts);
     }

@@ -6,7 +6,7 @@ use ring::digest::{Context, SHA256};
 
 use super::trailer::{Trailer, malformed};
 use crate::s3::checksum::{Algorithm, Value};
-use crate::s3::payload::ChunkSignatures;
+use crate::s3::payload::{ChunkSignatures, ProvenChunk};
 use crate::s3::{Code, Fault};
 
 /// The longest chunk header line, without its line end.
@@ -39,6 +39,8 @@ pub struct Chunked {
     signatures: Option<Box<dyn ChunkSignatures>>,
     trailer: Trailer,
     trailer_octets: usize,
+    /// The chunk with data whose signature was checked last, until it is asked for.
+    proven: Option<ProvenChunk>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,7 +65,8 @@ enum State {
 struct Chunk {
     number: u64,
     size: u64,
-    signature: [u8; 64],
+    /// As it came, padding included. Empty where nothing is signed.
+    signature: Vec<u8>,
     hash: Option<Context>,
 }
 
@@ -83,7 +86,7 @@ impl Chunked {
         announced: Option<Algorithm>,
     ) -> Self {
         let trailer = Trailer::new(trailer, signatures.is_some(), announced);
-        let chunk = Chunk { number: 0, size: 0, signature: [0; 64], hash: None };
+        let chunk = Chunk { number: 0, size: 0, signature: Vec::new(), hash: None };
         Self {
             state: State::Head,
             line: Vec::new(),
@@ -93,6 +96,7 @@ impl Chunked {
             signatures,
             trailer,
             trailer_octets: 0,
+            proven: None,
         }
     }
 
@@ -137,6 +141,22 @@ impl Chunked {
     /// signed.
     pub fn is_proven(&self) -> bool {
         self.signatures.is_none() || !matches!(self.state, State::Data(_))
+    }
+
+    /// The chunk that [`Chunked::feed`] has just closed and found rightly signed, once. At most one is
+    /// closed at a call.
+    pub fn take_proven(&mut self) -> Option<ProvenChunk> {
+        self.proven.take()
+    }
+
+    /// Whether chunks carry signatures.
+    pub fn is_signed(&self) -> bool {
+        self.signatures.is_some()
+    }
+
+    /// The size of the first chunk, once its header has been read.
+    pub fn first_size(&self) -> Option<u64> {
+        (self.chunk.number == 1).then_some(self.chunk.size)
     }
 
     /// The checksum in the trailer, once the body is complete.
@@ -188,9 +208,12 @@ impl Chunked {
         let digits = line.iter().position(|&octet| octet == b';').unwrap_or(line.len());
         let (size, extension) = line.split_at_checked(digits).ok_or_else(cut_off)?;
         let size = hexadecimal(size).ok_or_else(cut_off)?;
-        let signature = match self.signatures {
-            Some(_) => extension.strip_prefix(b";chunk-signature=").and_then(is_signature).ok_or_else(cut_off)?,
-            None if extension.is_empty() => [0; 64],
+        let signature = match &self.signatures {
+            Some(signatures) => {
+                let text = extension.strip_prefix(b";chunk-signature=").ok_or_else(cut_off)?;
+                if signatures.has_form(text) { text } else { return Err(cut_off()) }
+            }
+            None if extension.is_empty() => extension,
             None => return Err(cut_off()),
         };
         let Some(unannounced) = self.unannounced.checked_sub(size) else {
@@ -203,7 +226,11 @@ impl Chunked {
         }
         self.unannounced = unannounced;
         let number = self.chunk.number.saturating_add(1);
-        self.chunk = Chunk { number, size, signature, hash: self.signatures.is_some().then(|| Context::new(&SHA256)) };
+        let mut kept = std::mem::take(&mut self.chunk.signature); // its memory serves for every chunk
+        kept.clear();
+        kept.extend_from_slice(signature);
+        let hash = self.signatures.is_some().then(|| Context::new(&SHA256));
+        self.chunk = Chunk { number, size, signature: kept, hash };
         if size > 0 {
             self.state = State::Data(size);
             return Ok(());
@@ -235,7 +262,11 @@ impl Chunked {
         let (Some(signatures), Some(hash)) = (&mut self.signatures, self.chunk.hash.take()) else { return Ok(()) };
         let mut sha256 = [0; 32];
         sha256.iter_mut().zip(hash.finish().as_ref()).for_each(|(place, octet)| *place = *octet);
-        signatures.chunk(&sha256, &self.chunk.signature)
+        signatures.chunk(&sha256, &self.chunk.signature)?;
+        if self.chunk.size > 0 {
+            self.proven = Some(ProvenChunk { size: self.chunk.size, sha256 });
+        }
+        Ok(())
     }
 
     /// Up to a line end in the trailer, or the end of the input.
@@ -252,7 +283,7 @@ impl Chunked {
             self.trailer.check(self.signatures.as_mut())?;
             self.state = State::End;
         } else {
-            self.trailer.take(line)?;
+            self.trailer.take(line, self.signatures.as_deref())?;
         }
         self.line.clear();
         Ok(())
@@ -278,12 +309,6 @@ fn hexadecimal(text: &[u8]) -> Option<u64> {
         return None;
     }
     text.iter().try_fold(0_u64, |number, &digit| Some(number << 4 | u64::from(char::from(digit).to_digit(16)?)))
-}
-
-/// 64 lower-case hexadecimal digits, nothing else.
-pub(super) fn is_signature(text: &[u8]) -> Option<[u8; 64]> {
-    let digits = <[u8; 64]>::try_from(text).ok()?;
-    digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(digits)
 }
 
 /// The framing is broken, or ends early.

@@ -1,14 +1,15 @@
-//! The one reading before the signature is checked: of a form, the fields up to its file.
+//! The readings before the signature is checked: of a form, the fields up to its file; all of a small body
+//! whose hash is what is signed.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::Body;
 
 use super::BoxError;
 use super::flow::{Incoming, PATIENCE, broke_off};
 use super::form::{FormDecoder, FormEvent};
 use super::seal::Unread;
-use crate::s3::Fault;
 use crate::s3::form::{self, Fields};
+use crate::s3::{Code, Fault};
 
 /// A form up to its file. Made by [`Unread::read_form`] and nothing else.
 #[derive(Debug)]
@@ -70,6 +71,32 @@ where
         fields.name_file(&file)?;
         let (before, closing) = (begun.decoder.octets_before_file(), begun.decoder.closing_octets());
         Ok((FormHead { fields, before, closing }, Self::begun(begun)))
+    }
+}
+
+impl<B> Unread<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Reads all of a body that may have so many octets. What is left of it is nothing.
+    ///
+    /// # Errors
+    /// `MaxMessageLengthExceeded`; a body that breaks off.
+    pub async fn read_whole(self, limit: u64) -> Result<Bytes, Fault> {
+        let mut incoming = self.into_incoming()?;
+        let mut all = BytesMut::new();
+        let mut empty = 0_usize;
+        while let Some(frame) = std::future::poll_fn(|cx| incoming.as_mut().poll_frame(cx)).await {
+            let data = frame.map_err(broke_off)?.into_data().unwrap_or_default();
+            empty = empty.saturating_add(usize::from(data.is_empty()));
+            if (all.len() as u64).saturating_add(data.len() as u64) > limit || empty > PATIENCE {
+                return Err(Fault::plain(Code::MaxMessageLengthExceeded, "early-body-too-long")
+                    .with("MaxMessageLengthBytes", limit.to_string()));
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(all.freeze())
     }
 }
 

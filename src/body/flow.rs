@@ -15,6 +15,7 @@ use super::form::{FormDecoder, FormEvent};
 use super::seal::Verified;
 use super::verdict::Verdict;
 use crate::s3::checksum::Value;
+use crate::s3::payload::ProvenChunk;
 use crate::s3::{Code, Fault};
 
 /// Of a signed chunk so much is held until its signature has been checked; what is longer goes on
@@ -42,10 +43,11 @@ pub(super) struct Flow {
     free: usize,
     /// The last held piece may hold the last octet of all, which waits for the verdict.
     gated: bool,
+    /// The chunks that were rightly signed, for whoever signs them again; none are kept unless asked for.
+    proven: Option<VecDeque<ProvenChunk>>,
 }
 
 /// What the data is wrapped in.
-#[expect(clippy::large_enum_variant, reason = "one for each body, in the box of its flow")]
 pub(super) enum Framing {
     /// Nothing.
     Plain,
@@ -72,6 +74,14 @@ impl Framing {
                     Err(Fault::plain(Code::InternalError, "form-began-again"))
                 }
             },
+        }
+    }
+
+    /// The decoder of aws-chunked.
+    fn chunked(&self) -> Option<&Chunked> {
+        match self {
+            Self::Chunked(decoder) => Some(decoder),
+            Self::Plain | Self::Form(_) => None,
         }
     }
 
@@ -119,6 +129,7 @@ impl Flow {
             held_octets: 0,
             free: 0,
             gated: false,
+            proven: None,
         }
     }
 
@@ -156,12 +167,59 @@ impl Flow {
         Poll::Pending
     }
 
+    /// Reads on until the first chunk has begun and says how long it is; nothing is handed out yet. None
+    /// where nothing is signed in chunks. From here on the rightly signed chunks are kept.
+    pub(super) fn poll_first_chunk(
+        &mut self,
+        verdict: &Verdict,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<u64>, Fault>> {
+        if !self.framing.chunked().is_some_and(Chunked::is_signed) {
+            return Poll::Ready(Ok(None));
+        }
+        self.proven.get_or_insert_default();
+        for _ in 0..PATIENCE {
+            if let Some(size) = self.framing.chunked().and_then(Chunked::first_size) {
+                return Poll::Ready(Ok(Some(size)));
+            }
+            if let Some(data) = self.decoded()? {
+                verdict.count(data.len());
+                self.hold(data)?;
+                continue;
+            }
+            match ready!(self.incoming.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => self.input = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => return Poll::Ready(Err(broke_off(error))),
+                // The end comes too early; whoever reads on is told so.
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The next rightly signed chunk, in order.
+    pub(super) fn next_proven(&mut self) -> Option<ProvenChunk> {
+        self.proven.as_mut()?.pop_front()
+    }
+
+    /// All of them that are left, at the end.
+    pub(super) fn rest_proven(&mut self) -> VecDeque<ProvenChunk> {
+        self.proven.take().unwrap_or_default()
+    }
+
     /// Takes data out of the input.
     fn decoded(&mut self) -> Result<Option<Bytes>, Fault> {
         if self.input.is_empty() {
             return Ok(None);
         }
-        self.framing.feed(&mut self.input)
+        let data = self.framing.feed(&mut self.input)?;
+        if let (Some(kept), Framing::Chunked(chunked)) = (&mut self.proven, &mut self.framing)
+            && let Some(chunk) = chunked.take_proven()
+        {
+            kept.push_back(chunk);
+        }
+        Ok(data)
     }
 
     fn hold(&mut self, data: Bytes) -> Result<(), Fault> {

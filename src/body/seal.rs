@@ -17,7 +17,7 @@ use super::early::Begun;
 use super::flow::{Flow, Framing, Incoming, Progress};
 use super::verdict::Verdict;
 use crate::s3::checksum::{self, Algorithm, Declared, Value};
-use crate::s3::payload::Payload;
+use crate::s3::payload::{Payload, ProvenChunk};
 use crate::s3::{Code, Fault};
 
 /// Memory taken at once for a body that comes in several pieces, however long it says it is.
@@ -163,8 +163,8 @@ pub struct SealedBody {
 enum State {
     /// Coming in.
     Flowing(Box<Flow>),
-    /// Verified; the rest in pieces.
-    Ending(VecDeque<Bytes>),
+    /// Verified; the rest in pieces, and the signed chunks nobody has asked for yet.
+    Ending(VecDeque<Bytes>, VecDeque<ProvenChunk>),
     /// Verified and in one hand.
     Whole(Option<Bytes>),
     /// Failed; says so again when asked again.
@@ -176,7 +176,7 @@ impl std::fmt::Debug for SealedBody {
         // Never the data itself.
         let state = match &self.state {
             State::Flowing(_) => "under way",
-            State::Ending(_) | State::Whole(_) => "verified",
+            State::Ending(..) | State::Whole(_) => "verified",
             State::Failed => "failed",
         };
         write!(f, "SealedBody({state}, {} of {} octets handed out)", self.handed_out, self.length)
@@ -244,6 +244,32 @@ impl SealedBody {
         match self.verified.and_then(|verified| verified.checksum) {
             Some((algorithm, value)) => Some((algorithm, Some(value))),
             None => self.declared.checksum,
+        }
+    }
+
+    /// How long the first signed chunk is; reads as far as its header and hands nothing out. None where
+    /// the chunks are not signed, or nothing is left to read. From here on [`SealedBody::next_proven`]
+    /// tells every chunk, and whoever has asked must take them.
+    ///
+    /// # Errors
+    /// What fails before the first chunk has begun.
+    pub async fn first_chunk(&mut self) -> Result<Option<u64>, Fault> {
+        let found = std::future::poll_fn(|cx| match &mut self.state {
+            State::Flowing(flow) => flow.poll_first_chunk(&self.verdict, cx),
+            _ => Poll::Ready(Ok(None)),
+        });
+        match found.await {
+            Ok(found) => Ok(found),
+            Err(fault) => Err(self.fail(fault)),
+        }
+    }
+
+    /// The next chunk whose signature held, in order. A chunk is told before its last octet is handed out.
+    pub fn next_proven(&mut self) -> Option<ProvenChunk> {
+        match &mut self.state {
+            State::Flowing(flow) => flow.next_proven(),
+            State::Ending(_, proven) => proven.pop_front(),
+            State::Whole(_) | State::Failed => None,
         }
     }
 
@@ -327,7 +353,7 @@ impl Body for SealedBody {
         let this = &mut *self;
         let data = match &mut this.state {
             State::Whole(data) => data.take(),
-            State::Ending(pieces) => pieces.pop_front(),
+            State::Ending(pieces, _) => pieces.pop_front(),
             State::Failed => {
                 let fault = Fault::plain(Code::InternalError, "polled-after-error");
                 return Poll::Ready(Some(Err(this.verdict.failed(fault))));
@@ -336,9 +362,10 @@ impl Body for SealedBody {
                 Ok(Progress::Data(data)) => Some(data),
                 Ok(Progress::End(verified, mut rest)) => {
                     let data = rest.pop_front();
+                    let proven = flow.rest_proven();
                     this.verified = Some(verified);
                     this.verdict.verified();
-                    this.state = State::Ending(rest);
+                    this.state = State::Ending(rest, proven);
                     data
                 }
                 Err(fault) => return Poll::Ready(Some(Err(this.fail(fault)))),
@@ -352,7 +379,7 @@ impl Body for SealedBody {
     fn is_end_stream(&self) -> bool {
         match &self.state {
             State::Whole(data) => data.is_none(),
-            State::Ending(rest) => rest.is_empty(),
+            State::Ending(rest, _) => rest.is_empty(),
             State::Flowing(_) | State::Failed => false,
         }
     }

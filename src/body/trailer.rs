@@ -5,7 +5,7 @@ use crate::s3::checksum::{self, Algorithm, Value};
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::{Code, Fault};
 
-use super::chunked::{cut_off, is_signature};
+use super::chunked::cut_off;
 
 /// The longest trailer field.
 const LONGEST_FIELD: usize = 1024;
@@ -22,7 +22,7 @@ pub(super) struct Trailer {
     signed: bool,
     announced: Option<Algorithm>,
     fields: Vec<(String, String)>,
-    signature: Option<[u8; 64]>,
+    signature: Option<Vec<u8>>,
     value: Option<Value>,
 }
 
@@ -43,14 +43,15 @@ impl Trailer {
 
     /// Takes what came up to a CRLF. One client ends a value with LF in front of it and separates
     /// several fields by LF alone; both are read as it means them.
-    pub(super) fn take(&mut self, line: &[u8]) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, line: &[u8], signatures: Option<&dyn ChunkSignatures>) -> Result<(), Fault> {
         if !self.expected {
             return Err(malformed());
         }
-        line.strip_suffix(b"\n").unwrap_or(line).split(|&octet| octet == b'\n').try_for_each(|field| self.field(field))
+        let fields = line.strip_suffix(b"\n").unwrap_or(line).split(|&octet| octet == b'\n');
+        fields.into_iter().try_for_each(|field| self.field(field, signatures))
     }
 
-    fn field(&mut self, field: &[u8]) -> Result<(), Fault> {
+    fn field(&mut self, field: &[u8], signatures: Option<&dyn ChunkSignatures>) -> Result<(), Fault> {
         // The signature is the last field: nothing follows it unsigned.
         if field.len() > LONGEST_FIELD || self.signature.is_some() {
             return Err(malformed());
@@ -63,9 +64,12 @@ impl Trailer {
             self.fields.push((name.to_ascii_lowercase(), value.to_owned()));
             return Ok(());
         }
-        if self.signed && name.eq_ignore_ascii_case(SIGNATURE) {
-            self.signature = is_signature(value.as_bytes());
-            return if self.signature.is_some() { Ok(()) } else { Err(malformed()) };
+        if self.signed
+            && name.eq_ignore_ascii_case(SIGNATURE)
+            && signatures.is_some_and(|signatures| signatures.has_form(value.as_bytes()))
+        {
+            self.signature = Some(value.as_bytes().to_vec());
+            return Ok(());
         }
         Err(malformed())
     }
@@ -78,10 +82,10 @@ impl Trailer {
         if self.expected
             && let Some(signatures) = signatures
         {
-            let signature = self.signature.ok_or_else(cut_off)?;
+            let signature = self.signature.as_deref().ok_or_else(cut_off)?;
             // At most one field is ever kept, so it is in order.
             let canonical: String = self.fields.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-            signatures.trailer(canonical.as_bytes(), &signature)?;
+            signatures.trailer(canonical.as_bytes(), signature)?;
         }
         if let (Some(algorithm), Some((_, text))) = (self.announced, self.fields.first()) {
             let value = Value::from_base64(algorithm, text.as_bytes());

@@ -60,6 +60,10 @@ fn spell(variables: &[(&str, Zeroizing<String>)], json: bool) -> Zeroizing<Strin
 /// The address of the first listener, under a name that its certificate covers, and the CA to trust.
 fn endpoint(config: &Config) -> Option<(String, Option<PathBuf>)> {
     let listener = config.listen.first()?;
+    // Where there is an external URL, a client that used another one would sign another request.
+    if let Some(external) = &listener.external {
+        return Some((external.url(), None));
+    }
     let port = Some(listener.address.port()).filter(|port| *port != 0)?;
     let Some(tls) = &listener.tls else {
         return Some((format!("http://{}:{port}", bracketed(&reachable(listener))), None));

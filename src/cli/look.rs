@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Exit, File, Io, Place, Tail, count};
+use super::{Exit, File, Find, Io, Place, Tail, count};
 use crate::audit::{self, StartAt};
 use crate::control::config::Config;
 use crate::control::{Findings, check, development, doctor, init, status as running};
@@ -169,4 +169,68 @@ pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
 fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), audit::Damage> {
     let start = tail.last.map_or(StartAt::First, |last| StartAt::Last(usize::try_from(last).unwrap_or(usize::MAX)));
     audit::tail(journal, start, tail.follow, io.out, &|| false)
+}
+
+/// `bartizan log find REQUEST-ID [-c FILE]`
+pub(super) fn log_find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
+    let id = find.request_id.as_str();
+    if id.len() != 16 || !id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit()) {
+        io.complain("error: this is no request id\nhelp: take the 16 characters of `x-amz-request-id`\n");
+        return Exit::Unusable;
+    }
+    let Some(config) = find.file.open(io) else { return Exit::Unusable };
+    let entries = match audit::find(&config.journal(), id) {
+        Ok(entries) => entries,
+        Err(fault) => {
+            io.complain(&format!("error: {fault}\n"));
+            return Exit::No;
+        }
+    };
+    let records: Vec<Value> = entries.iter().filter_map(|entry| serde_json::from_slice(&entry.line()).ok()).collect();
+    if json {
+        io.print(&format!("{}\n", json!({ "request_id": id, "records": records })));
+    } else {
+        io.print(&records.iter().map(spell_record).collect::<Vec<_>>().join("\n"));
+    }
+    if records.is_empty() {
+        io.complain(&format!("error: the journal has no request {id}\n"));
+        return Exit::No;
+    }
+    Exit::Fine
+}
+
+/// A record for people: one member a line, texts of several lines below their name.
+fn spell_record(record: &Value) -> String {
+    let mut text = String::new();
+    spell_members(record, 0, &mut text);
+    text
+}
+
+fn spell_members(value: &Value, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => {
+                let _ = writeln!(text, "{indent}{name}:");
+                spell_members(value, depth + 1, text);
+            }
+            Value::String(lines) if lines.contains('\n') => {
+                let _ = writeln!(text, "{indent}{name}:");
+                for line in lines.split('\n') {
+                    let _ = writeln!(text, "{indent}  | {}", plain(line));
+                }
+            }
+            Value::String(line) => {
+                let _ = writeln!(text, "{indent}{name}: {}", plain(line));
+            }
+            other => {
+                let _ = writeln!(text, "{indent}{name}: {other}");
+            }
+        }
+    }
+}
+
+/// What a client sent must not steer the terminal that shows it.
+fn plain(line: &str) -> String {
+    line.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

@@ -99,8 +99,8 @@ enum Command {
 enum Log {
     /// Print records, one JSON object per line
     Tail(Tail),
-    #[command(hide = true)]
-    Find(Later),
+    /// Print the records of one request
+    Find(Find),
     #[command(hide = true)]
     Verify(Later),
     #[command(hide = true)]
@@ -127,6 +127,15 @@ struct Tail {
     /// How records are printed: json
     #[arg(long, default_value = "json")]
     format: String,
+}
+
+#[derive(Args, Debug)]
+struct Find {
+    #[command(flatten)]
+    file: File,
+    /// The `x-amz-request-id` of its answer
+    #[arg(value_name = "REQUEST-ID")]
+    request_id: String,
 }
 
 /// Whatever is said to a command that is still to come.
@@ -163,6 +172,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Env(file) => env::run(&file, cli.json, io),
         Command::Check(file) => look::check(&file, cli.json, io),
         Command::Log(Log::Tail(tail)) => look::log_tail(&tail, io),
+        Command::Log(Log::Find(find)) => look::log_find(&find, cli.json, io),
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
         Command::Status(file) => look::status(&file, cli.json, io),
         Command::Explain(_) => later("explain", io),
@@ -171,7 +181,6 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Certs(_) => later("certs", io),
         Command::Reload(_) => later("reload", io),
         Command::Drain(_) => later("drain", io),
-        Command::Log(Log::Find(_)) => later("log find", io),
         Command::Log(Log::Verify(_)) => later("log verify", io),
         Command::Log(Log::Export(_)) => later("log export", io),
     }

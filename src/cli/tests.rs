@@ -46,7 +46,6 @@ fn promised_commands_say_that_they_are_to_come() {
         &["explain", "--as", "arn", "--do", "s3:GetObject"][..],
         &["policy", "who-can"],
         &["log", "verify", "-c", "x"],
-        &["log", "find"],
         &["log", "export"],
         &["keys", "add"],
         &["certs", "show"],

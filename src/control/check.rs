@@ -5,7 +5,7 @@ use std::path::Path;
 use super::certs::{self, CertFault};
 use super::config::{ClientCertificates, Config, Target, Tls};
 use super::finding::{Finding, Findings, Source};
-use super::{Environment, credentials, policies};
+use super::{Environment, credentials, policies, tokens};
 use crate::identity::{Directory, Key};
 use crate::policy::ADMINISTRATOR;
 use crate::time::Seconds;
@@ -16,6 +16,7 @@ const WARN_DAYS: i64 = 14;
 /// Looks at everything that a configuration names: certificates, access keys, policies.
 pub fn run(config: &Config, environment: &dyn Environment, now: Seconds) -> Findings {
     let mut findings = certificates(config, now);
+    findings.extend(tokens::check(config));
     match credentials::load(config, environment) {
         Ok((directory, warnings)) => {
             findings.extend(warnings);

@@ -1,18 +1,25 @@
-//! `credentials.toml`: accounts, users, roles and their access keys.
+//! `credentials.toml`: accounts, users, roles, their access keys, and providers of web identities.
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::config::Config;
 use super::finding::{Finding, Findings};
 use super::reader::{self, Table};
 use super::{Environment, files};
-use crate::identity::{Arn, Directory, Fault, Key, Kind, Principal, Resource};
+use crate::identity::{Arn, Directory, Fault, Key, Kind, Principal, Resource, Role};
 use crate::time::Seconds;
+
+mod oidc;
 
 /// How large the file may be.
 const FILE_LIMIT: u64 = 16 << 20;
+/// How long a session of a role lasts at least and, as AWS has it, at most; and what a role says that says
+/// nothing.
+const SESSION: std::ops::RangeInclusive<Duration> = Duration::from_secs(900)..=Duration::from_secs(43_200);
+const SESSION_DEFAULT: Duration = Duration::from_secs(3600);
 
 /// Reads the file of access keys that a configuration names. Only its owner may be able to read it.
 pub fn load(config: &Config, environment: &dyn Environment) -> Result<(Directory, Findings), Findings> {
@@ -45,6 +52,10 @@ pub fn parse(
         }
         for mut table in optional_tables(root, "role") {
             role(&mut table, &mut directory, &mut arns);
+            table.finish();
+        }
+        for mut table in optional_tables(root, "oidc") {
+            oidc::read(&mut table, &mut directory);
             table.finish();
         }
         Some(directory)
@@ -105,14 +116,17 @@ fn arn(table: &mut Table<'_>, arns: &mut HashSet<String>, directory: &Directory,
     Some(arn)
 }
 
+/// What names a document of the policies folder.
+const DOCUMENT_NAME: &str = "the name of a file below identities/, without .json";
+
+fn document_name(text: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,@-".contains(&byte);
+    ((1..=128).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
+}
+
 fn policies(table: &mut Table<'_>) -> Vec<String> {
-    let name = |text: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,@-".contains(&byte);
-        ((1..=128).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
-    };
     table.unavailable(&["boundary"]);
-    let expected = "the name of a file below identities/, without .json";
-    table.list("policies", expected, name).into_iter().map(|found| found.value).collect()
+    table.list("policies", DOCUMENT_NAME, document_name).into_iter().map(|found| found.value).collect()
 }
 
 fn user(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<String>) {
@@ -127,8 +141,12 @@ fn user(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<Str
             kind,
             policies,
             tags,
+            session: None,
         })
     });
+    if let Some(principal) = &principal {
+        directory.add_user(principal);
+    }
     for mut keys in optional_tables(table, "keys") {
         keys.pointless(&["token", "session", "expires"], "a key of a user");
         let key = id_and_secret(&mut keys);
@@ -143,9 +161,17 @@ fn user(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<Str
 fn role(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<String>) {
     let arn = arn(table, arns, directory, "role");
     let policies = policies(table);
-    let tags: std::collections::BTreeMap<_, _> = table.pairs("tags").into_iter().collect();
-    // Nobody can assume a role in this version, so a trust policy has nothing to decide.
-    let _ = table.string("trust");
+    let tags = table.pairs("tags").into_iter().collect();
+    let trust = table.parsed("trust", DOCUMENT_NAME, document_name).map(|found| found.value);
+    let longest = table.duration("max_session", SESSION, SESSION_DEFAULT).as_secs();
+    let role = arn.as_deref().and_then(Arn::parse).map(|parsed| Role {
+        arn: parsed_text(arn.as_deref()),
+        account: parsed.account.to_owned(),
+        policies,
+        tags,
+        trust,
+        max_session: u32::try_from(longest).unwrap_or_default(),
+    });
     for mut keys in optional_tables(table, "keys") {
         let key = id_and_secret(&mut keys);
         let session = session(&mut keys);
@@ -157,24 +183,15 @@ fn role(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<Str
         if expires.is_none() && !keys.has("expires") {
             keys.required("expires", "expires = \"2027-01-01T00:00:00Z\"");
         }
-        let parsed = arn.as_deref().and_then(Arn::parse);
-        if let (Some((id, secret)), Some(parsed), Some(session)) = (key, parsed, session) {
-            let principal = Arc::new(Principal {
-                arn: format!(
-                    "arn:{}:sts::{}:assumed-role/{}/{session}",
-                    parsed.partition,
-                    parsed.account,
-                    parsed.resource.name()
-                ),
-                account: parsed.account.to_owned(),
-                kind: Kind::Role { role: parsed_text(arn.as_deref()), session },
-                policies: policies.clone(),
-                tags: tags.clone(),
-            });
-            let expires = expires.map(|found| found.value);
+        let principal = role.as_ref().zip(session).and_then(|(role, name)| Principal::of_role(role, &name, None));
+        if let (Some((id, secret)), Some(principal)) = (key, principal) {
+            let (principal, expires) = (Arc::new(principal), expires.map(|found| found.value));
             add(&mut keys, directory, Key { id, secret, token, expires, principal });
         }
         keys.finish();
+    }
+    if let Some(role) = role {
+        directory.add_role(role);
     }
 }
 

@@ -9,7 +9,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// Names whose values are masked wherever source text might be shown.
-const SECRET_NAMES: [&str; 5] = ["aws_secret_access_key", "secret_access_key", "session_token", "secret", "token"];
+const SECRET_NAMES: [&str; 7] =
+    ["aws_secret_access_key", "secret_access_key", "session_token", "old_token_keys", "token_key", "secret", "token"];
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -234,6 +235,10 @@ fn assigned(rest: &str) -> Range<usize> {
             return 0..0;
         }
     }
+    // A list of secrets, over as many lines as it has; an indirection in it is hidden with the rest.
+    if let Some(list) = value.strip_prefix('[') {
+        return start + 1..start + 1 + list.find(']').unwrap_or(list.len());
+    }
     for quote in ['"', '\''] {
         if let Some(inner) = value.get(..line).and_then(|line| line.strip_prefix(quote)) {
             return start + 1..start + 1 + closing(inner, quote);
@@ -270,6 +275,8 @@ mod tests {
         check(r#"secret = "abc\"d" # x"#, r#"secret = "******" # x"#);
         check("{ id = \"A\", secret = 'abc', token=\"t\" }", "{ id = \"A\", secret = '***', token=\"*\" }");
         check("secret_access_key = \"é\"", "secret_access_key = \"**\"");
+        check("token_key = \"abc\"", "token_key = \"***\"");
+        check("old_token_keys = [\"a\",\n\"b\"] # x", "old_token_keys = [****\n***] # x");
         check("\"secret\" = \"abc\"", "\"secret\" = \"***\"");
         check("secret = \"unclosed\nnext = 1", "secret = \"********\nnext = 1");
         check("secret = bare\nnext = 1", "secret = ****\nnext = 1");

@@ -19,6 +19,7 @@ pub mod init;
 pub mod metrics;
 pub mod policies;
 pub mod status;
+pub mod tokens;
 
 mod reader;
 mod units;

@@ -12,8 +12,10 @@ use serde_json::Value;
 use super::config::Config;
 use super::files;
 use super::finding::{Finding, Findings, Source};
-use crate::identity::Directory;
-use crate::policy;
+use crate::identity::{Directory, Role};
+use crate::policy::engine::Policy;
+use crate::policy::{self, read};
+use crate::sts;
 
 /// How large a policy document may be here; AWS stops at 20 KiB for buckets.
 const DOCUMENT_LIMIT: u64 = 256 << 10;
@@ -25,7 +27,11 @@ pub fn check(config: &Config, directory: &Directory) -> Findings {
     let mut findings = Findings::default();
     let folder = &config.policies;
     let names: BTreeSet<&str> =
-        directory.keys().flat_map(|key| key.principal.policies.iter().map(String::as_str)).collect();
+        directory.keys().flat_map(|key| key.principal.policies.iter()).map(String::as_str).collect();
+    let trusts: BTreeSet<&str> = directory.roles().filter_map(|role| role.trust.as_deref()).collect();
+    for role in directory.roles() {
+        trust(config, role, &mut findings);
+    }
     for name in names {
         let path = folder.join("identities").join(format!("{name}.json"));
         if !path.is_file() {
@@ -42,9 +48,10 @@ pub fn check(config: &Config, directory: &Directory) -> Findings {
         let parts: Vec<&str> = relative.iter().filter_map(|part| part.to_str()).collect();
         match parts.as_slice() {
             ["credentials.toml" | "credentials.example.toml" | "README.md"] => {}
+            ["identities", name] if name.strip_suffix(".json").is_some_and(|name| trusts.contains(name)) => {}
             ["identities", name] if name.ends_with(".json") => identity(&path, name, &mut findings),
             ["buckets", _, "policy.json"] => bucket(&path, &mut findings),
-            _ if path == config.credentials => {}
+            _ if path == config.credentials || directory.files().contains(&path) => {}
             _ => findings.push(
                 Finding::file(&path, "this file is not obeyed in this version")
                     .help("move it away, or use a version that has it: ignoring it could open a hole"),
@@ -52,6 +59,70 @@ pub fn check(config: &Config, directory: &Directory) -> Findings {
         }
     }
     findings
+}
+
+/// What decides who may assume which role: the trust policies, and the documents of identities beside them.
+///
+/// # Errors
+/// A trust policy that is missing or is none. Of identities a document that cannot be read is left out:
+/// whoever has it attached may then assume nothing.
+pub fn roles(config: &Config, directory: &Directory) -> Result<sts::Rules, Findings> {
+    let mut findings = Findings::default();
+    let mut rules = sts::Rules::default();
+    let mut trusts = BTreeSet::new();
+    for role in directory.roles() {
+        if let Some(policy) = trust(config, role, &mut findings) {
+            trusts.insert(policy.name().to_owned());
+            rules.add_trust(&role.arn, policy);
+        }
+    }
+    let folder = config.policies.join("identities");
+    let mut names: BTreeSet<String> = [policy::ADMINISTRATOR.to_owned()].into();
+    for path in walk(&folder, &mut Findings::default()) {
+        let name =
+            path.strip_prefix(&folder).ok().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
+        names.extend(name.filter(|name| !trusts.contains(*name)).map(str::to_owned));
+    }
+    for name in names {
+        let text = match name.as_str() {
+            // The shipped one is what is evaluated, whatever the file says.
+            policy::ADMINISTRATOR => Some(policy::ADMINISTRATOR_DOCUMENT.to_owned()),
+            _ => files::read_text(&folder.join(format!("{name}.json")), DOCUMENT_LIMIT).ok(),
+        };
+        let reading = text.and_then(|text| read::read(text.as_bytes(), read::Kind::Identity).ok());
+        if let Some(reading) = reading {
+            rules.add_identity(Policy::new(name, reading.document));
+        }
+    }
+    if findings.has_errors() { Err(findings) } else { Ok(rules) }
+}
+
+/// The trust policy of a role, if it names one.
+fn trust(config: &Config, role: &Role, findings: &mut Findings) -> Option<Arc<Policy>> {
+    let name = role.trust.as_deref()?;
+    let path = config.policies.join("identities").join(format!("{name}.json"));
+    let text = match files::read_text(&path, DOCUMENT_LIMIT) {
+        Ok(text) => text,
+        Err(fault) => {
+            let help = format!("write it, or take `trust` from `{}`: then nobody can assume the role", role.arn);
+            findings.push(Finding::file(&path, format!("the trust policy {fault}")).help(help));
+            return None;
+        }
+    };
+    match read::read(text.as_bytes(), read::Kind::Trust) {
+        Ok(reading) => Some(Policy::new(name, reading.document)),
+        Err(problems) => {
+            let source = Source::new(path.display().to_string(), &text);
+            for problem in problems {
+                let finding = Finding::error(&source, Some(problem.span.range()), problem.message);
+                findings.push(match problem.help {
+                    Some(help) => finding.help(help),
+                    None => finding,
+                });
+            }
+            None
+        }
+    }
 }
 
 fn identity(path: &Path, name: &str, findings: &mut Findings) {

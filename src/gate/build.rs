@@ -10,7 +10,8 @@ use super::GateError;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
-use crate::identity::Directory;
+use crate::guard::{MOST_WRITES, Replay};
+use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site};
 use crate::s3::address;
@@ -18,6 +19,7 @@ use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
 use crate::server;
 use crate::sigv4::{self, Details, PayloadRule, Secret, Signer};
+use crate::sts;
 use crate::time::Clock;
 use crate::upstream::store::{self, Store};
 use crate::upstream::wire;
@@ -58,10 +60,26 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
     InFlight::new(config.listen.iter().map(|listen| listen.limits.in_flight as usize).sum())
 }
 
-pub(super) fn live(config: &Config, directory: Directory, number: u64) -> Live {
+/// The memory of signed writes, where it is switched on.
+pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    config.signature.replay.then(|| Arc::new(Replay::new(seed, MOST_WRITES)))
+}
+
+pub(super) fn live(
+    config: &Config,
+    directory: Directory,
+    roles: sts::Rules,
+    tokens: Option<Arc<TokenKeys>>,
+    number: u64,
+) -> Live {
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen)).collect(),
+        external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
+        tokens,
+        roles,
         account: config.account.clone(),
         verify_first: config.signature.verify_first,
         number,
@@ -84,7 +102,8 @@ fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
                 legacy_bucket_names: false,
                 access_points: Vec::new(),
             },
-            signature: signature(config, regions),
+            tokens: signature(config, regions.clone(), sts::SERVICE),
+            signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
         }
@@ -97,21 +116,24 @@ fn served<'c>(config: &'c Config, upstream: &'c config::Upstream) -> &'c str {
     if config.upstreams.len() > 1 { &upstream.region } else { &config.region }
 }
 
-/// The names of a listener: the configured ones, and its own address, under which path style works.
+/// The names of a listener: the configured ones, the one in its external URL, and its own address, under
+/// which path style works.
 fn own_names(listen: &config::Listen) -> Vec<String> {
     let ip = listen.address.ip();
     let mut names = listen.hosts.clone();
+    names.extend(listen.external.as_ref().map(|external| external.host().to_owned()));
     if !ip.is_unspecified() {
         names.push(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
     }
     names
 }
 
-fn signature(config: &Config, regions: Vec<String>) -> sigv4::Settings {
+fn signature(config: &Config, regions: Vec<String>, service: &str) -> sigv4::Settings {
     let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     sigv4::Settings {
         regions,
-        service: "s3".to_owned(),
+        service: service.to_owned(),
+        ecdsa: config.signature.ecdsa,
         skew: seconds(config.signature.skew),
         presign_longest: seconds(config.signature.presign_max),
         payload: match config.signature.payload {
@@ -198,6 +220,10 @@ fn wire(
             config::Profile::Garage => wire::Profile::GARAGE,
             config::Profile::Minio => wire::Profile::MINIO,
             config::Profile::Strict => wire::Profile::STRICT,
+        },
+        payload: match remote.payload {
+            config::UpstreamPayload::AlwaysSigned => wire::PayloadRule::AlwaysSigned,
+            config::UpstreamPayload::AsVerified => wire::PayloadRule::AsVerified,
         },
         signer: Arc::new(signer),
         region: served(config, upstream).into(),

@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use crate::audit::{Journal, JournalError};
 use crate::control::config::Config;
 use crate::control::metrics::Metrics;
-use crate::control::{ProcessEnvironment, admin, credentials};
-use crate::identity::Directory;
+use crate::control::{ProcessEnvironment, admin, credentials, policies, tokens};
+use crate::identity::{Directory, TokenKeys};
 use crate::pipeline::Live;
 use crate::server::{Bound, Hooks, Page, Server};
 use crate::time::{Clock, SystemClock};
@@ -33,6 +33,9 @@ pub enum GateError {
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// A file that temporary credentials need.
+    #[error("temporary credentials: {0}")]
+    Temporary(crate::control::Findings),
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
@@ -61,7 +64,7 @@ impl GateError {
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
-            Self::Server(_) => None,
+            Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
         }
     }
 }
@@ -80,7 +83,9 @@ pub fn run(
     let (journal, recovery) = Journal::open(config.journal(), build::journal(&config))?;
     report(&recovery);
     let journal = Arc::new(journal);
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, 1)));
+    let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
+    let roles = policies::roles(&config, &directory).map_err(GateError::Temporary)?;
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, roles, tokens.clone(), 1)));
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
@@ -89,36 +94,40 @@ pub fn run(
         journal: Arc::clone(&journal),
         clock,
         in_flight: build::in_flight(&config),
+        replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
+    let bound = server.bound().to_vec();
     let hooks = Hooks {
+        ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             let admin::Answer { status, content_type, body } = admin::respond("GET", path, &state);
             Page { status, content_type, body }
         }),
-        reload: Box::new(move || reload(&config, &live)),
+        reload: Box::new(move || reload(&config, &live, tokens.clone())),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
                 tracing::error!(%error, "the journal could not be sealed");
             }
         }),
     };
-    announce(server.bound());
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
     running.stop();
     Ok(())
 }
 
-/// Reads accounts and access keys again. A fault in them keeps the generation that is live.
-fn reload(config: &Config, live: &ArcSwap<Live>) {
-    match credentials::load(config, &ProcessEnvironment) {
-        Ok((directory, _)) => {
+/// Reads accounts, access keys and the documents of roles again. A fault in them keeps the generation that is live.
+fn reload(config: &Config, live: &ArcSwap<Live>, tokens: Option<Arc<TokenKeys>>) {
+    let read = credentials::load(config, &ProcessEnvironment)
+        .and_then(|(directory, _)| policies::roles(config, &directory).map(|roles| (directory, roles)));
+    match read {
+        Ok((directory, roles)) => {
             let number = live.load().number + 1;
-            live.store(Arc::new(build::live(config, directory, number)));
+            live.store(Arc::new(build::live(config, directory, roles, tokens, number)));
             tracing::info!(generation = number, "access keys have been read again");
         }
         Err(findings) => tracing::error!(%findings, "access keys stay as they were"),

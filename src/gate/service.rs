@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use super::build::StorePlan;
 use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
+use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::InFlight;
 use crate::pipeline::{self, Answer, Finished, Live, Observe, Store, TlsFacts, Worker, walk};
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) in_flight: InFlight,
+    pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
 }
@@ -56,6 +58,7 @@ impl Gate {
             journal: Arc::clone(&shared.journal),
             clock: Arc::clone(&shared.clock),
             in_flight: shared.in_flight.clone(),
+            replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
             observer: Rc::new(Counting(shared.metrics.worker())),
@@ -97,7 +100,7 @@ fn facts(connection: &Connection) -> Arc<pipeline::Connection> {
 impl Observe for Counting {
     fn finished(&self, finished: &Finished) {
         self.0.ended(&metrics::End {
-            operation: finished.operation.map_or("-", |operation| operation.name()),
+            operation: finished.operation.unwrap_or("-"),
             outcome: finished.outcome.as_str(),
             reason: if finished.reason.is_empty() { "-" } else { finished.reason },
             took: Duration::from_millis(finished.milliseconds),

@@ -1,1 +1,5 @@
-//! To be written.
+//! Rules that hold whoever asks.
+
+mod replay;
+
+pub use replay::{MOST as MOST_WRITES, Replay, Write};

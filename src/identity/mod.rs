@@ -3,18 +3,29 @@
 //! Invariants:
 //! - a [`Directory`] never changes after it is built; a reload builds another;
 //! - an access key belongs to exactly one principal;
-//! - an anonymous caller is a [`Principal`], never an absence.
+//! - an anonymous caller is a [`Principal`], never an absence;
+//! - temporary credentials are of a principal that is still there: its policies and tags are those of
+//!   today, and without it they are of nobody.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use crate::sigv4::Secret;
 use crate::time::Seconds;
 
 mod arn;
+mod codec;
+mod session;
+#[cfg(test)]
+mod tests;
+mod token;
+pub mod web;
 
 pub use arn::{Arn, Resource};
+pub use session::{Federated, Session, SessionPolicies};
+pub use token::{LONGEST_TOKEN, Of, PREFIX, SealFault, Sealed, TokenKey, TokenKeys};
 
 /// The one who asks.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,8 +38,10 @@ pub struct Principal {
     pub kind: Kind,
     /// The names of attached identity policies.
     pub policies: Vec<String>,
-    /// Principal tags.
+    /// Principal tags; those of the session over those of its role.
     pub tags: BTreeMap<String, String>,
+    /// What its temporary credentials say of it; none with lasting ones.
+    pub session: Option<Arc<Session>>,
 }
 
 /// Kinds of principals.
@@ -47,6 +60,8 @@ pub enum Kind {
     Root,
     /// A user.
     User,
+    /// Somebody whom a provider of web identities vouches for. May assume roles, and nothing else.
+    Web,
 }
 
 /// An access key. No `Debug`: it holds secrets.
@@ -63,6 +78,23 @@ pub struct Key {
     pub principal: Arc<Principal>,
 }
 
+/// A role that may be assumed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// Its account.
+    pub account: String,
+    /// The names of attached identity policies.
+    pub policies: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The name of its trust policy; nobody can assume a role without one.
+    pub trust: Option<String>,
+    /// How long a session may last, in seconds.
+    pub max_session: u32,
+}
+
 /// All that is known of accounts and keys.
 #[derive(Default)]
 pub struct Directory {
@@ -70,6 +102,10 @@ pub struct Directory {
     keys: HashMap<String, Key>,
     /// In the order they were added, for whoever wants the first.
     order: Vec<String>,
+    users: HashMap<String, Arc<Principal>>,
+    roles: BTreeMap<String, Role>,
+    issuers: Vec<web::Issuer>,
+    files: Vec<PathBuf>,
 }
 
 /// Why something may not enter a directory.
@@ -99,15 +135,79 @@ impl Principal {
                 kind: Kind::Anonymous,
                 policies: Vec::new(),
                 tags: BTreeMap::new(),
+                session: None,
             })
         });
         Arc::clone(&ANONYMOUS)
+    }
+
+    /// Somebody whom a provider vouches for, about to assume a role of an account.
+    pub fn of_web(federated: Federated, partition: &str, account: &str, now: Seconds) -> Self {
+        Self {
+            arn: format!("arn:{partition}:iam::{account}:oidc-provider/{}", federated.provider()),
+            account: account.to_owned(),
+            kind: Kind::Web,
+            policies: Vec::new(),
+            tags: BTreeMap::new(),
+            session: Some(Arc::new(Session {
+                issued: now,
+                expires: now,
+                policies: SessionPolicies::default(),
+                tags: BTreeMap::new(),
+                transitive: Vec::new(),
+                source_identity: None,
+                mfa: false,
+                federated: Some(federated),
+            })),
+        }
+    }
+
+    /// A session of a role, as it is today.
+    pub fn of_role(role: &Role, name: &str, session: Option<Arc<Session>>) -> Option<Self> {
+        let arn = Arn::parse(&role.arn)?;
+        let tags = match &session {
+            Some(session) => session::overlaid(&role.tags, &session.tags),
+            None => role.tags.clone(),
+        };
+        Some(Self {
+            arn: format!("arn:{}:sts::{}:assumed-role/{}/{name}", arn.partition, arn.account, arn.resource.name()),
+            account: role.account.clone(),
+            kind: Kind::Role { role: role.arn.clone(), session: name.to_owned() },
+            policies: role.policies.clone(),
+            tags,
+            session,
+        })
+    }
+
+    /// The unique id that policies and records name (`aws:userid`): the account's number for its root,
+    /// `AIDA…` for a user, `AROA…:session` for a session of a role.
+    pub fn user_id(&self) -> String {
+        match &self.kind {
+            Kind::Anonymous => "anonymous".to_owned(),
+            Kind::Root => self.account.clone(),
+            Kind::User => unique_id("AIDA", &self.arn),
+            Kind::Web => match self.session.as_ref().and_then(|session| session.federated.as_ref()) {
+                Some(federated) => {
+                    format!("{}:{}:{}", federated.provider(), federated.audience, federated.subject)
+                }
+                None => String::new(),
+            },
+            Kind::Role { role, session } => format!("{}:{session}", unique_id("AROA", role)),
+        }
     }
 
     /// Whether nobody is known to ask.
     pub fn is_anonymous(&self) -> bool {
         self.kind == Kind::Anonymous
     }
+}
+
+/// Seventeen characters that stand for an ARN, the same on every machine. (AWS draws them, so a principal
+/// made anew is another one there; here it is the one of this ARN.)
+fn unique_id(kind: &str, arn: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, arn.as_bytes());
+    let letters = digest.as_ref().iter().take(17).map(|octet| char::from(token::letter(*octet)));
+    kind.chars().chain(letters).collect()
 }
 
 impl Key {
@@ -152,6 +252,58 @@ impl Directory {
         Ok(())
     }
 
+    /// Takes a user or root in, so that its temporary credentials find it again.
+    pub fn add_user(&mut self, user: &Arc<Principal>) {
+        self.users.insert(user.arn.clone(), Arc::clone(user));
+    }
+
+    /// Takes a role in.
+    pub fn add_role(&mut self, role: Role) {
+        self.roles.insert(role.arn.clone(), role);
+    }
+
+    /// The role of an ARN.
+    pub fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.get(arn)
+    }
+
+    /// All roles, in the order of their ARNs.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.values()
+    }
+
+    /// Takes a provider of web identities in.
+    pub fn add_issuer(&mut self, issuer: web::Issuer) {
+        self.issuers.push(issuer);
+    }
+
+    /// Notes a file that some of this was read from.
+    pub fn add_file(&mut self, path: PathBuf) {
+        self.files.push(path);
+    }
+
+    /// The files that some of this was read from, beside the one that names them.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The providers of web identities.
+    pub fn issuers(&self) -> &[web::Issuer] {
+        &self.issuers
+    }
+
+    /// Whose temporary credentials these are today; nobody's once the role or user is gone.
+    pub fn principal_of(&self, of: &Of, session: Session) -> Option<Arc<Principal>> {
+        let session = Some(Arc::new(session));
+        match of {
+            Of::Role { arn, name } => Principal::of_role(self.roles.get(arn)?, name, session).map(Arc::new),
+            Of::User { arn } => {
+                let user = self.users.get(arn)?;
+                Some(Arc::new(Principal { session, ..Principal::clone(user) }))
+            }
+        }
+    }
+
     /// The key of an id.
     pub fn find(&self, access_key: &str) -> Option<&Key> {
         self.keys.get(access_key)
@@ -187,54 +339,3 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(id: &str, account: &str) -> Key {
-        let principal = Principal {
-            arn: format!("arn:aws:iam::{account}:user/a"),
-            account: account.to_owned(),
-            kind: Kind::User,
-            policies: Vec::new(),
-            tags: BTreeMap::new(),
-        };
-        let secret = Secret::new("0123456789abcdef".to_owned());
-        Key { id: id.to_owned(), secret, token: None, expires: None, principal: Arc::new(principal) }
-    }
-
-    #[test]
-    fn a_key_belongs_to_one_principal_of_a_declared_account() {
-        let mut directory = Directory::default();
-        assert_eq!(directory.add_key(key("AKIAEXAMPLE", "111122223333")), Err(Fault::UnknownAccount));
-        directory.add_account("111122223333", "main").unwrap();
-        assert_eq!(directory.add_account("111122223333", "other"), Err(Fault::DuplicateAccount));
-        assert_eq!(directory.add_account("11112222333a", "x"), Err(Fault::AccountId));
-        directory.add_key(key("AKIAEXAMPLE", "111122223333")).unwrap();
-        assert_eq!(directory.add_key(key("AKIAEXAMPLE", "111122223333")), Err(Fault::DuplicateKey));
-        assert!(directory.find("AKIAEXAMPLE").is_some());
-        assert!(directory.find("akiaexample").is_none());
-    }
-
-    #[test]
-    fn keys_that_break_a_scope_or_can_be_guessed_are_refused() {
-        let mut directory = Directory::default();
-        directory.add_account("111122223333", "main").unwrap();
-        for id in ["", "AK", "AKIA/SLASH", "AKIA SPACE", "AKIA\u{e9}"] {
-            assert_eq!(directory.add_key(key(id, "111122223333")), Err(Fault::KeyId), "{id}");
-        }
-        let mut short = key("AKIASHORT", "111122223333");
-        short.secret = Secret::new("short".to_owned());
-        assert_eq!(directory.add_key(short), Err(Fault::SecretLength));
-    }
-
-    #[test]
-    fn a_key_ends_at_its_instant() {
-        let mut key = key("AKIAEXAMPLE", "111122223333");
-        assert!(!key.is_expired(Seconds(i64::MAX)));
-        key.expires = Some(Seconds(100));
-        assert!(!key.is_expired(Seconds(99)));
-        assert!(key.is_expired(Seconds(100)));
-    }
-}

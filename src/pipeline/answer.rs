@@ -16,6 +16,9 @@ use crate::id::RequestId;
 use crate::upstream::wire::{Download, Late};
 use crate::upstream::{Reply, ReplyBody};
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+
 /// The body of an answer; when it ends, so does the record.
 #[derive(Debug)]
 pub struct Answer(Kind);
@@ -68,10 +71,18 @@ pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing) -> Re
 /// What every answer carries.
 pub(super) fn stamp(headers: &mut HeaderMap, id: &RequestId) {
     headers.insert(SERVER, HeaderValue::from_static("Bartizan"));
-    for (name, value) in [("x-amz-request-id", id.as_str()), ("x-amz-id-2", id.host_id())] {
+    for (name, value) in [(REQUEST_ID, id.as_str()), (HOST_ID, id.host_id())] {
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.insert(name, value);
         }
+    }
+}
+
+/// What every answer of the token service carries on top.
+pub(super) fn stamp_sts(headers: &mut HeaderMap, id: &RequestId) {
+    stamp(headers, id);
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::s3::form::{Fields, LengthRange};
 use crate::s3::route::{Auth, FormHeaders, Routed, Rules, route_form};
 use crate::s3::{Code, Fault, Head, Operation, form};
 use crate::sigv4;
+use crate::sts;
 
 /// How long a client may take over it, however it spreads it out.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -25,6 +26,17 @@ pub(super) enum Early {
     Nothing,
     /// A form, up to its file.
     Form(Box<FormHead>),
+    /// All of it, where the signature is about the body itself. No `Debug` of it: it may hold tokens.
+    Whole(Hidden),
+}
+
+/// Octets that are not shown.
+pub(super) struct Hidden(pub(super) Bytes);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden")
+    }
 }
 
 impl Early {
@@ -32,35 +44,50 @@ impl Early {
     pub(super) fn form<'a>(&'a self, bucket: Option<&'a str>) -> Option<sigv4::Form<'a>> {
         match self {
             Self::Form(form) => Some(sigv4::Form { fields: form.fields(), bucket }),
-            Self::Nothing => None,
+            Self::Nothing | Self::Whole(_) => None,
         }
     }
 }
 
-/// Reads it.
-pub(super) async fn read<B>(facts: &Facts, auth: Auth, body: Unread<B>) -> Result<(Early, Unread<B>), Fault>
+/// Reads it. Nothing is left of a body that is read whole.
+pub(super) async fn read<B>(
+    facts: &Facts,
+    auth: Auth,
+    tokens: bool,
+    body: Unread<B>,
+) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     match auth {
-        Auth::Form => in_time(read_form(facts, body)).await,
-        Auth::Anonymous | Auth::Header | Auth::Query => Ok((Early::Nothing, body)),
+        _ if tokens => in_time(LONGEST, read_whole(body)).await,
+        Auth::Form => in_time(LONGEST, read_form(facts, body)).await,
+        Auth::Anonymous | Auth::Header | Auth::Query => Ok((Early::Nothing, Some(body))),
     }
 }
 
-async fn read_form<B>(facts: &Facts, body: Unread<B>) -> Result<(Early, Unread<B>), Fault>
+async fn read_form<B>(facts: &Facts, body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let boundary = facts.with_head(|head| form::boundary(head).map(str::to_owned))?;
     let (form, body) = body.read_form(&boundary).await?;
-    Ok((Early::Form(Box::new(form)), body))
+    Ok((Early::Form(Box::new(form)), Some(body)))
 }
 
-async fn in_time<T>(reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    timeout(LONGEST, reading).await.unwrap_or_else(|_| Err(Fault::plain(Code::RequestTimeout, "early-body-slow")))
+async fn read_whole<B>(body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let data = body.read_whole(sts::LONGEST_BODY).await?;
+    Ok((Early::Whole(Hidden(data)), None))
+}
+
+async fn in_time<T>(limit: Duration, reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(limit, reading).await.unwrap_or_else(|_| Err(Fault::plain(Code::RequestTimeout, "early-body-slow")))
 }
 
 /// The PutObject that a verified form stands for. A form authenticates nothing else: what else was asked
@@ -84,4 +111,16 @@ pub(super) fn upload(
 /// What the file of a form must satisfy.
 pub(super) fn file_contract(head: &Head<'_>, form: &FormHead, range: LengthRange) -> Result<Contract, Fault> {
     FormHeaders::of(form.fields())?.with_head(|put| Contract::of_file(head, put, form, range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_never_ends_what_is_read_early_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let endless = in_time(Duration::from_millis(5), std::future::pending::<Result<(), Fault>>());
+        assert_eq!(runtime.block_on(endless).unwrap_err().code(), Code::RequestTimeout);
+    }
 }

@@ -7,11 +7,14 @@ use http::Version;
 use http::request::Parts;
 
 use super::landing::Landing;
+use super::task::{Envelope, Task};
 use crate::audit::{self, Decision, Intent, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
-use crate::s3::route::{Auth, Routed};
+use crate::s3::route::Auth;
 use crate::s3::{Head, Operation};
+use crate::sigv4::Diagnosis;
+use crate::sts::Circumstances;
 use crate::time::Millis;
 
 /// The connection a request came on.
@@ -45,10 +48,17 @@ pub(super) struct Facts {
     pub(super) access_key: Option<String>,
     pub(super) signature: Option<String>,
     pub(super) auth: Option<Auth>,
-    pub(super) routed: Option<Routed>,
+    pub(super) task: Option<Task>,
+    pub(super) envelope: Envelope,
     pub(super) statement: Option<String>,
     /// What a form is answered.
     pub(super) landing: Option<Box<Landing>>,
+    /// The URL that the client used, without query, where the listener has an external one.
+    pub(super) url: Option<String>,
+    /// Whose key signed what, for a write signed in its header: what a replay memory knows it by.
+    pub(super) signed: Option<Vec<u8>>,
+    /// Why its signature did not match.
+    pub(super) mismatch: Option<Box<Diagnosis>>,
 }
 
 impl Facts {
@@ -62,9 +72,13 @@ impl Facts {
             access_key: None,
             signature: None,
             auth: None,
-            routed: None,
+            task: None,
+            envelope: Envelope::default(),
             statement: None,
             landing: None,
+            url: None,
+            signed: None,
+            mismatch: None,
         }
     }
 
@@ -87,21 +101,59 @@ impl Facts {
         self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect()
     }
 
+    /// What the record says of a signature that did not match.
+    pub(super) fn mismatch(&self) -> Option<audit::Mismatch<'_>> {
+        let found = self.mismatch.as_deref()?;
+        Some(audit::Mismatch {
+            explanation: &found.explanation,
+            ours: &found.ours,
+            theirs: found.theirs.as_deref(),
+            lines: found.lines.as_ref().map(|(ours, theirs)| (ours.as_str(), theirs.as_str())),
+        })
+    }
+
+    /// Says it in the log, too; the canonical requests are in the record as well (`bartizan log find`).
+    pub(super) fn tell_mismatch(&self) {
+        let Some(found) = self.mismatch.as_deref().filter(|found| found.first) else { return };
+        let lines = found.lines.as_ref();
+        tracing::info!(
+            request_id = self.id.as_str(),
+            access_key = self.access_key.as_deref(),
+            explanation = found.explanation,
+            line = lines.map(|(ours, _)| ours.as_str()),
+            client_line = lines.map(|(_, theirs)| theirs.as_str()),
+            canonical_request = found.ours,
+            "a signature does not match"
+        );
+    }
+
     /// A HEAD answer has no document.
     pub(super) fn is_head(&self) -> bool {
         self.head.method == http::Method::HEAD
     }
 
+    /// What conditions of trust policies can look at.
+    pub(super) fn circumstances(&self) -> Circumstances<'_> {
+        let agent = self.head.headers.get(http::header::USER_AGENT);
+        Circumstances {
+            source: self.connection.peer,
+            tls: self.connection.is_tls(),
+            now: self.received.seconds(),
+            user_agent: agent.and_then(|agent| agent.to_str().ok()),
+        }
+    }
+
     /// The record of what is about to happen, or to be refused.
     pub(super) fn intent<'a>(
         &'a self,
-        routed: Option<&'a Routed>,
+        task: Option<&'a Task>,
         lines: &'a [(&'a [u8], &'a [u8])],
         statements: &'a [&'a str],
         decision: Decision,
     ) -> Intent<'a> {
         let line = |name: &str| lines.iter().find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| *value);
-        let routed = routed.or(self.routed.as_ref());
+        let task = task.or(self.task.as_ref());
+        let (routed, role) = (task.and_then(Task::routed), task.and_then(Task::role));
         Intent {
             requester: self.requester(),
             connection: self.connection.record(),
@@ -109,10 +161,12 @@ impl Facts {
             method: Some(self.head.method.as_str().as_bytes()),
             target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
             http_version: Some(version(self.head.version)),
-            operation: routed.map(|routed| self.asked(routed).name()),
+            operation: task.map(|task| self.asked(task)),
             bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
             key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
             version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
+            role: role.map(|(role, _)| role),
+            role_session: role.map(|(_, session)| session),
             user_agent: line("user-agent"),
             referer: line("referer"),
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
@@ -124,18 +178,21 @@ impl Facts {
     }
 
     /// What the client asked: a form is stored by a PutObject, but was none.
-    fn asked(&self, routed: &Routed) -> Operation {
-        if self.auth == Some(Auth::Form) { Operation::PostObject } else { routed.operation }
+    fn asked(&self, task: &Task) -> &'static str {
+        if self.auth == Some(Auth::Form) { Operation::PostObject.name() } else { task.name() }
     }
 
     fn requester(&self) -> Requester<'_> {
         let who = self.who.as_deref().filter(|who| !who.is_anonymous());
+        let session = who.and_then(|who| who.session.as_deref());
+        let signed = self.signature.is_some();
         Requester {
             kind: who.map(|who| match who.kind {
                 Kind::Anonymous => "Unknown",
                 Kind::Role { .. } => "AssumedRole",
                 Kind::Root => "Root",
                 Kind::User => "IAMUser",
+                Kind::Web => "WebIdentityUser",
             }),
             account: who.map(|who| who.account.as_str()),
             arn: who.map(|who| who.arn.as_str()),
@@ -144,6 +201,8 @@ impl Facts {
                 Kind::Role { session, .. } => Some(session.as_str()),
                 _ => None,
             }),
+            session_created: session.filter(|_| signed).map(|session| Millis(session.issued.0.saturating_mul(1000))),
+            mfa: session.filter(|_| signed).map(|session| session.mfa),
             signature_version: self.signature.as_ref().map(|_| "SigV4"),
             authentication: match self.auth {
                 Some(Auth::Header) => Some("AuthHeader"),

@@ -1,14 +1,20 @@
 //! One generation of what requests are judged by. A request pins one from its first octet to its last.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
-use crate::identity::{Directory, Principal};
+use ring::digest::{SHA256, digest};
+
+use super::task::Task;
+use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::policy::{self, Grant, Question};
 use crate::s3::address::{self, Resource};
+use crate::s3::external::External;
 use crate::s3::route::{self, Auth, Routed, Rules};
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Head, Operation};
-use crate::sigv4::{self, Credential, KeyCache, KeySource, Rejection, Verified};
+use crate::sigv4::{self, Credential, Diagnosis, Hints, KeyCache, KeySource, Opened, Rejection, Verified};
+use crate::sts::{self, Ask, Circumstances, Grantor};
 use crate::time::Seconds;
 
 /// A region that is served: how it is addressed, and where its requests go.
@@ -18,6 +24,8 @@ pub struct Site {
     pub address: address::Settings,
     /// How signatures for it are verified.
     pub signature: sigv4::Settings,
+    /// How signatures for the token service are.
+    pub tokens: sigv4::Settings,
     /// What requests are routed by.
     pub rules: Rules,
     /// Its store, by its place among the worker's.
@@ -28,8 +36,14 @@ pub struct Site {
 pub struct Live {
     /// The sites of each listener, the first one tried first.
     pub listeners: Vec<Vec<Site>>,
+    /// The URL that the clients of each listener use, where it is another than they seem to.
+    pub external: Vec<Option<External>>,
     /// Who may sign.
     pub directory: Directory,
+    /// What seals and opens session tokens; none if there are to be no temporary credentials.
+    pub tokens: Option<Arc<TokenKeys>>,
+    /// Who may assume which role.
+    pub roles: sts::Rules,
     /// The account this proxy speaks for; owner of every bucket until buckets have settings.
     pub account: String,
     /// Uploads up to this many octets are verified before the store hears of them.
@@ -51,7 +65,24 @@ pub(super) struct Found {
     pub(super) auth: Auth,
     /// The bucket that a form is addressed to.
     pub(super) form_bucket: Option<String>,
-    pub(super) routed: Result<Routed, Fault>,
+    pub(super) asked: Asked,
+}
+
+/// Whom a request is for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A store; or what is wrong with that.
+    Store(Box<Result<Routed, Fault>>),
+    /// The token service; or why it is not.
+    Tokens(Result<(), Fault>),
+}
+
+/// Who asks the token service, and for what.
+pub(super) struct Asker {
+    pub(super) who: Arc<Principal>,
+    /// The signature over the body; a web identity may come without one.
+    pub(super) verified: Option<Verified>,
+    pub(super) ask: Box<Ask>,
 }
 
 impl Live {
@@ -60,11 +91,17 @@ impl Live {
     /// # Errors
     /// What is answered at once: host, path, query that does not decode, kinds of authentication.
     pub(super) fn find(&self, listener: usize, head: &Head<'_>) -> Result<Found, Fault> {
+        // What is found out here is told, and acted on, only after the whole path has been verified.
+        let target = self.external(listener).map_or(head.target, |external| external.asked_target(head.target));
+        let head = &Head { target, ..*head };
         let host = sigv4::host(head)?;
         let (site, kept) = self.map(listener, host, head)?;
         let query = Query::parse(head.query())?;
         let auth = sigv4::kind(head, &query)?;
         let rules = self.site(listener, site)?.rules;
+        if let Some(asked) = self.tokens_asked(&kept, head) {
+            return Ok(Found { site, auth, form_bucket: None, asked: Asked::Tokens(asked) });
+        }
         let form_bucket = match &kept {
             Ok(Resource::Bucket { bucket, key: None }) if auth == Auth::Form => Some(bucket.clone()),
             _ => None,
@@ -76,11 +113,30 @@ impl Live {
                 Err(not_here("access-point", "Access points are not available in this version."))
             }
             Resource::Control { .. } => Err(not_here("s3-control", "S3 Control is not available in this version.")),
+            // The token service has been looked for above.
             Resource::Kms | Resource::Sts => {
                 Err(not_here("other-service", "This service is not available in this version."))
             }
         });
-        Ok(Found { site, auth, form_bucket, routed })
+        Ok(Found { site, auth, form_bucket, asked: Asked::Store(Box::new(routed)) })
+    }
+
+    /// Whether a request is for the token service: by its host, or a `POST /` that is signed for it or
+    /// brings its kind of form (spec/s3-operations.md 8).
+    fn tokens_asked(&self, kept: &address::Kept, head: &Head<'_>) -> Option<Result<(), Fault>> {
+        match kept {
+            Ok(Resource::Sts) => {}
+            Ok(Resource::Service) if head.method == b"POST" && (is_signed_for_sts(head) || is_query_form(head)) => {}
+            _ => return None,
+        }
+        if self.tokens.is_none() {
+            return Some(Err(not_here("temporary-off", "Temporary credentials are not handed out here.")));
+        }
+        if head.method != b"POST" || head.path() != b"/" || head.target.contains(&b'?') {
+            let message = "Requests to this service are POST / with the parameters in the body.";
+            return Some(Err(Fault::new(Code::InvalidAction, "tokens-target", message)));
+        }
+        Some(Ok(()))
     }
 
     /// The first site of the listener that serves the host.
@@ -93,6 +149,35 @@ impl Live {
             }
         }
         Err(refused.unwrap_or_else(|| Fault::plain(Code::InternalError, "no-site")))
+    }
+
+    /// Where the clients of a listener think they are.
+    pub(super) fn external(&self, listener: usize) -> Option<&External> {
+        self.external.get(listener).and_then(Option::as_ref)
+    }
+
+    /// Lends a head as the client signed it: to the external URL, where there is one (s3/external.rs).
+    pub(super) fn as_signed<T>(
+        &self,
+        listener: usize,
+        site: &Site,
+        head: &Head<'_>,
+        read: impl FnOnce(&Head<'_>) -> T,
+    ) -> T {
+        let (Some(external), Ok(host)) = (self.external(listener), sigv4::host(head)) else { return read(head) };
+        let (target, host) = (external.signed_target(head.target), external.signed_host(&site.address, host));
+        let mut lines: Vec<(&[u8], &[u8])> = head.lines.to_vec();
+        for (_, value) in lines.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(b"host")) {
+            *value = &host;
+        }
+        read(&Head { method: head.method, target: &target, lines: &lines, authority: head.authority.map(|_| &*host) })
+    }
+
+    /// The URL of what a request names, as its client knows it; none where that is what it seems.
+    pub(super) fn external_url(&self, listener: usize, site: &Site, head: &Head<'_>) -> Option<String> {
+        let (external, host) = (self.external(listener)?, sigv4::host(head).ok()?);
+        let (host, target) = (external.signed_host(&site.address, host), external.signed_target(head.target));
+        Some(external.url_of(&host, &target))
     }
 
     /// A site of a listener.
@@ -110,15 +195,110 @@ impl Live {
         cache: &KeyCache,
         now: Seconds,
     ) -> Result<(Arc<Principal>, Verified), Box<Rejection>> {
-        let verified = sigv4::verify(auth, request, self, &site.signature, cache, now)?;
+        self.verify_for(&site.signature, auth, request, cache, now)
+    }
+
+    fn verify_for(
+        &self,
+        settings: &sigv4::Settings,
+        auth: Auth,
+        request: &sigv4::Request<'_>,
+        cache: &KeyCache,
+        now: Seconds,
+    ) -> Result<(Arc<Principal>, Verified), Box<Rejection>> {
+        let lookup = Lookup { live: self, opened: OnceCell::new() };
+        let verified = sigv4::verify(auth, request, &lookup, settings, cache, now)?;
         let who = match verified.access_key() {
             None => Principal::anonymous(),
-            Some(key) => match self.directory.find(key) {
-                Some(key) => Arc::clone(&key.principal),
-                None => return Err(Fault::plain(Code::InternalError, "key-vanished").into()),
+            // In the order of the verifier: a key that is kept, else the one of the token.
+            Some(key) => match (self.directory.find(key), lookup.opened.into_inner()) {
+                (Some(key), _) => Arc::clone(&key.principal),
+                (None, Some(who)) => who,
+                (None, None) => return Err(Fault::plain(Code::InternalError, "key-vanished").into()),
             },
         };
         Ok((who, verified))
+    }
+
+    /// Verifies who asks the token service for what: by the signature over the body, or by the token of a
+    /// provider of web identities in it.
+    ///
+    /// # Errors
+    /// What is wrong with signature, form or token; `MissingAuthenticationToken`.
+    pub(super) fn verify_tokens(
+        &self,
+        site: &Site,
+        auth: Auth,
+        head: &Head<'_>,
+        body: &[u8],
+        cache: &KeyCache,
+        now: Seconds,
+    ) -> Result<Asker, Box<Rejection>> {
+        let signed = match auth {
+            Auth::Anonymous => None,
+            Auth::Header => {
+                let query = Query::default();
+                let body_hash = digest(&SHA256, body).as_ref().try_into().ok();
+                let request =
+                    sigv4::Request { head, query: &query, streaming_allowed: false, tls: true, body_hash, form: None };
+                Some(self.verify_for(&site.tokens, auth, &request, cache, now)?)
+            }
+            Auth::Form | Auth::Query => {
+                return Err(Fault::plain(Code::MissingAuthenticationToken, "tokens-auth").into());
+            }
+        };
+        let ask = Box::new(Ask::read(body)?);
+        let (who, verified) = match (&*ask, signed) {
+            (Ask::WebIdentity(asked), signed) => {
+                let federated = web::verify(asked.token.expose(), self.directory.issuers(), now).map_err(web_fault)?;
+                let partition = Arn::parse(&asked.narrowed.role).map_or("aws", |arn| arn.partition);
+                let who = Principal::of_web(federated, partition, &asked.narrowed.account, now);
+                (Arc::new(who), signed.map(|(_, verified)| verified))
+            }
+            (_, Some((who, verified))) => (who, Some(verified)),
+            (_, None) => return Err(Fault::plain(Code::MissingAuthenticationToken, "tokens-unsigned").into()),
+        };
+        Ok(Asker { who, verified, ask })
+    }
+
+    /// Decides about a task.
+    ///
+    /// # Errors
+    /// As for [`Live::decide`] and [`sts::Rules::decide`]; what a request to the token service must satisfy
+    /// besides.
+    pub(super) fn decide_task(&self, who: &Principal, task: &Task, seen: Circumstances<'_>) -> Result<Grant, Fault> {
+        match task {
+            Task::Store(routed) => self.decide(who, routed),
+            Task::Tokens(ask) => {
+                let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
+                let grant = self.roles.decide(ask, who, role, seen)?;
+                Grantor::check(ask, who, role)?;
+                Ok(grant)
+            }
+        }
+    }
+
+    /// Finds out, for the operator, what the client of a signature that does not match probably did. `head`
+    /// is as the client signed it, `settings` what it was verified by.
+    pub(super) fn diagnose(
+        &self,
+        (listener, site): (usize, &Site),
+        settings: &sigv4::Settings,
+        rejection: &Rejection,
+        head: &Head<'_>,
+        cache: &KeyCache,
+        now: Seconds,
+    ) -> Option<Box<Diagnosis>> {
+        if rejection.fault().code() != Code::SignatureDoesNotMatch {
+            return None;
+        }
+        let query = Query::parse(head.query()).ok()?;
+        let request =
+            sigv4::Request { head, query: &query, streaming_allowed: false, tls: false, body_hash: None, form: None };
+        let prefix = self.external(listener).map_or("", External::prefix);
+        let hints = Hints { hosts: &site.address.base_domains, prefix };
+        let keys = Lookup { live: self, opened: OnceCell::new() };
+        rejection.diagnose(&request, &keys, settings, hints, cache, now).map(Box::new)
     }
 
     /// Asks policy about an operation.
@@ -135,6 +315,7 @@ impl Live {
             owner: &self.account,
             action: &action,
             resource: &resource,
+            narrowed: who.session.as_ref().is_some_and(|session| !session.policies.is_empty()),
         };
         policy::decide(&question).map_err(|denial| denied(who, &action, &resource, denial.reason()))
     }
@@ -152,15 +333,58 @@ impl Live {
     }
 }
 
-impl KeySource for Live {
+/// Where the verifier of one request finds keys; it keeps whose the token was that it opened.
+struct Lookup<'l> {
+    live: &'l Live,
+    opened: OnceCell<Arc<Principal>>,
+}
+
+impl KeySource for Lookup<'_> {
     fn find(&self, access_key: &str) -> Option<Credential<'_>> {
-        let key = self.directory.find(access_key)?;
+        let key = self.live.directory.find(access_key)?;
         Some(Credential { secret: &key.secret, token: key.token.as_ref(), expires: key.expires })
     }
 
-    fn generation(&self) -> u64 {
-        self.number
+    fn open(&self, access_key: &str, token: &[u8]) -> Opened {
+        let Some(keys) = &self.live.tokens else { return Opened::Unknown };
+        let Some(sealed) = keys.open(access_key, token) else {
+            return if keys.issued(access_key) { Opened::Other } else { Opened::Unknown };
+        };
+        let expires = sealed.session.expires;
+        // The role or user may be gone since.
+        match self.live.directory.principal_of(&sealed.of, sealed.session) {
+            Some(who) if self.opened.set(Arc::clone(&who)).is_ok() => {
+                Opened::Session { secret: sealed.secret, expires }
+            }
+            _ => Opened::Unknown,
+        }
     }
+
+    fn generation(&self) -> u64 {
+        self.live.number
+    }
+}
+
+/// A scope of the token service in the Authorization header. What it is worth is found out later.
+fn is_signed_for_sts(head: &Head<'_>) -> bool {
+    let value = head.first("authorization").unwrap_or_default();
+    memchr::memmem::find(value, b"/sts/aws4_request").is_some()
+}
+
+/// The kind of form that the query protocol is written in.
+fn is_query_form(head: &Head<'_>) -> bool {
+    let kind = head.first("content-type").unwrap_or_default();
+    let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
+    crate::s3::head::trim(kind).eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+/// Why a web identity is not believed, as the token service says it.
+fn web_fault(fault: web::WebFault) -> Fault {
+    let code = match fault {
+        web::WebFault::Expired => Code::ExpiredTokenException,
+        _ => Code::InvalidIdentityToken,
+    };
+    Fault::new(code, fault.reason(), fault.message())
 }
 
 /// The words of a denial for a caller who may know the reason (spec/errors.md 5); strangers hear less.

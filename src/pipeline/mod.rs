@@ -5,15 +5,18 @@
 mod answer;
 mod early;
 mod facts;
+mod here;
 mod landing;
 mod live;
 mod refusal;
 mod stage;
+mod task;
 mod walk;
 
 pub use answer::Answer;
 pub use facts::{Connection, TlsFacts};
+pub use here::Here;
 pub use live::{Live, Site};
 pub use refusal::Refusal;
-pub use stage::{Addressed, Admitted, Authenticated, Authorized, Guarded, Logged, Parsed};
+pub use stage::{Addressed, Admitted, Authenticated, Authorized, Exit, Guarded, Logged, Out, Parsed};
 pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

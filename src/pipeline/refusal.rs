@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::answer::{Answer, stamp};
+use super::answer::{Answer, stamp, stamp_sts};
 use super::facts::Facts;
+use super::task::{Envelope, Task};
 use super::walk::{Finished, Open, Worker};
 use crate::audit::{Completion, Decision, JournalFull, Outcome};
 use crate::id::RequestId;
-use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, xml};
+use crate::sts;
 
 /// Why a request is refused, with what is known of it. Not an answer: see [`Refusal::log`].
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct LoggedRefusal {
     fault: Fault,
     id: RequestId,
     bare: bool,
+    envelope: Envelope,
 }
 
 impl Refusal {
@@ -43,8 +45,8 @@ impl Refusal {
         Self(Box::new(Inner { fault, state: State::Before(facts) }))
     }
 
-    pub(super) fn asked(fault: Fault, mut facts: Box<Facts>, routed: Routed) -> Self {
-        facts.routed = Some(routed);
+    pub(super) fn asked(fault: Fault, mut facts: Box<Facts>, task: Task) -> Self {
+        facts.task = Some(task);
         Self::new(fault, facts)
     }
 
@@ -58,23 +60,24 @@ impl Refusal {
         let Inner { fault, state } = *self.0;
         match state {
             State::After(open) => {
-                let (id, bare) = (open.id(), open.is_head());
+                let (id, bare, envelope) = (open.id(), open.is_head(), open.envelope());
                 open.refused(&fault);
-                LoggedRefusal { fault, id, bare }
+                LoggedRefusal { fault, id, bare, envelope }
             }
             State::Before(facts) => {
-                let completion = completion(&fault);
+                let completion = Completion { mismatch: facts.mismatch(), ..told(&fault, facts.envelope) };
                 let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
                 let lines = facts.lines();
                 let statements: Vec<&str> = facts.statement.iter().map(String::as_str).collect();
-                worker.observer.finished(&counted(&fault, facts.routed.as_ref()));
+                worker.observer.finished(&counted(&fault, facts.task.as_ref()));
+                facts.tell_mismatch();
                 let recorded =
                     worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
                 let fault = match recorded {
                     Ok(_filed) => fault,
                     Err(full) => journal_full(&full),
                 };
-                LoggedRefusal { fault, id: facts.id, bare: facts.is_head() }
+                LoggedRefusal { fault, id: facts.id, bare: facts.is_head(), envelope: facts.envelope }
             }
         }
     }
@@ -83,7 +86,10 @@ impl Refusal {
 impl LoggedRefusal {
     /// The error answer (spec/errors.md 1).
     pub fn into_response(self) -> Response<Answer> {
-        let Self { fault, id, bare } = self;
+        let Self { fault, id, bare, envelope } = self;
+        if envelope == Envelope::Sts {
+            return in_words_of_sts(&fault, &id);
+        }
         let body = if bare {
             Answer::empty()
         } else {
@@ -114,9 +120,20 @@ impl LoggedRefusal {
     }
 }
 
-fn counted(fault: &Fault, routed: Option<&Routed>) -> Finished {
+/// The error answer of the token service (spec/errors.md 4).
+fn in_words_of_sts(fault: &Fault, id: &RequestId) -> Response<Answer> {
+    let said = sts::said(fault);
+    let mut response = Response::new(Answer::full(Bytes::from(sts::error_document(&said, id.as_str()))));
+    *response.status_mut() = StatusCode::from_u16(said.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    stamp_sts(headers, id);
+    response
+}
+
+fn counted(fault: &Fault, task: Option<&Task>) -> Finished {
     Finished {
-        operation: routed.map(|routed| routed.operation),
+        operation: task.map(Task::name),
         outcome: Outcome::Refused,
         reason: fault.reason(),
         milliseconds: 0,
@@ -136,6 +153,17 @@ pub(super) fn completion(fault: &Fault) -> Completion<'_> {
         reason: Some(fault.reason()),
         detail: fault.private_detail(),
         ..Completion::default()
+    }
+}
+
+/// The same with the status, code and words that the client gets.
+pub(super) fn told(fault: &Fault, envelope: Envelope) -> Completion<'_> {
+    match envelope {
+        Envelope::S3 => completion(fault),
+        Envelope::Sts => {
+            let said = sts::said(fault);
+            Completion { status: Some(said.status), error_code: Some(said.code), ..completion(fault) }
+        }
     }
 }
 

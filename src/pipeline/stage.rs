@@ -16,7 +16,7 @@
 //! What was not logged cannot be forwarded:
 //! ```compile_fail,E0599
 //! fn skip<B>(request: bartizan::pipeline::Admitted<B>) {
-//!     let _ = request.into_forward();
+//!     let _ = request.into_exit();
 //! }
 //! ```
 //! A refusal that was not logged is no answer:
@@ -29,15 +29,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Method;
 use http_body::Body;
 
 use super::early::{self, Early};
 use super::facts::{Connection, Facts};
-use super::live::Live;
+use super::here::Here;
+use super::live::{Asked, Asker, Live, Site};
 use super::refusal::Refusal;
+use super::task::{Envelope, Task};
 use super::walk::Open;
 use crate::audit::{Decision, Journal, Receipt};
 use crate::body::{Contract, Duties, SealedBody, Unread};
+use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::limit::{InFlight, Permit};
 use crate::policy::Grant;
@@ -45,7 +49,7 @@ use crate::s3::operation::BodyKind;
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::{Auth, Routed, Rules};
 use crate::s3::uri::Query;
-use crate::s3::{Fault, Operation, xml};
+use crate::s3::{Code, Fault, Operation, xml};
 use crate::sigv4::{KeyCache, Request};
 use crate::time::{Millis, Seconds};
 use crate::upstream::Forward;
@@ -59,7 +63,8 @@ const LONGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Parsed<B> {
     facts: Box<Facts>,
-    body: Unread<B>,
+    /// None once it has been read whole.
+    body: Option<Unread<B>>,
 }
 
 /// Which site, bucket, key and operation; or, kept for later, what is wrong with them.
@@ -68,7 +73,7 @@ pub struct Addressed<B> {
     parsed: Parsed<B>,
     site: usize,
     auth: Auth,
-    routed: Result<Routed, Fault>,
+    asked: Asked,
     form_bucket: Option<String>,
     early: Early,
 }
@@ -79,9 +84,10 @@ pub struct Authenticated<B> {
     parsed: Parsed<B>,
     store: usize,
     rules: Rules,
-    routed: Routed,
+    task: Task,
     who: Arc<crate::identity::Principal>,
-    contract: Contract,
+    /// None where the body has been read already.
+    contract: Option<Contract>,
 }
 
 /// A statement said yes.
@@ -96,7 +102,7 @@ pub struct Authorized<B> {
 pub struct Guarded<B> {
     facts: Box<Facts>,
     store: usize,
-    routed: Routed,
+    task: Task,
     who: Arc<crate::identity::Principal>,
     grant: Grant,
     body: Payload<B>,
@@ -104,6 +110,8 @@ pub struct Guarded<B> {
 
 #[derive(Debug)]
 enum Payload<B> {
+    /// Read before, and understood.
+    Spent,
     /// Read, verified, and where its meaning matters written anew.
     Document(Box<SealedBody>),
     /// Untouched.
@@ -115,6 +123,7 @@ enum Payload<B> {
 pub struct Admitted<B> {
     inner: Guarded<B>,
     permit: Permit,
+    write: Option<Write>,
 }
 
 /// On record, as durably as asked.
@@ -132,24 +141,32 @@ where
     /// Takes a request whose head has passed the server's screen.
     pub fn new(request: http::Request<B>, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
         let (head, body) = request.into_parts();
-        Self { facts: Box::new(Facts::new(head, connection, id, received)), body: Unread::new(body) }
+        Self { facts: Box::new(Facts::new(head, connection, id, received)), body: Some(Unread::new(body)) }
     }
 
     /// Finds out where the request goes and what it asks.
     ///
     /// # Errors
     /// A host that is not served, a path that does not decode, two kinds of authentication at once.
-    pub fn address(self, live: &Live) -> Result<Addressed<B>, Refusal> {
+    pub fn address(mut self, live: &Live) -> Result<Addressed<B>, Refusal> {
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
-            Ok(found) => Ok(Addressed {
-                parsed: self,
-                site: found.site,
-                auth: found.auth,
-                routed: found.routed,
-                form_bucket: found.form_bucket,
-                early: Early::Nothing,
-            }),
+            Ok(found) => {
+                if let Asked::Tokens(asked) = &found.asked {
+                    self.facts.envelope = Envelope::Sts;
+                    if let Err(fault) = asked {
+                        return Err(Refusal::new(fault.clone(), self.facts));
+                    }
+                }
+                Ok(Addressed {
+                    parsed: self,
+                    site: found.site,
+                    auth: found.auth,
+                    asked: found.asked,
+                    form_bucket: found.form_bucket,
+                    early: Early::Nothing,
+                })
+            }
             Err(fault) => Err(Refusal::new(fault, self.facts)),
         }
     }
@@ -161,15 +178,18 @@ where
     B::Error: Into<BoxError>,
 {
     /// Reads what authentication needs of the body, within limits, where that is in the body: of a form
-    /// the fields up to its file. Of all other bodies nothing.
+    /// the fields up to its file, of a request to the token service all of it. Of all other bodies nothing.
     ///
     /// # Errors
     /// A form that is none, or has no file; a client that takes too long.
     pub async fn read_early(self) -> Result<Self, Refusal> {
-        let Self { parsed: Parsed { mut facts, body }, site, auth, routed, form_bucket, .. } = self;
+        let Self { parsed: Parsed { mut facts, body }, site, auth, asked, form_bucket, early } = self;
         facts.auth = Some(auth);
-        match early::read(&facts, auth, body).await {
-            Ok((early, body)) => Ok(Self { parsed: Parsed { facts, body }, site, auth, routed, form_bucket, early }),
+        let Some(body) = body else {
+            return Ok(Self { parsed: Parsed { facts, body }, site, auth, asked, form_bucket, early });
+        };
+        match early::read(&facts, auth, matches!(asked, Asked::Tokens(_)), body).await {
+            Ok((early, body)) => Ok(Self { parsed: Parsed { facts, body }, site, auth, asked, form_bucket, early }),
             Err(fault) => Err(Refusal::new(fault, facts)),
         }
     }
@@ -181,23 +201,40 @@ impl<B> Addressed<B> {
     /// # Errors
     /// Whatever the order of spec/sigv4.md 13 finds first.
     pub fn authenticate(self, live: &Live, cache: &KeyCache, now: Seconds) -> Result<Authenticated<B>, Refusal> {
-        let Self { mut parsed, site, auth, routed, form_bucket, early } = self;
+        let Self { mut parsed, site, auth, asked, form_bucket, early } = self;
         parsed.facts.auth = Some(auth);
         let site = match live.site(parsed.facts.connection.listener, site) {
             Ok(site) => site,
             Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
         };
+        let routed = match (asked, &early) {
+            (Asked::Store(routed), _) => *routed,
+            (Asked::Tokens(Ok(())), Early::Whole(body)) => return parsed.ask(live, site, auth, &body.0, cache, now),
+            (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(fault, parsed.facts)),
+            (Asked::Tokens(Ok(())), _) => {
+                return Err(Refusal::new(Fault::plain(Code::InternalError, "body-not-read"), parsed.facts));
+            }
+        };
         let streaming = routed.as_ref().is_ok_and(|routed| routed.operation.spec().streaming);
         let tls = parsed.facts.connection.is_tls();
+        let listener = parsed.facts.connection.listener;
         let verified = parsed.facts.with_head(|head| {
-            let query = Query::parse(head.query()).map_err(Fault::from)?;
-            let form = early.form(form_bucket.as_deref());
-            let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
-            live.verify(site, auth, &request, cache, now)
+            live.as_signed(listener, site, head, |head| {
+                let query = Query::parse(head.query()).map_err(Fault::from)?;
+                let form = early.form(form_bucket.as_deref());
+                let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
+                live.verify(site, auth, &request, cache, now)
+            })
         });
+        parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
         let (who, mut verified) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
+                parsed.facts.mismatch = parsed.facts.with_head(|head| {
+                    live.as_signed(listener, site, head, |head| {
+                        live.diagnose((listener, site), &site.signature, &rejection, head, cache, now)
+                    })
+                });
                 parsed.facts.access_key = rejection.access_key().map(str::to_owned);
                 return Err(Refusal::new(rejection.into_fault(), parsed.facts));
             }
@@ -205,9 +242,12 @@ impl<B> Addressed<B> {
         parsed.facts.who = Some(Arc::clone(&who));
         parsed.facts.access_key = verified.access_key().map(str::to_owned);
         parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
+        if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
+            parsed.facts.signed = Some(verified.identity());
+        }
         let form = match early {
             Early::Form(form) => Some((form_bucket, form)),
-            Early::Nothing => None,
+            Early::Nothing | Early::Whole(_) => None,
         };
         let routed = match (routed, &form) {
             (Ok(asked), Some((bucket, form))) => {
@@ -226,9 +266,47 @@ impl<B> Addressed<B> {
             None => Contract::new(verified.payload(), signatures, head, duties),
         });
         match contract {
-            Ok(contract) => Ok(Authenticated { parsed, store: site.store, rules: site.rules, routed, who, contract }),
-            Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed)),
+            Ok(contract) => {
+                let (task, contract) = (Task::Store(routed), Some(contract));
+                Ok(Authenticated { parsed, store: site.store, rules: site.rules, task, who, contract })
+            }
+            Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed.into())),
         }
+    }
+}
+
+impl<B> Parsed<B> {
+    /// Verifies a request to the token service, whose body has been read.
+    fn ask(
+        mut self,
+        live: &Live,
+        site: &Site,
+        auth: Auth,
+        body: &[u8],
+        cache: &KeyCache,
+        now: Seconds,
+    ) -> Result<Authenticated<B>, Refusal> {
+        let listener = self.facts.connection.listener;
+        let verified = self.facts.with_head(|head| {
+            live.as_signed(listener, site, head, |head| live.verify_tokens(site, auth, head, body, cache, now))
+        });
+        let Asker { who, verified, ask } = match verified {
+            Ok(verified) => verified,
+            Err(rejection) => {
+                self.facts.mismatch = self.facts.with_head(|head| {
+                    live.as_signed(listener, site, head, |head| {
+                        live.diagnose((listener, site), &site.tokens, &rejection, head, cache, now)
+                    })
+                });
+                self.facts.access_key = rejection.access_key().map(str::to_owned);
+                return Err(Refusal::new(rejection.into_fault(), self.facts));
+            }
+        };
+        self.facts.who = Some(Arc::clone(&who));
+        self.facts.access_key = verified.as_ref().and_then(|verified| verified.access_key()).map(str::to_owned);
+        self.facts.signature = verified.as_ref().and_then(|verified| verified.signature_prefix()).map(str::to_owned);
+        let task = Task::Tokens(ask);
+        Ok(Authenticated { parsed: self, store: site.store, rules: site.rules, task, who, contract: None })
     }
 }
 
@@ -238,12 +316,12 @@ impl<B> Authenticated<B> {
     /// # Errors
     /// `AccessDenied`
     pub fn authorize(mut self, live: &Live) -> Result<Authorized<B>, Refusal> {
-        match live.decide(&self.who, &self.routed) {
+        match live.decide_task(&self.who, &self.task, self.parsed.facts.circumstances()) {
             Ok(grant) => {
                 self.parsed.facts.statement = Some(grant.statement().to_string());
                 Ok(Authorized { inner: self, grant })
             }
-            Err(fault) => Err(Refusal::asked(fault, self.parsed.facts, self.routed)),
+            Err(fault) => Err(Refusal::asked(fault, self.parsed.facts, self.task)),
         }
     }
 }
@@ -259,31 +337,42 @@ where
     /// # Errors
     /// A document that does not verify or parse.
     pub async fn guard(self) -> Result<Guarded<B>, Refusal> {
-        let Self {
-            inner: Authenticated { parsed: Parsed { facts, body }, store, rules, routed, who, contract },
-            grant,
-        } = self;
-        let body = if routed.has_document() {
-            match document(body, contract, &routed, rules).await {
-                Ok(document) => Payload::Document(Box::new(document)),
-                Err(fault) => return Err(Refusal::asked(fault, facts, routed)),
+        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, rules, task, who, contract }, grant } =
+            self;
+        let body = match (&task, body, contract) {
+            (Task::Tokens(_), ..) => Payload::Spent,
+            (Task::Store(routed), Some(body), Some(contract)) if routed.has_document() => {
+                match document(body, contract, routed, rules).await {
+                    Ok(document) => Payload::Document(Box::new(document)),
+                    Err(fault) => return Err(Refusal::asked(fault, facts, task)),
+                }
             }
-        } else {
-            Payload::Object(body, Box::new(contract))
+            (Task::Store(_), Some(body), Some(contract)) => Payload::Object(body, Box::new(contract)),
+            (Task::Store(_), ..) => {
+                return Err(Refusal::asked(Fault::plain(Code::InternalError, "body-spent"), facts, task));
+            }
         };
-        Ok(Guarded { facts, store, routed, who, grant, body })
+        Ok(Guarded { facts, store, task, who, grant, body })
     }
 }
 
 impl<B> Guarded<B> {
-    /// Finds a place among the requests in flight.
+    /// Finds a place among the requests in flight. A write that was signed is looked up in the memory of
+    /// writes, where there is one.
     ///
     /// # Errors
-    /// `SlowDown`
-    pub fn admit(self, limit: &InFlight) -> Result<Admitted<B>, Refusal> {
-        match limit.admit() {
-            Ok(permit) => Ok(Admitted { inner: self, permit }),
-            Err(fault) => Err(Refusal::asked(fault, self.facts, self.routed)),
+    /// `SlowDown`; `AccessDenied` for a replay that would do harm.
+    pub fn admit(self, limit: &InFlight, memory: Option<&Arc<Replay>>, now: Seconds) -> Result<Admitted<B>, Refusal> {
+        let admitted = limit.admit().and_then(|permit| {
+            let write = match (memory, self.task.routed()) {
+                (Some(memory), Some(routed)) => memory.admit(self.facts.signed.as_deref(), routed, now)?,
+                _ => None,
+            };
+            Ok((permit, write))
+        });
+        match admitted {
+            Ok((permit, write)) => Ok(Admitted { inner: self, permit, write }),
+            Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
     }
 }
@@ -295,13 +384,13 @@ impl<B> Admitted<B> {
     /// `ServiceUnavailable` if the journal does not take it.
     pub async fn log_intent(self, journal: &Journal) -> Result<Logged<Self>, Refusal> {
         let recorded = {
-            let Guarded { facts, routed, grant, .. } = &self.inner;
+            let Guarded { facts, task, grant, .. } = &self.inner;
             let (lines, statement) = (facts.lines(), grant.statement().to_string());
-            journal.record(&facts.intent(Some(routed), &lines, &[&statement], Decision::Allow)).await
+            journal.record(&facts.intent(Some(task), &lines, &[&statement], Decision::Allow)).await
         };
         match recorded {
             Ok(receipt) => Ok(Logged { inner: self, receipt }),
-            Err(full) => Err(Refusal::asked(super::refusal::journal_full(&full), self.inner.facts, self.inner.routed)),
+            Err(full) => Err(Refusal::asked(super::refusal::journal_full(&full), self.inner.facts, self.inner.task)),
         }
     }
 }
@@ -311,23 +400,53 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    /// The one door: what leaves is a head, a body that checks itself, and the open record.
+    /// The one door. To a store: what leaves is a head, a body that checks itself, and the open record.
+    /// Or to this process, which answers itself.
     ///
     /// # Errors
     /// A body that is wrong from the start: empty where its hash says otherwise.
-    pub fn into_forward(self) -> Result<(usize, Forward, SealedBody, Open), Refusal> {
-        let Self { inner: Admitted { inner: guarded, permit }, receipt } = self;
-        let Guarded { mut facts, store, routed, who, body, .. } = guarded;
-        let open = Open::new(receipt, permit, &mut facts, &routed);
+    pub fn into_exit(self) -> Result<Exit, Refusal> {
+        let Self { inner: Admitted { inner: guarded, permit, write }, receipt } = self;
+        let Guarded { mut facts, store, task, who, body, .. } = guarded;
+        let open = Open::new(receipt, permit, write, &mut facts, &task);
         let body = match body {
+            Payload::Spent => SealedBody::empty(),
             Payload::Document(document) => *document,
             Payload::Object(body, contract) => match body.open(*contract) {
                 Ok(body) => body,
                 Err(fault) => return Err(Refusal::after(fault, open)),
             },
         };
-        Ok((store, super::walk::forward(&facts, routed, &who), body, open))
+        Ok(match task {
+            Task::Store(routed) => {
+                let out = super::walk::forward(&facts, routed, &who);
+                Exit::Store(Box::new(Out { store, out, body, open }))
+            }
+            Task::Tokens(ask) => Exit::Here(Box::new(Here::new(ask, who, open))),
+        })
     }
+}
+
+/// Who answers.
+#[derive(Debug)]
+pub enum Exit {
+    /// A store.
+    Store(Box<Out>),
+    /// This process.
+    Here(Box<Here>),
+}
+
+/// What goes to a store.
+#[derive(Debug)]
+pub struct Out {
+    /// Which store.
+    pub store: usize,
+    /// The head.
+    pub out: Forward,
+    /// The body.
+    pub body: SealedBody,
+    /// The record that must be closed.
+    pub open: Open,
 }
 
 /// What an operation asks of its body.

@@ -6,29 +6,37 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::facts::{Connection, Facts};
+use super::here::Here;
 use super::landing::Landing;
 use super::live::Live;
-use super::refusal::{Refusal, completion};
-use super::stage::Parsed;
+use super::refusal::{Refusal, told};
+use super::stage::{Exit, Out, Parsed};
+use super::task::{Envelope, Task};
 use crate::audit::{Completion, Journal, Outcome, Receipt};
 use crate::body::{End, SealedBody, Tell, Verdict};
+use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::identity::Principal;
 use crate::limit::{InFlight, Permit};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
-use crate::time::{Clock, Millis};
+use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
 use crate::upstream::{Forward, Reply, Upstream};
+
+const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+const EXPECTED_SOURCE_OWNER: HeaderName = HeaderName::from_static("x-amz-source-expected-bucket-owner");
+const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// Answers one request, whatever it is.
 pub async fn walk<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
@@ -68,24 +76,20 @@ where
         .authorize(&live)?
         .guard()
         .await?
-        .admit(&worker.in_flight)?;
-    let (store, out, body, open) = staged.log_intent(&worker.journal).await?.into_forward()?;
-    let open = open.watched(worker);
-    deliver(store, out, body, open, live.verify_first, worker).await
+        .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
+    match staged.log_intent(&worker.journal).await?.into_exit()? {
+        Exit::Store(out) => deliver(*out, live.verify_first, worker).await,
+        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker),
+    }
 }
 
 /// So much is always read whole: the file of a form that may be empty has no last octet to hold back.
 const LEAST_WHOLE: u64 = 2;
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
-async fn deliver(
-    store: usize,
-    out: Forward,
-    body: SealedBody,
-    open: Open,
-    verify_first: u64,
-    worker: &Worker,
-) -> Result<Response<Answer>, Refusal> {
+async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let Out { store, out, body, open } = out;
+    let open = open.watched(worker);
     let (id, verdict) = (out.id, body.verdict());
     let verify_first = verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
@@ -99,9 +103,25 @@ async fn deliver(
     };
     match sent {
         Ok(reply) => {
-            let (open, reply) = open.landed(reply);
-            let closing = open.answered(&reply, verdict);
+            let (open, mut reply) = open.landed(reply);
+            let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing))
+        }
+        Err(fault) => Err(Refusal::after(fault, open)),
+    }
+}
+
+/// Answers a request that no store is asked about.
+fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let (open, reply) = here.answer(live, now);
+    let open = open.watched(worker);
+    match reply {
+        Ok(mut reply) => {
+            let id = open.id();
+            let closing = open.answered(&mut reply, Verdict::default());
+            let mut response = answer::response(reply, &id, closing);
+            answer::stamp_sts(response.headers_mut(), &id);
+            Ok(response)
         }
         Err(fault) => Err(Refusal::after(fault, open)),
     }
@@ -136,6 +156,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
+    /// The writes of the last half hour, over all workers; where replays are refused.
+    pub replay: Option<Arc<Replay>>,
     /// Signing keys this worker has derived.
     pub keys: KeyCache,
     /// Randomness that request ids are spun from, and how many were.
@@ -167,7 +189,7 @@ pub trait Observe {
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
     /// What was asked, where that was found out.
-    pub operation: Option<Operation>,
+    pub operation: Option<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, if it was refused or failed.
@@ -186,8 +208,11 @@ pub struct Finished {
 pub struct Open {
     receipt: Receipt,
     _permit: Permit,
+    write: Option<Write>,
     received: Millis,
-    operation: Operation,
+    operation: &'static str,
+    envelope: Envelope,
+    issued: Option<String>,
     head: bool,
     landing: Option<Box<Landing>>,
     worker: Option<Rc<Worker>>,
@@ -200,12 +225,24 @@ impl std::fmt::Debug for Open {
 }
 
 impl Open {
-    pub(super) fn new(receipt: Receipt, permit: Permit, facts: &mut Facts, routed: &Routed) -> Self {
+    pub(super) fn new(
+        receipt: Receipt,
+        permit: Permit,
+        mut write: Option<Write>,
+        facts: &mut Facts,
+        task: &Task,
+    ) -> Self {
+        if let Some(write) = &mut write {
+            write.sent();
+        }
         Self {
             receipt,
             _permit: permit,
+            write,
             received: facts.received,
-            operation: routed.operation,
+            operation: task.name(),
+            envelope: facts.envelope,
+            issued: None,
             head: facts.is_head(),
             landing: facts.landing.take(),
             worker: None,
@@ -222,6 +259,16 @@ impl Open {
         self.receipt.id()
     }
 
+    /// In whose words its errors are told.
+    pub(super) fn envelope(&self) -> Envelope {
+        self.envelope
+    }
+
+    /// An access key was made.
+    pub(super) fn issued(&mut self, access_key: Option<String>) {
+        self.issued = access_key;
+    }
+
     pub(super) fn is_head(&self) -> bool {
         self.head
     }
@@ -234,7 +281,7 @@ impl Open {
     /// Ends with a fault found after the intent was on record.
     pub(super) fn refused(self, fault: &Fault) {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
-        let completion = Completion { outcome, total_ms: self.elapsed(), ..completion(fault) };
+        let completion = Completion { outcome, total_ms: self.elapsed(), ..told(fault, self.envelope) };
         self.close(&completion, fault.reason());
     }
 
@@ -247,17 +294,17 @@ impl Open {
     }
 
     /// The store has answered; the record ends with the answer's body.
-    fn answered(self, reply: &Reply, verdict: Verdict) -> Closing {
+    fn answered(self, reply: &mut Reply, verdict: Verdict) -> Closing {
         let first_byte_ms = self.elapsed();
-        let etag = reply.headers.get(http::header::ETAG).map(|etag| etag.as_bytes().to_vec());
-        let created = reply.headers.get("x-amz-version-id").map(|version| version.as_bytes().to_vec());
+        let etag = reply.headers.get(header::ETAG).cloned();
+        let created = reply.headers.get(VERSION_ID).cloned();
         Closing {
             ending: Some(Box::new(Ending {
                 open: self,
                 status: reply.status.as_u16(),
-                code: reply.code.clone(),
+                code: reply.code.take(),
                 late: None,
-                upstream_id: reply.upstream_id.clone(),
+                upstream_id: reply.upstream_id.take(),
                 verdict,
                 first_byte_ms,
                 etag,
@@ -266,7 +313,14 @@ impl Open {
         }
     }
 
-    fn close(self, completion: &Completion<'_>, reason: &'static str) {
+    fn close(mut self, completion: &Completion<'_>, reason: &'static str) {
+        if let Some(write) = self.write.take() {
+            match (completion.outcome, completion.status.unwrap_or_default()) {
+                (Outcome::Completed, 200..300) if completion.error_code.is_none() => write.answered(),
+                (Outcome::Completed, 300..500) | (Outcome::Refused, _) => write.refused(),
+                _ => drop(write), // it may have happened
+            }
+        }
         if let Some(worker) = &self.worker {
             worker.observer.finished(&Finished {
                 operation: Some(self.operation),
@@ -297,8 +351,8 @@ struct Ending {
     upstream_id: Option<String>,
     verdict: Verdict,
     first_byte_ms: Option<u64>,
-    etag: Option<Vec<u8>>,
-    created: Option<Vec<u8>>,
+    etag: Option<HeaderValue>,
+    created: Option<HeaderValue>,
 }
 
 impl Closing {
@@ -323,16 +377,18 @@ impl Closing {
             End { failed: true, .. } => Outcome::UpstreamFailed,
             _ => Outcome::ClientGone,
         };
+        let issued = open.issued.clone();
         let completion = Completion {
             outcome,
+            issued_key: issued.as_deref(),
             status: Some(status),
             error_code: code.as_deref(),
             bytes_in: verdict.bytes(),
             bytes_out: end.bytes,
             first_byte_ms,
             total_ms: open.elapsed(),
-            created_version: created.as_deref(),
-            etag: etag.as_deref(),
+            created_version: created.as_ref().map(HeaderValue::as_bytes),
+            etag: etag.as_ref().map(HeaderValue::as_bytes),
             upstream_id: upstream_id.as_deref().map(str::as_bytes),
             ..Completion::default()
         };
@@ -358,8 +414,8 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source } = routed;
     // Checked here against our own accounts; a store has others.
-    headers.remove("x-amz-expected-bucket-owner");
-    headers.remove("x-amz-source-expected-bucket-owner");
+    headers.remove(EXPECTED_OWNER);
+    headers.remove(EXPECTED_SOURCE_OWNER);
     Forward {
         operation,
         bucket,
@@ -379,7 +435,10 @@ fn location(facts: &Facts, routed: &Routed) -> Option<String> {
     match routed.operation {
         Operation::CreateBucket => Some(format!("/{bucket}")),
         Operation::CompleteMultipartUpload => {
-            let host = facts.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+            if let Some(url) = &facts.url {
+                return Some(url.clone());
+            }
+            let host = facts.head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
             let host = host.or_else(|| facts.head.uri.authority().map(http::uri::Authority::as_str))?;
             let scheme = if facts.connection.is_tls() { "https" } else { "http" };
             Some(format!("{scheme}://{host}{}", facts.head.uri.path()))

@@ -126,7 +126,7 @@ pub enum Who {
     FederatedUser(String),
     /// An AWS service: `cloudtrail.amazonaws.com`.
     Service(String),
-    /// An identity provider. Matches no request (spec/policy-language.md 2).
+    /// An identity provider, for those whom it vouches for. Only trust policies are ever asked about them.
     Federated(String),
     /// `AIDA…`, `AROA…`: what AWS shows for a deleted user or role. Matches nobody.
     Deleted(String),

@@ -45,11 +45,13 @@ pub struct Question<'a> {
     pub action: &'a str,
     /// The ARN of what is acted on, or `*`.
     pub resource: &'a str,
+    /// Session policies narrow what the principal may do.
+    pub narrowed: bool,
 }
 
 /// A statement, by its policy and its place there: `identity/administrator#1`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct StatementId(&'static str);
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StatementId(std::borrow::Cow<'static, str>);
 
 /// A permission that was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,6 +73,8 @@ pub enum Layer {
     Identity,
     /// The policy of the bucket.
     Resource,
+    /// Policies given with the session.
+    Session,
 }
 
 /// Decides one question.
@@ -83,13 +87,31 @@ pub fn decide(question: &Question<'_>) -> Result<Grant, Denial> {
     if !administrator {
         return Err(Denial::Silent(Layer::Identity));
     }
+    if question.narrowed {
+        return Err(Denial::Silent(Layer::Session));
+    }
     if account != question.owner {
         return Err(Denial::Silent(Layer::Resource));
     }
-    Ok(Grant { statement: StatementId("identity/administrator#1") })
+    Ok(Grant { statement: StatementId("identity/administrator#1".into()) })
+}
+
+/// Decides what needs no permission and cannot be forbidden (spec/s3-operations.md 8): to ask who one is,
+/// and to open a session of oneself. Only nobody may not.
+pub fn decide_self(account: Option<&str>) -> Result<Grant, Denial> {
+    match account {
+        Some(account) if !account.is_empty() => Ok(Grant { statement: StatementId("self".into()) }),
+        _ => Err(Denial::Silent(Layer::Identity)),
+    }
 }
 
 impl Grant {
+    /// The grant of a decision of the engine.
+    pub fn of(grant: &engine::Grant) -> Self {
+        let basis: Vec<String> = grant.basis().map(ToString::to_string).collect();
+        Self { statement: StatementId(basis.join(" ").into()) }
+    }
+
     /// The statement that gave it.
     pub fn statement(&self) -> &StatementId {
         &self.statement
@@ -102,13 +124,14 @@ impl Denial {
         match self {
             Self::Silent(Layer::Identity) => "silent-identity",
             Self::Silent(Layer::Resource) => "silent-resource",
+            Self::Silent(Layer::Session) => "silent-session",
         }
     }
 }
 
 impl fmt::Display for StatementId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -119,8 +142,14 @@ mod tests {
     #[track_caller]
     fn check(account: Option<&str>, policies: &[&str], owner: &str, expected: Result<&str, Denial>) {
         let policies: Vec<String> = policies.iter().map(|name| (*name).to_owned()).collect();
-        let question =
-            Question { account, policies: &policies, owner, action: "s3:GetObject", resource: "arn:aws:s3:::b/k" };
+        let question = Question {
+            account,
+            policies: &policies,
+            owner,
+            action: "s3:GetObject",
+            resource: "arn:aws:s3:::b/k",
+            narrowed: false,
+        };
         let answer = decide(&question).map(|grant| grant.statement().to_string());
         assert_eq!(answer.as_deref().map_err(|denial| *denial), expected);
     }
@@ -141,5 +170,26 @@ mod tests {
         check(None, &[], "111122223333", resource);
         check(Some(""), &["administrator"], "", resource);
         check(None, &["administrator"], "", resource);
+    }
+
+    #[test]
+    fn session_policies_that_nobody_evaluates_leave_nothing() {
+        let policies = ["administrator".to_owned()];
+        let question = |narrowed| Question {
+            account: Some("111122223333"),
+            policies: &policies,
+            owner: "111122223333",
+            action: "s3:GetObject",
+            resource: "arn:aws:s3:::b/k",
+            narrowed,
+        };
+        assert!(decide(&question(false)).is_ok());
+        assert_eq!(decide(&question(true)), Err(Denial::Silent(Layer::Session)));
+    }
+
+    #[test]
+    fn only_nobody_may_not_ask_who_one_is() {
+        assert!(decide_self(Some("111122223333")).is_ok());
+        assert!(decide_self(Some("")).is_err() && decide_self(None).is_err());
     }
 }

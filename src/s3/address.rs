@@ -333,16 +333,16 @@ fn aws_suffix(partition: &str) -> &'static str {
 /// Host name in lower case without port and final dot (spec/addressing.md 2).
 fn host_name(host: &[u8]) -> Result<String, Fault> {
     let bad = || Fault::new(Code::BadRequest, "bad-host", "The Host header is not a legal host name.");
-    let host = std::str::from_utf8(trim(host)).map_err(|_| bad())?.to_ascii_lowercase();
+    let host = std::str::from_utf8(trim(host)).map_err(|_| bad())?;
     if let Some(rest) = host.strip_prefix('[') {
         let (address, port) = rest.split_once(']').ok_or_else(bad)?;
         let legal = address.parse::<std::net::Ipv6Addr>().is_ok()
             && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
-        return if legal { Ok(format!("[{address}]")) } else { Err(bad()) };
+        return if legal { Ok(format!("[{}]", address.to_ascii_lowercase())) } else { Err(bad()) };
     }
     let (name, port) = match host.split_once(':') {
         Some((name, port)) => (name, Some(port)),
-        None => (host.as_str(), None),
+        None => (host, None),
     };
     let name = name.strip_suffix('.').unwrap_or(name);
     let label = |label: &str| {
@@ -350,7 +350,7 @@ fn host_name(host: &[u8]) -> Result<String, Fault> {
             && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
     };
     let legal = name.len() <= 253 && name.split('.').all(label) && port.is_none_or(is_port);
-    if legal { Ok(name.to_owned()) } else { Err(bad()) }
+    if legal { Ok(name.to_ascii_lowercase()) } else { Err(bad()) }
 }
 
 fn is_port(text: &str) -> bool {
@@ -374,6 +374,14 @@ fn base_and_label<'n>(settings: &Settings, name: &'n str) -> Option<Option<&'n s
         }
     }
     best.map(|(_, label)| label)
+}
+
+/// The base domain that a Host header names or lies below, and the label before it.
+pub(super) fn base_and_label_of(settings: &Settings, host: &[u8]) -> Option<(String, Option<String>)> {
+    let name = host_name(host).ok()?;
+    let label = base_and_label(settings, &name)?;
+    let base = label.and_then(|label| name.get(label.len() + 1..)).unwrap_or(&name);
+    Some((base.to_owned(), label.map(str::to_owned)))
 }
 
 /// `{name}-{12 digits}`

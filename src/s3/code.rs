@@ -1,6 +1,6 @@
-//! The error codes of S3 with their status. Made by `examples/generate.rs`; do not edit.
+//! The error codes of S3 and STS with their status. Made by `examples/generate.rs`; do not edit.
 
-/// A code that S3 (or the store behind the proxy) puts into an error document (spec/errors.md 7).
+/// A code that S3, STS or the store behind the proxy puts into an error document (spec/errors.md 7).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Code {
@@ -54,8 +54,12 @@ pub enum Code {
     ExcessData,
     /// `ExpiredToken`
     ExpiredToken,
+    /// `ExpiredTokenException`
+    ExpiredTokenException,
     /// `GatewayTimeout`
     GatewayTimeout,
+    /// `IDPCommunicationError`
+    IDPCommunicationError,
     /// `IdempotencyParameterMismatch`
     IdempotencyParameterMismatch,
     /// `IllegalLocationConstraintException`
@@ -64,6 +68,8 @@ pub enum Code {
     IllegalVersioningConfigurationException,
     /// `IncompleteBody`
     IncompleteBody,
+    /// `IncompleteSignature`
+    IncompleteSignature,
     /// `IncorrectNumberOfFilesInPostRequest`
     IncorrectNumberOfFilesInPostRequest,
     /// `InternalError`
@@ -74,6 +80,8 @@ pub enum Code {
     InvalidAccessPoint,
     /// `InvalidAccessPointAliasError`
     InvalidAccessPointAliasError,
+    /// `InvalidAction`
+    InvalidAction,
     /// `InvalidAnnotationName`
     InvalidAnnotationName,
     /// `InvalidArgument`
@@ -88,10 +96,14 @@ pub enum Code {
     InvalidBucketState,
     /// `InvalidChunkSizeError`
     InvalidChunkSizeError,
+    /// `InvalidClientTokenId`
+    InvalidClientTokenId,
     /// `InvalidDigest`
     InvalidDigest,
     /// `InvalidEncryptionAlgorithmError`
     InvalidEncryptionAlgorithmError,
+    /// `InvalidIdentityToken`
+    InvalidIdentityToken,
     /// `InvalidLocationConstraint`
     InvalidLocationConstraint,
     /// `InvalidObjectState`
@@ -144,6 +156,8 @@ pub enum Code {
     MalformedPOSTRequest,
     /// `MalformedPolicy`
     MalformedPolicy,
+    /// `MalformedPolicyDocument`
+    MalformedPolicyDocument,
     /// `MalformedTrailerError`
     MalformedTrailerError,
     /// `MalformedXML`
@@ -156,6 +170,8 @@ pub enum Code {
     MetadataTooLarge,
     /// `MethodNotAllowed`
     MethodNotAllowed,
+    /// `MissingAuthenticationToken`
+    MissingAuthenticationToken,
     /// `MissingContentLength`
     MissingContentLength,
     /// `MissingContentMD5`
@@ -214,12 +230,16 @@ pub enum Code {
     OperationAborted,
     /// `OwnershipControlsNotFoundError`
     OwnershipControlsNotFoundError,
+    /// `PackedPolicyTooLarge`
+    PackedPolicyTooLarge,
     /// `PermanentRedirect`
     PermanentRedirect,
     /// `PreconditionFailed`
     PreconditionFailed,
     /// `Redirect`
     Redirect,
+    /// `RegionDisabledException`
+    RegionDisabledException,
     /// `ReplicationConfigurationNotFoundError`
     ReplicationConfigurationNotFoundError,
     /// `RequestExpired`
@@ -228,6 +248,8 @@ pub enum Code {
     RequestHeaderSectionTooLarge,
     /// `RequestIsNotMultiPartContent`
     RequestIsNotMultiPartContent,
+    /// `RequestLimitExceeded`
+    RequestLimitExceeded,
     /// `RequestTimeTooSkewed`
     RequestTimeTooSkewed,
     /// `RequestTimeout`
@@ -252,6 +274,8 @@ pub enum Code {
     SlowDownWrite,
     /// `TemporaryRedirect`
     TemporaryRedirect,
+    /// `Throttling`
+    Throttling,
     /// `ThrottlingException`
     ThrottlingException,
     /// `TokenCodeInvalidError`
@@ -272,6 +296,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// `UserKeyMustBeSpecified`
     UserKeyMustBeSpecified,
+    /// `ValidationError`
+    ValidationError,
     /// `XAmzContentChecksumMismatch`
     XAmzContentChecksumMismatch,
     /// `XAmzContentSHA256Mismatch`
@@ -307,16 +333,20 @@ impl Code {
             Self::EntityTooSmall => "EntityTooSmall",
             Self::ExcessData => "ExcessData",
             Self::ExpiredToken => "ExpiredToken",
+            Self::ExpiredTokenException => "ExpiredTokenException",
             Self::GatewayTimeout => "GatewayTimeout",
+            Self::IDPCommunicationError => "IDPCommunicationError",
             Self::IdempotencyParameterMismatch => "IdempotencyParameterMismatch",
             Self::IllegalLocationConstraintException => "IllegalLocationConstraintException",
             Self::IllegalVersioningConfigurationException => "IllegalVersioningConfigurationException",
             Self::IncompleteBody => "IncompleteBody",
+            Self::IncompleteSignature => "IncompleteSignature",
             Self::IncorrectNumberOfFilesInPostRequest => "IncorrectNumberOfFilesInPostRequest",
             Self::InternalError => "InternalError",
             Self::InvalidAccessKeyId => "InvalidAccessKeyId",
             Self::InvalidAccessPoint => "InvalidAccessPoint",
             Self::InvalidAccessPointAliasError => "InvalidAccessPointAliasError",
+            Self::InvalidAction => "InvalidAction",
             Self::InvalidAnnotationName => "InvalidAnnotationName",
             Self::InvalidArgument => "InvalidArgument",
             Self::InvalidBucketAclWithBlockPublicAccessError => "InvalidBucketAclWithBlockPublicAccessError",
@@ -324,8 +354,10 @@ impl Code {
             Self::InvalidBucketName => "InvalidBucketName",
             Self::InvalidBucketState => "InvalidBucketState",
             Self::InvalidChunkSizeError => "InvalidChunkSizeError",
+            Self::InvalidClientTokenId => "InvalidClientTokenId",
             Self::InvalidDigest => "InvalidDigest",
             Self::InvalidEncryptionAlgorithmError => "InvalidEncryptionAlgorithmError",
+            Self::InvalidIdentityToken => "InvalidIdentityToken",
             Self::InvalidLocationConstraint => "InvalidLocationConstraint",
             Self::InvalidObjectState => "InvalidObjectState",
             Self::InvalidPart => "InvalidPart",
@@ -352,12 +384,14 @@ impl Code {
             Self::MalformedACLError => "MalformedACLError",
             Self::MalformedPOSTRequest => "MalformedPOSTRequest",
             Self::MalformedPolicy => "MalformedPolicy",
+            Self::MalformedPolicyDocument => "MalformedPolicyDocument",
             Self::MalformedTrailerError => "MalformedTrailerError",
             Self::MalformedXML => "MalformedXML",
             Self::MaxMessageLengthExceeded => "MaxMessageLengthExceeded",
             Self::MaxPostPreDataLengthExceededError => "MaxPostPreDataLengthExceededError",
             Self::MetadataTooLarge => "MetadataTooLarge",
             Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::MissingAuthenticationToken => "MissingAuthenticationToken",
             Self::MissingContentLength => "MissingContentLength",
             Self::MissingContentMD5 => "MissingContentMD5",
             Self::MissingRequestBodyError => "MissingRequestBodyError",
@@ -387,13 +421,16 @@ impl Code {
             Self::ObjectNotInActiveTierError => "ObjectNotInActiveTierError",
             Self::OperationAborted => "OperationAborted",
             Self::OwnershipControlsNotFoundError => "OwnershipControlsNotFoundError",
+            Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
             Self::PermanentRedirect => "PermanentRedirect",
             Self::PreconditionFailed => "PreconditionFailed",
             Self::Redirect => "Redirect",
+            Self::RegionDisabledException => "RegionDisabledException",
             Self::ReplicationConfigurationNotFoundError => "ReplicationConfigurationNotFoundError",
             Self::RequestExpired => "RequestExpired",
             Self::RequestHeaderSectionTooLarge => "RequestHeaderSectionTooLarge",
             Self::RequestIsNotMultiPartContent => "RequestIsNotMultiPartContent",
+            Self::RequestLimitExceeded => "RequestLimitExceeded",
             Self::RequestTimeTooSkewed => "RequestTimeTooSkewed",
             Self::RequestTimeout => "RequestTimeout",
             Self::RequestTorrentOfBucketError => "RequestTorrentOfBucketError",
@@ -406,6 +443,7 @@ impl Code {
             Self::SlowDownRead => "SlowDownRead",
             Self::SlowDownWrite => "SlowDownWrite",
             Self::TemporaryRedirect => "TemporaryRedirect",
+            Self::Throttling => "Throttling",
             Self::ThrottlingException => "ThrottlingException",
             Self::TokenCodeInvalidError => "TokenCodeInvalidError",
             Self::TokenRefreshRequired => "TokenRefreshRequired",
@@ -416,6 +454,7 @@ impl Code {
             Self::UnexpectedContent => "UnexpectedContent",
             Self::UnsupportedMediaType => "UnsupportedMediaType",
             Self::UserKeyMustBeSpecified => "UserKeyMustBeSpecified",
+            Self::ValidationError => "ValidationError",
             Self::XAmzContentChecksumMismatch => "XAmzContentChecksumMismatch",
             Self::XAmzContentSHA256Mismatch => "XAmzContentSHA256Mismatch",
         }
@@ -440,13 +479,17 @@ impl Code {
             | Self::EntityTooSmall
             | Self::ExcessData
             | Self::ExpiredToken
+            | Self::ExpiredTokenException
+            | Self::IDPCommunicationError
             | Self::IdempotencyParameterMismatch
             | Self::IllegalLocationConstraintException
             | Self::IllegalVersioningConfigurationException
             | Self::IncompleteBody
+            | Self::IncompleteSignature
             | Self::IncorrectNumberOfFilesInPostRequest
             | Self::InvalidAccessPoint
             | Self::InvalidAccessPointAliasError
+            | Self::InvalidAction
             | Self::InvalidAnnotationName
             | Self::InvalidArgument
             | Self::InvalidBucketAclWithBlockPublicAccessError
@@ -455,6 +498,7 @@ impl Code {
             | Self::InvalidChunkSizeError
             | Self::InvalidDigest
             | Self::InvalidEncryptionAlgorithmError
+            | Self::InvalidIdentityToken
             | Self::InvalidLocationConstraint
             | Self::InvalidPart
             | Self::InvalidPartOrder
@@ -476,6 +520,7 @@ impl Code {
             | Self::MalformedACLError
             | Self::MalformedPOSTRequest
             | Self::MalformedPolicy
+            | Self::MalformedPolicyDocument
             | Self::MalformedTrailerError
             | Self::MalformedXML
             | Self::MaxMessageLengthExceeded
@@ -487,10 +532,12 @@ impl Code {
             | Self::MissingSecurityHeader
             | Self::NoLoggingStatusForKey
             | Self::NotDeviceOwnerError
+            | Self::PackedPolicyTooLarge
             | Self::RequestExpired
             | Self::RequestHeaderSectionTooLarge
             | Self::RequestTimeout
             | Self::RequestTorrentOfBucketError
+            | Self::Throttling
             | Self::ThrottlingException
             | Self::TokenCodeInvalidError
             | Self::TokenRefreshRequired
@@ -499,6 +546,7 @@ impl Code {
             | Self::TooManyParts
             | Self::UnexpectedContent
             | Self::UserKeyMustBeSpecified
+            | Self::ValidationError
             | Self::XAmzContentChecksumMismatch
             | Self::XAmzContentSHA256Mismatch => 400,
             Self::AccessDenied
@@ -507,12 +555,15 @@ impl Code {
             | Self::AllAccessDisabled
             | Self::CrossLocationLoggingProhibitted
             | Self::InvalidAccessKeyId
+            | Self::InvalidClientTokenId
             | Self::InvalidObjectState
             | Self::InvalidPayer
             | Self::InvalidSecurity
+            | Self::MissingAuthenticationToken
             | Self::NotSignedUp
             | Self::ObjectAlreadyInActiveTierError
             | Self::ObjectNotInActiveTierError
+            | Self::RegionDisabledException
             | Self::RequestTimeTooSkewed
             | Self::SignatureDoesNotMatch => 403,
             Self::NoSuchAccessPoint
@@ -551,6 +602,7 @@ impl Code {
             Self::NotImplemented => 501,
             Self::BadGateway => 502,
             Self::Busy
+            | Self::RequestLimitExceeded
             | Self::ServerBusy
             | Self::ServiceUnavailable
             | Self::SlowDown
@@ -592,16 +644,20 @@ impl Code {
             Self::EntityTooSmall => "Your proposed upload is smaller than the minimum allowed size",
             Self::ExcessData => "MinIO: more bytes than announced.",
             Self::ExpiredToken => "The provided token has expired.",
+            Self::ExpiredTokenException => "Web identity token or session expired.",
             Self::GatewayTimeout => "Same.",
+            Self::IDPCommunicationError => "Web identity provider unreachable.",
             Self::IdempotencyParameterMismatch => "Same client token, other parameters (RenameObject).",
             Self::IllegalLocationConstraintException => "Region of the endpoint and of the bucket do not fit.",
             Self::IllegalVersioningConfigurationException => "The Versioning element must be specified",
             Self::IncompleteBody => "The request body terminated unexpectedly",
+            Self::IncompleteSignature => "Authorization header cannot be parsed (query and JSON services).",
             Self::IncorrectNumberOfFilesInPostRequest => "POST must carry exactly one file.",
             Self::InternalError => "We encountered an internal error. Please try again.",
             Self::InvalidAccessKeyId => "The AWS Access Key Id you provided does not exist in our records.",
             Self::InvalidAccessPoint => "Access point name or account invalid.",
             Self::InvalidAccessPointAliasError => "Alias unknown.",
+            Self::InvalidAction => "Unknown Action.",
             Self::InvalidAnnotationName => "Annotation name not allowed.",
             Self::InvalidArgument => "One argument is wrong; the elements say which.",
             Self::InvalidBucketAclWithBlockPublicAccessError => {
@@ -615,10 +671,12 @@ impl Code {
                 "Bucket setting forbids it (object lock against versioning, MFA delete against lifecycle)."
             }
             Self::InvalidChunkSizeError => "Only the last chunk is allowed to have a size less than 8192 bytes",
+            Self::InvalidClientTokenId => "The security token included in the request is invalid.",
             Self::InvalidDigest => "The Content-MD5 you specified is not valid.",
             Self::InvalidEncryptionAlgorithmError => {
                 "The Encryption request you specified is not valid. Supported value: AES256."
             }
+            Self::InvalidIdentityToken => "Web identity token not accepted.",
             Self::InvalidLocationConstraint => "Unknown region in CreateBucket.",
             Self::InvalidObjectState => "Object archived.",
             Self::InvalidPart => "Part missing or etag differs.",
@@ -649,6 +707,7 @@ impl Code {
             Self::MalformedACLError => "Bad ACL document.",
             Self::MalformedPOSTRequest => "The body of your POST request is not well-formed multipart/form-data.",
             Self::MalformedPolicy => "Bad bucket policy.",
+            Self::MalformedPolicyDocument => "Session policy not valid.",
             Self::MalformedTrailerError => {
                 "The request contained trailing data that was not well-formed or did not conform to our published schema."
             }
@@ -661,6 +720,7 @@ impl Code {
             }
             Self::MetadataTooLarge => "Your metadata headers exceed the maximum allowed metadata size",
             Self::MethodNotAllowed => "The specified method is not allowed against this resource.",
+            Self::MissingAuthenticationToken => "Request is missing Authentication Token",
             Self::MissingContentLength => "You must provide the Content-Length HTTP header.",
             Self::MissingContentMD5 => "MinIO: operation needs Content-MD5 or a checksum.",
             Self::MissingRequestBodyError => "Request Body is empty",
@@ -690,13 +750,16 @@ impl Code {
             Self::ObjectNotInActiveTierError => "Source of a copy or annotation is archived.",
             Self::OperationAborted => "Conflicting operation under way.",
             Self::OwnershipControlsNotFoundError => "No ownership controls.",
+            Self::PackedPolicyTooLarge => "Session policy and tags too large.",
             Self::PermanentRedirect => "Bucket lives at another endpoint.",
             Self::PreconditionFailed => "At least one of the pre-conditions you specified did not hold",
             Self::Redirect => "Temporary redirect.",
+            Self::RegionDisabledException => "STS off in that region.",
             Self::ReplicationConfigurationNotFoundError => "No replication rules.",
             Self::RequestExpired => "Legacy code for an expired request; S3 uses AccessDenied for presigned URLs.",
             Self::RequestHeaderSectionTooLarge => "Your request header section exceeds the maximum allowed size.",
             Self::RequestIsNotMultiPartContent => "POST upload without multipart/form-data.",
+            Self::RequestLimitExceeded => "Rate limit of a query service.",
             Self::RequestTimeTooSkewed => "The difference between the request time and the current time is too large.",
             Self::RequestTimeout => {
                 "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."
@@ -713,6 +776,7 @@ impl Code {
             Self::SlowDownRead => "MinIO.",
             Self::SlowDownWrite => "MinIO.",
             Self::TemporaryRedirect => "DNS still moving.",
+            Self::Throttling => "STS query throttling.",
             Self::ThrottlingException => {
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
             }
@@ -725,6 +789,7 @@ impl Code {
             Self::UnexpectedContent => "This request contains unsupported content.",
             Self::UnsupportedMediaType => "Content type of an annotation not supported.",
             Self::UserKeyMustBeSpecified => "POST without key field.",
+            Self::ValidationError => "Parameter missing or out of range.",
             Self::XAmzContentChecksumMismatch => "MinIO's code for a checksum mismatch.",
             Self::XAmzContentSHA256Mismatch => {
                 "The provided 'x-amz-content-sha256' header does not match what was computed."

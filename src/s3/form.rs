@@ -26,6 +26,14 @@ const PLACE: &str = "${filename}";
 pub const AUTHENTICATION: [&str; 5] =
     ["policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
 
+/// Whether the head announces a form.
+pub fn is_form(head: &Head<'_>) -> bool {
+    head.first("content-type").is_some_and(|kind| {
+        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
+        super::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
+    })
+}
+
 /// The boundary that the head announces.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod checksum;
+pub mod external;
 pub mod fault;
 pub mod form;
 pub mod head;

@@ -18,10 +18,28 @@ pub enum Payload {
     },
 }
 
+/// A chunk whose signature held: how long its data was, and the SHA-256 of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProvenChunk {
+    /// Octets of data.
+    pub size: u64,
+    /// The SHA-256 of the data.
+    pub sha256: [u8; 32],
+}
+
+/// The longest signature of a chunk on the wire, padding included.
+pub const LONGEST_SIGNATURE: usize = 144;
+
 /// Checks the signatures of an aws-chunked body, in order (spec/sigv4.md 8.3, 8.4). Implemented by
 /// the verifier, called by the decoder, so that the decoder knows no key.
 pub trait ChunkSignatures: Send + std::fmt::Debug {
-    /// The next chunk, by the SHA-256 of its data and the 64 hexadecimal digits it came with.
+    /// Whether a text has the form of a signature. What has not is broken framing. At most
+    /// [`LONGEST_SIGNATURE`] octets have.
+    fn has_form(&self, signature: &[u8]) -> bool {
+        signature.len() == 64 && signature.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    /// The next chunk, by the SHA-256 of its data and the signature it came with.
     ///
     /// # Errors
     /// `SignatureDoesNotMatch` with the chunk's string to sign.

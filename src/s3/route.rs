@@ -5,9 +5,12 @@ mod form;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
+use super::form::is_form;
 use super::name::KeyRules;
 use super::operation::{BodyKind, Level, Operation};
 use super::uri::Query;
@@ -29,10 +32,11 @@ pub const QUERY_AUTHENTICATION: [&str; 7] = [
 ];
 
 /// Headers that belong to authentication, payload and transport; known everywhere, forwarded never.
-const CONSUMED: [&str; 8] = [
+const CONSUMED: [&str; 9] = [
     "x-amz-content-sha256",
     "x-amz-date",
     "x-amz-decoded-content-length",
+    "x-amz-region-set",
     "x-amz-sdk-checksum-algorithm",
     "x-amz-security-token",
     "x-amz-trailer",
@@ -268,18 +272,19 @@ fn special_answer(level: Level, method: &str, subresource: &str) -> Option<Fault
     }
 }
 
-fn is_form(head: &Head<'_>) -> bool {
-    head.first("content-type").is_some_and(|kind| {
-        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
-        super::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
-    })
-}
-
 fn names_copy_source(head: &Head<'_>, query: &Query<'_>, auth: Auth) -> bool {
     const NAME: &str = "x-amz-copy-source";
     let hoisted =
         || auth == Auth::Query && query.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(NAME.as_bytes()));
     head.first(NAME).is_some() || hoisted()
+}
+
+/// A name in lower case; most are already.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    }
 }
 
 /// Sorts the names of a request into known, consumed and unknown ones.
@@ -300,7 +305,7 @@ impl Names<'_> {
             if name == "x-id" {
                 continue;
             }
-            let lower = name.to_ascii_lowercase();
+            let lower = lower_case(name);
             if lower.starts_with("x-amz-") {
                 self.read_hoisted(&lower, &parameter.value)?;
                 continue;
@@ -357,14 +362,14 @@ impl Names<'_> {
     fn read_headers(&mut self) -> Result<(), Fault> {
         let lines = self.head.lines;
         for (at, (name, value)) in lines.iter().enumerate() {
-            let lower = std::str::from_utf8(name).unwrap_or_default().to_ascii_lowercase();
+            let lower = lower_case(std::str::from_utf8(name).unwrap_or_default());
             let amz = lower.starts_with("x-amz-");
-            let single = SINGLE.contains(&lower.as_str())
-                || amz && !lower.starts_with("x-amz-meta-") && !LISTS.contains(&lower.as_str());
+            let single =
+                SINGLE.contains(&&*lower) || amz && !lower.starts_with("x-amz-meta-") && !LISTS.contains(&&*lower);
             let again =
                 || lines.get(..at).unwrap_or_default().iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
             if single && again() {
-                return Err(Fault::argument("header-twice", "This header takes one value.", lower, None));
+                return Err(Fault::argument("header-twice", "This header takes one value.", &*lower, None));
             }
             self.take(&lower, super::head::trim(value))?;
         }
@@ -442,7 +447,7 @@ impl Names<'_> {
 pub fn check_amz_parameters(auth: Auth, head: &Head<'_>, query: &Query<'_>) -> Result<(), Fault> {
     for parameter in query.iter() {
         let Ok(name) = std::str::from_utf8(&parameter.name) else { continue };
-        let lower = name.to_ascii_lowercase();
+        let lower = lower_case(name);
         if !lower.starts_with("x-amz-") {
             continue;
         }

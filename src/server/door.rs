@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -96,8 +96,8 @@ pub(super) async fn enter<S: Service>(
     };
     let request = Request::from_parts(parts, body);
     // Called inside the guarded future, so that a panic on the way to it is caught as well.
-    let served = guarded(async { door.service.call(request, Rc::clone(&door.connection)).await }).await;
-    let mut response = match served {
+    let serving = pin!(async { door.service.call(request, Rc::clone(&door.connection)).await });
+    let mut response = match guarded(serving).await {
         Ok(response) => response.map(|body| Sent::service(body, turn)),
         Err(Panicked) => return Ok(apologise(&door, turn)),
     };
@@ -138,8 +138,8 @@ struct Panicked;
 
 /// Polls a future and turns its panic into a value. What the future owned is dropped with it, and a
 /// request shares nothing half-changed: workers hold their state in cells that stay consistent.
-async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut future = pin!(future);
+/// It is pinned already: a request's future is large, and every move would copy all of it.
+async fn guarded<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),
         Err(_) => Poll::Ready(Err(Panicked)),

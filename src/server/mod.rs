@@ -73,7 +73,12 @@ pub trait Service: 'static {
 ///
 /// # Errors
 /// See [`Server::bind`] and [`Server::run`].
-pub fn run<S, F>(settings: Settings, factory: F, hooks: Hooks, mut announce: impl FnMut(&Bound)) -> Result<(), Error>
+pub fn run<S, F>(
+    settings: Settings,
+    factory: F,
+    hooks: Hooks<'_>,
+    mut announce: impl FnMut(&Bound),
+) -> Result<(), Error>
 where
     S: Service,
     F: Fn(usize) -> S + Clone + Send + 'static,

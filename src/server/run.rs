@@ -22,23 +22,25 @@ use super::tls::{Live, Watch};
 use super::worker::{Arrival, Desk, Hall, Load, Stage, tick, work};
 
 /// What the rest of the program does when the server comes to a point.
-pub struct Hooks {
+pub struct Hooks<'a> {
     /// Makes the admin pages.
     pub pages: Pages,
+    /// Called once when every signal is listened to: from then on, whoever says stop is obeyed.
+    pub ready: Box<dyn FnOnce() + 'a>,
     /// Called on SIGHUP and [`Control::reload`], after certificates were looked at.
-    pub reload: Box<dyn FnMut()>,
+    pub reload: Box<dyn FnMut() + 'a>,
     /// Called once after the last request: closes the journal.
-    pub drained: Box<dyn FnOnce()>,
+    pub drained: Box<dyn FnOnce() + 'a>,
 }
 
-impl Default for Hooks {
+impl Default for Hooks<'_> {
     fn default() -> Self {
         let missing = |_: &str| Page { status: 503, content_type: "text/plain", body: String::new() };
-        Self { pages: Arc::new(missing), reload: Box::new(|| ()), drained: Box::new(|| ()) }
+        Self { pages: Arc::new(missing), ready: Box::new(|| ()), reload: Box::new(|| ()), drained: Box::new(|| ()) }
     }
 }
 
-impl std::fmt::Debug for Hooks {
+impl std::fmt::Debug for Hooks<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hooks").finish_non_exhaustive()
     }
@@ -156,7 +158,7 @@ impl Server {
     ///
     /// # Errors
     /// A thread or signal handler could not be made, or a worker ended on its own.
-    pub fn run<S, F>(self, factory: F, hooks: Hooks) -> Result<(), Error>
+    pub fn run<S, F>(self, factory: F, hooks: Hooks<'_>) -> Result<(), Error>
     where
         S: Service,
         F: Fn(usize) -> S + Clone + Send + 'static,
@@ -180,7 +182,7 @@ impl Server {
             })?);
         }
         drop(done);
-        let Hooks { pages, reload, drained } = hooks;
+        let Hooks { pages, ready, reload, drained } = hooks;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
             let mut tasks = JoinSet::new();
@@ -190,7 +192,7 @@ impl Server {
             drop(senders);
             let _admin = admin.map(|socket| Aborting(tokio::spawn(admin::serve(socket, pages))));
             let watchman = Watchman { control: &control, stage: &stage, tasks, drain: settings.drain };
-            watchman.keep(workers, &mut ended, watches, settings.reload_every, reload).await
+            watchman.keep(workers, &mut ended, watches, settings.reload_every, ready, reload).await
         });
         stage.send_replace(Stage::Abort);
         if !matches!(outcome, Err(Error::Stuck)) {
@@ -283,10 +285,12 @@ impl Watchman<'_> {
         ended: &mut mpsc::UnboundedReceiver<usize>,
         mut watches: Vec<Watch>,
         every: Duration,
-        mut reload: Box<dyn FnMut()>,
+        ready: Box<dyn FnOnce() + '_>,
+        mut reload: Box<dyn FnMut() + '_>,
     ) -> Result<(), Error> {
         let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         let mut hup = listen(SignalKind::hangup())?;
+        ready();
         let mut stop = self.control.stop.subscribe();
         let mut look = interval(every.max(Duration::from_millis(10)));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,5 +1,6 @@
 //! The canonical request (spec/sigv4.md 4).
 
+use super::header::Algorithm;
 use crate::s3::head::trim;
 use crate::s3::uri::{self, Query};
 use crate::s3::{Code, Fault, Head};
@@ -136,9 +137,10 @@ pub(super) fn names_into(names: &[&str], out: &mut Vec<u8>) {
 }
 
 /// The string to sign (spec/sigv4.md 5).
-pub(super) fn string_to_sign(time: &str, scope: &str, canonical: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(18 + time.len() + scope.len() + 66);
-    out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
+pub(super) fn string_to_sign(algorithm: Algorithm, time: &str, scope: &str, canonical: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(algorithm.name().len() + time.len() + scope.len() + 67);
+    out.extend_from_slice(algorithm.name().as_bytes());
+    out.push(b'\n');
     out.extend_from_slice(time.as_bytes());
     out.push(b'\n');
     out.extend_from_slice(scope.as_bytes());

@@ -1,11 +1,41 @@
 //! The Authorization header, its credential and its list of signed names (spec/sigv4.md 3, 4.5, 6, 12).
 
+use super::ecdsa;
 use crate::s3::head::trim;
 use crate::s3::{Code, Fault, Head};
 use crate::time::Seconds;
 
+/// How the signature is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Algorithm {
+    /// Signature Version 4A: by the private key of the secret, for a set of regions.
+    Ecdsa,
+    /// Signature Version 4: by a key derived for one region.
+    Hmac,
+}
+
+impl Algorithm {
+    /// The algorithm of this name; only Signature Version 4 where the other is not switched on.
+    pub(super) fn named(name: &str, ecdsa: bool) -> Option<Self> {
+        match name {
+            "AWS4-HMAC-SHA256" => Some(Self::Hmac),
+            ecdsa::NAME if ecdsa => Some(Self::Ecdsa),
+            _ => None,
+        }
+    }
+
+    /// As requests and strings to sign spell it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ecdsa => ecdsa::NAME,
+            Self::Hmac => "AWS4-HMAC-SHA256",
+        }
+    }
+}
+
 /// The pieces of an Authorization header, not yet judged.
 pub(super) struct Authorization<'a> {
+    pub(super) algorithm: Algorithm,
     pub(super) credential: &'a str,
     pub(super) signed: &'a str,
     pub(super) signature: &'a str,
@@ -41,8 +71,8 @@ impl Place {
     }
 }
 
-/// Splits an Authorization header.
-pub(super) fn parse<'a>(value: &'a [u8]) -> Result<Authorization<'a>, Fault> {
+/// Splits an Authorization header. `ecdsa`: Signature Version 4A is switched on.
+pub(super) fn parse(value: &[u8], ecdsa: bool) -> Result<Authorization<'_>, Fault> {
     let argument = |reason, message: &'static str| Fault::argument(reason, message, "Authorization", None);
     let value = std::str::from_utf8(trim(value))
         .map_err(|_| argument("authorization-text", "Unsupported Authorization Type"))?;
@@ -52,11 +82,11 @@ pub(super) fn parse<'a>(value: &'a [u8]) -> Result<Authorization<'a>, Fault> {
             "Authorization header is invalid -- one and only one ' ' (space) required.",
         ));
     };
-    match algorithm {
-        "AWS4-HMAC-SHA256" => {}
-        "AWS" => return Err(version_2()),
-        _ => return Err(argument("authorization-type", "Unsupported Authorization Type")),
-    }
+    let algorithm = match Algorithm::named(algorithm, ecdsa) {
+        Some(known) => known,
+        None if algorithm == "AWS" => return Err(version_2()),
+        None => return Err(argument("authorization-type", "Unsupported Authorization Type")),
+    };
     let components: Vec<&str> = rest.split(',').map(|component| component.trim_matches([' ', '\t'])).collect();
     if components.len() != 3 {
         let message = "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
@@ -81,6 +111,7 @@ pub(super) fn parse<'a>(value: &'a [u8]) -> Result<Authorization<'a>, Fault> {
     }
     let missing = |name: &str| Place::Header.fault("authorization-missing", &format!("missing {name}."));
     Ok(Authorization {
+        algorithm,
         credential: credential.ok_or_else(|| missing("Credential"))?,
         signed: signed.ok_or_else(|| missing("SignedHeaders"))?,
         signature: signature.ok_or_else(|| missing("Signature"))?,
@@ -98,38 +129,51 @@ pub(super) fn version_2() -> Fault {
 pub(super) struct Scope<'a> {
     pub(super) access_key: &'a str,
     pub(super) day: [u8; 8],
-    pub(super) region: &'a str,
+    /// Where the signature holds; with Signature Version 4A the region set says so, outside the scope.
+    pub(super) region: Option<&'a str>,
     pub(super) service: &'a str,
-    /// `YYYYMMDD/region/service/aws4_request`
+    /// `YYYYMMDD/region/service/aws4_request`, or the same without region.
     pub(super) text: &'a str,
+}
+
+/// What a scope is compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Served<'a> {
+    pub(super) regions: &'a [String],
+    pub(super) service: &'a str,
 }
 
 impl<'a> Scope<'a> {
     /// Reads a credential and compares its scope with what is served here, in the order of section 12.
-    pub(super) fn read(credential: &'a str, regions: &[String], service: &str, place: Place) -> Result<Self, Fault> {
-        let malformed = || {
-            place.fault(
-                "credential",
-                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
-            )
-        };
+    /// `regions`: the region set, which Signature Version 4A demands.
+    pub(super) fn read(
+        credential: &'a str,
+        algorithm: Algorithm,
+        region_set: Option<&str>,
+        served: Served<'_>,
+        place: Place,
+    ) -> Result<Self, Fault> {
         let parts: Vec<&str> = credential.split('/').collect();
-        let &[access_key, date, region, named, terminator] = parts.as_slice() else { return Err(malformed()) };
+        let (access_key, date, region, named, terminator) = match (algorithm, parts.as_slice()) {
+            (Algorithm::Hmac, &[key, date, region, service, end]) => (key, date, Some(region), service, end),
+            (Algorithm::Ecdsa, &[key, date, service, end]) => (key, date, None, service, end),
+            _ => return Err(bad_credential(algorithm, place)),
+        };
         if access_key.is_empty() {
-            return Err(malformed());
+            return Err(bad_credential(algorithm, place));
         }
         let day: [u8; 8] = date.as_bytes().try_into().map_err(|_| bad_day(date, place))?;
-        if Seconds::from_compact(format!("{date}T000000Z").as_bytes()).is_none() {
+        let mut midnight = *b"00000000T000000Z";
+        midnight.iter_mut().zip(day).for_each(|(place, digit)| *place = digit);
+        if Seconds::from_compact(&midnight).is_none() {
             return Err(bad_day(date, place));
         }
-        if !regions.iter().any(|accepted| accepted == region) {
-            let expected = regions.first().map(String::as_str).unwrap_or_default();
-            let fault = place.fault("region", &format!("the region '{region}' is wrong; expecting '{expected}'"));
-            // It makes clients sign again, which a browser cannot.
-            return Err(if place == Place::Form { fault } else { fault.with("Region", expected) });
+        match region {
+            Some(region) => check_region(region, served.regions, place)?,
+            None => check_region_set(region_set, served.regions, place)?,
         }
-        if named != service {
-            let message = format!("incorrect service \"{named}\". This endpoint belongs to \"{service}\".");
+        if named != served.service {
+            let message = format!("incorrect service \"{named}\". This endpoint belongs to \"{}\".", served.service);
             return Err(place.fault("service", &message));
         }
         if terminator != "aws4_request" {
@@ -151,6 +195,35 @@ impl<'a> Scope<'a> {
             format!("Invalid credential date \"{got}\". This date is not the same as X-Amz-Date: \"{want}\".");
         Err(place.fault("credential-date", &message))
     }
+}
+
+fn bad_credential(algorithm: Algorithm, place: Place) -> Fault {
+    let region = if algorithm == Algorithm::Hmac { "REGION/" } else { "" };
+    let message =
+        format!("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/{region}SERVICE/aws4_request\".");
+    place.fault("credential", &message)
+}
+
+fn check_region(region: &str, served: &[String], place: Place) -> Result<(), Fault> {
+    if served.iter().any(|accepted| accepted == region) {
+        return Ok(());
+    }
+    let expected = served.first().map(String::as_str).unwrap_or_default();
+    let fault = place.fault("region", &format!("the region '{region}' is wrong; expecting '{expected}'"));
+    // It makes clients sign again, which a browser cannot.
+    Err(if place == Place::Form { fault } else { fault.with("Region", expected) })
+}
+
+/// A region set must name a region that is served (spec/sigv4.md 11).
+fn check_region_set(set: Option<&str>, served: &[String], place: Place) -> Result<(), Fault> {
+    let Some(set) = set else { return Err(place.fault("region-set", "missing X-Amz-Region-Set.")) };
+    if ecdsa::names_region(set, served) {
+        return Ok(());
+    }
+    let expected = served.first().map(String::as_str).unwrap_or_default();
+    Err(place
+        .fault("region-set", &format!("the region set '{set}' is wrong; expecting '{expected}'"))
+        .with("Region", expected))
 }
 
 fn bad_day(date: &str, place: Place) -> Fault {

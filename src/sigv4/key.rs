@@ -1,12 +1,16 @@
 //! Secrets and the keys derived from them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 
 use ring::hmac::{self, HMAC_SHA256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::ecdsa::PublicKey;
+use super::header::Scope;
+use crate::s3::Fault;
 use crate::time::Seconds;
 
 /// A secret: no Debug content, no copy, wiped when dropped.
@@ -41,10 +45,33 @@ pub struct Credential<'a> {
     pub expires: Option<Seconds>,
 }
 
+/// What a token says of an access key that nobody keeps.
+#[derive(Debug)]
+pub enum Opened {
+    /// No such key was ever issued, or nobody may use it any more.
+    Unknown,
+    /// The key was issued, but not with this token.
+    Other,
+    /// It is the token of this key.
+    Session {
+        /// The secret access key.
+        secret: Secret,
+        /// When the session is over.
+        expires: Seconds,
+    },
+}
+
 /// Where access keys are looked up.
 pub trait KeySource {
-    /// The credential of an access key.
+    /// The credential of an access key that is kept.
     fn find(&self, access_key: &str) -> Option<Credential<'_>>;
+
+    /// The credential that a token carries, for keys that are not kept. It is asked whenever there is a
+    /// token, also with a key that is kept, so that the work tells nobody which keys are.
+    fn open(&self, access_key: &str, token: &[u8]) -> Opened {
+        let _ = (access_key, token);
+        Opened::Unknown
+    }
 
     /// Changes whenever any secret may have; derived keys of another generation are forgotten.
     fn generation(&self) -> u64;
@@ -73,22 +100,38 @@ pub(super) fn mac(key: &[u8], message: &[u8]) -> SigningKey {
     out
 }
 
-/// Most access keys whose signing keys are remembered by one worker.
+/// Most access keys of a kind whose signing keys are remembered by one worker.
 const MOST_KEYS: usize = 4096;
 /// Most scopes remembered for one access key: today and yesterday, two services.
 const MOST_SCOPES: usize = 4;
 
-/// Signing keys that one worker remembers. Only keys of known credentials get in, so a stranger cannot
-/// push them out; evicted ones are wiped.
+/// Signing keys that one worker remembers. Only keys of known credentials get in, and one stand-in for all
+/// others, so a stranger cannot push them out, and sessions do not push out lasting keys. A signing key serves the very secret it was
+/// derived from and no other, whatever the access key id. Evicted ones are wiped.
 #[derive(Default)]
 pub struct KeyCache {
-    inner: RefCell<Cached>,
+    lasting: RefCell<Cached>,
+    sessions: RefCell<Cached>,
+    /// In which second how many mismatches were looked into.
+    looked_into: Cell<Option<(Seconds, u32)>>,
 }
 
 #[derive(Default)]
 struct Cached {
     generation: u64,
-    keys: HashMap<Box<str>, Vec<Scoped>>,
+    keys: HashMap<Box<str>, OfSecret>,
+}
+
+/// What was derived of one secret.
+struct OfSecret {
+    secret: Secret,
+    scopes: Vec<Scoped>,
+    public: Option<PublicKey>,
+}
+
+/// What stands in for the secret of an access key that is not known; its signatures prove nothing.
+pub(super) fn stand_in() -> Secret {
+    Secret::new("0".repeat(40))
 }
 
 struct Scoped {
@@ -100,42 +143,107 @@ struct Scoped {
 
 impl fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyCache({})", self.inner.borrow().keys.len())
+        write!(f, "KeyCache({}, {})", self.lasting.borrow().keys.len(), self.sessions.borrow().keys.len())
     }
 }
 
 impl KeyCache {
-    /// The signing key, derived at most once per scope and generation.
-    pub(super) fn key(
+    /// The signing key of an access key that is kept, derived at most once per scope and generation.
+    pub(super) fn key(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+        self.lasting.borrow_mut().key(generation, scope, secret)
+    }
+
+    /// The signing key of a session.
+    pub(super) fn session(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+        self.sessions.borrow_mut().key(generation, scope, secret)
+    }
+
+    /// The public key of an access key that is kept, for Signature Version 4A; derived at most once per
+    /// generation.
+    pub(super) fn public(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> Result<PublicKey, Fault> {
+        self.lasting.borrow_mut().public(generation, scope.access_key, secret)
+    }
+
+    /// The public key of a session.
+    pub(super) fn public_of_session(
         &self,
         generation: u64,
-        access_key: &str,
+        scope: &Scope<'_>,
         secret: &Secret,
-        day: [u8; 8],
-        region: &str,
-        service: &str,
-    ) -> SigningKey {
-        let mut cached = self.inner.borrow_mut();
-        if cached.generation != generation {
-            cached.keys.clear();
-            cached.generation = generation;
-        }
-        if let Some(scopes) = cached.keys.get(access_key) {
-            let same = |scoped: &&Scoped| scoped.day == day && &*scoped.region == region && &*scoped.service == service;
-            if let Some(found) = scopes.iter().find(same) {
-                return found.key.clone();
-            }
+    ) -> Result<PublicKey, Fault> {
+        self.sessions.borrow_mut().public(generation, scope.access_key, secret)
+    }
+
+    /// Counts what costs more than a request may; at most `most` times a second.
+    pub(super) fn has_time_for_another(&self, now: Seconds, most: u32) -> bool {
+        let count = self.looked_into.get().filter(|(second, _)| *second == now).map_or(0, |(_, count)| count);
+        self.looked_into.set(Some((now, count.saturating_add(1))));
+        count < most
+    }
+}
+
+impl Cached {
+    fn key(&mut self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+        let Scope { access_key, day, region, service, .. } = *scope;
+        let region = region.unwrap_or_default();
+        // The usual case first, which allocates nothing.
+        if self.generation == generation
+            && let Some(of) = self.keys.get(access_key).filter(|of| of.is_of(secret))
+            && let Some(found) = of.scopes.iter().find(|scoped| scoped.is(day, region, service))
+        {
+            return found.key.clone();
         }
         let key = derive(secret, &day, region, service);
-        if cached.keys.len() >= MOST_KEYS && !cached.keys.contains_key(access_key) {
-            cached.keys.clear();
+        let of = self.of(generation, access_key, secret);
+        if of.scopes.len() >= MOST_SCOPES {
+            of.scopes.remove(0);
         }
-        let scopes = cached.keys.entry(access_key.into()).or_default();
-        if scopes.len() >= MOST_SCOPES {
-            scopes.remove(0);
-        }
-        scopes.push(Scoped { day, region: region.into(), service: service.into(), key: key.clone() });
+        of.scopes.push(Scoped { day, region: region.into(), service: service.into(), key: key.clone() });
         key
+    }
+
+    fn public(&mut self, generation: u64, access_key: &str, secret: &Secret) -> Result<PublicKey, Fault> {
+        let of = self.of(generation, access_key, secret);
+        match of.public {
+            Some(public) => Ok(public),
+            None => {
+                let public = PublicKey::derive(access_key, secret)?;
+                of.public = Some(public);
+                Ok(public)
+            }
+        }
+    }
+
+    /// The place of a secret, in this generation.
+    fn of(&mut self, generation: u64, access_key: &str, secret: &Secret) -> &mut OfSecret {
+        if self.generation != generation {
+            self.keys.clear();
+            self.generation = generation;
+        }
+        if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(access_key) {
+            self.keys.clear();
+        }
+        let of = self.keys.entry(access_key.into()).or_insert_with(|| OfSecret::new(secret));
+        if !of.is_of(secret) {
+            *of = OfSecret::new(secret); // what was derived of another secret is wiped
+        }
+        of
+    }
+}
+
+impl OfSecret {
+    fn new(secret: &Secret) -> Self {
+        Self { secret: Secret::new(secret.expose().to_owned()), scopes: Vec::new(), public: None }
+    }
+
+    fn is_of(&self, secret: &Secret) -> bool {
+        self.secret.expose().as_bytes().ct_eq(secret.expose().as_bytes()).into()
+    }
+}
+
+impl Scoped {
+    fn is(&self, day: [u8; 8], region: &str, service: &str) -> bool {
+        self.day == day && &*self.region == region && &*self.service == service
     }
 }
 
@@ -157,13 +265,22 @@ pub(super) fn hex(octets: &[u8]) -> String {
 
 /// Reads 64 lower-case hexadecimal digits; nothing else is a digest or a signature.
 pub(super) fn unhex32(text: &[u8]) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    let whole = unhex_into(text, &mut out)?.len() == 32;
+    whole.then_some(out)
+}
+
+/// Reads lower-case hexadecimal digits, two for each octet, as many as there is room for.
+pub(super) fn unhex_into<'o>(text: &[u8], out: &'o mut [u8]) -> Option<&'o [u8]> {
     let digit = |octet: u8| match octet {
         b'0'..=b'9' => Some(octet - b'0'),
         b'a'..=b'f' => Some(octet - b'a' + 10),
         _ => None,
     };
-    let text: &[u8; 64] = text.try_into().ok()?;
-    let mut out = [0; 32];
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let out = out.get_mut(..text.len() / 2)?;
     for (place, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
         let &[high, low] = pair else { return None };
         *place = digit(high)? << 4 | digit(low)?;
@@ -182,34 +299,88 @@ mod tests {
         assert_eq!(hex(&*key), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
     }
 
+    fn scope(access_key: &str, day: [u8; 8]) -> Scope<'_> {
+        Scope { access_key, day, region: Some("r"), service: "s3", text: "" }
+    }
+
     #[test]
     fn a_rotated_secret_is_not_verified_with_the_old_key() {
         let cache = KeyCache::default();
-        let day = *b"20260314";
-        let key =
-            |generation, secret: &str| cache.key(generation, "AK", &Secret::new(secret.to_owned()), day, "r", "s3");
+        let scope = scope("AK", *b"20260314");
+        let key = |generation, secret: &str| cache.key(generation, &scope, &Secret::new(secret.to_owned()));
         let old = key(1, "old");
         assert_eq!(*key(1, "old"), *old);
         assert_ne!(*key(2, "new"), *old);
     }
 
     #[test]
-    fn the_cache_is_bounded() {
+    fn the_key_of_one_session_never_serves_another_of_the_same_access_key_id() {
+        let cache = KeyCache::default();
+        let scope = scope("ASIA", *b"20260314");
+        let key = |secret: &str| cache.session(1, &scope, &Secret::new(secret.to_owned()));
+        let (one, other) = (key("one"), key("other"));
+        assert_ne!(*one, *other);
+        assert_eq!(*key("one"), *derive(&Secret::new("one".to_owned()), b"20260314", "r", "s3"));
+        assert_eq!(*key("one"), *one);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_sessions_do_not_push_out_lasting_keys() {
         let cache = KeyCache::default();
         let secret = Secret::new("s".to_owned());
+        cache.key(1, &scope("LASTING", *b"20260314"), &secret);
         for n in 0..MOST_KEYS + 10 {
-            cache.key(1, &format!("AK{n}"), &secret, *b"20260314", "r", "s3");
+            cache.session(1, &scope(&format!("AK{n}"), *b"20260314"), &secret);
         }
         for n in 0..10_u8 {
-            cache.key(1, "AK", &secret, [b'0' + n; 8], "r", "s3");
+            cache.session(1, &scope("AK", [b'0' + n; 8]), &secret);
         }
-        let cached = cache.inner.borrow();
-        assert!(cached.keys.len() <= MOST_KEYS);
-        assert!(cached.keys.values().all(|scopes| scopes.len() <= MOST_SCOPES));
+        let sessions = cache.sessions.borrow();
+        assert!(sessions.keys.len() <= MOST_KEYS);
+        assert!(sessions.keys.values().all(|of| of.scopes.len() <= MOST_SCOPES));
+        assert!(cache.lasting.borrow().keys.contains_key("LASTING"));
+    }
+
+    #[test]
+    fn a_public_key_is_derived_once_and_forgotten_with_its_generation() {
+        let cache = KeyCache::default();
+        let scope = scope("AK", *b"20260314");
+        let public =
+            |generation, secret: &str| cache.public(generation, &scope, &Secret::new(secret.to_owned())).unwrap();
+        let old = public(1, "old");
+        assert_eq!(public(1, "old"), old);
+        assert_ne!(public(1, "new"), old, "whatever the generation");
+        assert_ne!(public(2, "new"), old);
+        assert_eq!(cache.lasting.borrow().keys.len(), 1);
     }
 
     #[test]
     fn a_secret_shows_nothing() {
-        assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "Secret(…)");
+        let secret = Secret::new("hunter2".to_owned());
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
+        let credential = Credential { secret: &secret, token: Some(&secret), expires: None };
+        assert!(!format!("{credential:?}").contains("hunter2"));
+    }
+
+    /// The type that holds a secret wipes it when dropped, and so does the type that holds a derived key;
+    /// neither can be copied or printed. What does not hold does not compile.
+    #[test]
+    fn a_secret_is_wiped_when_it_is_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let secret = Secret::new("hunter2".to_owned());
+        wiped(&secret.0);
+        wiped(&derive(&secret, b"20260314", "r", "s3"));
+        assert!(std::mem::needs_drop::<Secret>() && std::mem::needs_drop::<Scoped>());
+    }
+
+    #[test]
+    fn only_lower_case_digits_in_pairs_are_hexadecimal() {
+        let read = |text: &str| unhex_into(text.as_bytes(), &mut [0; 4]).map(<[u8]>::to_vec);
+        assert_eq!(read("00ff"), Some(vec![0, 255]));
+        assert_eq!(read(""), Some(vec![]));
+        for bad in ["0", "0F", "0g", "0011223344", " 0", "+1"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(unhex32(&[b'0'; 62]), None);
     }
 }

@@ -8,6 +8,8 @@
 
 mod canonical;
 mod chunks;
+mod diagnose;
+mod ecdsa;
 mod form;
 mod header;
 mod key;
@@ -18,8 +20,10 @@ mod query;
 mod verify;
 
 pub use canonical::host;
+pub use chunks::ChunkSigner;
+pub use diagnose::{Diagnosis, Hints};
 pub use form::Form;
-pub use key::{Credential, KeyCache, KeySource, Secret};
+pub use key::{Credential, KeyCache, KeySource, Opened, Secret};
 pub use outgoing::{OutgoingPayload, Signer};
 pub use payload::PayloadRule;
 pub use post_policy::PostPolicy;

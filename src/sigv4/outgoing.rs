@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue};
 
 use super::canonical;
+use super::chunks::ChunkSigner;
+use super::header::Algorithm;
 use super::key::{self, Secret, SigningKey};
 use crate::time::Seconds;
 
@@ -20,6 +23,11 @@ pub enum OutgoingPayload {
     Unsigned,
     /// aws-chunked, with a checksum in its trailer.
     UnsignedTrailer,
+    /// aws-chunked, every chunk signed.
+    Chunks {
+        /// A checksum follows in a signed trailer.
+        trailer: bool,
+    },
 }
 
 impl OutgoingPayload {
@@ -34,9 +42,15 @@ impl OutgoingPayload {
             Self::Hash(hash) => key::hex(&hash),
             Self::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
             Self::UnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned(),
+            Self::Chunks { trailer: false } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".to_owned(),
+            Self::Chunks { trailer: true } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER".to_owned(),
         }
     }
 }
+
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Signs requests with the proxy's own key.
 pub struct Signer {
@@ -44,7 +58,17 @@ pub struct Signer {
     secret: Secret,
     token: Option<Secret>,
     region: String,
-    today: ArcSwapOption<(i64, SigningKey)>,
+    today: ArcSwapOption<Today>,
+}
+
+/// What stays the same for a day.
+struct Today {
+    number: i64,
+    /// `YYYYMMDD/region/s3/aws4_request`
+    scope: String,
+    /// The begin of every Authorization header, up to the names.
+    opening: String,
+    key: SigningKey,
 }
 
 impl fmt::Debug for Signer {
@@ -60,7 +84,8 @@ impl Signer {
     }
 
     /// Signs a request whose path and query are already canonical: adds `x-amz-date`,
-    /// `x-amz-content-sha256`, the token and `authorization`. Every header of the map is signed.
+    /// `x-amz-content-sha256`, the token and `authorization`. Every header of the map is signed. Gives
+    /// back what signs the chunks of the body, where there are any.
     ///
     /// # Errors
     /// A token or key that cannot stand in a header.
@@ -72,63 +97,66 @@ impl Signer {
         headers: &mut HeaderMap,
         payload: OutgoingPayload,
         now: Seconds,
-    ) -> Result<(), InvalidHeaderValue> {
+    ) -> Result<Option<ChunkSigner>, InvalidHeaderValue> {
         let time = now.compact();
+        let signs_chunks = matches!(payload, OutgoingPayload::Chunks { .. });
         let payload = payload.text();
-        headers.insert(HeaderName::from_static("x-amz-date"), HeaderValue::from_str(&time)?);
-        headers.insert(HeaderName::from_static("x-amz-content-sha256"), HeaderValue::from_str(&payload)?);
+        headers.insert(DATE, HeaderValue::from_str(&time)?);
+        headers.insert(PAYLOAD, HeaderValue::from_str(&payload)?);
         if let Some(token) = &self.token {
             let mut value = HeaderValue::from_str(token.expose())?;
             value.set_sensitive(true);
-            headers.insert(HeaderName::from_static("x-amz-security-token"), value);
+            headers.insert(TOKEN, value);
         }
-        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        let mut canonical = Vec::with_capacity(512);
+        // Lines of one name come one after the other, in their order, and stay so.
+        let mut lines: Vec<(&str, &HeaderValue)> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        lines.sort_by_key(|(name, _)| *name);
+        let mut canonical = Vec::with_capacity(1024);
         for part in [method, "\n", path, "\n", query, "\n"] {
             canonical.extend_from_slice(part.as_bytes());
         }
-        for name in &names {
-            canonical.extend_from_slice(name.as_bytes());
-            canonical.push(b':');
-            for (at, value) in headers.get_all(*name).iter().enumerate() {
-                if at > 0 {
-                    canonical.push(b',');
-                }
+        for same in lines.chunk_by(|(one, _), (other, _)| one == other) {
+            for (at, (name, value)) in same.iter().enumerate() {
+                canonical.extend_from_slice(if at == 0 { name.as_bytes() } else { b"," });
+                canonical.extend_from_slice(if at == 0 { b":" } else { b"" });
                 canonical::fold_into(crate::s3::head::trim(value.as_bytes()), &mut canonical);
             }
             canonical.push(b'\n');
         }
+        let mut names: Vec<&str> = lines.into_iter().map(|(name, _)| name).collect();
+        names.dedup();
         canonical.push(b'\n');
         canonical::names_into(&names, &mut canonical);
         canonical.push(b'\n');
         canonical.extend_from_slice(payload.as_bytes());
-        let day = time.get(..8).unwrap_or_default();
-        let scope = format!("{day}/{}/s3/aws4_request", self.region);
-        let to_sign = canonical::string_to_sign(&time, &scope, &canonical);
-        let mut value = Vec::with_capacity(256);
-        value.extend_from_slice(
-            format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key).as_bytes(),
-        );
+        let today = self.today(now, &time);
+        let to_sign = canonical::string_to_sign(Algorithm::Hmac, &time, &today.scope, &canonical);
+        let signature = key::hex(&*key::mac(&*today.key, &to_sign));
+        let mut value = Vec::with_capacity(512);
+        value.extend_from_slice(today.opening.as_bytes());
         canonical::names_into(&names, &mut value);
         value.extend_from_slice(b", Signature=");
-        key::hex_into(&*key::mac(&*self.key(now, day), &to_sign), &mut value);
-        let mut value = HeaderValue::from_bytes(&value)?;
+        value.extend_from_slice(signature.as_bytes());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from(value))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
-        Ok(())
+        Ok(signs_chunks.then(|| ChunkSigner::new(&today.key, &time, &today.scope, signature)))
     }
 
-    /// Today's signing key, derived once a day.
-    fn key(&self, now: Seconds, day: &str) -> SigningKey {
+    /// Today's signing key and scope, made once a day.
+    fn today(&self, now: Seconds, time: &str) -> Arc<Today> {
         let number = now.0.div_euclid(86_400);
-        if let Some(today) = self.today.load().as_deref()
-            && today.0 == number
+        if let Some(today) = &*self.today.load()
+            && today.number == number
         {
-            return today.1.clone();
+            return Arc::clone(today);
         }
+        let day = time.get(..8).unwrap_or_default();
+        let scope = format!("{day}/{}/s3/aws4_request", self.region);
+        let opening = format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key);
         let key = key::derive(&self.secret, day.as_bytes(), &self.region, "s3");
-        self.today.store(Some(Arc::new((number, key.clone()))));
-        key
+        let today = Arc::new(Today { number, scope, opening, key });
+        self.today.store(Some(Arc::clone(&today)));
+        today
     }
 }

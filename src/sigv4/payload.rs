@@ -1,5 +1,6 @@
 //! The payload line (spec/sigv4.md 4.6, 7 step 11, 8).
 
+use super::header::Algorithm;
 use super::key::unhex32;
 use crate::s3::payload::Payload;
 use crate::s3::{Code, Fault};
@@ -29,20 +30,22 @@ impl PayloadRule {
     }
 }
 
-/// Reads the value of `x-amz-content-sha256` in header authentication.
-pub(super) fn in_header(value: &[u8], streaming_allowed: bool) -> Result<Payload, Fault> {
+/// Reads the value of `x-amz-content-sha256` in header authentication. Chunks are signed like the
+/// request they belong to, or not at all.
+pub(super) fn in_header(value: &[u8], algorithm: Algorithm, streaming_allowed: bool) -> Result<Payload, Fault> {
     let chunks = |signed, trailer| {
         if streaming_allowed { Ok(Payload::Chunks { signed, trailer }) } else { Err(invalid("streaming-not-here")) }
+    };
+    let chunks_of = |of: Algorithm, trailer| {
+        if of == algorithm { chunks(true, trailer) } else { Err(invalid("streaming-algorithm")) }
     };
     match value {
         b"UNSIGNED-PAYLOAD" => Ok(Payload::Unsigned),
         b"STREAMING-UNSIGNED-PAYLOAD-TRAILER" => chunks(false, true),
-        b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => chunks(true, false),
-        b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => chunks(true, true),
-        // Known, but of the other algorithm.
-        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" | b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => {
-            Err(invalid("streaming-algorithm"))
-        }
+        b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => chunks_of(Algorithm::Hmac, false),
+        b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => chunks_of(Algorithm::Hmac, true),
+        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" => chunks_of(Algorithm::Ecdsa, false),
+        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => chunks_of(Algorithm::Ecdsa, true),
         digest => match unhex32(digest) {
             Some(digest) => Ok(Payload::Hash(digest)),
             None => Err(unknown(value)),
@@ -65,7 +68,7 @@ pub(super) fn anonymous(value: Option<&[u8]>, streaming_allowed: bool) -> Result
         let message = "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.";
         return Err(Fault::new(Code::InvalidRequest, "anonymous-payload", message));
     }
-    in_header(value, streaming_allowed)
+    in_header(value, Algorithm::Hmac, streaming_allowed)
 }
 
 fn invalid(reason: &'static str) -> Fault {

@@ -1,5 +1,6 @@
 //! Presigned requests: the parameters and their checks (spec/sigv4.md 7).
 
+use super::header::Algorithm;
 use crate::s3::route::QUERY_AUTHENTICATION;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault};
@@ -15,8 +16,8 @@ pub(super) struct Presigned<'q> {
     pub(super) token: Option<&'q [u8]>,
 }
 
-/// Checks names, presence and algorithm: steps 1 to 3.
-pub(super) fn present<'q>(query: &'q Query<'_>) -> Result<Values<'q>, Fault> {
+/// Checks names, presence and algorithm: steps 1 to 3. `ecdsa`: Signature Version 4A is switched on.
+pub(super) fn present<'q>(query: &'q Query<'_>, ecdsa: bool) -> Result<(Algorithm, Values<'q>), Fault> {
     let mut values = Values::default();
     for parameter in query.iter() {
         let Some(at) =
@@ -41,11 +42,24 @@ pub(super) fn present<'q>(query: &'q Query<'_>) -> Result<Values<'q>, Fault> {
         let message = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.";
         return Err(fault("presigned-missing", message));
     }
-    if values.text("X-Amz-Algorithm") != Some("AWS4-HMAC-SHA256") {
+    let Some(algorithm) = values.text("X-Amz-Algorithm").and_then(|name| Algorithm::named(name, ecdsa)) else {
         let message = "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"";
         return Err(fault("presigned-algorithm", message));
+    };
+    Ok((algorithm, values))
+}
+
+/// The region set of Signature Version 4A: one parameter of this very name.
+pub(super) fn region_set<'q>(query: &'q Query<'_>) -> Result<Option<&'q str>, Fault> {
+    let malformed = || fault("region-set", "The X-Amz-Region-Set parameter is malformed.");
+    let mut found = None;
+    for parameter in query.iter().filter(|parameter| parameter.name.eq_ignore_ascii_case(b"x-amz-region-set")) {
+        let text = std::str::from_utf8(&parameter.value).map_err(|_| malformed())?;
+        if &*parameter.name != b"X-Amz-Region-Set" || found.replace(text).is_some() {
+            return Err(malformed());
+        }
     }
-    Ok(values)
+    Ok(found)
 }
 
 const EXACT: [&str; 7] = [

@@ -2,18 +2,19 @@
 
 use std::fmt;
 
-use ring::hmac::{self, HMAC_SHA256};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::canonical::{self, PathForm};
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Key};
+use super::diagnose::Mismatch;
 use super::form::{self, Form};
-use super::header::{self, Place, Scope};
-use super::key::{self, Credential, KeyCache, KeySource, Secret, SigningKey};
+use super::header::{self, Algorithm, Place, Scope, Served};
+use super::key::{self, KeyCache, KeySource, Opened, Secret, stand_in};
 use super::payload::{self, PayloadRule};
 use super::post_policy::PostPolicy;
 use super::query;
-use crate::s3::form::LengthRange;
+use crate::s3::form::{LengthRange, is_form};
 use crate::s3::payload::Payload;
 use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
 use crate::s3::uri::Query;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub regions: Vec<String>,
     /// The service of the scope.
     pub service: String,
+    /// Signature Version 4A is taken too.
+    pub ecdsa: bool,
     /// Clock difference in seconds, both ends included.
     pub skew: i64,
     /// Longest life of a presigned URL in seconds.
@@ -131,6 +134,12 @@ impl Verified {
         self.signature.as_deref().and_then(|signature| signature.get(..8))
     }
 
+    /// What tells this signed request from every other: the key and the text it signed. The signature
+    /// itself does not, because one of Signature Version 4A can be changed and still hold.
+    pub fn identity(&self) -> Vec<u8> {
+        [self.access_key.as_deref().unwrap_or_default().as_bytes(), b"\n", &self.string_to_sign].concat()
+    }
+
     /// Takes out what checks the chunks of the body.
     pub fn take_chunks(&mut self) -> Option<Chunks> {
         self.chunks.take()
@@ -158,6 +167,7 @@ pub struct Rejection {
     access_key: Option<String>,
     canonical_request: Option<Vec<u8>>,
     string_to_sign: Option<Vec<u8>>,
+    mismatch: Option<Box<Mismatch>>,
 }
 
 impl fmt::Debug for Rejection {
@@ -182,6 +192,11 @@ impl Rejection {
         self.access_key.as_deref()
     }
 
+    /// What was compared, if the verdict is that signatures differ.
+    pub(super) fn mismatch(&self) -> Option<&Mismatch> {
+        self.mismatch.as_deref()
+    }
+
     /// What was computed, unmasked. It holds session tokens and customer keys: for comparison in tests only.
     pub fn dangerous_texts(&self) -> (Option<&[u8]>, Option<&[u8]>) {
         (self.canonical_request.as_deref(), self.string_to_sign.as_deref())
@@ -190,7 +205,7 @@ impl Rejection {
 
 impl From<Fault> for Box<Rejection> {
     fn from(fault: Fault) -> Self {
-        Self::new(Rejection { fault, access_key: None, canonical_request: None, string_to_sign: None })
+        Self::new(Rejection { fault, access_key: None, canonical_request: None, string_to_sign: None, mismatch: None })
     }
 }
 
@@ -214,13 +229,6 @@ pub fn kind(head: &Head<'_>, query: &Query<'_>) -> Result<Kind, Fault> {
             Err(Fault::argument("two-mechanisms", message, "Authorization", None))
         }
     }
-}
-
-fn is_form(head: &Head<'_>) -> bool {
-    head.first("content-type").is_some_and(|kind| {
-        let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default();
-        crate::s3::head::trim(kind).eq_ignore_ascii_case(b"multipart/form-data")
-    })
 }
 
 /// Verifies a request by the mechanism it uses.
@@ -256,6 +264,7 @@ struct Verifier<'a, K> {
 
 /// What the comparison needs, whatever the mechanism.
 struct Claim<'a> {
+    algorithm: Algorithm,
     scope: Scope<'a>,
     time: String,
     names: Vec<&'a str>,
@@ -267,35 +276,54 @@ struct Claim<'a> {
 
 /// A key whose owner exists, or a stand-in that makes the work equal.
 enum Known<'a> {
-    Good(Credential<'a>),
+    /// A key that is kept.
+    Good(&'a Secret),
+    /// A key that its token carries.
+    Session(Secret),
     Bad(Fault),
+}
+
+impl Known<'_> {
+    fn is_good(&self) -> bool {
+        !matches!(self, Self::Bad(_))
+    }
 }
 
 impl<K: KeySource> Verifier<'_, K> {
     fn header(&self) -> Result<Verified, Box<Rejection>> {
         let Request { head, streaming_allowed, .. } = *self.request;
-        let authorization = header::parse(head.all("authorization").next().unwrap_or_default())?;
+        let authorization = header::parse(head.all("authorization").next().unwrap_or_default(), self.settings.ecdsa)?;
+        let algorithm = authorization.algorithm;
         let (time, instant, as_received) = header::request_time(head)?;
-        let scope =
-            Scope::read(authorization.credential, &self.settings.regions, &self.settings.service, Place::Header)?;
+        let set = joined(head, "x-amz-region-set").and_then(|set| String::from_utf8(set).ok());
+        let scope = Scope::read(authorization.credential, algorithm, set.as_deref(), self.served(), Place::Header)?;
         header::check_skew(instant, &as_received, self.now, self.settings.skew)?;
         scope.check_day(&time, Place::Header)?;
         let names = header::signed_names(authorization.signed, Place::Header)?;
         let token = joined(head, "x-amz-security-token");
         let known = self.credential(scope.access_key, token.as_deref());
-        if let Known::Good(_) = known {
+        if known.is_good() {
             header::check_obligations(head, &names, Place::Header, &self.settings.extra_signed)?;
         }
-        let (payload_line, payload) = match known {
-            Known::Good(_) => self.header_payload(head, streaming_allowed)?,
-            Known::Bad(_) => (Vec::new(), Payload::Unsigned),
+        let (payload_line, payload) = match known.is_good() {
+            true => self.header_payload(head, algorithm, streaming_allowed)?,
+            false => (Vec::new(), Payload::Unsigned),
         };
-        let claim =
-            Claim { scope, time, names, signature: authorization.signature, payload_line, payload, kind: Kind::Header };
+        let signature = authorization.signature;
+        let claim = Claim { algorithm, scope, time, names, signature, payload_line, payload, kind: Kind::Header };
         self.compare(claim, known)
     }
 
-    fn header_payload(&self, head: &Head<'_>, streaming_allowed: bool) -> Result<(Vec<u8>, Payload), Fault> {
+    fn served(&self) -> Served<'_> {
+        Served { regions: &self.settings.regions, service: &self.settings.service }
+    }
+
+    fn header_payload(
+        &self,
+        head: &Head<'_>,
+        algorithm: Algorithm,
+        streaming_allowed: bool,
+    ) -> Result<(Vec<u8>, Payload), Fault> {
         if let Some(hash) = self.request.body_hash {
             return Ok((key::hex(&hash).into_bytes(), Payload::Hash(hash)));
         }
@@ -303,33 +331,31 @@ impl<K: KeySource> Verifier<'_, K> {
             let message = "Missing required header for this request: x-amz-content-sha256";
             return Err(Fault::new(Code::InvalidRequest, "payload-missing", message));
         };
-        let payload = payload::in_header(&value, streaming_allowed)?;
+        let payload = payload::in_header(&value, algorithm, streaming_allowed)?;
         self.settings.payload.check(payload, self.request.tls)?;
         Ok((value, payload))
     }
 
     fn query(&self) -> Result<Verified, Box<Rejection>> {
         let Request { head, query, .. } = *self.request;
-        let values = query::present(query)?;
-        let scope = Scope::read(
-            values.credential().unwrap_or_default(),
-            &self.settings.regions,
-            &self.settings.service,
-            Place::Query,
-        )?;
+        let (algorithm, values) = query::present(query, self.settings.ecdsa)?;
+        let set = if algorithm == Algorithm::Ecdsa { query::region_set(query)? } else { None };
+        let credential = values.credential().unwrap_or_default();
+        let scope = Scope::read(credential, algorithm, set, self.served(), Place::Query)?;
         let presigned = values.read(self.settings.presign_longest)?;
         scope.check_day(presigned.date, Place::Query)?;
         let names = header::signed_names(presigned.signed, Place::Query)?;
         presigned.check_validity(self.now, self.settings.skew)?;
         let known = self.credential(scope.access_key, presigned.token);
-        if let Known::Good(_) = known {
+        if known.is_good() {
             header::check_obligations(head, &names, Place::Query, &self.settings.extra_signed)?;
         }
-        let (payload_line, payload) = match known {
-            Known::Good(_) => self.query_payload(&names)?,
-            Known::Bad(_) => (Vec::new(), Payload::Unsigned),
+        let (payload_line, payload) = match known.is_good() {
+            true => self.query_payload(&names)?,
+            false => (Vec::new(), Payload::Unsigned),
         };
         let claim = Claim {
+            algorithm,
             scope,
             time: presigned.date.to_owned(),
             names,
@@ -368,15 +394,15 @@ impl<K: KeySource> Verifier<'_, K> {
             return Ok(Verified::anonymous(Payload::Unsigned));
         };
         let time = claimed.time()?;
-        let scope = Scope::read(claimed.credential, &self.settings.regions, &self.settings.service, Place::Form)?;
+        let scope = Scope::read(claimed.credential, Algorithm::Hmac, None, self.served(), Place::Form)?;
         scope.check_day(claimed.date, Place::Form)?;
         form::check_age(time, self.now, self.settings.skew)?;
         let known = self.credential(scope.access_key, claimed.token);
-        if let Known::Good(_) = known {
+        if known.is_good() {
             self.settings.payload.check(Payload::Unsigned, self.request.tls)?;
         }
-        let key = hmac::Key::new(HMAC_SHA256, &*self.signing_key(&scope, &known));
-        let matches = is_signature(&key, claimed.policy.as_bytes(), claimed.signature);
+        let key = self.key(Algorithm::Hmac, &scope, &known)?;
+        let matches = key.matches(claimed.policy.as_bytes(), claimed.signature.as_bytes());
         let rejected = |fault| Rejection { access_key: Some(scope.access_key.to_owned()), ..*Box::from(fault) };
         if let Known::Bad(fault) = known {
             return Err(Box::new(rejected(fault)));
@@ -399,66 +425,84 @@ impl<K: KeySource> Verifier<'_, K> {
         })
     }
 
+    /// The session token, from the place where this kind of request has it.
+    fn token(&self, kind: Kind) -> Option<Vec<u8>> {
+        match kind {
+            Kind::Header => joined(self.request.head, "x-amz-security-token"),
+            Kind::Query => self.request.query.first(b"X-Amz-Security-Token").map(<[u8]>::to_vec),
+            Kind::Anonymous | Kind::Form => None,
+        }
+    }
+
     /// Looks the key up and checks its token (spec/sigv4.md 12).
     fn credential(&self, access_key: &str, token: Option<&[u8]>) -> Known<'_> {
         let unknown =
             || Known::Bad(Fault::plain(Code::InvalidAccessKeyId, "unknown-key").with("AWSAccessKeyId", access_key));
-        let Some(found) = self.keys.find(access_key) else { return unknown() };
+        let other = || Known::Bad(Fault::plain(Code::InvalidToken, "other-token"));
+        let over = || Known::Bad(Fault::plain(Code::ExpiredToken, "session-over"));
+        let opened = token.map(|token| self.keys.open(access_key, token));
+        let Some(found) = self.keys.find(access_key) else {
+            return match opened {
+                None | Some(Opened::Unknown) => unknown(),
+                Some(Opened::Other) => other(),
+                Some(Opened::Session { expires, .. }) if self.now >= expires => over(),
+                Some(Opened::Session { secret, .. }) => Known::Session(secret),
+            };
+        };
         match (found.token, token) {
-            (None, None) => Known::Good(found),
+            (None, None) => Known::Good(found.secret),
             (None, Some(_)) => Known::Bad(Fault::plain(Code::InvalidToken, "token-with-long-term-key")),
             (Some(_), None) => unknown(),
-            (Some(right), Some(given)) if !bool::from(right.expose().as_bytes().ct_eq(given)) => {
-                Known::Bad(Fault::plain(Code::InvalidToken, "other-token"))
+            (Some(right), Some(given)) if !bool::from(right.expose().as_bytes().ct_eq(given)) => other(),
+            (Some(_), Some(_)) if found.expires.is_some_and(|end| self.now >= end) => over(),
+            (Some(_), Some(_)) => Known::Good(found.secret),
+        }
+    }
+
+    /// What the signature is checked with; for an unknown key a stand-in from the same place, so that the
+    /// work is the same.
+    fn key(&self, algorithm: Algorithm, scope: &Scope<'_>, known: &Known<'_>) -> Result<Key, Fault> {
+        let (generation, cache) = (self.keys.generation(), self.cache);
+        // No access key is empty, so the stand-in takes nobody's place.
+        let nobody = Scope { access_key: "", ..*scope };
+        match (algorithm, known) {
+            (Algorithm::Hmac, Known::Good(secret)) => Ok(Key::hmac(&cache.key(generation, scope, secret))),
+            (Algorithm::Hmac, Known::Session(secret)) => Ok(Key::hmac(&cache.session(generation, scope, secret))),
+            (Algorithm::Hmac, Known::Bad(_)) => Ok(Key::hmac(&cache.key(generation, &nobody, &stand_in()))),
+            (Algorithm::Ecdsa, Known::Good(secret)) => cache.public(generation, scope, secret).map(Key::Ecdsa),
+            (Algorithm::Ecdsa, Known::Session(secret)) => {
+                cache.public_of_session(generation, scope, secret).map(Key::Ecdsa)
             }
-            (Some(_), Some(_)) if found.expires.is_some_and(|end| self.now >= end) => {
-                Known::Bad(Fault::plain(Code::ExpiredToken, "session-over"))
-            }
-            (Some(_), Some(_)) => Known::Good(found),
+            (Algorithm::Ecdsa, Known::Bad(_)) => cache.public(generation, &nobody, &stand_in()).map(Key::Ecdsa),
         }
     }
 
     /// Computes and compares; for an unknown key with a stand-in, so that the work is the same.
     fn compare(&self, claim: Claim<'_>, known: Known<'_>) -> Result<Verified, Box<Rejection>> {
-        let Claim { scope, .. } = claim;
-        let signing_key = self.signing_key(&scope, &known);
+        let key = self.key(claim.algorithm, &claim.scope, &known)?;
         let complete = claim.names.iter().all(|name| has(self.request.head, name));
-        let first = self.attempt(&claim, &signing_key, PathForm::Whole)?;
+        let first = self.attempt(&claim, &key, PathForm::Whole)?;
+        let path = self.request.head.path();
+        let second = match path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) && !first.matches {
+            true => Some(self.attempt(&claim, &key, PathForm::Segments)?),
+            false => None,
+        };
         if let Known::Bad(fault) = known {
             return Err(Box::new(Rejection {
-                access_key: Some(scope.access_key.to_owned()),
+                access_key: Some(claim.scope.access_key.to_owned()),
                 ..*Box::<Rejection>::from(fault)
             }));
         }
-        if complete && first.matches {
-            return Ok(self.verified(claim, signing_key, first));
-        }
-        let path = self.request.head.path();
-        if complete && path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
-            let second = self.attempt(&claim, &signing_key, PathForm::Segments)?;
-            if second.matches {
-                return Ok(self.verified(claim, signing_key, second));
-            }
+        match second {
+            _ if !complete => {}
+            _ if first.matches => return Ok(self.verified(claim, key, first)),
+            Some(second) if second.matches => return Ok(self.verified(claim, key, second)),
+            _ => {}
         }
         Err(Box::new(self.mismatch(&claim, first)))
     }
 
-    /// The key to compare with; for an unknown one the work of deriving it.
-    fn signing_key(&self, scope: &Scope<'_>, known: &Known<'_>) -> SigningKey {
-        match known {
-            Known::Good(found) => self.cache.key(
-                self.keys.generation(),
-                scope.access_key,
-                found.secret,
-                scope.day,
-                scope.region,
-                scope.service,
-            ),
-            Known::Bad(_) => key::derive(&Secret::new("0".repeat(40)), &scope.day, scope.region, scope.service),
-        }
-    }
-
-    fn attempt(&self, claim: &Claim<'_>, signing_key: &SigningKey, form: PathForm) -> Result<Attempt, Fault> {
+    fn attempt(&self, claim: &Claim<'_>, key: &Key, form: PathForm) -> Result<Attempt, Fault> {
         let Request { head, query, .. } = *self.request;
         let mut canonical = Vec::with_capacity(512);
         canonical.extend_from_slice(head.method);
@@ -474,17 +518,16 @@ impl<K: KeySource> Verifier<'_, K> {
         canonical::names_into(&claim.names, &mut canonical);
         canonical.push(b'\n');
         canonical.extend_from_slice(&claim.payload_line);
-        let string_to_sign = canonical::string_to_sign(&claim.time, claim.scope.text, &canonical);
-        let key = hmac::Key::new(HMAC_SHA256, &**signing_key);
-        let matches = is_signature(&key, &string_to_sign, claim.signature);
+        let string_to_sign = canonical::string_to_sign(claim.algorithm, &claim.time, claim.scope.text, &canonical);
+        let matches = key.matches(&string_to_sign, claim.signature.as_bytes());
         Ok(Attempt { canonical, string_to_sign, matches })
     }
 
-    fn verified(&self, claim: Claim<'_>, signing_key: SigningKey, attempt: Attempt) -> Verified {
+    fn verified(&self, claim: Claim<'_>, key: Key, attempt: Attempt) -> Verified {
         let signed_chunks = matches!(claim.payload, Payload::Chunks { signed: true, .. });
         let chunks = signed_chunks.then(|| {
             let canonical = Some((&*attempt.canonical, self.settings.details));
-            Chunks::new(signing_key, &claim.time, claim.scope.text, claim.scope.access_key, claim.signature, canonical)
+            Chunks::new(key, &claim.time, claim.scope.text, claim.scope.access_key, claim.signature, canonical)
         });
         Verified {
             kind: claim.kind,
@@ -512,14 +555,22 @@ impl<K: KeySource> Verifier<'_, K> {
             access_key: Some(claim.scope.access_key.to_owned()),
             canonical_request: Some(attempt.canonical),
             string_to_sign: Some(attempt.string_to_sign),
+            mismatch: Some(Box::new(Mismatch {
+                algorithm: claim.algorithm,
+                kind: claim.kind,
+                access_key: claim.scope.access_key.to_owned(),
+                token: self.token(claim.kind).map(Zeroizing::new),
+                time: claim.time.clone(),
+                scope: claim.scope.text.to_owned(),
+                day: claim.scope.day,
+                region: claim.scope.region.unwrap_or_default().to_owned(),
+                service: claim.scope.service.to_owned(),
+                names: claim.names.iter().map(|name| (*name).to_owned()).collect(),
+                signature: claim.signature.to_owned(),
+                payload_line: claim.payload_line.clone(),
+            })),
         }
     }
-}
-
-/// Compares in constant time. A text that is no signature cannot match; the work is done all the same.
-fn is_signature(key: &hmac::Key, signed: &[u8], text: &str) -> bool {
-    let given = key::unhex32(text.as_bytes());
-    hmac::verify(key, signed, &given.unwrap_or_default()).is_ok() && given.is_some()
 }
 
 struct Attempt {

@@ -11,5 +11,7 @@
 
 mod architecture;
 mod body;
+mod fuzz;
 mod gate;
 mod server;
+mod signing;

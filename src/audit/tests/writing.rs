@@ -71,6 +71,49 @@ fn completions_ride_with_the_next_intent_in_one_write() {
     drop(second);
 }
 
+/// A future of every intent, polled once: all of them came in the same turn of this thread's loop.
+fn one_turn<'j>(
+    journal: &'j Journal,
+    intents: &'j [Intent<'_>],
+) -> Vec<Pin<Box<impl Future<Output = Result<Receipt, JournalFull>>>>> {
+    let mut turn: Vec<_> = intents.iter().map(|intent| Box::pin(journal.record(intent))).collect();
+    for future in &mut turn {
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    turn
+}
+
+#[test]
+fn the_intents_of_one_turn_share_one_write_and_nobody_goes_on_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = troubled(dir.path(), Settings { segment_size: 1 << 20, ..small(Before::Written) });
+    let intents: Vec<_> = (0..5).map(intent).collect();
+    let before = faults.writes.load(Ordering::SeqCst);
+    let mut turn = one_turn(&journal, &intents);
+    for follower in turn.iter_mut().skip(1) {
+        assert!(follower.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!(of_kind(dir.path(), Kind::Intent), [""; 0]);
+    let receipts: Vec<_> = turn.into_iter().map(|future| wait(future).unwrap()).collect();
+    assert_eq!(faults.writes.load(Ordering::SeqCst) - before, 1);
+    assert_eq!(of_kind(dir.path(), Kind::Intent).len(), 5);
+    receipts.into_iter().for_each(|receipt| journal.complete(receipt, &end()));
+}
+
+#[test]
+fn who_leaves_in_the_middle_of_a_turn_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), small(Before::Written)).unwrap();
+    let intents: Vec<_> = (0..3).map(intent).collect();
+    let mut turn = one_turn(&journal, &intents);
+    drop(turn.remove(0));
+    let receipts: Vec<_> = turn.into_iter().map(|future| wait(future).unwrap()).collect();
+    receipts.into_iter().for_each(|receipt| journal.complete(receipt, &end()));
+    // The one that left is on record as well, and completed.
+    until(|| journal.counts().completions == 3);
+    assert_eq!((journal.counts().intents, journal.counts().unknown), (3, 1));
+}
+
 #[test]
 fn completions_are_written_although_nothing_follows() {
     for before in ALL {

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Cidr, ClientCertificates, Limits, Listen, Tls, TlsVersion};
+use super::{Cidr, ClientCertificates, Endpoint, Limits, Listen, Tls, TlsVersion};
 use crate::control::reader::{Located, Table};
 use crate::control::units::plain_host;
+use crate::s3::external::External;
+use crate::s3::uri;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -53,10 +55,18 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
     let mut hosts: Vec<String> = table.list("hosts", host_form, host).into_iter().map(|found| found.value).collect();
     hosts.sort();
     hosts.dedup();
+    let external = table
+        .parsed("external_url", "a URL such as \"https://files.example.com/s3\", without query", external)
+        .map(|found| found.value);
+    if external.is_some() {
+        // Those names are signed as they are; there would be two rules.
+        table.pointless(&["accept_aws_hosts"], "`external_url`");
+    }
     Listen {
         name,
         address: address.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)), |found| found.value),
         hosts,
+        external,
         accept_aws_hosts: table.boolean("accept_aws_hosts", false),
         http2: table.boolean("http2", true),
         tls,
@@ -145,6 +155,22 @@ fn limits(listener: &mut Table<'_>) -> Limits {
 fn name(text: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     ((1..=32).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
+}
+
+/// A URL with or without a path. The path must be its own canonical form, because it is part of what
+/// clients sign.
+fn external(text: &str) -> Option<External> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let endpoint = Endpoint::parse(&format!("{scheme}://{authority}"))?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(uri::is_unreserved);
+    if path.len() > 256 || !path.is_empty() && !path.split('/').all(segment) {
+        return None;
+    }
+    let prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
+    let host = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host };
+    Some(External::new(endpoint.tls, host, endpoint.port, prefix))
 }
 
 fn id(text: &str, prefix: &str) -> Option<String> {

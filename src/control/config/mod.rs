@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod listen;
@@ -38,6 +39,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The file of access keys.
     pub credentials: PathBuf,
+    /// Credentials that are handed out here.
+    pub temporary: Temporary,
     /// The S3 listeners, at least one.
     pub listen: Vec<Listen>,
     /// What a signature must be like.
@@ -56,6 +59,16 @@ pub struct Config {
     pub log: Log,
 }
 
+/// Temporary credentials. No `Debug`: it holds keys.
+pub struct Temporary {
+    /// Whether they are handed out and accepted.
+    pub on: bool,
+    /// What seals their tokens; without one, `token.key` below the state folder.
+    pub key: Option<Secret>,
+    /// What still opens tokens of before.
+    pub older: Vec<Secret>,
+}
+
 /// One S3 listener.
 #[derive(Debug)]
 pub struct Listen {
@@ -65,6 +78,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Base names for virtual-host addressing, lower-case, without wildcard.
     pub hosts: Vec<String>,
+    /// The URL that clients use, where something in front of the proxy changes host or path.
+    pub external: Option<External>,
     /// Whether the names of AWS's own endpoints count as base names too.
     pub accept_aws_hosts: bool,
     /// Whether HTTP/2 is offered.
@@ -136,6 +151,8 @@ pub struct Limits {
 /// What a signature must be like.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
+    /// Signature Version 4A is taken too (`algorithms`).
+    pub ecdsa: bool,
     /// How far a client's clock may be off.
     pub skew: Duration,
     /// How much of the payload must be signed.
@@ -144,6 +161,17 @@ pub struct Signature {
     pub presign_max: Duration,
     /// Bodies up to this many bytes are checked before the upstream hears of them.
     pub verify_first: u64,
+    /// Signed writes are remembered (`replay = "writes"`).
+    pub replay: bool,
+}
+
+/// How much of an upload is signed towards the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UpstreamPayload {
+    /// All of it.
+    AlwaysSigned,
+    /// What the client signed, where the connection itself does not protect it.
+    AsVerified,
 }
 
 /// How much of the payload must be signed.
@@ -236,6 +264,8 @@ pub struct Remote {
     pub ca_file: Option<PathBuf>,
     /// Its quirks.
     pub profile: Profile,
+    /// How much of an upload is signed.
+    pub payload: UpstreamPayload,
     /// What to do with parameters and headers that the operation table does not know.
     pub unknown: Unknown,
     /// Connections at once, over all workers.
@@ -376,6 +406,11 @@ impl Config {
     /// Reads the text of a configuration file that stands, or would stand, at `path`.
     pub fn parse(path: &Path, text: &str, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
         reader::read(path, text, environment, |table| root::read(table, path))
+    }
+
+    /// The file of the key that seals session tokens, unless the configuration brings one.
+    pub fn token_key(&self) -> PathBuf {
+        self.state.join("token.key")
     }
 
     /// The folder of the journal.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime, Signature,
-    Target, Upstream, WhenFull, listen, upstream,
+    Target, Temporary, Upstream, WhenFull, listen, upstream,
 };
 use crate::control::reader::{Located, Table};
+use crate::identity::TokenKey;
+use crate::sigv4::Secret;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,13 +31,14 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     let accepted_regions = accepted_regions(root, &region);
     let listen = listen::read(root);
     let upstreams = upstream::read(root, &region, &listen);
-    let credentials = credentials(root);
+    let (credentials, temporary) = credentials(root);
     let config = Config {
         file: path.to_owned(),
         development: false,
         accepted_regions,
         account: account.unwrap_or_default(),
         credentials: credentials.unwrap_or_else(|| policies.join("credentials.toml")),
+        temporary,
         policies,
         state,
         listen,
@@ -75,33 +78,84 @@ fn accepted_regions(root: &mut Table<'_>, region: &str) -> Vec<String> {
     regions
 }
 
-fn credentials(root: &mut Table<'_>) -> Option<std::path::PathBuf> {
-    let mut table = root.table("credentials")?;
-    table.unavailable(&["temporary", "reload_grace"]);
+/// The most keys that still open tokens.
+const MOST_OLD_KEYS: usize = 16;
+
+fn credentials(root: &mut Table<'_>) -> (Option<std::path::PathBuf>, Temporary) {
+    let mut temporary = Temporary { on: true, key: None, older: Vec::new() };
+    let Some(mut table) = root.table("credentials") else { return (None, temporary) };
+    table.unavailable(&["reload_grace"]);
     let file = table.path("file").map(|found| found.value);
+    temporary.on = table.boolean("temporary", true);
+    if !temporary.on {
+        table.pointless(&["token_key", "old_token_keys"], "`temporary = false`");
+        table.finish();
+        return (file, temporary);
+    }
+    let expected = "32 octets in base64, as `openssl rand -base64 32` writes them";
+    let key = |text: &str| TokenKey::parse(text).map(|_| Secret::new(text.to_owned()));
+    temporary.key = table.secret("token_key");
+    if let (Some(found), Some(span)) = (&temporary.key, table.span_of("token_key"))
+        && TokenKey::parse(found.expose()).is_none()
+    {
+        let message = "`credentials.token_key` is not usable";
+        table.fault(span, message, "not understood", format!("expected {expected}"));
+    }
+    let older = table.list("old_token_keys", expected, key);
+    if let (Some(span), true) = (table.span_of("old_token_keys"), older.len() > MOST_OLD_KEYS) {
+        let message = format!("`credentials.old_token_keys` has more than {MOST_OLD_KEYS} keys");
+        table.fault(span, message, "too many", "remove those whose tokens have all ended: 36 hours at most");
+    }
+    temporary.older = older.into_iter().map(|found| found.value).collect();
     table.finish();
-    file
+    (file, temporary)
 }
 
 fn signature(root: &mut Table<'_>) -> Signature {
     let default = Signature {
+        ecdsa: false,
         skew: MINUTE * 15,
         payload: PayloadRule::SignedOrTls,
         presign_max: DAY * 7,
         verify_first: 64 << 10,
+        replay: false,
     };
     let Some(mut table) = root.table("signature") else { return default };
-    table.unavailable(&["algorithms"]);
+    let ecdsa = algorithms(&mut table);
     let rules =
         [("signed", PayloadRule::Signed), ("signed-or-tls", PayloadRule::SignedOrTls), ("any", PayloadRule::Any)];
     let signature = Signature {
+        ecdsa,
         skew: table.duration("skew", SECOND..=MINUTE * 15, default.skew),
         payload: table.choice("payload", &rules, default.payload),
         presign_max: table.duration("presign_max", SECOND..=DAY * 7, default.presign_max),
         verify_first: table.size("verify_first", 0..=16 << 20, default.verify_first),
+        replay: table.choice("replay", &[("off", false), ("writes", true)], default.replay),
     };
     table.finish();
     signature
+}
+
+/// Whether Signature Version 4A is on the list. Version 4 is always on it.
+fn algorithms(table: &mut Table<'_>) -> bool {
+    const HMAC: &str = "AWS4-HMAC-SHA256";
+    const ECDSA: &str = "AWS4-ECDSA-P256-SHA256";
+    if !table.has("algorithms") {
+        return false;
+    }
+    let span = table.span_of("algorithms").unwrap_or_default();
+    let expected = format!("\"{HMAC}\" or \"{ECDSA}\"");
+    let named = table.list("algorithms", &expected, |text| match text {
+        HMAC => Some(false),
+        ECDSA => Some(true),
+        _ => None,
+    });
+    if !named.iter().any(|found| !found.value) {
+        let message = format!("`{}` leaves {HMAC} out", table.path_of("algorithms"));
+        let help = format!("write `algorithms = [\"{HMAC}\", \"{ECDSA}\"]`");
+        table.fault(span, message, "every client uses it", help);
+    }
+    named.iter().any(|found| found.value)
 }
 
 /// Keys are bytes to Amazon S3, and file names to many others.

@@ -195,14 +195,60 @@ fn settings_of_later_versions_are_refused_and_not_ignored() {
         ("[rate.kms]\nsymmetric = 1", "rate"),
         ("[detect]\nlearn = \"7d\"", "detect"),
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
-        ("[credentials]\ntemporary = true", "credentials.temporary"),
+        ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
         ("[audit]\nchain = true", "audit.chain"),
         ("[runtime]\naccept = \"shared\"", "runtime.accept"),
         ("[[audit.sink]]\nformat = \"cloudtrail\"", "audit.sink"),
-        ("[signature]\nalgorithms = [\"AWS4-ECDSA-P256-SHA256\"]", "signature.algorithms"),
     ] {
         let faults = refused(&with(more));
         assert!(faults.contains(&format!("`{key}` is not available in this version")), "{faults}");
+    }
+}
+
+#[test]
+fn signature_version_4a_is_taken_only_beside_version_4() {
+    let (config, _) = Config::parse(
+        Path::new("bartizan.toml"),
+        &with("[signature]\nalgorithms = [\"AWS4-HMAC-SHA256\", \"AWS4-ECDSA-P256-SHA256\"]"),
+        &environment(),
+    )
+    .map_err(|findings| findings.to_string())
+    .unwrap();
+    assert!(config.signature.ecdsa);
+    let faults = refused(&with("[signature]\nalgorithms = [\"AWS4-ECDSA-P256-SHA256\"]"));
+    assert!(faults.contains("`signature.algorithms` leaves AWS4-HMAC-SHA256 out"), "{faults}");
+    refused(&with("[signature]\nalgorithms = [\"AWS\"]"));
+}
+
+#[test]
+fn an_external_url_is_taken_apart_and_what_is_no_plain_path_is_refused() {
+    let with_url = |url: &str| {
+        let text = format!(
+            "account = \"111122223333\"\n[[listen]]\naddress = \"127.0.0.1:0\"\nexternal_url = \"{url}\"\n[upstream]\n\
+             kind = \"embedded\"\n"
+        );
+        let parsed = Config::parse(Path::new("bartizan.toml"), &text, &environment());
+        parsed.map(|(config, _)| config.listen[0].external.as_ref().unwrap().url())
+    };
+    for (url, read) in [
+        ("https://files.example.com", "https://files.example.com"),
+        ("https://Files.example.com:443/s3/", "https://files.example.com/s3"),
+        ("http://files.example.com:8080/a/b", "http://files.example.com:8080/a/b"),
+        ("http://[::1]:80/a", "http://[::1]/a"),
+    ] {
+        assert_eq!(with_url(url).map_err(|findings| findings.to_string()).unwrap(), read);
+    }
+    for url in [
+        "files.example.com",
+        "ftp://files.example.com",
+        "https://files.example.com/a//b",
+        "https://files.example.com/a/../b",
+        "https://files.example.com/a%20b",
+        "https://files.example.com/a?b",
+        "https://user@files.example.com/",
+        "https:///s3",
+    ] {
+        assert!(with_url(url).is_err(), "{url}");
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{
-    Addressing, Credentials, Endpoint, Listen, Profile, Remote, Target, Timeouts, Unknown, Upstream, listen, root,
+    Addressing, Credentials, Endpoint, Listen, Profile, Remote, Target, Timeouts, Unknown, Upstream, UpstreamPayload,
+    listen, root,
 };
 use crate::control::files;
 use crate::control::reader::{Located, Table};
@@ -87,7 +88,6 @@ fn upstream(table: &mut Table<'_>, default_region: &str, listed: bool) -> Option
 }
 
 fn remote(table: &mut Table<'_>) -> Option<Remote> {
-    table.unavailable(&["payload"]);
     let endpoint = table.parsed("endpoint", "a URL without a path such as \"http://127.0.0.1:9000\"", Endpoint::parse);
     if endpoint.is_none() && !table.has("endpoint") {
         table.required("endpoint", "endpoint = \"http://127.0.0.1:9000\"");
@@ -113,11 +113,19 @@ fn remote(table: &mut Table<'_>) -> Option<Remote> {
         }
         plain_endpoint(table, found);
     }
+    let rules = [("as-verified", UpstreamPayload::AsVerified), ("always-signed", UpstreamPayload::AlwaysSigned)];
+    let payload = table.choice("payload", &rules, UpstreamPayload::AsVerified);
+    if payload == UpstreamPayload::AlwaysSigned && profile == Profile::Strict {
+        let message = format!("`{}` needs a store that takes signed chunks", table.path_of("payload"));
+        let span = table.span_of("payload").unwrap_or_default();
+        table.fault(span, message, "`profile = \"strict\"` takes none", "name the kind of store with `profile`");
+    }
     let unknown = table.choice("unknown", &[("refuse", Unknown::Refuse), ("pass", Unknown::Pass)], Unknown::Refuse);
     let connections = table.integer("connections", 1..=65_536, 256);
     let timeouts = timeouts(table);
     let endpoint = endpoint?.value;
-    Some(Remote { endpoint, addressing, credentials: credentials?, ca_file, profile, unknown, connections, timeouts })
+    let credentials = credentials?;
+    Some(Remote { endpoint, addressing, credentials, ca_file, profile, payload, unknown, connections, timeouts })
 }
 
 fn plain_endpoint(table: &Table<'_>, endpoint: &Located<Endpoint>) {

@@ -14,7 +14,7 @@ pub(super) fn account(arn: &str) -> Option<&str> {
 
 /// The partition of an ARN.
 pub(super) fn partition(arn: &str) -> Option<&str> {
-    arn.splitn(3, ':').nth(1)
+    arn.split(':').nth(1)
 }
 
 /// The part of a path before its first slash: the bucket, as a rule.

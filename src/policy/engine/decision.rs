@@ -65,6 +65,8 @@ pub enum Layer {
     Boundary,
     /// Of the credentials.
     Session,
+    /// Of the role that is to be assumed: whom it trusts.
+    Trust,
     /// Of the bucket.
     Resource,
     /// Of the access point.
@@ -85,6 +87,7 @@ impl Layer {
             Self::Identity => "identity-based policy",
             Self::Boundary => "permissions boundary",
             Self::Session => "session policy",
+            Self::Trust => "role trust policy",
             Self::Resource | Self::AccessPoint | Self::Acl | Self::PublicAccessBlock => "resource-based policy",
         }
     }
@@ -98,6 +101,7 @@ impl Layer {
             Self::Identity => "identity",
             Self::Boundary => "boundary",
             Self::Session => "session",
+            Self::Trust => "trust",
             Self::Resource => "resource",
             Self::AccessPoint => "access-point",
             Self::Acl => "acl",
@@ -146,6 +150,7 @@ impl Decision {
                 Layer::Identity => "denied-identity",
                 Layer::Boundary => "denied-boundary",
                 Layer::Session => "denied-session",
+                Layer::Trust => "denied-trust",
                 Layer::Resource => "denied-resource",
                 Layer::AccessPoint => "denied-access-point",
                 Layer::Acl => "denied-acl",
@@ -158,6 +163,7 @@ impl Decision {
                 Layer::Identity => "silent-identity",
                 Layer::Boundary => "silent-boundary",
                 Layer::Session => "silent-session",
+                Layer::Trust => "silent-trust",
                 Layer::Resource => "silent-resource",
                 Layer::AccessPoint => "silent-access-point",
                 Layer::Acl => "silent-acl",

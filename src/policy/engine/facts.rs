@@ -67,6 +67,8 @@ pub(super) struct Facts<'a> {
     pub(super) endpoint: Filter<'a>,
     pub(super) own: Own<'a>,
     pub(super) bucket: Said<'a>,
+    /// What a role's trust policy said, as far as it must allow; the rest of it is in `bucket`.
+    pub(super) trust: Option<Filter<'a>>,
     /// The caller's account owns what is asked for.
     pub(super) at_home: bool,
     pub(super) door: Option<Door<'a>>,
@@ -202,6 +204,9 @@ impl<'a> Facts<'a> {
         if !self.endpoint.passes() {
             return Decision::ImplicitDeny(Layer::Endpoint);
         }
+        if self.trust.is_some_and(|trust| !trust.passes()) {
+            return Decision::ImplicitDeny(Layer::Trust);
+        }
         let allowed = match &self.door {
             None => self.direct(question).map(|[own, resource]| [own, resource, None]),
             Some(door) => self.through(door, question),
@@ -222,8 +227,10 @@ impl<'a> Facts<'a> {
             (Layer::ResourceControl, self.resource_control),
             (Layer::Endpoint, self.endpoint.deny),
         ];
-        let after =
-            [(Layer::AccessPoint, self.door.and_then(|door| door.said.deny)), (Layer::Resource, self.bucket.deny)];
+        let after = [
+            (Layer::AccessPoint, self.door.and_then(|door| door.said.deny)),
+            (if self.trust.is_some() { Layer::Trust } else { Layer::Resource }, self.bucket.deny),
+        ];
         let all = before.into_iter().chain(self.own.denies()).chain(after);
         all.into_iter().find_map(|(layer, hit)| hit.map(|hit| (layer, hit)))
     }
@@ -233,6 +240,8 @@ impl<'a> Facts<'a> {
         match question.caller {
             Caller::Anonymous => resource_alone(self.bucket.by(&[Kinds::WILDCARD])),
             Caller::Service { .. } => resource_alone(self.bucket.by(&Kinds::ALL)),
+            // Everyone is not whoever has an account with the provider: it must be named.
+            Caller::Web { .. } => resource_alone(self.bucket.by(&[Kinds::DIRECT])),
             _ if self.at_home => at_home(&question.caller, &self.bucket, &self.own, self.own.allow()),
             _ => abroad(&question.caller, &self.bucket, &self.own, Layer::Resource),
         }

@@ -260,6 +260,7 @@ impl Generation {
             endpoint: brought.endpoint.and_then(|id| self.endpoints.get(id)).map(|shelf| &**shelf),
             identity: attached.map(|attached| &*attached.policies),
             boundary: attached.and_then(|attached| attached.boundary.as_deref()),
+            trust: None,
             session: brought.session,
             bucket: bucket.and_then(|bucket| bucket.policy.as_deref()),
             // An access point that nothing is known of grants nothing: nobody owns it.

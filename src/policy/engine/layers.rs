@@ -27,6 +27,9 @@ pub struct Layers<'a> {
     pub boundary: Option<&'a Shelf>,
     /// The session policies of the credentials.
     pub session: Option<&'a Shelf>,
+    /// The trust policy, where a role is what is asked for. It must allow the caller whatever else does;
+    /// beyond that it is the resource's policy, whose statements need no resource.
+    pub trust: Option<&'a Shelf>,
     /// The policy of the bucket.
     pub bucket: Option<&'a Shelf>,
     /// The access point that the request came through.
@@ -73,6 +76,8 @@ pub(super) struct Asked<'q> {
     /// The action in lower case, where the table does not.
     pub(super) unknown_action: &'q str,
     pub(super) resource: &'q str,
+    /// Statements without resources are about what is asked for: in trust policies.
+    pub(super) of_role: bool,
 }
 
 impl<'a> Layers<'a> {
@@ -98,6 +103,7 @@ impl<'a> Layers<'a> {
             action,
             unknown_action: &unknown_action,
             resource: question.resource,
+            of_role: false,
         };
         let behind = Asked { resource: question.behind.unwrap_or(question.resource), ..front };
         let through = self.access_point.is_some();
@@ -109,6 +115,10 @@ impl<'a> Layers<'a> {
         facts.endpoint = self.endpoint_policy(scan, &front, through.then_some(&behind));
         facts.own = self.own(scan, &front);
         facts.bucket = self.bucket.map(|shelf| scan.said(Layer::Resource, shelf, &behind)).unwrap_or_default();
+        if let Some(shelf) = self.trust {
+            let said = scan.said(Layer::Trust, shelf, &Asked { of_role: true, ..front });
+            (facts.trust, facts.bucket) = (Some(said.as_filter()), said);
+        }
         facts.door = self.access_point.map(|point| Door {
             owned: question.caller.is_of(point.owner),
             said: point.policy.map(|shelf| scan.said(Layer::AccessPoint, shelf, &front)).unwrap_or_default(),
@@ -245,8 +255,8 @@ impl Asked<'_> {
     }
 
     pub(super) fn resource_matches(&self, statement: &Statement) -> bool {
-        // A statement without resources belongs to another kind of document; here it is about nothing.
-        statement.resource.as_ref().is_some_and(|element| {
+        // Elsewhere a statement without resources belongs to another kind of document, and is about nothing.
+        statement.resource.as_ref().map_or(self.of_role, |element| {
             element.entries.iter().any(|entry| entry.matches(self.resource, self.question.context)) != element.negated
         })
     }

@@ -77,7 +77,8 @@ impl Identity<'_> {
             (Who::Role(name), Caller::Role { role, .. }) => (Kinds::ROLE, name == role),
             (Who::Session(name), Caller::Role { arn, .. })
             | (Who::FederatedUser(name), Caller::Federated { arn, .. })
-            | (Who::Service(name), Caller::Service { name: arn }) => (Kinds::DIRECT, name == arn),
+            | (Who::Service(name), Caller::Service { name: arn })
+            | (Who::Federated(name), Caller::Web { provider: arn }) => (Kinds::DIRECT, name == arn),
             _ => return None,
         };
         met.then_some(kind)
@@ -92,7 +93,7 @@ impl Identity<'_> {
         kinds.has(Kinds::WILDCARD)
             || match self.caller {
                 Caller::Anonymous => false,
-                Caller::Service { .. } => kinds.has(Kinds::DIRECT),
+                Caller::Service { .. } | Caller::Web { .. } => kinds.has(Kinds::DIRECT),
                 Caller::Root { .. } => kinds.has(Kinds::ACCOUNT),
                 Caller::User { .. } => kinds.has(Kinds::ACCOUNT) && kinds.has(Kinds::DIRECT),
                 Caller::Role { .. } | Caller::Federated { .. } => {

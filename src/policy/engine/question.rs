@@ -48,6 +48,11 @@ pub enum Caller<'a> {
         /// Its ARN with the path.
         arn: &'a str,
     },
+    /// Somebody whom a provider of web identities has vouched for, about to become a session of a role.
+    Web {
+        /// `arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH`, in the account of the role.
+        provider: &'a str,
+    },
 }
 
 /// An action by name. Known ones are looked up once, not for each question.
@@ -85,7 +90,7 @@ impl<'a> Caller<'a> {
     /// The caller's account; none for the anonymous and for services.
     pub fn account(&self) -> Option<&'a str> {
         match *self {
-            Self::Anonymous | Self::Service { .. } => None,
+            Self::Anonymous | Self::Service { .. } | Self::Web { .. } => None,
             Self::Federated { account, .. }
             | Self::Role { account, .. }
             | Self::Root { account, .. }
@@ -100,6 +105,7 @@ impl<'a> Caller<'a> {
             Self::Federated { arn, .. } | Self::Role { arn, .. } | Self::Root { arn, .. } | Self::User { arn, .. } => {
                 Some(arn)
             }
+            Self::Web { provider } => Some(provider),
         }
     }
 
@@ -107,7 +113,7 @@ impl<'a> Caller<'a> {
     /// federated one.
     pub fn identity(&self) -> Option<&'a str> {
         match *self {
-            Self::Anonymous | Self::Service { .. } | Self::Root { .. } => None,
+            Self::Anonymous | Self::Service { .. } | Self::Root { .. } | Self::Web { .. } => None,
             Self::Federated { parent: arn, .. } | Self::Role { role: arn, .. } | Self::User { arn, .. } => Some(arn),
         }
     }

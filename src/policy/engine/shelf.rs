@@ -179,8 +179,8 @@ fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
     let mut accounts = Vec::new();
     for entry in &principal.entries {
         match &entry.who {
-            Who::Everyone | Who::Canonical(_) | Who::Service(_) => return None,
-            Who::Federated(_) | Who::Deleted(_) => {}
+            Who::Everyone | Who::Canonical(_) | Who::Service(_) | Who::Federated(_) => return None,
+            Who::Deleted(_) => {}
             Who::Account(name) => accounts.push(arn::account(name).unwrap_or(name)),
             Who::User(arn) | Who::Role(arn) | Who::Session(arn) | Who::FederatedUser(arn) => {
                 accounts.push(arn::account(arn)?);

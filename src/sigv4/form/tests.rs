@@ -78,6 +78,7 @@ fn fields(changes: &[(&str, &str)]) -> Fields {
 
 fn settings() -> Settings {
     Settings {
+        ecdsa: false,
         regions: vec!["us-east-1".to_owned()],
         service: "s3".to_owned(),
         skew: 900,

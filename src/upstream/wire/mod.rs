@@ -12,6 +12,7 @@ mod pool;
 mod profile;
 mod reply;
 mod request;
+mod signed;
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -45,6 +46,16 @@ pub enum Addressing {
     Virtual,
 }
 
+/// How much of an upload is signed towards the store (`upstream.payload`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PayloadRule {
+    /// What the client signed, where the connection itself does not protect it.
+    #[default]
+    AsVerified,
+    /// All of it.
+    AlwaysSigned,
+}
+
 /// Everything one worker needs to speak to one store.
 #[derive(Clone)]
 pub struct Settings {
@@ -54,10 +65,12 @@ pub struct Settings {
     pub addressing: Addressing,
     /// What kind of store it is.
     pub profile: Profile,
+    /// How much of an upload is signed.
+    pub payload: PayloadRule,
     /// The proxy's own key there.
     pub signer: Arc<Signer>,
     /// The region told to clients (`x-amz-bucket-region`).
-    pub region: Box<str>,
+    pub region: Arc<str>,
     /// Bounds on its connections.
     pub limits: Limits,
     /// How long the first octet of an answer may take.
@@ -179,7 +192,7 @@ impl Upstream for Wire {
     async fn send(&self, out: Forward, body: SealedBody) -> Result<Reply, Fault> {
         let answering = Answering::to(&out, &self.settings.region);
         let verdict = body.verdict();
-        let request = request::build(&self.settings, out, body, self.clock.now())?;
+        let request = request::build(&self.settings, out, body, self.clock.now()).await?;
         // A body that failed its checks broke the connection: that is the client's fault, not the store's.
         let exchanged = self.exchange(request, &verdict).await;
         if let Some(fault) = verdict.fault() {

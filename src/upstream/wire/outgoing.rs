@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
+use super::signed::Signed;
 use crate::body::SealedBody;
 use crate::s3::Fault;
 use crate::s3::checksum::Algorithm;
@@ -24,6 +25,8 @@ pub enum Outgoing {
     Plain(SealedBody),
     /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`.
     Framed(Framed),
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`, with or without a trailer.
+    Signed(Box<Signed>),
 }
 
 /// The aws-chunked encoder (spec/sigv4.md 8.2, unsigned, with a checksum trailer).
@@ -104,11 +107,11 @@ fn encoded_length(data: u64, algorithm: Algorithm) -> u64 {
     (data / FRAME) * frame(FRAME) + if rest > 0 { frame(rest) } else { 0 } + 3 + trailer + 2
 }
 
-fn hex_digits(size: u64) -> u64 {
+pub(super) fn hex_digits(size: u64) -> u64 {
     u64::from((64 - size.leading_zeros()).div_ceil(4).max(1))
 }
 
-fn base64_length(raw: u64) -> u64 {
+pub(super) fn base64_length(raw: u64) -> u64 {
     raw.div_ceil(3) * 4
 }
 
@@ -157,6 +160,7 @@ impl Body for Outgoing {
         match self.get_mut() {
             Self::Plain(body) => Pin::new(body).poll_frame(cx),
             Self::Framed(body) => Pin::new(body).poll_frame(cx),
+            Self::Signed(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }
 
@@ -164,6 +168,7 @@ impl Body for Outgoing {
         match self {
             Self::Plain(body) => body.is_end_stream(),
             Self::Framed(body) => body.is_end_stream(),
+            Self::Signed(body) => body.is_end_stream(),
         }
     }
 
@@ -171,6 +176,7 @@ impl Body for Outgoing {
         match self {
             Self::Plain(body) => body.size_hint(),
             Self::Framed(body) => body.size_hint(),
+            Self::Signed(body) => body.size_hint(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ const ERROR_DOCUMENT: usize = 64 * 1024;
 
 /// End-to-end headers that any answer may carry, whatever the operation.
 const COMMON: [HeaderName; 4] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 /// What GetObject and HeadObject may carry on top of the table: the model has no member for it, HTTP has.
 const OBJECT: [HeaderName; 7] = [
@@ -158,7 +161,7 @@ impl Body for Download {
 /// `InternalError` where the store speaks of the proxy's identity or redirects; `ServiceUnavailable`
 /// where it is down.
 pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply, Fault> {
-    let upstream_id = head.headers.get("x-amz-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let upstream_id = head.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
         return Err(redirected(&head));
     }
@@ -197,13 +200,13 @@ pub struct Answering {
     /// Where the result lies, as the client sees it.
     pub location: Option<String>,
     /// The region the proxy serves.
-    pub region: Box<str>,
+    pub region: Arc<str>,
 }
 
 impl Answering {
     /// Keeps of a request what its answer needs.
-    pub fn to(out: &Forward, region: &str) -> Self {
-        Self { operation: out.operation, id: out.id, location: out.location.clone(), region: region.into() }
+    pub fn to(out: &Forward, region: &Arc<str>) -> Self {
+        Self { operation: out.operation, id: out.id, location: out.location.clone(), region: Arc::clone(region) }
     }
 }
 

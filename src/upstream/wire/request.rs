@@ -5,7 +5,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body::Body;
 
 use super::outgoing::{Framed, Outgoing};
-use super::{Addressing, Settings};
+use super::signed::Signed;
+use super::{Addressing, PayloadRule, Settings};
 use crate::body::SealedBody;
 use crate::s3::checksum::{Algorithm, Value};
 use crate::s3::{Code, CopySource, Fault, uri};
@@ -13,27 +14,40 @@ use crate::sigv4::OutgoingPayload;
 use crate::time::Seconds;
 use crate::upstream::Forward;
 
-/// Builds and signs.
+/// Builds and signs. A body that may go out in signed chunks is read as far as its first one.
 ///
 /// # Errors
-/// `InternalError` when the pieces make no legal HTTP request; the refusal names which.
-pub fn build(settings: &Settings, out: Forward, body: SealedBody, now: Seconds) -> Result<Request<Outgoing>, Fault> {
+/// `InternalError` when the pieces make no legal HTTP request; the refusal names which. What fails in the
+/// body before its first chunk.
+pub async fn build(
+    settings: &Settings,
+    out: Forward,
+    mut body: SealedBody,
+    now: Seconds,
+) -> Result<Request<Outgoing>, Fault> {
+    let chunks = signed_chunks(settings, &mut body).await?;
     let host = host(settings, out.bucket.as_deref());
     let path = path(settings, &out);
     let query = canonical_query(&out.query);
     let mut headers = out.headers;
-    headers.insert(header::HOST, value(&host)?);
+    headers.insert(header::HOST, HeaderValue::try_from(host).map_err(internal)?);
     if let Some(source) = &out.copy_source {
         headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&copy_source(source))?);
     }
-    let (payload, body) = dress(settings, &mut headers, body)?;
+    let (payload, mut body) = dress(settings, &mut headers, body, chunks)?;
     let method = Method::from_bytes(out.operation.spec().method.as_bytes()).map_err(internal)?;
     if body.is_end_stream() && matches!(method, Method::PUT | Method::POST) {
         // Left to itself hyper says nothing about a body that is not there, and some stores answer 411.
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0_u16));
     }
-    settings.signer.sign(method.as_str(), &path, &query, &mut headers, payload, now).map_err(internal)?;
-    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let signer = settings.signer.sign(method.as_str(), &path, &query, &mut headers, payload, now).map_err(internal)?;
+    if let (Outgoing::Signed(body), Some(signer)) = (&mut body, signer) {
+        body.sign_with(signer);
+    }
+    let mut target = path;
+    if !query.is_empty() {
+        target.extend(["?", &query]);
+    }
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::try_from(target).map_err(internal)?;
@@ -53,12 +67,57 @@ pub fn repeat(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     })
 }
 
+/// What is known of a body that goes out in signed chunks.
+#[derive(Clone, Copy)]
+struct SignedChunks {
+    /// The size of the client's first signed chunk.
+    first: Option<u64>,
+}
+
+/// Whether a body goes out in signed chunks: where its hash is not known before its end, the store takes
+/// them, and either the client signed its chunks and the way to the store is not encrypted, or
+/// `upstream.payload = "always-signed"`.
+async fn signed_chunks(settings: &Settings, body: &mut SealedBody) -> Result<Option<SignedChunks>, Fault> {
+    let always = settings.payload == PayloadRule::AlwaysSigned;
+    if !settings.profile.signed_chunks || !(always || settings.endpoint.tls.is_none()) {
+        return Ok(None);
+    }
+    if body.is_end_stream() || body.sha256().is_some() {
+        return Ok(None);
+    }
+    let first = body.first_chunk().await?;
+    Ok((always || first.is_some()).then_some(SignedChunks { first }))
+}
+
 /// Chooses how the body travels, and says so in the headers.
-fn dress(settings: &Settings, headers: &mut HeaderMap, body: SealedBody) -> Result<(OutgoingPayload, Outgoing), Fault> {
+///
+/// | what is known of the body | to the store, over TLS | over plain HTTP |
+/// |---|---|---|
+/// | its SHA-256: signed by the client, a SHA-256 checksum, or all of it in hand (up to `verify_first`) | that hash, signed | the same |
+/// | chunks that the client signed | `UNSIGNED-PAYLOAD` | `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`, at the client's boundaries |
+/// | the same, a checksum in the trailer | `STREAMING-UNSIGNED-PAYLOAD-TRAILER` | `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER` |
+/// | nothing signed | `UNSIGNED-PAYLOAD` | the same: nobody has vouched for it before |
+/// | nothing signed, a checksum in the trailer | `STREAMING-UNSIGNED-PAYLOAD-TRAILER` | the same |
+/// | anything, `upstream.payload = "always-signed"` | as chunks that the client signed over plain HTTP | the same |
+///
+/// | profile | signed chunks | trailers |
+/// |---|---|---|
+/// | `aws`, `minio`, `garage` | yes | yes |
+/// | `ceph` | yes | no: a checksum from a trailer is verified and ends here |
+/// | `strict` | no: what would need them goes out as over TLS | no |
+fn dress(
+    settings: &Settings,
+    headers: &mut HeaderMap,
+    body: SealedBody,
+    chunks: Option<SignedChunks>,
+) -> Result<(OutgoingPayload, Outgoing), Fault> {
     let checksum = body.checksum();
     if let Some((algorithm, None)) = checksum {
         if settings.profile.trailers {
-            return framed(headers, body, algorithm);
+            return match chunks {
+                Some(chunks) => signed(headers, body, chunks, Some(algorithm)),
+                None => framed(headers, body, algorithm),
+            };
         }
         // The checksum is verified here and ends here: this kind of store has no place for it.
         headers.remove("x-amz-sdk-checksum-algorithm");
@@ -68,6 +127,9 @@ fn dress(settings: &Settings, headers: &mut HeaderMap, body: SealedBody) -> Resu
     }
     if let Some(md5) = body.md5() {
         headers.insert(HeaderName::from_static("content-md5"), value(&md5.to_base64())?);
+    }
+    if let Some(chunks) = chunks {
+        return signed(headers, body, chunks, None);
     }
     let payload = match body.sha256() {
         Some(digest) => OutgoingPayload::Hash(digest),
@@ -82,16 +144,36 @@ fn framed(
     body: SealedBody,
     algorithm: Algorithm,
 ) -> Result<(OutgoingPayload, Outgoing), Fault> {
+    frame(headers, &body, Some(algorithm))?;
+    Ok((OutgoingPayload::UnsignedTrailer, Outgoing::Framed(Framed::new(body, algorithm))))
+}
+
+fn signed(
+    headers: &mut HeaderMap,
+    body: SealedBody,
+    chunks: SignedChunks,
+    trailer: Option<Algorithm>,
+) -> Result<(OutgoingPayload, Outgoing), Fault> {
+    frame(headers, &body, trailer)?;
+    let payload = OutgoingPayload::Chunks { trailer: trailer.is_some() };
+    Ok((payload, Outgoing::Signed(Box::new(Signed::new(body, chunks.first, trailer)))))
+}
+
+/// What the head says of aws-chunked framing.
+fn frame(headers: &mut HeaderMap, body: &SealedBody, trailer: Option<Algorithm>) -> Result<(), Fault> {
     headers.insert(HeaderName::from_static("x-amz-decoded-content-length"), HeaderValue::from(body.decoded_length()));
-    headers.insert(HeaderName::from_static("x-amz-trailer"), HeaderValue::from_static(algorithm.header()));
-    headers.insert(HeaderName::from_static("x-amz-sdk-checksum-algorithm"), HeaderValue::from_static(algorithm.name()));
+    if let Some(algorithm) = trailer {
+        let name = HeaderValue::from_static(algorithm.header());
+        headers.insert(HeaderName::from_static("x-amz-trailer"), name);
+        let name = HeaderValue::from_static(algorithm.name());
+        headers.insert(HeaderName::from_static("x-amz-sdk-checksum-algorithm"), name);
+    }
     let encoding = match headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
         Some(encoding) => value(&format!("aws-chunked,{encoding}"))?,
         None => HeaderValue::from_static("aws-chunked"),
     };
     headers.insert(header::CONTENT_ENCODING, encoding);
-    let body = Framed::new(body, algorithm);
-    Ok((OutgoingPayload::UnsignedTrailer, Outgoing::Framed(body)))
+    Ok(())
 }
 
 fn declare(headers: &mut HeaderMap, algorithm: Algorithm, known: &Value) -> Result<(), Fault> {
@@ -102,13 +184,19 @@ fn declare(headers: &mut HeaderMap, algorithm: Algorithm, known: &Value) -> Resu
 
 fn host(settings: &Settings, bucket: Option<&str>) -> String {
     let endpoint = &settings.endpoint;
-    let name = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
-    let default = if endpoint.tls.is_some() { 443 } else { 80 };
-    let port = if endpoint.port == default { String::new() } else { format!(":{}", endpoint.port) };
-    match bucket.filter(|bucket| in_host(settings, bucket)) {
-        Some(bucket) => format!("{bucket}.{name}{port}"),
-        None => format!("{name}{port}"),
+    let mut host = String::with_capacity(128);
+    if let Some(bucket) = bucket.filter(|bucket| in_host(settings, bucket)) {
+        host.extend([bucket, "."]);
     }
+    match endpoint.host.contains(':') {
+        true => host.extend(["[", &endpoint.host, "]"]),
+        false => host.push_str(&endpoint.host),
+    }
+    let default = if endpoint.tls.is_some() { 443 } else { 80 };
+    if endpoint.port != default {
+        host.extend([":", itoa::Buffer::new().format(endpoint.port)]);
+    }
+    host
 }
 
 /// A name with dots has no place in a certificate's wildcard.

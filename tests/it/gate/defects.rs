@@ -223,9 +223,15 @@ fn bucket_taken_from_a_second_place() {
     let text = String::from_utf8(Ask::new("GET", "/other/k").wire()).unwrap();
     gate.send_raw(text.replace("host: localhost", "host: mine.s3.localhost").as_bytes())
         .refused(403, "SignatureDoesNotMatch");
-    let form = "POST /bucket HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: multipart/form-data; boundary=b\r\n\
-                content-length: 71\r\n\r\n--b\r\ncontent-disposition: form-data; name=\"bucket\"\r\n\r\nother\r\n--b--\r\n";
-    assert_eq!(gate.send_raw(form.as_bytes()).status, 501);
+    let part =
+        |name: &str, text: &str| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+    let body = part("key", "k") + &part("bucket", "other") + &part("file", "data") + "--b--\r\n";
+    let form = format!(
+        "POST /bucket HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: multipart/form-data; boundary=b\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    gate.send_raw(form.as_bytes()).refused(400, "InvalidArgument");
     assert!(store.seen().is_empty());
 }
 

@@ -4,7 +4,9 @@ mod defects;
 mod flips;
 mod forms;
 mod regions;
+mod signing;
 mod start;
+mod tokens;
 mod walk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -15,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bartizan::s3::checksum::{self, Algorithm};
-use bartizan::sigv4::{OutgoingPayload, Secret, Signer};
+use bartizan::sigv4::{ChunkSigner, OutgoingPayload, Secret, Signer};
 use bartizan::time::Seconds;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -43,6 +45,11 @@ impl Gate {
 
     fn start(upstream: &str) -> Self {
         Self::configured("", &format!("[upstream]\n{upstream}"))
+    }
+
+    /// With more keys for the listener and for signatures.
+    fn start_with(upstream: &str, listen: &str, signature: &str) -> Self {
+        Self::configured(listen, &format!("{signature}\n[upstream]\n{upstream}"))
     }
 
     /// With more in its listener, and the given tables of stores.
@@ -164,6 +171,8 @@ enum Mode {
     Unsigned,
     /// Unsigned chunks with a CRC32 behind them.
     Trailer,
+    /// Signed chunks of so many octets, with or without a CRC32 behind them.
+    Chunks(usize, bool),
 }
 
 impl Ask {
@@ -213,6 +222,13 @@ impl Ask {
                 headers.insert("x-amz-trailer", HeaderValue::from_static("x-amz-checksum-crc32"));
                 chunked(&self.body, &checksum::of(Algorithm::Crc32, &self.body).to_base64())
             }
+            Mode::Chunks(_, trailer) => {
+                headers.insert("x-amz-decoded-content-length", HeaderValue::from(self.body.len()));
+                if trailer {
+                    headers.insert("x-amz-trailer", HeaderValue::from_static("x-amz-checksum-crc32"));
+                }
+                Vec::new()
+            }
             Mode::Hash | Mode::Unsigned => self.body.clone(),
         };
         let payload = match self.payload {
@@ -221,13 +237,18 @@ impl Ask {
             }
             Mode::Unsigned => OutgoingPayload::Unsigned,
             Mode::Trailer => OutgoingPayload::UnsignedTrailer,
+            Mode::Chunks(_, trailer) => OutgoingPayload::Chunks { trailer },
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let now = Seconds(i64::try_from(now).unwrap() + self.ahead);
         let signer =
             Signer::new(self.key.to_owned(), Secret::new(self.secret.to_owned()), None, self.region.to_owned());
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
-        signer.sign(self.method, path, query, &mut headers, payload, now).unwrap();
+        let chunks = signer.sign(self.method, path, query, &mut headers, payload, now).unwrap();
+        let body = match (self.payload, chunks) {
+            (Mode::Chunks(size, trailer), Some(chunks)) => signed_chunks(&self.body, size, trailer, chunks),
+            _ => body,
+        };
         let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.target);
         for (name, value) in &headers {
             head += &format!("{name}: {}\r\n", value.to_str().unwrap());
@@ -247,6 +268,24 @@ fn chunked(data: &[u8], crc32: &str) -> Vec<u8> {
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(format!("0\r\nx-amz-checksum-crc32:{crc32}\r\n\r\n").as_bytes());
+    out
+}
+
+fn signed_chunks(data: &[u8], size: usize, trailer: bool, mut signer: ChunkSigner) -> Vec<u8> {
+    let mut out = Vec::new();
+    for chunk in data.chunks(size) {
+        let hash: [u8; 32] = checksum::of(Algorithm::Sha256, chunk).as_bytes().try_into().unwrap();
+        out.extend_from_slice(format!("{:x};chunk-signature={}\r\n", chunk.len(), signer.chunk(&hash)).as_bytes());
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(format!("0;chunk-signature={}\r\n", signer.last()).as_bytes());
+    if trailer {
+        let field = format!("x-amz-checksum-crc32:{}", checksum::of(Algorithm::Crc32, data).to_base64());
+        let signature = signer.trailer(format!("{field}\n").as_bytes());
+        out.extend_from_slice(format!("{field}\r\nx-amz-trailer-signature:{signature}\r\n").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
     out
 }
 

@@ -101,3 +101,10 @@ fn a_store_that_is_not_there_is_told_in_the_log_once() {
     assert_eq!(told.matches("a store takes no connection").count(), 1, "{told}");
     assert!(told.contains(&nobody.port().to_string()), "{told}");
 }
+
+#[test]
+fn a_word_to_stop_right_after_ready_is_obeyed() {
+    for _ in 0..5 {
+        Gate::embedded().finish(); // it left with 0
+    }
+}

@@ -138,6 +138,7 @@ fn start(settings: Settings) -> Running {
             drained: Box::new(move || {
                 hooked.drained.fetch_add(1, Ordering::SeqCst);
             }),
+            ..Hooks::default()
         };
         server.run(move |_| Toy(Arc::clone(&toy)), hooks)
     });

@@ -18,40 +18,40 @@ pub(super) fn decide(case: &Value) -> &'static str {
     let kind = text(&who["type"]);
     let has_side = !matches!(kind, "Anonymous" | "Service");
     let own = |name: &str| if has_side && kind != "Root" { list(&policies[name]) } else { Vec::new() };
-    let all = |docs: &[&Value], arn: &str, effect: &str, resource: bool| {
-        docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect::<Vec<_>>()
-    };
     let levels = |name: &str| list(&policies[name]);
     let scps = if has_side { levels("scp") } else { Vec::new() };
     let endpoint = list(&policies["vpcEndpoint"]);
 
-    let denied = scps.iter().any(|level| !all(&list(level), front, "Deny", false).is_empty())
+    let denied = scps.iter().any(|level| !all(case, &list(level), front, "Deny", false).is_empty())
         || levels("rcp").iter().any(|level| {
             let level = list(level);
-            [front, behind].iter().any(|arn| !all(&level, arn, "Deny", true).is_empty())
+            [front, behind].iter().any(|arn| !all(case, &level, arn, "Deny", true).is_empty())
         })
-        || [front, behind].iter().any(|arn| !all(&endpoint, arn, "Deny", true).is_empty())
-        || ["identity", "boundary", "session"].iter().any(|name| !all(&own(name), front, "Deny", false).is_empty())
-        || !all(&list(bucket), behind, "Deny", true).is_empty()
-        || !all(&list(&policies["accessPoint"]), front, "Deny", true).is_empty();
+        || [front, behind].iter().any(|arn| !all(case, &endpoint, arn, "Deny", true).is_empty())
+        || ["identity", "boundary", "session"]
+            .iter()
+            .any(|name| !all(case, &own(name), front, "Deny", false).is_empty())
+        || !all(case, &list(bucket), behind, "Deny", true).is_empty()
+        || !all(case, &list(&policies["accessPoint"]), front, "Deny", true).is_empty();
     if denied {
         return "ExplicitDeny";
     }
-    if scps.iter().any(|level| all(&list(level), front, "Allow", false).is_empty()) {
+    if scps.iter().any(|level| all(case, &list(level), front, "Allow", false).is_empty()) {
         return "ImplicitDeny";
     }
-    if !endpoint.is_empty() && [front, behind].iter().any(|arn| all(&endpoint, arn, "Allow", true).is_empty()) {
+    if !endpoint.is_empty() && [front, behind].iter().any(|arn| all(case, &endpoint, arn, "Allow", true).is_empty()) {
         return "ImplicitDeny";
     }
     let passes =
-        |name: &str, arn: &str| policies.get(name).is_none() || !all(&own(name), arn, "Allow", false).is_empty();
+        |name: &str, arn: &str| policies.get(name).is_none() || !all(case, &own(name), arn, "Allow", false).is_empty();
     let limits = |arn: &str| passes("boundary", arn) && passes("session", arn);
     // Identity policies that forbid what is behind the access point do not also allow it.
     let forbids = |arn: &str| {
-        ["identity", "boundary", "session"].iter().any(|name| !all(&own(name), arn, "Deny", false).is_empty())
+        ["identity", "boundary", "session"].iter().any(|name| !all(case, &own(name), arn, "Deny", false).is_empty())
     };
-    let ident = |arn: &str| !all(&own("identity"), arn, "Allow", false).is_empty() && limits(arn) && !forbids(arn);
-    let r_b = all(&list(bucket), behind, "Allow", true);
+    let ident =
+        |arn: &str| !all(case, &own("identity"), arn, "Allow", false).is_empty() && limits(arn) && !forbids(arn);
+    let r_b = all(case, &list(bucket), behind, "Allow", true);
     let side = |r: &[&str], owner: &str, extra: bool| {
         let has = |kind| r.contains(&kind);
         if has_side && text(&who["account"]) == owner {
@@ -66,7 +66,7 @@ pub(super) fn decide(case: &Value) -> &'static str {
         }
     };
     let allowed = if through {
-        let r_ap = all(&list(&policies["accessPoint"]), front, "Allow", true);
+        let r_ap = all(case, &list(&policies["accessPoint"]), front, "Allow", true);
         let owner = text(&request["accessPoint"]["account"]);
         side(&r_ap, owner, false) && side(&r_b, text(&request["resourceAccount"]), ident(behind))
     } else {
@@ -80,7 +80,7 @@ pub(super) fn decide(case: &Value) -> &'static str {
 }
 
 /// For every statement of the effect that applies: the ways in which it names the caller.
-fn applying<'a>(case: &Value, doc: &'a Value, arn: &str, effect: &str, resource: bool) -> Vec<Vec<&'a str>> {
+fn applying(case: &Value, doc: &Value, arn: &str, effect: &str, resource: bool) -> Vec<Vec<&'static str>> {
     let variables = doc["Version"] == "2012-10-17";
     let statements = list(&doc["Statement"]).into_iter().filter(|statement| statement["Effect"] == effect);
     let judged = statements.map(|statement| {
@@ -180,7 +180,7 @@ fn tokens(pattern: &str, wildcards: bool, variables: bool, context: &Value) -> O
     let mut rest = pattern;
     while let Some(letter) = rest.chars().next() {
         if variables && rest.starts_with("${") && rest.contains('}') {
-            let (inner, behind) = rest[2..].split_once('}').unwrap();
+            let (inner, behind) = rest.get(2..).unwrap().split_once('}').unwrap();
             rest = behind;
             let value = match inner {
                 "*" | "?" | "$" => inner.to_owned(),
@@ -194,7 +194,7 @@ fn tokens(pattern: &str, wildcards: bool, variables: bool, context: &Value) -> O
             '?' if wildcards => Token::One,
             _ => Token::Just(letter),
         });
-        rest = &rest[letter.len_utf8()..];
+        rest = rest.get(letter.len_utf8()..).unwrap();
     }
     Some(out)
 }
@@ -364,4 +364,9 @@ fn list(value: &Value) -> Vec<&Value> {
         Value::Array(values) => values.iter().collect(),
         value => vec![value],
     }
+}
+
+/// The ways in which what applies of some documents meets the caller.
+fn all<'v>(case: &Value, docs: &[&'v Value], arn: &str, effect: &str, resource: bool) -> Vec<&'v str> {
+    docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect()
 }

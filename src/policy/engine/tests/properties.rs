@@ -8,7 +8,7 @@ use super::{ask, oracle};
 /// Calls `check` with seeded cases; fewer where the build is slow.
 fn each(share: u64, check: impl Fn(&mut Dice, Value)) {
     let asked = std::env::var("POLICY_CASES").ok().map(|count| count.parse::<u64>().expect("POLICY_CASES is a number"));
-    let count = asked.unwrap_or(if cfg!(debug_assertions) { 4_000 } else { 100_000 }) / share;
+    let count = asked.unwrap_or(if cfg!(debug_assertions) { 1_500 } else { 100_000 }) / share;
     for seed in 0..count {
         let mut dice = Dice::new(seed);
         let case = cases::case(&mut dice);
