@@ -10,7 +10,7 @@ mod shared;
 const ROUNDS: usize = 4000;
 
 /// Pieces that mean something somewhere.
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 19] = [
     b"%2F",
     b"%",
     b"+",
@@ -27,6 +27,9 @@ const WORDS: [&[u8]; 16] = [
     b",",
     b"\xff",
     b"*",
+    b"--b",
+    b"filename=",
+    b"${filename}",
 ];
 
 /// A small generator; the same seed gives the same inputs everywhere.
@@ -100,4 +103,9 @@ fn a_date_is_read_the_one_way_it_is_written() {
 #[test]
 fn a_chunked_body_is_read_alike_in_whatever_pieces() {
     run("chunks", shared::fuzz_chunks);
+}
+
+#[test]
+fn a_form_is_read_alike_in_whatever_pieces_and_lets_no_stranger_in() {
+    run("form", shared::fuzz_form);
 }
