@@ -54,7 +54,7 @@ step_tables() {
   [ -d "$shared/spec" ] || { missing "no ../shared/spec to make the tables from"; return 0; }
   [ -f examples/generate.rs ] || { say "SKIPPED: no generator of tables yet"; return 0; }
   cargo run --locked --quiet --example generate -- "$shared/spec"
-  git diff --exit-code -- src/s3/operation src/s3/code.rs src/policy/action || die "the checked-in tables differ from what the generator makes"
+  git diff --exit-code -- src/s3/operation src/s3/permission src/s3/code.rs src/policy/action || die "the checked-in tables differ from what the generator makes"
 }
 
 step_vectors() {

@@ -1,9 +1,9 @@
 //! Turns the references into source: `cargo run --example generate -- SPEC_DIR`.
 //!
 //! Reads `s3-operations.json`, `errors.json` and `s3-authorization.json` there, writes
-//! `src/s3/operation/table.rs`, `src/s3/code.rs`, the routing examples that the tests replay, and
-//! `src/policy/action/table.rs`. What it writes is committed; the build reads nothing outside the
-//! repository.
+//! `src/s3/operation/table.rs`, `src/s3/permission/`, `src/s3/code.rs`, the routing examples that the
+//! tests replay, and `src/policy/action/table.rs`. What it writes is committed; the build reads nothing
+//! outside the repository.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -12,6 +12,9 @@
     clippy::string_slice,
     reason = "a tool for developers stops at the first surprise"
 )]
+
+#[path = "generate/permission.rs"]
+mod permission;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,12 +33,15 @@ fn main() -> ExitCode {
         serde_json::from_str(&text).expect("the reference is JSON")
     };
     let (operations, errors) = (read("s3-operations.json"), read("errors.json"));
+    let authorization = read("s3-authorization.json");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (name, text) in [
         ("s3/operation/table.rs", table(&operations)),
         ("s3/operation/examples.rs", examples(&operations)),
+        ("s3/permission/keys.rs", permission::keys(&authorization)),
+        ("s3/permission/table.rs", permission::table(&authorization, &operations)),
         ("s3/code.rs", codes(&errors)),
-        ("policy/action/table.rs", actions(&read("s3-authorization.json"))),
+        ("policy/action/table.rs", actions(&authorization)),
     ] {
         let path = source.join(name);
         std::fs::write(&path, text).expect("the source can be written");

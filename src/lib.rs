@@ -1,5 +1,6 @@
 //! Bartizan, a hardening proxy for S3.
 
+pub mod access;
 pub mod audit;
 pub mod body;
 pub mod cli;

@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
+use crate::policy::engine::Caller;
 use crate::sigv4::Secret;
 use crate::time::Seconds;
 
@@ -193,6 +194,18 @@ impl Principal {
                 None => String::new(),
             },
             Kind::Role { role, session } => format!("{}:{session}", unique_id("AROA", role)),
+        }
+    }
+
+    /// The caller as policies know it.
+    pub fn as_caller(&self) -> Caller<'_> {
+        let (account, arn) = (self.account.as_str(), self.arn.as_str());
+        match &self.kind {
+            Kind::Anonymous => Caller::Anonymous,
+            Kind::Role { role, .. } => Caller::Role { account, arn, role },
+            Kind::Root => Caller::Root { account, arn },
+            Kind::User => Caller::User { account, arn },
+            Kind::Web => Caller::Web { provider: arn },
         }
     }
 

@@ -11,7 +11,9 @@ pub mod head;
 pub mod name;
 pub mod operation;
 pub mod payload;
+pub mod permission;
 pub mod route;
+pub mod tags;
 pub mod uri;
 pub mod xml;
 

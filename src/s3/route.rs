@@ -357,6 +357,7 @@ impl Names<'_> {
         if self.head.first(lower).is_some() {
             return Ok(()); // read with the headers
         }
+        // One of two would be checked and the other one carried out.
         let again = self.headers.contains_key(lower) || lower == "x-amz-copy-source" && self.copy_source.is_some();
         if again && is_single(lower) {
             return Err(header_twice(lower));

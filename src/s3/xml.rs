@@ -124,7 +124,8 @@ fn push_text(open: &mut [Element], text: &str) -> Option<()> {
     Some(())
 }
 
-fn malformed() -> Fault {
+/// What S3 says of a document that it cannot read.
+pub fn malformed() -> Fault {
     Fault::new(
         Code::MalformedXML,
         "malformed-xml",
@@ -254,7 +255,11 @@ pub fn completed_parts(document: &[u8]) -> Result<Vec<CompletedPart>, Fault> {
 pub fn tags(document: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let root = Element::parse(document, "Tagging")?;
     root.only(&["TagSet"])?;
-    let set = root.child("TagSet")?.ok_or_else(malformed)?;
+    tag_set(root.child("TagSet")?.ok_or_else(malformed)?)
+}
+
+/// The tags in an element.
+fn tag_set(set: &Element) -> Result<Vec<(String, String)>, Fault> {
     set.only(&["Tag"])?;
     set.children
         .iter()
@@ -266,17 +271,30 @@ pub fn tags(document: &[u8]) -> Result<Vec<(String, String)>, Fault> {
         .collect()
 }
 
-/// The region in a CreateBucketConfiguration; none for an empty body or without one.
-///
-/// # Errors
-/// `MalformedXML`
-pub fn location_constraint(document: &[u8]) -> Result<Option<String>, Fault> {
-    if document.is_empty() {
-        return Ok(None);
+/// The body of CreateBucket.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct CreateBucket {
+    /// The region, if one is given.
+    pub location: Option<String>,
+    /// Tags of the new bucket.
+    pub tags: Vec<(String, String)>,
+}
+
+impl CreateBucket {
+    /// Reads the document; an empty one says nothing.
+    ///
+    /// # Errors
+    /// `MalformedXML`
+    pub fn parse(document: &[u8]) -> Result<Self, Fault> {
+        if document.is_empty() {
+            return Ok(Self::default());
+        }
+        let root = Element::parse(document, "CreateBucketConfiguration")?;
+        root.only(&["LocationConstraint", "Tags"])?;
+        let location = root.text_of("LocationConstraint")?.map(|text| text.trim().to_owned());
+        let tags = root.child("Tags")?.map(tag_set).transpose()?.unwrap_or_default();
+        Ok(Self { location: location.filter(|text| !text.is_empty()), tags })
     }
-    let root = Element::parse(document, "CreateBucketConfiguration")?;
-    root.only(&["LocationConstraint", "Tags"])?;
-    Ok(root.text_of("LocationConstraint")?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// The namespace of S3's documents.
@@ -397,6 +415,16 @@ mod tests {
         ] {
             assert_eq!(Delete::parse(bad.as_bytes()).unwrap_err().code(), Code::MalformedXML, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_tags_of_a_new_bucket_are_read() {
+        let document = b"<CreateBucketConfiguration><LocationConstraint> eu-west-1 </LocationConstraint><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
+        let read = CreateBucket::parse(document).unwrap();
+        assert_eq!(read.location.as_deref(), Some("eu-west-1"));
+        assert_eq!(read.tags, [("a".to_owned(), "b".to_owned())]);
+        assert_eq!(CreateBucket::parse(b"").unwrap(), CreateBucket::default());
+        assert!(CreateBucket::parse(b"<CreateBucketConfiguration><Bucket/></CreateBucketConfiguration>").is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::ask::{Ask, AssumeRole};
 use crate::identity::{Arn, Kind, Principal, Role, SessionPolicies};
 use crate::policy::context::Keys;
-use crate::policy::engine::{Act, Caller, Decision, Layers, Policy, Question, Shelf};
+use crate::policy::engine::{Act, Decision, Layers, Policy, Question, Shelf};
 use crate::policy::{self, Grant, read};
 use crate::s3::{Code, Fault};
 use crate::time::Seconds;
@@ -115,7 +115,7 @@ impl Rules {
         let mut first = None;
         for action in actions {
             let question = Question {
-                caller: caller(who),
+                caller: who.as_caller(),
                 canonical_id: None,
                 action: Act::named(action),
                 resource: &role.arn,
@@ -177,18 +177,6 @@ fn actions(asked: &AssumeRole, who: &Principal) -> Vec<&'static str> {
         actions.push("sts:SetSourceIdentity");
     }
     actions
-}
-
-/// The caller as the engine knows it.
-fn caller(who: &Principal) -> Caller<'_> {
-    let (account, arn) = (who.account.as_str(), who.arn.as_str());
-    match &who.kind {
-        Kind::Anonymous => Caller::Anonymous,
-        Kind::Role { role, .. } => Caller::Role { account, arn, role },
-        Kind::Root => Caller::Root { account, arn },
-        Kind::User => Caller::User { account, arn },
-        Kind::Web => Caller::Web { provider: arn },
-    }
 }
 
 /// The condition keys of a request.

@@ -110,7 +110,7 @@ fn the_lower_levels_know_no_task_socket_file_clock_or_random_number() {
 #[test]
 fn no_file_outgrows_one_idea() {
     for (_, path, text) in sources() {
-        let made = path.ends_with("table.rs") || path.ends_with("code.rs");
+        let made = ["table.rs", "code.rs", "permission/keys.rs"].iter().any(|made| path.ends_with(made));
         assert!(made || text.lines().count() <= 600, "{} has {} lines", path.display(), text.lines().count());
     }
 }

@@ -8,7 +8,7 @@ pub use table::Operation;
 use table::{SPECS, SUBRESOURCES};
 
 #[cfg(test)]
-pub(super) use examples::EXAMPLES;
+pub(crate) use examples::EXAMPLES;
 
 /// What the reference says of one operation (spec/s3-operations.md).
 #[derive(Debug)]
@@ -122,46 +122,6 @@ impl Operation {
             let spec = operation.spec();
             spec.level == level && spec.subresource == Some(subresource)
         })
-    }
-
-    /// Available through access points (spec/addressing.md 5.4).
-    pub fn on_access_points(self) -> bool {
-        matches!(
-            self,
-            Self::AbortMultipartUpload
-                | Self::CompleteMultipartUpload
-                | Self::CopyObject
-                | Self::CreateMultipartUpload
-                | Self::DeleteObject
-                | Self::DeleteObjects
-                | Self::DeleteObjectTagging
-                | Self::GetBucketAcl
-                | Self::GetBucketCors
-                | Self::GetBucketLocation
-                | Self::GetBucketNotificationConfiguration
-                | Self::GetBucketPolicy
-                | Self::GetObject
-                | Self::GetObjectAcl
-                | Self::GetObjectAttributes
-                | Self::GetObjectLegalHold
-                | Self::GetObjectRetention
-                | Self::GetObjectTagging
-                | Self::HeadBucket
-                | Self::HeadObject
-                | Self::ListMultipartUploads
-                | Self::ListObjects
-                | Self::ListObjectsV2
-                | Self::ListObjectVersions
-                | Self::ListParts
-                | Self::PutObject
-                | Self::PutObjectAcl
-                | Self::PutObjectLegalHold
-                | Self::PutObjectRetention
-                | Self::PutObjectTagging
-                | Self::RestoreObject
-                | Self::UploadPart
-                | Self::UploadPartCopy
-        )
     }
 }
 

@@ -90,6 +90,14 @@ fn hoisted_headers_act_as_headers_in_presigned_requests_only() {
     assert_eq!(ask("PUT", "/b/k?x-amz-acl=private", &[], Auth::Header).unwrap_err().code(), Code::InvalidArgument);
     let twice = ask("PUT", "/b/k?x-amz-acl=private", &[("x-amz-acl", "public-read")], Auth::Query);
     assert_eq!(twice.unwrap_err().code(), Code::InvalidArgument);
+    for target in [
+        "/b/k?x-amz-acl=private&x-amz-acl=public-read",
+        "/b/k?x-amz-acl=private&X-Amz-Acl=public-read",
+        "/b/k?x-amz-copy-source=src/a&x-amz-copy-source=src/b",
+    ] {
+        let twice = ask("PUT", target, &[], Auth::Query);
+        assert_eq!(twice.unwrap_err().code(), Code::InvalidArgument, "{target}");
+    }
 }
 
 #[test]
@@ -97,16 +105,59 @@ fn a_copy_source_is_parsed_once() {
     let source = |value: &str| {
         ask("PUT", "/b/k", &[("x-amz-copy-source", value)], Auth::Header).map(|routed| routed.copy_source.unwrap())
     };
-    let expected = |key: &str, version: Option<&str>| CopySource {
-        bucket: "src".into(),
-        key: key.into(),
-        version: version.map(str::to_owned),
+    let expected = |sent: &str, key: &str, version: Option<&str>| CopySource {
+        sent: sent.into(),
+        ..CopySource::new("src", key, version)
     };
-    assert_eq!(source("src/a%252Fb").unwrap(), expected("a%2Fb", None));
-    assert_eq!(source("/src/a+b%2Bc?versionId=1").unwrap(), expected("a b+c", Some("1")));
-    assert_eq!(source("src/a?versionId=x?versionId=2").unwrap(), expected("a?versionId=x", Some("2")));
+    for (sent, key, version) in [
+        ("src/a%252Fb", "a%2Fb", None),
+        ("/src/a+b%2Bc?versionId=1", "a b+c", Some("1")),
+        ("src/a?versionId=x?versionId=2", "a?versionId=x", Some("2")),
+        ("src/a?versionId=", "a", None),
+    ] {
+        assert_eq!(source(sent).unwrap(), expected(sent, key, version), "{sent}");
+    }
     for bad in ["src", "src/", "/", "", "src/../other/k", "src/a%"] {
         assert!(source(bad).is_err(), "{bad}");
+    }
+    for place in [
+        "arn:aws:s3:us-east-1:111122223333:accesspoint/ap/object/k",
+        "arn%3Aaws%3As3%3Aus-east-1%3A111122223333%3Aaccesspoint/ap/object/k",
+        "/arn:aws:s3:us-east-1:111122223333:accesspoint/ap/object/k",
+        "ap-metadata-s3alias/k",
+        "name--ol-s3/k",
+    ] {
+        assert_eq!(source(place).unwrap_err().code(), Code::NotImplemented, "{place}");
+    }
+}
+
+#[test]
+fn a_copy_source_has_one_canonical_spelling() {
+    let canonical = |sent: &str| {
+        let routed = ask("PUT", "/b/k", &[("x-amz-copy-source", sent)], Auth::Header).unwrap();
+        routed.copy_source.unwrap().canonical()
+    };
+    for same in
+        ["src/private/a%20b", "/src/private/a%20b", "src/%70rivate/a+b", "src%2Fprivate%2fa b", "src/private/a b"]
+    {
+        assert_eq!(canonical(same), "src/private/a%20b", "{same}");
+    }
+    assert_eq!(canonical("src/a?versionId=x%2by"), "src/a?versionId=x%2By");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_copy_source_panics_and_what_is_read_reads_the_same_again(
+        value in "(/?(src|arn:aws:s3)?/?[a-z%/?+=\\.:é ]{0,20}(\\?versionId=)?[0-9a-f%]{0,6})|[\\PC]{0,40}"
+    ) {
+        if let Ok(routed) = ask("PUT", "/b/k", &[("x-amz-copy-source", &value)], Auth::Header) {
+            let source = routed.copy_source.unwrap();
+            let again = ask("PUT", "/b/k", &[("x-amz-copy-source", &source.canonical())], Auth::Header);
+            let again = again.unwrap().copy_source.unwrap();
+            proptest::prop_assert_eq!(
+                (&again.bucket, &again.key, &again.version), (&source.bucket, &source.key, &source.version)
+            );
+        }
     }
 }
 

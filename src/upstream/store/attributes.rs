@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use http::HeaderMap;
 
-use crate::s3::{Code, Fault, uri};
+use crate::s3::{Code, Fault, tags};
 
 use super::record::Attributes;
 use super::request::{Request, invalid_request, not_implemented};
@@ -86,20 +86,7 @@ fn headers(headers: &HeaderMap) -> Result<Vec<(String, Vec<u8>)>, Fault> {
 /// `x-amz-tagging`, written like a query.
 pub(super) fn tags_header(request: &Request) -> Result<Vec<(String, String)>, Fault> {
     let Some(text) = request.header("x-amz-tagging") else { return Ok(Vec::new()) };
-    let bad = || {
-        let message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without \
-            tag name duplicates.";
-        Fault::argument("tagging-header", message, "x-amz-tagging", Some(text.to_owned()))
-    };
-    let query = uri::Query::parse(text.as_bytes()).map_err(|_| bad())?;
-    let owned = |octets: &[u8]| String::from_utf8(octets.to_vec()).map_err(|_| bad());
-    let tags = query
-        .iter()
-        .map(|parameter| Ok((owned(&parameter.name)?, owned(&parameter.value)?)))
-        .collect::<Result<Vec<_>, Fault>>()?;
-    if tags.iter().map(|(name, _)| name).collect::<HashSet<_>>().len() != tags.len() {
-        return Err(bad());
-    }
+    let tags = tags::from_header(text)?;
     check_tags(&tags, 10)?;
     Ok(tags)
 }

@@ -87,7 +87,7 @@ where
         return Err(super::request::not_implemented("x-amz-object-ownership").into());
     }
     let document = intake::document(64 << 10, body).await?;
-    let location = documents::location_constraint(&document)?;
+    let location = documents::CreateBucket::parse(&document)?.location;
     let region = shell.core.settings.region.clone();
     check_location(location.as_deref(), &region)?;
     let row = BucketRow { owner: request.forward().account.clone(), created: shell.core.now(), tags: Vec::new() };

@@ -189,7 +189,7 @@ impl Ask<'_> {
     }
 
     fn source(mut self, bucket: &str, key: &str) -> Self {
-        self.forward.copy_source = Some(CopySource { bucket: bucket.into(), key: key.into(), version: None });
+        self.forward.copy_source = Some(CopySource::new(bucket, key, None));
         self
     }
 
