@@ -35,7 +35,12 @@ pub fn denied(caller: &Caller<'_>, owner: &Owner<'_>, ask: &Ask, decision: &Deci
 /// Whether what denies belongs to the resource, not to the caller.
 fn is_resource_side(decision: &Decision) -> bool {
     decision.layer().is_some_and(|layer| match layer {
-        Layer::AccessPoint | Layer::Acl | Layer::PublicAccessBlock | Layer::Resource | Layer::ResourceControl => true,
+        Layer::AccessPoint
+        | Layer::Acl
+        | Layer::PublicAccessBlock
+        | Layer::Resource
+        | Layer::ResourceControl
+        | Layer::Trust => true,
         Layer::Boundary | Layer::Endpoint | Layer::Identity | Layer::ServiceControl | Layer::Session => false,
     })
 }

@@ -334,10 +334,7 @@ mod tests {
     #[test]
     fn what_must_not_happen_twice_does_not() {
         let memory = memory();
-        let copy = Routed {
-            copy_source: Some(CopySource { bucket: "b".to_owned(), key: "s".to_owned(), version: None }),
-            ..routed(Operation::CopyObject, "k")
-        };
+        let copy = Routed { copy_source: Some(CopySource::new("b", "s", None)), ..routed(Operation::CopyObject, "k") };
         let mut append = put("log");
         append.headers.insert("x-amz-write-offset-bytes", http::HeaderValue::from_static("10"));
         let create = routed(Operation::CreateMultipartUpload, "k");

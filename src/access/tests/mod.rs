@@ -34,7 +34,11 @@ fn routed(method: &str, target: &str, headers: &[(&str, &str)]) -> Routed {
     };
     let query = Query::parse(head.query()).unwrap();
     let rules = Rules { keys: KeyRules::REFUSE, unknown: Unknown::Refuse };
-    let auth = if target.contains("X-Amz-Signature") { Auth::Query } else { Auth::Header };
+    let auth = match method {
+        "POST" if crate::s3::form::is_form(&head) => Auth::Form,
+        _ if target.contains("X-Amz-Signature") => Auth::Query,
+        _ => Auth::Header,
+    };
     route::route(Some(bucket).filter(|bucket| !bucket.is_empty()), key, &head, &query, auth, rules).unwrap()
 }
 
