@@ -13,9 +13,7 @@ use bartizan::s3::checksum::{self, Algorithm};
 use bartizan::s3::payload::Payload;
 use bartizan::s3::uri::Query;
 use bartizan::s3::{Head, checksum::Hasher};
-use bartizan::sigv4::{
-    self, Credential, Details, KeyCache, KeySource, Kind, OutgoingPayload, PayloadRule, Secret, Signer,
-};
+use bartizan::sigv4::{self, Credential, KeyCache, KeySource, Kind, OutgoingPayload, PayloadRule, Secret, Signer};
 use bartizan::time::Seconds;
 use bytes::Bytes;
 use divan::{Bencher, black_box};
@@ -55,16 +53,7 @@ fn signed() -> HeaderMap {
 }
 
 fn settings() -> sigv4::Settings {
-    sigv4::Settings {
-        regions: vec!["us-east-1".into()],
-        service: "s3".into(),
-        ecdsa: true,
-        skew: 900,
-        presign_longest: 604_800,
-        payload: PayloadRule::Any,
-        extra_signed: Vec::new(),
-        details: Details::Masked,
-    }
+    sigv4::Settings { ecdsa: true, payload: PayloadRule::Any, ..sigv4::Settings::new("us-east-1") }
 }
 
 /// Verifies over and over; every answer must be the same: accepted, or not.

@@ -11,8 +11,7 @@ use bartizan::s3::payload::ChunkSignatures;
 use bartizan::s3::uri::{self, Query};
 use bartizan::s3::{Code, Fault, Head};
 use bartizan::sigv4::{
-    self, Credential, Details, Form, KeyCache, KeySource, Kind, PayloadRule, PostPolicy, Rejection, Secret, Settings,
-    Verified,
+    self, Credential, Form, KeyCache, KeySource, Kind, PayloadRule, PostPolicy, Rejection, Secret, Settings, Verified,
 };
 use bartizan::time::Seconds;
 use bytes::Bytes;
@@ -36,16 +35,7 @@ impl KeySource for One {
 type Lines<'a> = &'a [(&'a [u8], &'a [u8])];
 
 fn settings() -> Settings {
-    Settings {
-        regions: vec!["us-east-1".to_owned()],
-        service: "s3".to_owned(),
-        ecdsa: true,
-        skew: 900,
-        presign_longest: 604_800,
-        payload: PayloadRule::Any,
-        extra_signed: Vec::new(),
-        details: Details::Masked,
-    }
+    Settings { ecdsa: true, payload: PayloadRule::Any, ..Settings::new("us-east-1") }
 }
 
 fn verify(target: &[u8], lines: Lines<'_>) -> Result<Verified, Box<Rejection>> {

@@ -113,14 +113,11 @@ fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<
     };
     let service = text(case, "service")?;
     let settings = sigv4::Settings {
-        regions: vec![text(case, "region")?.to_owned()],
         service: service.to_owned(),
         ecdsa: case.get("sigv4a").and_then(Value::as_bool).unwrap_or(false),
-        skew: 900,
-        presign_longest: 604_800,
         payload: PayloadRule::Any,
-        extra_signed: Vec::new(),
         details: sigv4::Details::Full,
+        ..sigv4::Settings::new(text(case, "region")?)
     };
     let now = case.get("now").and_then(Value::as_str).and_then(instant).ok_or_else(|| Difference::unreadable("now"))?;
     let query = match sigv4::host(head).and_then(|_| Ok(Query::parse(head.query())?)) {

@@ -8,9 +8,9 @@
 //! - **What did not succeed, or whose answer the client did not get to its end, may be repeated** as often
 //!   as it likes: that is an honest retry.
 //! - **What succeeded and was answered may be repeated if that changes nothing:** a `PUT` or `DELETE`
-//!   that has no other source than its own octets, as long as no other write to the same object (version,
-//!   part) or to its bucket has ended since. So two equal requests of one second, which have one
-//!   signature, both pass.
+//!   that has no other source than its own octets, as long as no other write to the same object (whatever
+//!   the version), to the same part of an upload, or to the bucket has ended since, or while it was under
+//!   way. So two equal requests of one second, which have one signature, both pass.
 //! - Everything else is refused: 403 `AccessDenied`, reason `replay`. These are `POST`s, copies, renames
 //!   and appends that had succeeded, and writes that would bring back what another has replaced.
 //!
@@ -30,7 +30,7 @@ use crate::time::Seconds;
 
 /// How long a write is remembered, in seconds: no signature lives longer.
 pub const WINDOW: i64 = 1800;
-/// The most writes that are remembered, some 40 MB.
+/// The most writes that are remembered: by the sizes of the tables below, up to 100 MB.
 pub const MOST: usize = 1 << 18;
 
 /// The writes of the last half hour.

@@ -55,8 +55,8 @@ pub(super) struct Facts {
     pub(super) landing: Option<Box<Landing>>,
     /// The URL that the client used, without query, where the listener has an external one.
     pub(super) url: Option<String>,
-    /// Whose key signed what, for a write signed in its header: what a replay memory knows it by.
-    pub(super) signed: Option<Vec<u8>>,
+    /// The text that was signed, for a write signed in its header.
+    pub(super) signed_text: Option<Vec<u8>>,
     /// Why its signature did not match.
     pub(super) mismatch: Option<Box<Diagnosis>>,
 }
@@ -77,7 +77,7 @@ impl Facts {
             statement: None,
             landing: None,
             url: None,
-            signed: None,
+            signed_text: None,
             mismatch: None,
         }
     }
@@ -125,6 +125,23 @@ impl Facts {
             canonical_request = found.ours,
             "a signature does not match"
         );
+    }
+
+    /// Whose key signed what, for a write signed in its header: what a replay memory knows it by.
+    pub(super) fn signed(&self) -> Option<Vec<u8>> {
+        let text = self.signed_text.as_deref()?;
+        Some([self.access_key.as_deref().unwrap_or_default().as_bytes(), b"\n", text].concat())
+    }
+
+    /// The URL that the client used, without query.
+    pub(super) fn asked_url(&self) -> Option<String> {
+        if let Some(url) = &self.url {
+            return Some(url.clone());
+        }
+        let host = self.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| self.head.uri.authority().map(http::uri::Authority::as_str))?;
+        let scheme = if self.connection.is_tls() { "https" } else { "http" };
+        Some(format!("{scheme}://{host}{}", self.head.uri.path()))
     }
 
     /// A HEAD answer has no document.

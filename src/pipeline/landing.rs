@@ -101,14 +101,8 @@ fn is_web_address(url: &str) -> bool {
 
 /// Where the object lies, as the client addresses it: the bucket is in the host or in the path already.
 fn location(facts: &Facts, key: &str) -> String {
-    if let Some(url) = &facts.url {
-        return format!("{}/{}", url.trim_end_matches('/'), uri::encode_path(key.as_bytes()));
-    }
-    let host = facts.head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| facts.head.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-    let scheme = if facts.connection.is_tls() { "https" } else { "http" };
-    let path = facts.head.uri.path().trim_end_matches('/');
-    format!("{scheme}://{host}{path}/{}", uri::encode_path(key.as_bytes()))
+    let bucket = facts.asked_url().unwrap_or_default(); // every request that came this far has a host
+    format!("{}/{}", bucket.trim_end_matches('/'), uri::encode_path(key.as_bytes()))
 }
 
 #[cfg(test)]

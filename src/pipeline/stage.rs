@@ -243,7 +243,7 @@ impl<B> Addressed<B> {
         parsed.facts.access_key = verified.access_key().map(str::to_owned);
         parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
-            parsed.facts.signed = Some(verified.identity());
+            parsed.facts.signed_text = Some(verified.take_signed_text());
         }
         let form = match early {
             Early::Form(form) => Some((form_bucket, form)),
@@ -369,7 +369,7 @@ impl<B> Guarded<B> {
     pub fn admit(self, limit: &InFlight, memory: Option<&Arc<Replay>>, now: Seconds) -> Result<Admitted<B>, Refusal> {
         let admitted = limit.admit().and_then(|permit| {
             let write = match (memory, self.task.routed()) {
-                (Some(memory), Some(routed)) => memory.admit(self.facts.signed.as_deref(), routed, now)?,
+                (Some(memory), Some(routed)) => memory.admit(self.facts.signed().as_deref(), routed, now)?,
                 _ => None,
             };
             Ok((permit, write))
@@ -474,11 +474,11 @@ where
     if matches!(routed.operation.spec().body, BodyKind::Xml { required: true }) && document.decoded_length() == 0 {
         return Err(Fault::plain(crate::s3::Code::MissingRequestBodyError, "document-missing"));
     }
-    // A store would read what is not well-formed, or what brings its own entities, in a way of its own.
-    if let (BodyKind::Xml { .. }, Some(data)) = (routed.operation.spec().body, document.whole()) {
-        xml::check(data)?;
-    }
     if routed.operation != Operation::DeleteObjects {
+        // A store would read what is not well-formed, or what brings its own entities, in a way of its own.
+        if let (BodyKind::Xml { .. }, Some(data)) = (routed.operation.spec().body, document.whole()) {
+            xml::check(data)?;
+        }
         return Ok(document);
     }
     let verdict = document.verdict();

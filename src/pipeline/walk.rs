@@ -432,15 +432,7 @@ fn location(facts: &Facts, routed: &Routed) -> Option<String> {
     let bucket = routed.bucket.as_deref()?;
     match routed.operation {
         Operation::CreateBucket => Some(format!("/{bucket}")),
-        Operation::CompleteMultipartUpload => {
-            if let Some(url) = &facts.url {
-                return Some(url.clone());
-            }
-            let host = facts.head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            let host = host.or_else(|| facts.head.uri.authority().map(http::uri::Authority::as_str))?;
-            let scheme = if facts.connection.is_tls() { "https" } else { "http" };
-            Some(format!("{scheme}://{host}{}", facts.head.uri.path()))
-        }
+        Operation::CompleteMultipartUpload => facts.asked_url(),
         _ => None,
     }
 }

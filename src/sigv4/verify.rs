@@ -44,6 +44,22 @@ pub struct Settings {
     pub details: Details,
 }
 
+impl Settings {
+    /// The defaults, for one region of S3.
+    pub fn new(region: &str) -> Self {
+        Self {
+            regions: vec![region.to_owned()],
+            service: "s3".to_owned(),
+            ecdsa: false,
+            skew: 900,
+            presign_longest: 604_800,
+            payload: PayloadRule::SignedOrTls,
+            extra_signed: Vec::new(),
+            details: Details::Masked,
+        }
+    }
+}
+
 /// A request to verify.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -114,10 +130,10 @@ impl Verified {
         self.signature.as_deref().and_then(|signature| signature.get(..8))
     }
 
-    /// What tells this signed request from every other: the key and the text it signed. The signature
-    /// itself does not, because one of Signature Version 4A can be changed and still hold.
-    pub fn identity(&self) -> Vec<u8> {
-        [self.access_key.as_deref().unwrap_or_default().as_bytes(), b"\n", &self.string_to_sign].concat()
+    /// Takes out the text that was signed. With the key it tells this request from every other. The
+    /// signature does not, because one of Signature Version 4A can be changed and still hold.
+    pub fn take_signed_text(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.string_to_sign)
     }
 
     /// Takes out what checks the chunks of the body.

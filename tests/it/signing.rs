@@ -56,16 +56,8 @@ fn verify_with(method: &[u8], target: &[u8], headers: &Owned, cache: &KeyCache) 
     let head = Head { method, target, lines: &lines, authority: None };
     let query = Query::parse(head.query())?;
     let kind = sigv4::kind(&head, &query)?;
-    let settings = Settings {
-        regions: vec!["us-east-1".to_owned()],
-        service: "s3".to_owned(),
-        ecdsa: true,
-        skew: 900,
-        presign_longest: 604_800,
-        payload: PayloadRule::Any,
-        extra_signed: Vec::new(),
-        details: Details::Full,
-    };
+    let settings =
+        Settings { ecdsa: true, payload: PayloadRule::Any, details: Details::Full, ..Settings::new("us-east-1") };
     let request =
         sigv4::Request { head: &head, query: &query, streaming_allowed: true, tls: true, body_hash: None, form: None };
     let keys = One(Secret::new(SECRET.to_owned()));

@@ -1,9 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::{
-    Credential, Details, KeyCache, KeySource, PayloadRule, Rejection, Request, Secret, Settings, Verified,
-};
+use super::super::{Credential, KeyCache, KeySource, Rejection, Request, Secret, Settings, Verified};
 use super::super::{Kind, key, verify};
 use super::*;
 use crate::s3::Head;
@@ -77,16 +75,7 @@ fn fields(changes: &[(&str, &str)]) -> Fields {
 }
 
 fn settings() -> Settings {
-    Settings {
-        ecdsa: false,
-        regions: vec!["us-east-1".to_owned()],
-        service: "s3".to_owned(),
-        skew: 900,
-        presign_longest: 604_800,
-        payload: PayloadRule::SignedOrTls,
-        extra_signed: Vec::new(),
-        details: Details::Masked,
-    }
+    Settings::new("us-east-1")
 }
 
 fn ask(fields: &Fields, keys: &Only, now: Seconds, tls: bool) -> Result<Verified, Box<Rejection>> {

@@ -42,16 +42,8 @@ fn as_the_store_reads(seen: &Seen) -> (Payload, Vec<u8>) {
         .collect();
     let head = Head { method: method.as_bytes(), target: target.as_bytes(), lines: &lines, authority: None };
     let query = Query::parse(head.query()).unwrap();
-    let settings = sigv4::Settings {
-        regions: vec!["us-east-1".to_owned()],
-        service: "s3".to_owned(),
-        ecdsa: false,
-        skew: 900,
-        presign_longest: 604_800,
-        payload: PayloadRule::Any,
-        extra_signed: Vec::new(),
-        details: Details::Full,
-    };
+    let settings =
+        sigv4::Settings { payload: PayloadRule::Any, details: Details::Full, ..sigv4::Settings::new("us-east-1") };
     let request =
         sigv4::Request { head: &head, query: &query, streaming_allowed: true, tls: false, body_hash: None, form: None };
     let keys = StoreKey(Secret::new(STORE_SECRET.to_owned()));
