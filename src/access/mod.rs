@@ -29,6 +29,7 @@ pub mod words;
 mod ask;
 mod context;
 mod document;
+mod estate;
 mod facts;
 mod stored;
 #[cfg(test)]
@@ -37,5 +38,6 @@ mod tests;
 pub use ask::{Ask, Asks, Given, Side, checks};
 pub use context::{Request, View};
 pub use document::{Document, Retention};
+pub use estate::Estate;
 pub use facts::{AccessPoint, Caller, Channel, Endpoint, Facts, Organization, Owner, Signature, tls_version};
 pub use stored::{Looked, Needs, Nothing, Stored, UploadEncryption};
