@@ -270,6 +270,16 @@ impl Directory {
         self.users.insert(user.arn.clone(), Arc::clone(user));
     }
 
+    /// The user or root of an ARN.
+    pub fn user(&self, arn: &str) -> Option<&Arc<Principal>> {
+        self.users.get(arn)
+    }
+
+    /// All users and roots, in no order.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<Principal>> {
+        self.users.values()
+    }
+
     /// Takes a role in.
     pub fn add_role(&mut self, role: Role) {
         self.roles.insert(role.arn.clone(), role);
