@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::super::ProcessEnvironment;
 use super::super::finding::Findings;
 use super::super::reader::{self, Table};
+use super::super::{ProcessEnvironment, files};
 use super::folder::{Desk, Entry, Place};
 use crate::identity::Directory;
 use crate::policy::engine::BucketRules;
@@ -14,6 +14,8 @@ use crate::policy::engine::public::Block;
 use crate::policy::{block, put};
 use crate::s3::tags::Tags;
 
+/// How large the settings of a bucket may be to be written anew.
+const SETTINGS_LIMIT: u64 = 64 << 10;
 /// The most tags of a bucket, as AWS has it.
 const MOST_TAGS: usize = 50;
 
@@ -49,14 +51,11 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                     buckets.rules(bucket, account).block = block;
                 }
             }
-            Place::BucketSettings(bucket) => match settings(desk, path, directory) {
-                Some(Settings { owner, tags }) => {
-                    let rules = buckets.rules(bucket, account);
-                    rules.owner = owner.unwrap_or_else(|| account.to_owned());
-                    buckets.tags.extend(tags.map(|tags| (bucket.clone(), tags)));
-                }
-                None => {}
-            },
+            Place::BucketSettings(bucket) => {
+                let Some(Settings { owner, tags }) = settings(desk, path, directory) else { continue };
+                buckets.rules(bucket, account).owner = owner.unwrap_or_else(|| account.to_owned());
+                buckets.tags.extend(tags.map(|tags| (bucket.clone(), tags)));
+            }
             _ => {}
         }
     }
@@ -133,6 +132,22 @@ fn ownership(root: &mut Table<'_>) {
     }
 }
 
+/// The settings of a bucket with its ownership written down, or without; none where nothing is left. Every
+/// other line stays as it is.
+pub(super) fn with_ownership(path: &Path, enforced: bool) -> Result<Option<String>, String> {
+    let text = match path.try_exists() {
+        Ok(false) => String::new(),
+        Ok(true) => files::read_text(path, SETTINGS_LIMIT).map_err(|fault| format!("`{}` {fault}", path.display()))?,
+        Err(error) => return Err(format!("`{}` cannot be looked at: {error}", path.display())),
+    };
+    let is_ownership =
+        |line: &str| line.trim_start().strip_prefix("ownership").is_some_and(|rest| rest.trim_start().starts_with('='));
+    // It stands before the first table, if anywhere: there is no other that may have it.
+    let rest: String = text.split_inclusive('\n').filter(|line| !is_ownership(line)).collect();
+    let text = if enforced { format!("ownership = \"BucketOwnerEnforced\"\n{rest}") } else { rest };
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+}
+
 /// Tags that conditions see, while access by attributes is on.
 fn tags(root: &mut Table<'_>) -> Option<Tags> {
     let on = root.boolean("abac", false);
@@ -176,6 +191,21 @@ mod tests {
             assert!(told.contains("settings.toml:1:13") && told.contains("no store behind the proxy keeps"), "{told}");
         }
         assert!(check("ownership = \"bucketownerenforced\"").unwrap_err().contains("not usable"));
+    }
+
+    #[test]
+    fn writing_the_ownership_down_leaves_every_other_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.toml");
+        let written = Some("ownership = \"BucketOwnerEnforced\"\n".to_owned());
+        assert_eq!(with_ownership(&path, true), Ok(written.clone()));
+        assert_eq!(with_ownership(&path, false), Ok(None));
+        let other = "# ours\nowner = \"111122223333\"\n[tags]\nownershipped = \"x\"\n";
+        std::fs::write(&path, other).unwrap();
+        let both = with_ownership(&path, true).unwrap().unwrap();
+        assert_eq!(both, format!("{}{other}", written.unwrap()));
+        std::fs::write(&path, both).unwrap();
+        assert_eq!(with_ownership(&path, false), Ok(Some(other.to_owned())));
     }
 
     #[test]
