@@ -7,13 +7,14 @@ use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 
 use super::GateError;
+use crate::access::Estate;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
-use crate::pipeline::{Live, Site};
+use crate::pipeline::{Live, Site, Way};
 use crate::s3::address;
 use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
@@ -70,6 +71,7 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 pub(super) fn live(
     config: &Config,
     directory: Directory,
+    estate: Arc<Estate>,
     roles: sts::Rules,
     tokens: Option<Arc<TokenKeys>>,
     number: u64,
@@ -80,10 +82,24 @@ pub(super) fn live(
         directory,
         tokens,
         roles,
-        account: config.account.clone(),
+        ways: config.listen.iter().map(way).collect(),
+        estate,
         verify_first: config.signature.verify_first,
         number,
     }
+}
+
+fn way(listen: &config::Listen) -> Way {
+    Way {
+        vpc: listen.vpc.clone(),
+        vpc_endpoint: listen.vpc_endpoint.clone(),
+        trusted_proxies: listen.trusted_proxies.clone(),
+    }
+}
+
+/// Whether a store has accounts of its own that buckets can belong to.
+fn confirms_owners(upstream: &config::Upstream) -> bool {
+    matches!(&upstream.target, Target::S3(remote) if remote.profile == config::Profile::Aws)
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
@@ -106,6 +122,7 @@ fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
             signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
+            confirms_owners: confirms_owners(upstream),
         }
     };
     config.upstreams.iter().enumerate().map(site).collect()
@@ -315,4 +332,26 @@ fn tls(tls: &config::Tls) -> server::Tls {
         client_ca,
         client_certificate,
     }
+}
+
+/// TEMPORARY until the folder is loaded whole.
+pub(super) fn estate(config: &Config, directory: &Directory) -> Arc<Estate> {
+    use crate::policy::engine::{Attachments, Policy, Sources};
+    use crate::policy::read;
+    let mut sources = Sources::default();
+    let named = |name: &String| {
+        let text = std::fs::read(config.policies.join("identities").join(format!("{name}.json"))).ok()?;
+        Some(Policy::new(format!("identities/{name}"), read::read(&text, read::Kind::Identity).ok()?.document))
+    };
+    let all = directory
+        .keys()
+        .map(|key| (key.principal.as_caller().identity().map(str::to_owned), key.principal.policies.clone()))
+        .chain(directory.roles().map(|role| (Some(role.arn.clone()), role.policies.clone())));
+    for (arn, policies) in all {
+        let Some(arn) = arn else { continue };
+        sources
+            .identities
+            .insert(arn, Attachments { policies: policies.iter().filter_map(named).collect(), boundary: None });
+    }
+    Arc::new(Estate::new(&config.account, sources, Default::default()))
 }

@@ -85,7 +85,10 @@ pub fn run(
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
     let roles = policies::roles(&config, &directory).map_err(GateError::Temporary)?;
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, roles, tokens.clone(), 1)));
+    let live = Arc::new(ArcSwap::from_pointee({
+        let estate = build::estate(&config, &directory);
+        build::live(&config, directory, estate, roles, tokens.clone(), 1)
+    }));
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
@@ -127,7 +130,8 @@ fn reload(config: &Config, live: &ArcSwap<Live>, tokens: Option<Arc<TokenKeys>>)
     match read {
         Ok((directory, roles)) => {
             let number = live.load().number + 1;
-            live.store(Arc::new(build::live(config, directory, roles, tokens, number)));
+            let estate = build::estate(config, &directory);
+            live.store(Arc::new(build::live(config, directory, estate, roles, tokens, number)));
             tracing::info!(generation = number, "access keys have been read again");
         }
         Err(findings) => tracing::error!(%findings, "access keys stay as they were"),

@@ -32,7 +32,7 @@ use crate::sigv4::KeyCache;
 use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
-use crate::upstream::{Forward, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Upstream};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
@@ -71,12 +71,15 @@ where
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
-        .authorize(&live)?
+        .read_document(&live)
+        .await?
+        .authorize(&live, &worker.stores)
+        .await?
         .guard()
         .await?
         .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
-        Exit::Store(out) => deliver(*out, live.verify_first, worker).await,
+        Exit::Store(out) => deliver(*out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker),
     }
 }
@@ -85,11 +88,11 @@ where
 const LEAST_WHOLE: u64 = 2;
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
-async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let Out { store, out, body, open } = out;
+async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let Out { store, out, body, open, after } = out;
     let open = open.watched(worker);
     let (id, verdict) = (out.id, body.verdict());
-    let verify_first = verify_first.max(LEAST_WHOLE);
+    let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
         true => body.settle(verify_first).await,
         false => Ok(body),
@@ -99,7 +102,11 @@ async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Res
         (Err(fault), _) => Err(fault),
         (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
     };
-    match sent {
+    let measured = match sent {
+        Ok(reply) => after.measure(live, reply).await,
+        Err(fault) => Err(fault),
+    };
+    match measured {
         Ok(reply) => {
             let (open, mut reply) = open.landed(reply);
             let closing = open.answered(&mut reply, verdict);
@@ -408,10 +415,10 @@ impl Drop for Closing {
 }
 
 /// What goes to the store, from what was routed.
-pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward {
+pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source } = routed;
-    // Checked here against our own accounts; a store has others.
+    // Checked here; what a store is told of owners is what was decided.
     headers.remove(EXPECTED_OWNER);
     headers.remove(EXPECTED_SOURCE_OWNER);
     Forward {
@@ -421,6 +428,7 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward
         query: parameters,
         headers,
         copy_source,
+        owners,
         location,
         account: who.account.clone(),
         id: facts.id,
