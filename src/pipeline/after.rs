@@ -11,12 +11,13 @@ use http::{HeaderName, StatusCode};
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
+use super::settings::{Change, Keeper};
 use crate::access::absence::{self, Told, Verdict};
 use crate::access::{self, Document, Nothing, Side};
-use crate::identity::{Principal, canonical_id};
+use crate::identity::Principal;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
-use crate::upstream::{Reply, ReplyBody};
+use crate::upstream::{Forward, Reply, ReplyBody};
 
 /// The longest list that is read whole to be written anew.
 const LONGEST_LIST: usize = 8 << 20;
@@ -30,6 +31,18 @@ pub(super) enum After {
     Buckets {
         /// The caller's account.
         account: String,
+    },
+    /// A bucket was made: here, too.
+    Made {
+        /// The bucket.
+        bucket: String,
+        /// The account that owns it.
+        owner: String,
+    },
+    /// A bucket is gone: here, too.
+    Gone {
+        /// The bucket.
+        bucket: String,
     },
     /// A list of deletions shows those that were refused here.
     Deletions(Vec<Refused>),
@@ -56,10 +69,14 @@ pub(super) struct Read {
 
 impl After {
     /// What is left of an operation to be done afterwards, besides deletions.
-    pub(super) fn of(operation: Operation, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
-        match operation {
-            Operation::ListBuckets => Self::Buckets { account: who.account.clone() },
-            _ if side(operation).is_some() => Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) })),
+    pub(super) fn of(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
+        match (out.operation, &out.bucket) {
+            (Operation::ListBuckets, _) => Self::Buckets { account: who.account.clone() },
+            (Operation::CreateBucket, Some(bucket)) => {
+                Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
+            }
+            (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
+            (operation, _) if side(operation).is_some() => Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) })),
             _ => Self::Nothing,
         }
     }
@@ -67,13 +84,20 @@ impl After {
     /// Does it.
     ///
     /// # Errors
-    /// `AccessDenied` in the place of an absence; a list that cannot be read.
-    pub(super) async fn measure(self, live: &Live, reply: Reply) -> Result<Reply, Fault> {
+    /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
+    pub(super) async fn measure(self, live: &Live, keeper: &dyn Keeper, reply: Reply) -> Result<Reply, Fault> {
         match self {
             Self::Read(read) => read.measure(live, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
             Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
-            Self::Nothing | Self::Buckets { .. } | Self::Deletions(_) => Ok(reply),
+            // Of a bucket that was there already nothing changes.
+            Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
+                keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
+            }
+            Self::Gone { bucket } if reply.status.is_success() && live.estate.knows(&bucket) => {
+                keeper.change(Change::Gone { bucket }).await.map(|()| reply)
+            }
+            _ => Ok(reply),
         }
     }
 }
@@ -173,7 +197,7 @@ async fn buckets(live: &Live, account: &str, reply: Reply) -> Result<Reply, Faul
         match child.name.as_str() {
             "Owner" => {
                 writer.open("Owner");
-                writer.element("ID", live.estate.rules().canonical_id(account).unwrap_or(&canonical_id(account)));
+                writer.element("ID", &live.estate.canonical_id(account));
                 writer.element("DisplayName", account);
                 writer.close("Owner");
             }

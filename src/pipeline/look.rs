@@ -12,7 +12,7 @@ use crate::access::{Looked, Needs, Side};
 use crate::body::SealedBody;
 use crate::s3::tags::Tags;
 use crate::s3::{Code, Fault, Operation, xml};
-use crate::upstream::{Forward, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Upstream};
 
 /// The longest list of tags that is read: ten tags, every octet of them escaped.
 const TAGS: usize = 64 << 10;
@@ -59,6 +59,22 @@ pub(super) async fn is_there(case: &Case<'_>, store: &Store, side: Side) -> Resu
     }
 }
 
+/// Whether the store has a bucket.
+///
+/// # Errors
+/// `AccessDenied` where it belongs to somebody else; `ServiceUnavailable` where the store does not say.
+pub(super) async fn has_bucket(case: &Case<'_>, store: &Store, bucket: &str) -> Result<bool, Fault> {
+    let out = Forward { bucket: Some(bucket.to_owned()), ..forward(case, Operation::HeadBucket) };
+    let out = Forward { owners: case.owners(Some(bucket), None), ..out };
+    match store.send(out, SealedBody::empty()).await?.status {
+        status if status.is_success() => Ok(true),
+        StatusCode::NOT_FOUND => Ok(false),
+        StatusCode::FORBIDDEN => Err(Fault::plain(Code::AccessDenied, "store-owner")
+            .detail("the store says that the bucket is somebody else's, or that the proxy may not look at it")),
+        status => Err(silent(status)),
+    }
+}
+
 async fn has_tags(case: &Case<'_>, store: &Store, object: Object<'_>) -> Result<bool, Fault> {
     let reply = ask(case, store, Operation::HeadObject, object).await?;
     match reply.status {
@@ -81,18 +97,28 @@ async fn ask(case: &Case<'_>, store: &Store, operation: Operation, object: Objec
     let subresource = (operation == Operation::GetObjectTagging).then(|| ("tagging".to_owned(), String::new()));
     let version = object.version.map(|version| ("versionId".to_owned(), version.to_owned()));
     let out = Forward {
-        operation,
         bucket: Some(object.bucket.to_owned()),
         key: Some(object.key.to_owned()),
         query: subresource.into_iter().chain(version).collect(),
+        owners: case.owners(Some(object.bucket), None),
+        ..forward(case, operation)
+    };
+    store.send(out, SealedBody::empty()).await
+}
+
+fn forward(case: &Case<'_>, operation: Operation) -> Forward {
+    Forward {
+        operation,
+        bucket: None,
+        key: None,
+        query: Vec::new(),
         headers: HeaderMap::new(),
         copy_source: None,
-        owners: case.owners(Some(object.bucket), None),
+        owners: Owners::default(),
         location: None,
         account: case.who.account.clone(),
         id: case.facts.id,
-    };
-    store.send(out, SealedBody::empty()).await
+    }
 }
 
 fn object<'a>(case: &Case<'a>, side: Side) -> Result<Object<'a>, Fault> {

@@ -97,7 +97,8 @@ fn refused(case: &Case<'_>, entries: Vec<(usize, Fault)>) -> Vec<Refused> {
 }
 
 impl Case<'_> {
-    fn missing(&self, side: Side) -> Fault {
+    /// What is told of an object that is not there.
+    pub(super) fn missing(&self, side: Side) -> Fault {
         let source = self.routed.copy_source.as_ref();
         let (key, version) = match side {
             Side::Source => {

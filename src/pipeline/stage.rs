@@ -41,6 +41,7 @@ use super::judge::{self, Case};
 use super::live::{Asked, Asker, Live, Site};
 use super::refusal::Refusal;
 use super::rule::{Overruled, Ruled, rule};
+use super::settings::{self, Setting};
 use super::task::{Envelope, Task};
 use super::walk::{Open, Store};
 use crate::access::Document;
@@ -51,7 +52,7 @@ use crate::id::RequestId;
 use crate::limit::{InFlight, Permit};
 use crate::policy::Grant;
 use crate::s3::payload::ChunkSignatures;
-use crate::s3::route::Auth;
+use crate::s3::route::{Auth, Routed};
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Request};
@@ -126,6 +127,8 @@ enum Payload<B> {
     Spent,
     /// Read, verified, and where its meaning matters written anew.
     Document(Box<SealedBody>),
+    /// Read and verified; it is about something that is kept here.
+    Setting(Box<Setting>),
     /// Untouched.
     Unread(Unread<B>, Box<Contract>),
 }
@@ -406,8 +409,8 @@ where
     /// Applies the rules that hold whoever asks. All other control documents are read here.
     ///
     /// # Errors
-    /// A document that does not verify or parse.
-    pub async fn guard(self) -> Result<Guarded<B>, Refusal> {
+    /// A document that does not verify or parse, or that a rule refuses.
+    pub async fn guard(self, live: &Live, stores: &[Store]) -> Result<Guarded<B>, Refusal> {
         let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
         let body = match (task.routed(), body, said) {
             (Some(_), Payload::Document(document), Document::Delete(delete)) => {
@@ -420,6 +423,23 @@ where
                 }
             }
             (_, body, _) => body,
+        };
+        let setting = match (task.routed(), live.site(facts.connection.listener, site)) {
+            (None, _) => Ok(None),
+            (Some(_), Err(fault)) => Err(fault),
+            (Some(routed), Ok(site)) => {
+                let case = Case { live, site, facts: &facts, routed, document: &Document::None, who: &who };
+                let document = match &body {
+                    Payload::Document(document) => document.whole(),
+                    _ => None,
+                };
+                settings::guard(&case, document, stores.get(way.store)).await
+            }
+        };
+        let body = match setting {
+            Ok(Some(setting)) => Payload::Setting(Box::new(setting)),
+            Ok(None) => body,
+            Err(fault) => return Err(Refusal::asked(fault, facts, task)),
         };
         Ok(Guarded { facts, site, way, task, who, grant, refused, body })
     }
@@ -481,6 +501,12 @@ where
         let body = match body {
             Payload::Spent => SealedBody::empty(),
             Payload::Document(document) => *document,
+            Payload::Setting(setting) => {
+                let Task::Store(Routed { operation, .. }) = task else {
+                    return Err(Refusal::after(Fault::plain(Code::InternalError, "setting-of-nothing"), open));
+                };
+                return Ok(Exit::Here(Box::new(Here::setting(*setting, operation, open))));
+            }
             Payload::Unread(body, contract) => match body.open(*contract) {
                 Ok(body) => body,
                 Err(fault) => return Err(Refusal::after(fault, open)),
@@ -488,15 +514,14 @@ where
         };
         Ok(match task {
             Task::Store(routed) => {
-                let operation = routed.operation;
                 let out = super::walk::forward(&facts, routed, &who, owners);
                 let after = match refused.is_empty() {
-                    true => After::of(operation, facts, site, &who),
+                    true => After::of(&out, facts, site, &who),
                     false => After::Deletions(refused),
                 };
                 Exit::Store(Box::new(Out { store, out, body, open, after }))
             }
-            Task::Tokens(ask) => Exit::Here(Box::new(Here::new(ask, who, open))),
+            Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })
     }
 }

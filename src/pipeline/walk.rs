@@ -18,6 +18,7 @@ use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
+use super::settings::Keeper;
 use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};
 use crate::audit::{Completion, Journal, Outcome, Receipt};
@@ -75,12 +76,12 @@ where
         .await?
         .authorize(&live, &worker.stores)
         .await?
-        .guard()
+        .guard(&live, &worker.stores)
         .await?
         .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(*out, &live, worker).await,
-        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker),
+        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
     }
 }
 
@@ -103,7 +104,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
         (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
     };
     let measured = match sent {
-        Ok(reply) => after.measure(live, reply).await,
+        Ok(reply) => after.measure(live, &*worker.keeper, reply).await,
         Err(fault) => Err(fault),
     };
     match measured {
@@ -117,15 +118,23 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
 }
 
 /// Answers a request that no store is asked about.
-fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let (open, reply) = here.answer(live, now);
+async fn answer_here(
+    here: Here,
+    live: &Live,
+    now: Seconds,
+    worker: &Rc<Worker>,
+) -> Result<Response<Answer>, Refusal> {
+    let (open, reply) = here.answer(live, &*worker.keeper, now).await;
+    let envelope = open.envelope();
     let open = open.watched(worker);
     match reply {
         Ok(mut reply) => {
             let id = open.id();
             let closing = open.answered(&mut reply, Verdict::default());
             let mut response = answer::response(reply, &id, closing);
-            answer::stamp_sts(response.headers_mut(), &id);
+            if envelope == Envelope::Sts {
+                answer::stamp_sts(response.headers_mut(), &id);
+            }
             Ok(response)
         }
         Err(fault) => Err(Refusal::after(fault, open)),
@@ -159,6 +168,8 @@ pub struct Worker {
     pub journal: Arc<Journal>,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Who writes settings down.
+    pub keeper: Arc<dyn Keeper>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
     /// The writes of the last half hour, over all workers; where replays are refused.
