@@ -10,6 +10,7 @@ use super::facts::Organization;
 use crate::identity::canonical_id;
 use crate::policy::engine::public::Block;
 use crate::policy::engine::{Generation, Sources};
+use crate::s3::tags::Tags;
 
 /// One generation of policies. Immutable; a reload makes another.
 #[derive(Debug, Default)]
@@ -19,21 +20,32 @@ pub struct Estate {
     account: String,
     /// By account.
     organizations: HashMap<String, Organization>,
-    texts: HashMap<String, Bytes>,
-    blocks: HashMap<String, Block>,
+    /// By bucket.
+    kept: HashMap<String, Kept>,
+}
+
+/// What is kept of a bucket for those who ask for it.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// Its tags, with access by attributes.
+    pub tags: Option<Tags>,
+    /// Its policy, as it was written.
+    pub policy: Option<Bytes>,
+    /// Its Block Public Access, if it has been said.
+    pub block: Option<Block>,
 }
 
 impl Estate {
     /// Compiles the documents of a folder. `account` owns every bucket that nothing is said about;
     /// `organizations` says which accounts belong where.
     pub fn new(account: &str, sources: Sources, organizations: HashMap<String, Organization>) -> Self {
-        Self {
-            rules: Generation::new(sources),
-            account: account.to_owned(),
-            organizations,
-            texts: HashMap::new(),
-            blocks: HashMap::new(),
-        }
+        Self { rules: Generation::new(sources), account: account.to_owned(), organizations, kept: HashMap::new() }
+    }
+
+    /// Takes in what is kept of buckets besides what decides.
+    #[must_use]
+    pub fn with_kept(self, kept: HashMap<String, Kept>) -> Self {
+        Self { kept, ..self }
     }
 
     /// What decides.
@@ -59,14 +71,14 @@ impl Estate {
         }
     }
 
-    /// The policy of a bucket, as it was written.
-    pub fn policy_text(&self, bucket: &str) -> Option<&Bytes> {
-        self.texts.get(bucket)
+    /// What is kept of a bucket besides what decides.
+    pub fn kept(&self, bucket: &str) -> Option<&Kept> {
+        self.kept.get(bucket)
     }
 
-    /// Block Public Access of a bucket, if it has been said.
-    pub fn block(&self, bucket: &str) -> Option<Block> {
-        self.blocks.get(bucket).copied()
+    /// The tags of a bucket that conditions may see; none without access by attributes.
+    pub fn tags(&self, bucket: &str) -> Option<&Tags> {
+        self.kept(bucket)?.tags.as_ref()
     }
 
     /// The organization of an account, with the path of the account in it.

@@ -7,10 +7,10 @@ use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 
 use super::GateError;
-use crate::access::Estate;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
+use crate::control::policies::Loaded;
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
@@ -71,8 +71,7 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 pub(super) fn live(
     config: &Config,
     directory: Directory,
-    estate: Arc<Estate>,
-    roles: sts::Rules,
+    loaded: Loaded,
     tokens: Option<Arc<TokenKeys>>,
     number: u64,
 ) -> Live {
@@ -81,9 +80,9 @@ pub(super) fn live(
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
         tokens,
-        roles,
+        roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
-        estate,
+        estate: loaded.estate,
         verify_first: config.signature.verify_first,
         number,
     }
@@ -332,26 +331,4 @@ fn tls(tls: &config::Tls) -> server::Tls {
         client_ca,
         client_certificate,
     }
-}
-
-/// TEMPORARY until the folder is loaded whole.
-pub(super) fn estate(config: &Config, directory: &Directory) -> Arc<Estate> {
-    use crate::policy::engine::{Attachments, Policy, Sources};
-    use crate::policy::read;
-    let mut sources = Sources::default();
-    let named = |name: &String| {
-        let text = std::fs::read(config.policies.join("identities").join(format!("{name}.json"))).ok()?;
-        Some(Policy::new(format!("identities/{name}"), read::read(&text, read::Kind::Identity).ok()?.document))
-    };
-    let all = directory
-        .keys()
-        .map(|key| (key.principal.as_caller().identity().map(str::to_owned), key.principal.policies.clone()))
-        .chain(directory.roles().map(|role| (Some(role.arn.clone()), role.policies.clone())));
-    for (arn, policies) in all {
-        let Some(arn) = arn else { continue };
-        sources
-            .identities
-            .insert(arn, Attachments { policies: policies.iter().filter_map(named).collect(), boundary: None });
-    }
-    Arc::new(Estate::new(&config.account, sources, Default::default()))
 }

@@ -206,9 +206,9 @@ mod tests {
 
     #[track_caller]
     fn check(operation: Operation, headers: &[(&'static str, &str)], document: &str, expected: Result<(), Code>) {
-        let headers = headers.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), http::HeaderValue::from_str(value).unwrap())
-        });
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_str(value).unwrap()));
         let routed = Routed {
             operation,
             bucket: Some("b".to_owned()),

@@ -105,8 +105,10 @@ pub struct Directory {
     keys: HashMap<String, Key>,
     /// In the order they were added, for whoever wants the first.
     order: Vec<String>,
-    users: HashMap<String, Arc<Principal>>,
+    users: BTreeMap<String, Arc<Principal>>,
     roles: BTreeMap<String, Role>,
+    /// The names of permissions boundaries, by the ARN of the user or role.
+    boundaries: BTreeMap<String, String>,
     issuers: Vec<web::Issuer>,
     files: Vec<PathBuf>,
 }
@@ -281,6 +283,26 @@ impl Directory {
     /// Takes a user or root in, so that its temporary credentials find it again.
     pub fn add_user(&mut self, user: &Arc<Principal>) {
         self.users.insert(user.arn.clone(), Arc::clone(user));
+    }
+
+    /// All users and roots, in the order of their ARNs.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<Principal>> {
+        self.users.values()
+    }
+
+    /// The user or root of an ARN.
+    pub fn user(&self, arn: &str) -> Option<&Arc<Principal>> {
+        self.users.get(arn)
+    }
+
+    /// Sets the permissions boundary of a user or role, by the name of its document.
+    pub fn set_boundary(&mut self, arn: &str, name: String) {
+        self.boundaries.insert(arn.to_owned(), name);
+    }
+
+    /// The name of the permissions boundary of a user or role, if it has one.
+    pub fn boundary(&self, arn: &str) -> Option<&str> {
+        self.boundaries.get(arn).map(String::as_str)
     }
 
     /// Takes a role in.

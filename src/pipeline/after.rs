@@ -76,7 +76,9 @@ impl After {
                 Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
             }
             (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
-            (operation, _) if side(operation).is_some() => Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) })),
+            (operation, _) if side(operation).is_some() => {
+                Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) }))
+            }
             _ => Self::Nothing,
         }
     }

@@ -257,7 +257,8 @@ impl<'a> Case<'a> {
     fn owner(&self, bucket: Option<&str>) -> Owner<'a> {
         let account = bucket.map(|bucket| self.live.estate.owner(bucket));
         let organization = account.and_then(|account| self.live.estate.organization(account));
-        Owner { account, organization, ..Owner::default() }
+        let tags = bucket.and_then(|bucket| self.live.estate.tags(bucket));
+        Owner { account, organization, tags, access_point: None }
     }
 
     /// What the caller hears of a denial, and the operator besides.

@@ -170,15 +170,15 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
         Operation::PutPublicAccessBlock => Change::Block { bucket: owned, block: Some(read_block(document)?) },
         Operation::DeletePublicAccessBlock => Change::Block { bucket: owned, block: None },
         Operation::GetBucketPolicy => {
-            let text = estate.policy_text(bucket).ok_or_else(|| no_policy(bucket))?;
-            return Ok(told("application/json", text.clone()));
+            let text = estate.kept(bucket).and_then(|kept| kept.policy.clone());
+            return Ok(told("application/json", text.ok_or_else(|| no_policy(bucket))?));
         }
         Operation::GetBucketPolicyStatus => {
             let public = estate.rules().has_public_policy(bucket).ok_or_else(|| no_policy(bucket))?;
             return Ok(xml("PolicyStatus", |out| out.element("IsPublic", if public { "true" } else { "false" })));
         }
         Operation::GetPublicAccessBlock => {
-            let block = estate.block(bucket).ok_or_else(|| {
+            let block = estate.kept(bucket).and_then(|kept| kept.block).ok_or_else(|| {
                 let message = "The public access block configuration was not found";
                 Fault::new(Code::NoSuchPublicAccessBlockConfiguration, "no-block", message).with("BucketName", bucket)
             })?;
@@ -199,7 +199,9 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
             let message = "Only BucketOwnerEnforced is available here: it cannot be removed.";
             return Err(Fault::new(Code::NotImplemented, "ownership", message));
         }
-        Operation::GetBucketAcl | Operation::GetObjectAcl => return Ok(told("application/xml", owners_list(case, bucket))),
+        Operation::GetBucketAcl | Operation::GetObjectAcl => {
+            return Ok(told("application/xml", owners_list(case, bucket)));
+        }
         // The guard has made sure that it says what is so anyway.
         Operation::PutBucketAcl | Operation::PutObjectAcl => return Ok(nothing()),
         other => return Err(Fault::plain(Code::InternalError, "not-kept-here").detail(other.name())),
@@ -325,4 +327,3 @@ fn nothing() -> Setting {
 pub(super) fn empty(status: StatusCode) -> Reply {
     Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None, code: None }
 }
-

@@ -118,12 +118,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
 }
 
 /// Answers a request that no store is asked about.
-async fn answer_here(
-    here: Here,
-    live: &Live,
-    now: Seconds,
-    worker: &Rc<Worker>,
-) -> Result<Response<Answer>, Refusal> {
+async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
     let (open, reply) = here.answer(live, &*worker.keeper, now).await;
     let envelope = open.envelope();
     let open = open.watched(worker);

@@ -5,6 +5,7 @@
 //! Invariant: a [`Grant`] comes from a decision alone, and names the statements that made it.
 
 pub mod action;
+pub mod block;
 pub mod condition;
 pub mod context;
 pub mod document;
