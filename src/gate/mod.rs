@@ -1,6 +1,7 @@
 //! The parts put together: from a configuration to a running proxy.
 
 mod build;
+mod keeper;
 mod probes;
 mod service;
 
@@ -13,13 +14,15 @@ use tokio::sync::oneshot;
 use crate::audit::{Journal, JournalError};
 use crate::control::config::Config;
 use crate::control::metrics::Metrics;
-use crate::control::policies::{Consent, Keeper, Loaded, Take, Watch};
+use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{admin, tokens};
 use crate::identity::{Directory, TokenKeys};
 use crate::pipeline::Live;
+use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
+use keeper::Keeping;
 use probes::Running;
 use service::{Gate, Shared};
 
@@ -41,9 +44,9 @@ pub enum GateError {
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
-    /// The policies cannot be watched.
-    #[error("the thread that watches the policies cannot be made: {0}")]
-    Watch(std::io::Error),
+    /// There is no thread to keep policies with.
+    #[error("the threads that keep and watch the policies cannot be made: {0}")]
+    Thread(std::io::Error),
 }
 
 impl GateError {
@@ -69,7 +72,7 @@ impl GateError {
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
-            Self::Watch(_) => Some("look at the limits of this user: `ulimit -u`"),
+            Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
             Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
         }
     }
@@ -83,7 +86,7 @@ impl GateError {
 pub fn run(
     config: Config,
     directory: Directory,
-    mut loaded: Loaded,
+    loaded: Loaded,
     metrics: &Arc<Metrics>,
     announce: impl FnOnce(&[Bound]),
 ) -> Result<(), GateError> {
@@ -93,15 +96,12 @@ pub fn run(
     report(&recovery);
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
-    let roles = std::mem::take(&mut loaded.roles);
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, roles, tokens.clone(), 1)));
-    let keeper = Keeper::new(
-        Arc::clone(&config),
-        Arc::clone(metrics),
-        &live.load().directory,
-        &loaded,
-        take(Arc::clone(&config), Arc::clone(&live), tokens),
-    );
+    let standing = Standing::of(&directory, &loaded);
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, tokens.clone(), 1)));
+    let take = take(Arc::clone(&config), Arc::clone(&live), tokens);
+    let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
+    let writer = Arc::clone(&keeper);
+    let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
@@ -109,13 +109,14 @@ pub fn run(
         stores,
         journal: Arc::clone(&journal),
         clock,
+        keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
-    let watch = Arc::new(Watch::start(Arc::new(keeper)).map_err(GateError::Watch)?);
+    let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
     let bound = server.bound().to_vec();
@@ -143,7 +144,7 @@ pub fn run(
 fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, tokens: Option<Arc<TokenKeys>>) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, loaded.roles, tokens.clone(), number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), number)));
         number
     })
 }

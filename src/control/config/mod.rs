@@ -13,7 +13,8 @@ mod listen;
 mod root;
 mod upstream;
 
-pub use super::units::{Cidr, Endpoint};
+pub use super::units::Endpoint;
+pub use crate::access::origin::Cidr;
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::super::ProcessEnvironment;
 use super::super::finding::Findings;
 use super::super::reader::{self, Table};
-use super::super::{ProcessEnvironment, files};
 use super::folder::{Desk, Entry, Place};
+use crate::access::Kept;
 use crate::identity::Directory;
 use crate::policy::engine::BucketRules;
 use crate::policy::engine::acl::Ownership;
@@ -14,8 +15,6 @@ use crate::policy::engine::public::Block;
 use crate::policy::{block, put};
 use crate::s3::tags::Tags;
 
-/// How large the settings of a bucket may be to be written anew.
-const SETTINGS_LIMIT: u64 = 64 << 10;
 /// The most tags of a bucket, as AWS has it.
 const MOST_TAGS: usize = 50;
 
@@ -23,8 +22,8 @@ const MOST_TAGS: usize = 50;
 #[derive(Default)]
 pub(super) struct Buckets {
     pub(super) rules: BTreeMap<String, BucketRules>,
-    /// Of the buckets with access by attributes.
-    pub(super) tags: HashMap<String, Tags>,
+    /// What is told of them besides.
+    pub(super) kept: HashMap<String, Kept>,
 }
 
 /// What `settings.toml` says.
@@ -43,18 +42,21 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                 let target = put::Target::Bucket { partition: "aws", name: bucket };
                 // Who is gone matches nobody; that is worth a warning, not a refusal.
                 let read = |text: &str| put::read(text.as_bytes(), &target, &|_| true);
-                let policy = desk.document(path, format!("buckets/{bucket}/policy"), read);
-                buckets.rules(bucket, account).policy = policy;
+                if let Some((policy, text)) = desk.document(path, format!("buckets/{bucket}/policy"), read) {
+                    buckets.kept(bucket).policy = Some(text.into());
+                    buckets.rules(bucket, account).policy = Some(policy);
+                }
             }
             Place::BucketBlock(bucket) => {
                 if let Some(block) = self::block(desk, path) {
+                    buckets.kept(bucket).block = Some(block);
                     buckets.rules(bucket, account).block = block;
                 }
             }
             Place::BucketSettings(bucket) => {
                 let Some(Settings { owner, tags }) = settings(desk, path, directory) else { continue };
                 buckets.rules(bucket, account).owner = owner.unwrap_or_else(|| account.to_owned());
-                buckets.tags.extend(tags.map(|tags| (bucket.clone(), tags)));
+                buckets.kept(bucket).tags = tags;
             }
             _ => {}
         }
@@ -63,6 +65,10 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
 }
 
 impl Buckets {
+    fn kept(&mut self, bucket: &str) -> &mut Kept {
+        self.kept.entry(bucket.to_owned()).or_default()
+    }
+
     fn rules(&mut self, bucket: &str, account: &str) -> &mut BucketRules {
         self.rules.entry(bucket.to_owned()).or_insert_with(|| BucketRules {
             owner: account.to_owned(),
@@ -132,22 +138,6 @@ fn ownership(root: &mut Table<'_>) {
     }
 }
 
-/// The settings of a bucket with its ownership written down, or without; none where nothing is left. Every
-/// other line stays as it is.
-pub(super) fn with_ownership(path: &Path, enforced: bool) -> Result<Option<String>, String> {
-    let text = match path.try_exists() {
-        Ok(false) => String::new(),
-        Ok(true) => files::read_text(path, SETTINGS_LIMIT).map_err(|fault| format!("`{}` {fault}", path.display()))?,
-        Err(error) => return Err(format!("`{}` cannot be looked at: {error}", path.display())),
-    };
-    let is_ownership =
-        |line: &str| line.trim_start().strip_prefix("ownership").is_some_and(|rest| rest.trim_start().starts_with('='));
-    // It stands before the first table, if anywhere: there is no other that may have it.
-    let rest: String = text.split_inclusive('\n').filter(|line| !is_ownership(line)).collect();
-    let text = if enforced { format!("ownership = \"BucketOwnerEnforced\"\n{rest}") } else { rest };
-    Ok(Some(text).filter(|text| !text.trim().is_empty()))
-}
-
 /// Tags that conditions see, while access by attributes is on.
 fn tags(root: &mut Table<'_>) -> Option<Tags> {
     let on = root.boolean("abac", false);
@@ -191,21 +181,6 @@ mod tests {
             assert!(told.contains("settings.toml:1:13") && told.contains("no store behind the proxy keeps"), "{told}");
         }
         assert!(check("ownership = \"bucketownerenforced\"").unwrap_err().contains("not usable"));
-    }
-
-    #[test]
-    fn writing_the_ownership_down_leaves_every_other_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("settings.toml");
-        let written = Some("ownership = \"BucketOwnerEnforced\"\n".to_owned());
-        assert_eq!(with_ownership(&path, true), Ok(written.clone()));
-        assert_eq!(with_ownership(&path, false), Ok(None));
-        let other = "# ours\nowner = \"111122223333\"\n[tags]\nownershipped = \"x\"\n";
-        std::fs::write(&path, other).unwrap();
-        let both = with_ownership(&path, true).unwrap().unwrap();
-        assert_eq!(both, format!("{}{other}", written.unwrap()));
-        std::fs::write(&path, both).unwrap();
-        assert_eq!(with_ownership(&path, false), Ok(Some(other.to_owned())));
     }
 
     #[test]

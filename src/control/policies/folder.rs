@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::config::Config;
 use super::super::files;
 use super::super::finding::{Finding, Findings, Source};
+use super::draft::Draft;
 use super::strangers;
 use crate::identity::Directory;
 use crate::policy::engine::Policy;
@@ -52,18 +53,11 @@ pub(super) struct Entry {
     pub(super) place: Place,
 }
 
-/// A file as it is to be.
-pub(super) struct Draft {
-    pub(super) path: PathBuf,
-    /// None: it is to be gone.
-    pub(super) text: Option<String>,
-}
-
 /// Reads files within bounds and keeps what is wrong with them.
 pub(super) struct Desk<'d> {
     pub(super) findings: Findings,
     directory: &'d Directory,
-    draft: Option<&'d Draft>,
+    drafts: &'d [Draft],
     left: usize,
 }
 
@@ -73,11 +67,9 @@ pub(super) fn entries(config: &Config, desk: &mut Desk<'_>) -> Vec<Entry> {
     let folder = &config.policies;
     let mut entries = Vec::new();
     let mut paths = walk(folder, &mut desk.findings);
-    if let Some(draft) = desk.draft {
-        paths.retain(|path| *path != draft.path);
-        paths.extend(draft.text.is_some().then(|| draft.path.clone()));
-        paths.sort();
-    }
+    paths.retain(|path| desk.drafts.iter().all(|draft| draft.path != *path));
+    paths.extend(desk.drafts.iter().filter(|draft| draft.text.is_some()).map(|draft| draft.path.clone()));
+    paths.sort();
     for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();
@@ -189,14 +181,14 @@ pub(super) fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
 }
 
 impl<'d> Desk<'d> {
-    /// A draft stands for its file, whatever is on the disk.
-    pub(super) fn new(directory: &'d Directory, draft: Option<&'d Draft>) -> Self {
-        Self { findings: Findings::default(), directory, draft, left: TOTAL_LIMIT }
+    /// Drafts stand for their files, whatever is on the disk.
+    pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
+        Self { findings: Findings::default(), directory, drafts, left: TOTAL_LIMIT }
     }
 
     /// The text of a file; `what` begins the sentence if there is none.
     pub(super) fn text(&mut self, path: &Path, what: &str, help: &str) -> Option<String> {
-        let drafted = self.draft.filter(|draft| draft.path == path).and_then(|draft| draft.text.clone());
+        let drafted = self.drafts.iter().find(|draft| draft.path == path).and_then(|draft| draft.text.clone());
         let text = match drafted.map_or_else(|| files::read_text(path, FILE_LIMIT), Ok) {
             Ok(text) => text,
             Err(fault) => {
@@ -217,16 +209,22 @@ impl<'d> Desk<'d> {
 
     /// A policy document of a kind.
     pub(super) fn policy(&mut self, path: &Path, name: String, kind: Kind) -> Option<Arc<Policy>> {
-        self.document(path, name, |text| read::read(text.as_bytes(), kind))
+        self.document(path, name, |text| read::read(text.as_bytes(), kind)).map(|(policy, _)| policy)
     }
 
-    /// A policy document, read by `read` and looked at for what can hardly be meant.
+    /// Whether a file holds a trust policy.
+    pub(super) fn is_trust(&self, path: &Path) -> bool {
+        let text = files::read_text(path, FILE_LIMIT);
+        text.is_ok_and(|text| read::read(text.as_bytes(), Kind::Trust).is_ok())
+    }
+
+    /// A policy document and its text, read by `read` and looked at for what can hardly be meant.
     pub(super) fn document(
         &mut self,
         path: &Path,
         name: String,
         read: impl FnOnce(&str) -> Result<Reading, Vec<Problem>>,
-    ) -> Option<Arc<Policy>> {
+    ) -> Option<(Arc<Policy>, String)> {
         let help = "write the policy, or remove its file";
         let text = self.text(path, "the policy", help)?;
         match read(&text) {
@@ -236,7 +234,7 @@ impl<'d> Desk<'d> {
                 warnings.sort_by_key(|problem| problem.span);
                 warnings.dedup();
                 self.tell(path, &text, warnings);
-                Some(Policy::new(name, document))
+                Some((Policy::new(name, document), text))
             }
             Err(problems) => {
                 self.tell(path, &text, problems);

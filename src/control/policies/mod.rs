@@ -7,6 +7,7 @@
 //! - files, their sizes, their number and their depth are bounded.
 
 mod buckets;
+mod draft;
 mod expectation;
 mod folder;
 mod keeper;
@@ -25,17 +26,17 @@ use std::sync::Arc;
 use super::config::Config;
 use super::finding::{Finding, Findings};
 use crate::access::Estate;
-use crate::identity::{Directory, Kind as PrincipalKind, Role};
+use crate::identity::{Directory, Kind as PrincipalKind, Role, canonical_id};
 use crate::policy::engine::{AccountRules, Attachments, Policy, Sources};
 use crate::policy::read::Kind;
 use crate::sts;
 use crate::time::{Clock as _, SystemClock};
-use crate::upstream::store::canonical_id;
-use folder::{Desk, Draft, Entry, Place};
+use draft::Draft;
+use folder::{Desk, Entry, Place};
 use picture::Picture;
 
 pub use expectation::{Expectation, World};
-pub use keeper::{Consent, Keeper, Take, Taken};
+pub use keeper::{ChangeFault, ChangeFaultKind, Consent, Keeper, Standing, Take, Taken};
 pub use watch::{Answer, Watch};
 pub use widening::{What, Widening, widenings};
 
@@ -68,13 +69,13 @@ struct Identities {
 /// Everything that is broken, missing, or not obeyed in this version, every test that fails, and the
 /// warnings.
 pub fn load(config: &Config, directory: &Directory) -> Result<Loaded, Findings> {
-    load_with(config, directory, None)
+    load_with(config, directory, &[])
 }
 
-/// The same, with a draft in the place of a file.
-fn load_with(config: &Config, directory: &Directory, draft: Option<&Draft>) -> Result<Loaded, Findings> {
+/// The same, with drafts in the place of files.
+fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result<Loaded, Findings> {
     let picture = Picture::take(config, directory.files());
-    let mut desk = Desk::new(directory, draft);
+    let mut desk = Desk::new(directory, drafts);
     let entries = folder::entries(config, &mut desk);
     let identities = identities(&mut desk, &config.policies, &entries, directory);
     let mut accounts = accounts(&mut desk, &entries, directory);
@@ -94,7 +95,7 @@ fn load_with(config: &Config, directory: &Directory, draft: Option<&Draft>) -> R
         return Err(findings);
     }
     let roles = roles(&identities, &sources);
-    let estate = Arc::new(Estate::new(&config.account, sources.clone(), organizations).with_tags(buckets.tags));
+    let estate = Arc::new(Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept));
     let world = World { directory, region: &config.region, now: SystemClock.now_millis() };
     tests.iter().for_each(|test| findings.extend(test.failures(&estate, world)));
     if findings.has_errors() {
@@ -131,6 +132,8 @@ fn identities(desk: &mut Desk<'_>, folder: &Path, entries: &[Entry], directory: 
                 let help = "only the second kind has `Principal`: write two documents";
                 desk.findings.push(Finding::file(path, message).help(help));
             }
+            // Nobody's trust policy any more: its role is gone, or trusts nobody.
+            (false, false) if desk.is_trust(path) => {}
             (_, false) => {
                 let policy = desk.policy(path, title, Kind::Identity);
                 found.policies.extend(policy.map(|policy| (name.clone(), policy)));
