@@ -298,8 +298,7 @@ fn listener((number, listen): (usize, &config::Listen)) -> server::Listener {
     server::Listener {
         number,
         hosts: listen.hosts.clone(),
-        vpc: listen.vpc.clone(),
-        vpc_endpoint: listen.vpc_endpoint.clone(),
+        proxy_protocol: listen.proxy_protocol.then(|| listen.trusted_proxies.clone()),
         http2: listen.http2,
         tls: listen.tls.as_ref().map(tls),
         limits: server::Limits {
