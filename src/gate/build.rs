@@ -71,7 +71,7 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 pub(super) fn live(
     config: &Config,
     directory: Directory,
-    loaded: Loaded,
+    loaded: &mut Loaded,
     tokens: Option<Arc<TokenKeys>>,
     number: u64,
 ) -> Live {
@@ -80,9 +80,10 @@ pub(super) fn live(
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
         tokens,
-        roles: loaded.roles,
+        roles: std::mem::take(&mut loaded.roles),
         ways: config.listen.iter().map(way).collect(),
-        estate: loaded.estate,
+        estate: Arc::clone(&loaded.estate),
+        policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
     }

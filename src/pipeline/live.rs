@@ -68,6 +68,8 @@ pub struct Live {
     pub roles: sts::Rules,
     /// What policies say.
     pub estate: Arc<Estate>,
+    /// Whether requests may change what policies say.
+    pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.
     pub verify_first: u64,
     /// Counts generations.

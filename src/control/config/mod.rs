@@ -36,6 +36,10 @@ pub struct Config {
     pub account: String,
     /// The folder of policies.
     pub policies: PathBuf,
+    /// Whether new policies may open more than those before without anybody's word.
+    pub allow_widening: bool,
+    /// Whether requests of S3 may set policies; they write files of the folder.
+    pub policy_api: bool,
     /// The folder of journal, index and the embedded store.
     pub state: PathBuf,
     /// The file of access keys.

@@ -53,14 +53,11 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                     buckets.rules(bucket, account).block = block;
                 }
             }
-            Place::BucketSettings(bucket) => match settings(desk, path, directory) {
-                Some(Settings { owner, tags }) => {
-                    let rules = buckets.rules(bucket, account);
-                    rules.owner = owner.unwrap_or_else(|| account.to_owned());
-                    buckets.kept(bucket).tags = tags;
-                }
-                None => {}
-            },
+            Place::BucketSettings(bucket) => {
+                let Some(Settings { owner, tags }) = settings(desk, path, directory) else { continue };
+                buckets.rules(bucket, account).owner = owner.unwrap_or_else(|| account.to_owned());
+                buckets.kept(bucket).tags = tags;
+            }
             _ => {}
         }
     }

@@ -52,25 +52,39 @@ pub(super) struct Entry {
     pub(super) place: Place,
 }
 
+/// A file as it is to be.
+pub(super) struct Draft {
+    pub(super) path: PathBuf,
+    /// None: it is to be gone.
+    pub(super) text: Option<String>,
+}
+
 /// Reads files within bounds and keeps what is wrong with them.
 pub(super) struct Desk<'d> {
     pub(super) findings: Findings,
     directory: &'d Directory,
+    drafts: &'d [Draft],
     left: usize,
 }
 
 /// The files of the folder, in the order of their names. Those that are nothing that is known, or nothing
 /// that this version obeys, are errors: ignoring one could open a hole.
-pub(super) fn entries(config: &Config, directory: &Directory, findings: &mut Findings) -> Vec<Entry> {
+pub(super) fn entries(config: &Config, desk: &mut Desk<'_>) -> Vec<Entry> {
     let folder = &config.policies;
     let mut entries = Vec::new();
-    for path in walk(folder, findings) {
+    let mut paths = walk(folder, &mut desk.findings);
+    for draft in desk.drafts {
+        paths.retain(|path| *path != draft.path);
+        paths.extend(draft.text.is_some().then(|| draft.path.clone()));
+        paths.sort();
+    }
+    for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();
         match place(&parts) {
             Ok(place) => entries.push(Entry { path, place }),
-            Err(_) if path == config.credentials || directory.files().contains(&path) || is_plain(&parts) => {}
-            Err(fault) => findings.push(Finding::file(&path, fault.message).help(fault.help)),
+            Err(_) if path == config.credentials || desk.directory.files().contains(&path) || is_plain(&parts) => {}
+            Err(fault) => desk.findings.push(Finding::file(&path, fault.message).help(fault.help)),
         }
     }
     entries
@@ -139,7 +153,7 @@ fn is_endpoint(text: &str) -> bool {
 }
 
 /// Every file below a folder that is not hidden, in order. Links to folders are not followed.
-fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
+pub(super) fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
     let mut waiting = vec![(folder.to_owned(), 0)];
     let mut found = Vec::new();
     while let Some((folder, depth)) = waiting.pop() {
@@ -175,13 +189,15 @@ fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
 }
 
 impl<'d> Desk<'d> {
-    pub(super) fn new(directory: &'d Directory) -> Self {
-        Self { findings: Findings::default(), directory, left: TOTAL_LIMIT }
+    /// Drafts stand for their files, whatever is on the disk.
+    pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
+        Self { findings: Findings::default(), directory, drafts, left: TOTAL_LIMIT }
     }
 
     /// The text of a file; `what` begins the sentence if there is none.
     pub(super) fn text(&mut self, path: &Path, what: &str, help: &str) -> Option<String> {
-        let text = match files::read_text(path, FILE_LIMIT) {
+        let drafted = self.drafts.iter().find(|draft| draft.path == path).and_then(|draft| draft.text.clone());
+        let text = match drafted.map_or_else(|| files::read_text(path, FILE_LIMIT), Ok) {
             Ok(text) => text,
             Err(fault) => {
                 self.findings.push(Finding::file(path, format!("{what} {fault}")).help(help));
