@@ -22,7 +22,6 @@
 //! The test `a_copy_is_decided_by_real_policies` shows the whole way.
 
 pub mod absence;
-pub mod change;
 pub mod hypothetical;
 pub mod origin;
 pub mod proxy_protocol;

@@ -71,7 +71,7 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 pub(super) fn live(
     config: &Config,
     directory: Directory,
-    loaded: &mut Loaded,
+    loaded: Loaded,
     tokens: Option<Arc<TokenKeys>>,
     number: u64,
 ) -> Live {
@@ -80,9 +80,9 @@ pub(super) fn live(
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
         tokens,
-        roles: std::mem::take(&mut loaded.roles),
+        roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
-        estate: Arc::clone(&loaded.estate),
+        estate: loaded.estate,
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,

@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 use crate::audit::{Journal, JournalError};
 use crate::control::config::Config;
 use crate::control::metrics::Metrics;
-use crate::control::policies::{Consent, Keeper, Loaded, Take, Watch};
+use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{admin, tokens};
 use crate::identity::{Directory, TokenKeys};
 use crate::pipeline::Live;
+use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
@@ -43,8 +44,8 @@ pub enum GateError {
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
-    /// The policies cannot be watched.
-    #[error("the thread that watches the policies cannot be made: {0}")]
+    /// There is no thread to keep policies with.
+    #[error("the threads that keep and watch the policies cannot be made: {0}")]
     Thread(std::io::Error),
 }
 
@@ -85,7 +86,7 @@ impl GateError {
 pub fn run(
     config: Config,
     directory: Directory,
-    mut loaded: Loaded,
+    loaded: Loaded,
     metrics: &Arc<Metrics>,
     announce: impl FnOnce(&[Bound]),
 ) -> Result<(), GateError> {
@@ -95,13 +96,12 @@ pub fn run(
     report(&recovery);
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
-    let keeper = |live: &Arc<ArcSwap<Live>>, loaded: &Loaded| {
-        let take = take(Arc::clone(&config), Arc::clone(live), tokens.clone());
-        Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), &live.load().directory, loaded, take))
-    };
-    let first = build::live(&config, directory, &mut loaded, tokens.clone(), 1);
-    let live = Arc::new(ArcSwap::from_pointee(first));
-    let keeper = keeper(&live, &loaded);
+    let standing = Standing::of(&directory, &loaded);
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, tokens.clone(), 1)));
+    let take = take(Arc::clone(&config), Arc::clone(&live), tokens);
+    let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
+    let writer = Arc::clone(&keeper);
+    let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
@@ -109,7 +109,7 @@ pub fn run(
         stores,
         journal: Arc::clone(&journal),
         clock,
-        keeper: Arc::new(Keeping::start(Arc::clone(&keeper)).map_err(GateError::Thread)?),
+        keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
@@ -142,9 +142,9 @@ pub fn run(
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
 fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, tokens: Option<Arc<TokenKeys>>) -> Take {
-    Box::new(move |directory, mut loaded| {
+    Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, &mut loaded, tokens.clone(), number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), number)));
         number
     })
 }

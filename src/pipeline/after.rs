@@ -11,9 +11,8 @@ use http::{HeaderName, StatusCode};
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
-use super::settings::Keep;
+use super::settings::{Change, Keeper};
 use crate::access::absence::{self, Told, Verdict};
-use crate::access::change::Change;
 use crate::access::{self, Document, Nothing, Side};
 use crate::identity::Principal;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer};
@@ -88,19 +87,17 @@ impl After {
     ///
     /// # Errors
     /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
-    pub(super) async fn measure(self, live: &Live, keeper: &dyn Keep, reply: Reply) -> Result<Reply, Fault> {
+    pub(super) async fn measure(self, live: &Live, keeper: &dyn Keeper, reply: Reply) -> Result<Reply, Fault> {
         match self {
             Self::Read(read) => read.measure(live, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
             Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
             // Of a bucket that was there already nothing changes.
-            Self::Made { bucket, owner }
-                if reply.status.is_success() && live.policy_api && !live.estate.knows(&bucket) =>
-            {
-                keeper.change(Change::BucketMade { bucket, owner }).await.map(|()| reply)
+            Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
+                keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
             }
-            Self::Gone { bucket } if reply.status.is_success() && live.policy_api && live.estate.knows(&bucket) => {
-                keeper.change(Change::BucketGone { bucket }).await.map(|()| reply)
+            Self::Gone { bucket } if reply.status.is_success() && live.estate.knows(&bucket) => {
+                keeper.change(Change::Gone { bucket }).await.map(|()| reply)
             }
             _ => Ok(reply),
         }

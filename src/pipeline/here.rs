@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::rand::SystemRandom;
 
 use super::live::Live;
-use super::settings::{Keep, Setting, done, empty};
+use super::settings::{Keeper, Setting, done, empty};
 use super::walk::Open;
 use crate::identity::Principal;
 use crate::s3::{Code, Fault, Operation};
@@ -38,7 +38,7 @@ impl Here {
     }
 
     /// Answers it; with the answer, or the fault, comes the record that must be closed.
-    pub(super) async fn answer(self, live: &Live, keeper: &dyn Keep, now: Seconds) -> (Open, Result<Reply, Fault>) {
+    pub(super) async fn answer(self, live: &Live, keeper: &dyn Keeper, now: Seconds) -> (Open, Result<Reply, Fault>) {
         let Self { what, mut open } = self;
         let reply = match what {
             What::Setting { setting: Setting::Told(reply), .. } => Ok(*reply),

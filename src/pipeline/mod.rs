@@ -24,6 +24,6 @@ pub use facts::{Connection, TlsFacts};
 pub use here::Here;
 pub use live::{Live, Site, Way};
 pub use refusal::Refusal;
-pub use settings::Keep;
+pub use settings::{Change, Keeper};
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Exit, Guarded, Logged, Out, Parsed};
 pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

@@ -3,7 +3,7 @@
 //! spec/policy-language.md 8).
 //!
 //! A request about them passes every stage like any other. What it changes is written down by a
-//! [`Keep`], which takes a generation in with it, so that whoever is told of success finds it in force.
+//! [`Keeper`], which takes a generation in with it, so that whoever is told of success finds it in force.
 
 use std::pin::Pin;
 
@@ -15,7 +15,6 @@ use super::judge::Case;
 use super::look;
 use super::walk::Store;
 use crate::access::Side;
-use crate::access::change::Change;
 use crate::guard;
 use crate::policy::document::{Principal, Who};
 use crate::policy::engine::public::{Block, PolicyWrite};
@@ -24,8 +23,46 @@ use crate::s3::xml::{Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Reply, ReplyBody};
 
-/// Whoever keeps what policies say.
-pub trait Keep: Send + Sync {
+/// A change of what policies say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// The policy of a bucket; none to remove it.
+    Policy {
+        /// The bucket.
+        bucket: String,
+        /// The document, as it was sent.
+        document: Option<Bytes>,
+    },
+    /// Block Public Access of a bucket; none to remove it.
+    Block {
+        /// The bucket.
+        bucket: String,
+        /// The four settings.
+        block: Option<Block>,
+    },
+    /// Block Public Access of an account; none to remove it.
+    AccountBlock {
+        /// The account.
+        account: String,
+        /// The four settings.
+        block: Option<Block>,
+    },
+    /// A bucket was made: whose it is, and that nothing of it is public.
+    Made {
+        /// The bucket.
+        bucket: String,
+        /// The account that owns it.
+        owner: String,
+    },
+    /// A bucket is gone, and with it what was said of it.
+    Gone {
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+/// Writes changes down.
+pub trait Keeper: Send + Sync {
     /// Writes a change down and takes it in: when this has come back, new requests are decided by it.
     ///
     /// # Errors
@@ -131,11 +168,11 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
     let change = match case.routed.operation {
         Operation::PutBucketPolicy => {
             check_policy(case, bucket, document)?;
-            Change::BucketPolicy { bucket: owned, document: Some(String::from_utf8_lossy(document).into_owned()) }
+            Change::Policy { bucket: owned, document: Some(Bytes::copy_from_slice(document)) }
         }
-        Operation::DeleteBucketPolicy => Change::BucketPolicy { bucket: owned, document: None },
-        Operation::PutPublicAccessBlock => Change::BucketBlock { bucket: owned, block: Some(read_block(document)?) },
-        Operation::DeletePublicAccessBlock => Change::BucketBlock { bucket: owned, block: None },
+        Operation::DeleteBucketPolicy => Change::Policy { bucket: owned, document: None },
+        Operation::PutPublicAccessBlock => Change::Block { bucket: owned, block: Some(read_block(document)?) },
+        Operation::DeletePublicAccessBlock => Change::Block { bucket: owned, block: None },
         Operation::GetBucketPolicy => {
             let text = estate.kept(bucket).and_then(|kept| kept.policy.clone());
             return Ok(told("application/json", text.ok_or_else(|| no_policy(bucket))?));

@@ -18,7 +18,7 @@ use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
-use super::settings::Keep;
+use super::settings::Keeper;
 use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};
 use crate::audit::{Completion, Journal, Outcome, Receipt};
@@ -164,7 +164,7 @@ pub struct Worker {
     /// The present.
     pub clock: Arc<dyn Clock>,
     /// Who writes settings down.
-    pub keeper: Arc<dyn Keep>,
+    pub keeper: Arc<dyn Keeper>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
     /// The writes of the last half hour, over all workers; where replays are refused.

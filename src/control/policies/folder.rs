@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::config::Config;
 use super::super::files;
 use super::super::finding::{Finding, Findings, Source};
+use super::draft::Draft;
 use super::strangers;
 use crate::identity::Directory;
 use crate::policy::engine::Policy;
@@ -52,13 +53,6 @@ pub(super) struct Entry {
     pub(super) place: Place,
 }
 
-/// A file as it is to be.
-pub(super) struct Draft {
-    pub(super) path: PathBuf,
-    /// None: it is to be gone.
-    pub(super) text: Option<String>,
-}
-
 /// Reads files within bounds and keeps what is wrong with them.
 pub(super) struct Desk<'d> {
     pub(super) findings: Findings,
@@ -73,11 +67,9 @@ pub(super) fn entries(config: &Config, desk: &mut Desk<'_>) -> Vec<Entry> {
     let folder = &config.policies;
     let mut entries = Vec::new();
     let mut paths = walk(folder, &mut desk.findings);
-    for draft in desk.drafts {
-        paths.retain(|path| *path != draft.path);
-        paths.extend(draft.text.is_some().then(|| draft.path.clone()));
-        paths.sort();
-    }
+    paths.retain(|path| desk.drafts.iter().all(|draft| draft.path != *path));
+    paths.extend(desk.drafts.iter().filter(|draft| draft.text.is_some()).map(|draft| draft.path.clone()));
+    paths.sort();
     for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();

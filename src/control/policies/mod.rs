@@ -7,6 +7,7 @@
 //! - files, their sizes, their number and their depth are bounded.
 
 mod buckets;
+mod draft;
 mod expectation;
 mod folder;
 mod keeper;
@@ -25,17 +26,17 @@ use std::sync::Arc;
 use super::config::Config;
 use super::finding::{Finding, Findings};
 use crate::access::Estate;
-use crate::identity::canonical_id;
-use crate::identity::{Directory, Kind as PrincipalKind, Role};
+use crate::identity::{Directory, Kind as PrincipalKind, Role, canonical_id};
 use crate::policy::engine::{AccountRules, Attachments, Policy, Sources};
 use crate::policy::read::Kind;
 use crate::sts;
 use crate::time::{Clock as _, SystemClock};
-use folder::{Desk, Draft, Entry, Place};
+use draft::Draft;
+use folder::{Desk, Entry, Place};
 use picture::Picture;
 
 pub use expectation::{Expectation, World};
-pub use keeper::{Consent, Keeper, Take, Taken};
+pub use keeper::{ChangeFault, ChangeFaultKind, Consent, Keeper, Standing, Take, Taken};
 pub use watch::{Answer, Watch};
 pub use widening::{What, Widening, widenings};
 

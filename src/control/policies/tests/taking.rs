@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::access::change::{Change, ChangeFaultKind};
 use crate::control::metrics::{Metrics, Reading};
-use crate::control::policies::{Consent, Keeper, Watch};
+use crate::control::policies::{ChangeFaultKind, Consent, Keeper, Standing, Watch};
+use crate::pipeline::Change;
 use crate::policy::engine::public::Block;
 use crate::time::Seconds;
 
@@ -31,7 +31,7 @@ impl Kept {
         let (number, metrics) = (Arc::new(AtomicU64::new(1)), Arc::new(Metrics::default()));
         let counted = Arc::clone(&number);
         let take = Box::new(move |_: Directory, _: Loaded| counted.fetch_add(1, Ordering::SeqCst) + 1);
-        let keeper = Keeper::new(Arc::new(config), Arc::clone(&metrics), &directory, &loaded, take);
+        let keeper = Keeper::new(Arc::new(config), Arc::clone(&metrics), Standing::of(&directory, &loaded), take);
         Self { site, keeper: Arc::new(keeper), number, metrics }
     }
 
@@ -53,7 +53,7 @@ impl Kept {
     }
 
     fn put(&self, document: Option<&str>) -> Change {
-        Change::BucketPolicy { bucket: "bbb".to_owned(), document: document.map(str::to_owned) }
+        Change::Policy { bucket: "bbb".to_owned(), document: document.map(|text| text.to_owned().into()) }
     }
 }
 
@@ -90,26 +90,36 @@ fn a_widening_wants_a_word() {
 #[test]
 fn a_policy_of_a_request_is_on_the_disk_and_in_force() {
     let kept = Kept::plain();
-    assert_eq!(kept.keeper.change(&kept.put(Some(&open()))).unwrap(), 2);
+    assert_eq!(kept.keeper.change(&kept.put(Some(&open()))).unwrap(), Some(2));
     assert_eq!(kept.file("buckets/bbb/policy.json"), Some(open()));
     assert!(kept.keeper.refresh().is_none(), "what was just read is not read again");
     let block = Block { public_policy: true, ..Block::default() };
-    let change = Change::BucketBlock { bucket: "bbb".to_owned(), block: Some(block) };
-    assert_eq!(kept.keeper.change(&change).unwrap(), 3);
+    let change = Change::Block { bucket: "bbb".to_owned(), block: Some(block) };
+    assert_eq!(kept.keeper.change(&change).unwrap(), Some(3));
     assert!(kept.file("buckets/bbb/public-access-block.json").unwrap().contains("\"BlockPublicPolicy\": true"));
-    let made = Change::BucketMade { bucket: "ccc".to_owned(), owner: "444455556666".to_owned() };
-    assert_eq!(kept.keeper.change(&made).unwrap_err().kind, ChangeFaultKind::Refused, "nobody knows that account");
-    assert_eq!(kept.file("buckets/ccc/public-access-block.json"), None);
-    let made = Change::BucketMade { bucket: "ccc".to_owned(), owner: ACCOUNT.to_owned() };
-    assert_eq!(kept.keeper.change(&made).unwrap(), 4);
-    assert!(kept.file("buckets/ccc/public-access-block.json").unwrap().contains("\"RestrictPublicBuckets\": true"));
-    assert_eq!(kept.file("buckets/ccc/settings.toml"), None, "its owner is the one of every bucket without settings");
     let change = Change::AccountBlock { account: ACCOUNT.to_owned(), block: Some(block) };
-    assert_eq!(kept.keeper.change(&change).unwrap(), 5);
-    assert_eq!(kept.keeper.change(&kept.put(None)).unwrap(), 6);
+    assert_eq!(kept.keeper.change(&change).unwrap(), Some(4));
+    assert_eq!(kept.keeper.change(&kept.put(None)).unwrap(), Some(5));
     assert_eq!(kept.file("buckets/bbb/policy.json"), None);
-    assert_eq!(kept.keeper.change(&kept.put(None)).unwrap(), 7, "what is not there is gone");
+    assert_eq!(kept.keeper.change(&kept.put(None)).unwrap(), Some(6), "what is not there is gone");
     assert!(kept.keeper.refresh().is_none());
+}
+
+#[test]
+fn a_bucket_that_was_made_has_an_owner_and_is_closed_until_it_is_gone() {
+    let kept = Kept::plain();
+    let made = Change::Made { bucket: "bbb".to_owned(), owner: OTHER.to_owned() };
+    kept.keeper.change(&made).unwrap();
+    let loaded = kept.site.loaded();
+    assert_eq!(loaded.estate.owner("bbb"), OTHER);
+    assert_eq!(loaded.estate.rules().block_levels("bbb", OTHER, None).effective(), Block::ALL);
+    kept.keeper.change(&kept.put(Some(&open()))).unwrap();
+    kept.keeper.change(&Change::Gone { bucket: "bbb".to_owned() }).unwrap();
+    assert!(!kept.site.loaded().estate.knows("bbb"), "who makes it anew inherits nothing");
+    assert!(kept.keeper.refresh().is_none());
+    let strange = Change::Made { bucket: "bbb".to_owned(), owner: "999999999999".to_owned() };
+    assert_eq!(kept.keeper.change(&strange).unwrap_err().kind, ChangeFaultKind::Refused);
+    assert_eq!(kept.file("buckets/bbb/settings.toml"), None);
 }
 
 #[test]
@@ -125,7 +135,7 @@ fn a_change_that_would_not_be_taken_leaves_every_file_as_it_was() {
     assert_eq!(kept.number(), 2);
     let fault = kept.keeper.change(&kept.put(Some("{}"))).unwrap_err();
     assert_eq!(fault.kind, ChangeFaultKind::Refused);
-    let named = Change::BucketPolicy { bucket: "../identities".to_owned(), document: Some(open()) };
+    let named = Change::Policy { bucket: "../identities".to_owned(), document: Some(open().into()) };
     assert!(kept.keeper.change(&named).unwrap_err().detail.contains("no name of a bucket"));
 }
 
@@ -140,7 +150,7 @@ fn a_request_is_no_consent_to_what_somebody_else_has_written() {
     }
     assert_eq!((kept.number(), kept.file("buckets/bbb/policy.json")), (1, None));
     kept.keeper.reload(Consent::Given).unwrap();
-    assert_eq!(kept.keeper.change(&kept.put(Some(&deny))).unwrap(), 3);
+    assert_eq!(kept.keeper.change(&kept.put(Some(&deny))).unwrap(), Some(3));
 }
 
 #[test]
@@ -148,6 +158,10 @@ fn requests_set_nothing_where_the_operator_says_so() {
     let kept = Kept::new(Site::new(""), |config| config.policy_api = false);
     assert_eq!(kept.keeper.change(&kept.put(Some(&open()))).unwrap_err().kind, ChangeFaultKind::Off);
     assert_eq!(kept.file("buckets/bbb/policy.json"), None);
+    let made = |owner: &str| Change::Made { bucket: "bbb".to_owned(), owner: owner.to_owned() };
+    assert_eq!(kept.keeper.change(&made(ACCOUNT)).unwrap(), None, "buckets of the own account need no file");
+    assert_eq!(kept.keeper.change(&made(OTHER)).unwrap_err().kind, ChangeFaultKind::Off);
+    assert_eq!(kept.keeper.change(&Change::Gone { bucket: "bbb".to_owned() }).unwrap(), None);
 }
 
 #[test]
