@@ -49,7 +49,6 @@ fn promised_commands_say_that_they_are_to_come() {
         &["log", "export"],
         &["keys", "add"],
         &["certs", "show"],
-        &["reload"],
         &["drain"],
         &["log", "tail", "--format", "cloudtrail"],
     ] {

@@ -210,20 +210,35 @@ impl Keeper {
             self.metrics.policy_reload_failed();
             ChangeFault { kind: ChangeFaultKind::Refused, detail: findings.to_string() }
         })?;
-        draft::write(&drafts).map_err(unavailable)?;
+        match draft::write(&drafts) {
+            Ok(()) => {}
+            // A folder that cannot be written to gets no policies that could open the bucket either.
+            Err(detail) if self.needs_no_file(change) => {
+                tracing::warn!(
+                    detail,
+                    "a new bucket has no file of its own: set `policy_api = \"refuse\"` if that is meant"
+                );
+                return Ok(None);
+            }
+            Err(detail) => return Err(unavailable(detail)),
+        }
         // The watcher need not read again what has just been read.
         drafts.iter().for_each(|draft| live.seen.again(&draft.path));
         Ok(Some(self.swap(&mut live, candidate).number))
     }
 
-    /// Where requests write nothing: buckets of the proxy's own account need no file, and files of buckets
-    /// that are gone are the operator's.
+    /// Where requests write nothing. Files of buckets that are gone are the operator's.
     fn without_files(&self, change: &Change) -> Result<Option<u64>, ChangeFault> {
         match change {
-            Change::Made { owner, .. } if *owner == self.config.account => Ok(None),
             Change::Gone { .. } => Ok(None),
+            _ if self.needs_no_file(change) => Ok(None),
             _ => Err(ChangeFault { kind: ChangeFaultKind::Off, detail: "policy_api = \"refuse\"".to_owned() }),
         }
+    }
+
+    /// Whether a change is what holds without a file: the proxy's own account owns every other bucket.
+    fn needs_no_file(&self, change: &Change) -> bool {
+        matches!(change, Change::Made { owner, .. } if *owner == self.config.account)
     }
 
     /// Takes what has changed in the folder, so that a request brings in nothing but its own change: it

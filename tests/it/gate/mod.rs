@@ -3,6 +3,7 @@
 mod defects;
 mod flips;
 mod forms;
+mod generations;
 mod policies;
 mod regions;
 mod signing;
@@ -97,7 +98,7 @@ impl Gate {
         let mut address = String::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
-            if let Some((_, bound)) = line.split_once("http://") {
+            if let Some((_, bound)) = line.split_once("http://").filter(|(name, _)| !name.starts_with("admin")) {
                 address = bound.to_owned();
             }
             if line == "ready" {

@@ -1,4 +1,5 @@
 mod expecting;
+mod shipped;
 mod taking;
 mod widening;
 

@@ -1,0 +1,119 @@
+//! Policies that change while the proxy runs: by requests, by files, by orders.
+
+use std::process::{Command, Output};
+
+use super::{Ask, Gate};
+
+const NOBODY: &str = "AKIANOBODYNOBODY0001";
+
+fn by(key: &'static str, ask: Ask) -> Ask {
+    Ask { key, ..ask }
+}
+
+fn policy(effect: &str, principal: &str) -> String {
+    format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "{effect}", "Principal": {principal}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}}}}"#
+    )
+}
+
+const TO_NOBODY: &str = r#"{"AWS": "arn:aws:iam::111122223333:user/nobody"}"#;
+
+fn file(gate: &Gate, name: &str) -> Option<String> {
+    std::fs::read_to_string(gate.folder.path().join("policies").join(name)).ok()
+}
+
+fn write(gate: &Gate, name: &str, text: &str) {
+    let path = gate.folder.path().join("policies").join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// `bartizan reload` with the configuration of a running proxy.
+fn reload(gate: &Gate, more: &[&str]) -> Output {
+    let file = gate.folder.path().join("bartizan.toml");
+    Command::new(env!("CARGO_BIN_EXE_bartizan")).args(["reload", "-c"]).arg(file).args(more).output().unwrap()
+}
+
+/// A proxy with an admin listener on a port that was free a moment ago.
+fn with_admin() -> Gate {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    Gate::configured("", &format!("[upstream]\nkind = \"embedded\"\n[admin]\naddress = \"127.0.0.1:{port}\""))
+}
+
+#[test]
+fn a_policy_that_a_request_sets_is_in_force_when_the_request_is_answered() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    assert!(file(&gate, "buckets/bucket/public-access-block.json").unwrap().contains("\"BlockPublicPolicy\": true"));
+    assert_eq!(gate.send(&Ask::put("/bucket/k", b"data")).status, 200);
+    let get = by(NOBODY, Ask::new("GET", "/bucket/k"));
+    gate.send(&get).refused(403, "AccessDenied");
+    let put = |text: &str| gate.send(&Ask::put("/bucket?policy=", text.as_bytes()));
+    assert_eq!(put(&policy("Allow", TO_NOBODY)).status, 204);
+    assert_eq!(gate.send(&get).status, 200);
+    put(&policy("Allow", "\"*\"")).refused(403, "AccessDenied");
+    assert_eq!(file(&gate, "buckets/bucket/policy.json"), Some(policy("Allow", TO_NOBODY)));
+    assert_eq!(gate.send(&Ask::new("DELETE", "/bucket?policy=")).status, 204);
+    gate.send(&get).refused(403, "AccessDenied");
+    gate.send(&Ask::new("GET", "/bucket?policy=")).refused(404, "NoSuchBucketPolicy");
+    assert_eq!(gate.send(&Ask::new("DELETE", "/bucket/k")).status, 204);
+    assert_eq!(gate.send(&Ask::new("DELETE", "/bucket")).status, 204);
+    assert_eq!(file(&gate, "buckets/bucket/public-access-block.json"), None);
+}
+
+#[test]
+fn a_request_cannot_set_a_policy_that_breaks_a_test_of_the_operator() {
+    let test = "[[test]]\nname = \"nobody\"\nas = \"arn:aws:iam::111122223333:user/nobody\"\ndo = \"s3:GetObject\"\n\
+                on = \"arn:aws:s3:::bucket/k\"\nexpect = \"deny\"\n";
+    let files = [("policies/tests/nobody.toml", test)];
+    let gate = Gate::launch("", "[upstream]\nkind = \"embedded\"", &files).unwrap_or_else(|told| panic!("{told}"));
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    gate.send(&Ask::put("/bucket?policy=", policy("Allow", TO_NOBODY).as_bytes())).refused(403, "AccessDenied");
+    assert_eq!(file(&gate, "buckets/bucket/policy.json"), None);
+    let (records, _) = gate.finish();
+    assert!(records.iter().any(|record| record["reason"] == "policy-change-refused"), "{records:#?}");
+}
+
+#[test]
+fn a_changed_file_is_taken_by_itself_and_a_broken_one_never() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    assert_eq!(gate.send(&Ask::put("/bucket/k", b"data")).status, 200);
+    let get = by(NOBODY, Ask::new("GET", "/bucket/k"));
+    let until = |status: u16| {
+        let begin = std::time::Instant::now();
+        while gate.send(&get).status != status {
+            assert!(begin.elapsed() < std::time::Duration::from_secs(60), "it was not taken");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    write(&gate, "buckets/bucket/policy.json", &policy("Allow", TO_NOBODY));
+    until(200);
+    write(&gate, "buckets/bucket/policy.json", "{");
+    let told = || std::fs::read_to_string(gate.folder.path().join("stderr")).unwrap();
+    while !told().contains("stay in force") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(gate.send(&get).status, 200, "what was in force is in force");
+    std::fs::remove_file(gate.folder.path().join("policies/buckets/bucket/policy.json")).unwrap();
+    until(403);
+}
+
+#[test]
+fn a_reload_says_what_it_came_to_and_wants_a_word_for_a_widening() {
+    let gate = with_admin();
+    let taken = reload(&gate, &[]);
+    assert!(taken.status.success(), "{taken:?}");
+    assert!(String::from_utf8_lossy(&taken.stdout).starts_with("generation "), "{taken:?}");
+    write(&gate, "buckets/bucket/policy.json", &policy("Allow", "\"*\""));
+    let refused = reload(&gate, &[]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(told.contains("makes the bucket public") && told.contains("--allow-widening"), "{told}");
+    assert!(reload(&gate, &["--allow-widening"]).status.success());
+    write(&gate, "identities/bad.json", "{");
+    let refused = reload(&gate, &["--allow-widening", "--json"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let answer: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!((&answer["ok"], &answer["findings"][0]["line"]), (&false.into(), &1.into()), "{answer}");
+}
