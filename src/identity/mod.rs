@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
+use crate::hash::QuickMap;
 use crate::policy::engine::Caller;
 use crate::sigv4::Secret;
 use crate::time::Seconds;
@@ -100,7 +101,7 @@ pub struct Role {
 #[derive(Default)]
 pub struct Directory {
     accounts: BTreeMap<String, String>,
-    keys: HashMap<String, Key>,
+    keys: QuickMap<String, Key>,
     /// In the order they were added, for whoever wants the first.
     order: Vec<String>,
     users: HashMap<String, Arc<Principal>>,

@@ -19,16 +19,16 @@ use crate::upstream::{Reply, ReplyBody};
 pub struct Here {
     ask: Box<Ask>,
     who: Arc<Principal>,
-    open: Open,
+    open: Box<Open>,
 }
 
 impl Here {
-    pub(super) fn new(ask: Box<Ask>, who: Arc<Principal>, open: Open) -> Self {
+    pub(super) fn new(ask: Box<Ask>, who: Arc<Principal>, open: Box<Open>) -> Self {
         Self { ask, who, open }
     }
 
     /// Answers it; with the answer, or the fault, comes the record that must be closed.
-    pub(super) fn answer(self, live: &Live, now: Seconds) -> (Open, Result<Reply, Fault>) {
+    pub(super) fn answer(self, live: &Live, now: Seconds) -> (Box<Open>, Result<Reply, Fault>) {
         let Self { ask, who, mut open } = self;
         let answered = answer(&ask, &who, live, now, open.id().as_str());
         let reply = answered.map(|Answered { document, access_key }| {

@@ -50,8 +50,8 @@ impl Refusal {
         Self::new(fault, facts)
     }
 
-    pub(super) fn after(fault: Fault, open: Open) -> Self {
-        Self(Box::new(Inner { fault, state: State::After(Box::new(open)) }))
+    pub(super) fn after(fault: Fault, open: Box<Open>) -> Self {
+        Self(Box::new(Inner { fault, state: State::After(open) }))
     }
 
     /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the

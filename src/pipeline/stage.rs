@@ -87,7 +87,7 @@ pub struct Authenticated<B> {
     task: Task,
     who: Arc<crate::identity::Principal>,
     /// None where the body has been read already.
-    contract: Option<Contract>,
+    contract: Option<Box<Contract>>,
 }
 
 /// A statement said yes.
@@ -155,7 +155,7 @@ where
                 if let Asked::Tokens(asked) = &found.asked {
                     self.facts.envelope = Envelope::Sts;
                     if let Err(fault) = asked {
-                        return Err(Refusal::new(fault.clone(), self.facts));
+                        return Err(Refusal::new(Fault::clone(fault), self.facts));
                     }
                 }
                 Ok(Addressed {
@@ -208,9 +208,9 @@ impl<B> Addressed<B> {
             Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
         };
         let routed = match (asked, &early) {
-            (Asked::Store(routed), _) => *routed,
+            (Asked::Store(routed), _) => routed,
             (Asked::Tokens(Ok(())), Early::Whole(body)) => return parsed.ask(live, site, auth, &body.0, cache, now),
-            (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(fault, parsed.facts)),
+            (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(*fault, parsed.facts)),
             (Asked::Tokens(Ok(())), _) => {
                 return Err(Refusal::new(Fault::plain(Code::InternalError, "body-not-read"), parsed.facts));
             }
@@ -226,7 +226,9 @@ impl<B> Addressed<B> {
                 live.verify(site, auth, &request, cache, now)
             })
         });
-        parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
+        if live.external(listener).is_some() {
+            parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
+        }
         let (who, mut verified) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
@@ -240,8 +242,7 @@ impl<B> Addressed<B> {
             }
         };
         parsed.facts.who = Some(Arc::clone(&who));
-        parsed.facts.access_key = verified.access_key().map(str::to_owned);
-        parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
+        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
             parsed.facts.signed_text = Some(verified.take_signed_text());
         }
@@ -251,17 +252,18 @@ impl<B> Addressed<B> {
         };
         let routed = match (routed, &form) {
             (Ok(asked), Some((bucket, form))) => {
-                early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules)
+                let upload = early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules);
+                upload.map(Box::new).map_err(Box::new)
             }
             // Nobody has read the form: nothing of it is known, so nothing of it may leave.
             (Ok(asked), None) if asked.operation == Operation::PostObject => {
-                Err(Fault::plain(crate::s3::Code::InternalError, "form-not-read"))
+                Err(Fault::plain(crate::s3::Code::InternalError, "form-not-read").into())
             }
             (routed, _) => routed,
         };
         let routed = match routed {
             Ok(routed) => routed,
-            Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
+            Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
         let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
         let duties = duties(routed.operation);
@@ -271,7 +273,7 @@ impl<B> Addressed<B> {
         });
         match contract {
             Ok(contract) => {
-                let (task, contract) = (Task::Store(routed), Some(contract));
+                let (task, contract) = (Task::Store(routed), Some(Box::new(contract)));
                 Ok(Authenticated { parsed, store: site.store, rules: site.rules, task, who, contract })
             }
             Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed.into())),
@@ -307,8 +309,8 @@ impl<B> Parsed<B> {
             }
         };
         self.facts.who = Some(Arc::clone(&who));
-        self.facts.access_key = verified.as_ref().and_then(|verified| verified.access_key()).map(str::to_owned);
-        self.facts.signature = verified.as_ref().and_then(|verified| verified.signature_prefix()).map(str::to_owned);
+        (self.facts.access_key, self.facts.signature) =
+            verified.map(|mut verified| verified.take_names()).unwrap_or_default();
         let task = Task::Tokens(ask);
         Ok(Authenticated { parsed: self, store: site.store, rules: site.rules, task, who, contract: None })
     }
@@ -346,12 +348,12 @@ where
         let body = match (&task, body, contract) {
             (Task::Tokens(_), ..) => Payload::Spent,
             (Task::Store(routed), Some(body), Some(contract)) if routed.has_document() => {
-                match document(body, contract, routed, rules).await {
+                match document(body, *contract, routed, rules).await {
                     Ok(document) => Payload::Document(Box::new(document)),
                     Err(fault) => return Err(Refusal::asked(fault, facts, task)),
                 }
             }
-            (Task::Store(_), Some(body), Some(contract)) => Payload::Object(body, Box::new(contract)),
+            (Task::Store(_), Some(body), Some(contract)) => Payload::Object(body, contract),
             (Task::Store(_), ..) => {
                 return Err(Refusal::asked(Fault::plain(Code::InternalError, "body-spent"), facts, task));
             }
@@ -423,8 +425,8 @@ where
         };
         Ok(match task {
             Task::Store(routed) => {
-                let out = super::walk::forward(&facts, routed, &who);
-                Exit::Store(Box::new(Out { store, out, body, open }))
+                let out = Box::new(super::walk::forward(&facts, *routed, &who));
+                Exit::Store(Out { store, out, body, open })
             }
             Task::Tokens(ask) => Exit::Here(Box::new(Here::new(ask, who, open))),
         })
@@ -435,7 +437,7 @@ where
 #[derive(Debug)]
 pub enum Exit {
     /// A store.
-    Store(Box<Out>),
+    Store(Out),
     /// This process.
     Here(Box<Here>),
 }
@@ -446,11 +448,11 @@ pub struct Out {
     /// Which store.
     pub store: usize,
     /// The head.
-    pub out: Forward,
+    pub out: Box<Forward>,
     /// The body.
     pub body: SealedBody,
     /// The record that must be closed.
-    pub open: Open,
+    pub open: Box<Open>,
 }
 
 /// What an operation asks of its body.
