@@ -7,6 +7,7 @@ pub mod cli;
 pub mod control;
 pub mod gate;
 pub mod guard;
+pub mod hash;
 pub mod id;
 pub mod identity;
 pub mod limit;

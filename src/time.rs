@@ -58,10 +58,12 @@ impl Millis {
 
     /// Appends what [`Millis::rfc3339`] says: every record has one or more.
     pub fn rfc3339_into(self, out: &mut Vec<u8>) {
-        self.seconds().spell(b"-", b":", out);
-        let [tens, ones] = pair(self.0);
-        let [_, hundreds] = pair(self.0.rem_euclid(1000) / 100);
-        out.extend_from_slice(&[b'.', hundreds, tens, ones, b'Z']);
+        let [c, y, m, d, h, min, s] = self.seconds().pairs();
+        let (tens, [_, hundreds]) = (pair(self.0), pair(self.0.rem_euclid(1000) / 100));
+        let date = [c[0], c[1], y[0], y[1], b'-', m[0], m[1], b'-', d[0], d[1], b'T'];
+        let time = [h[0], h[1], b':', min[0], min[1], b':', s[0], s[1], b'.', hundreds, tens[0], tens[1], b'Z'];
+        out.extend_from_slice(&date);
+        out.extend_from_slice(&time);
     }
 }
 
@@ -104,30 +106,28 @@ impl Seconds {
 
     /// `20260314T092653Z`
     pub fn compact(self) -> String {
-        self.spelled(b"", b"")
+        String::from_utf8_lossy(&self.compact_octets()).into_owned() // only ASCII
+    }
+
+    /// What [`Seconds::compact`] says, for where it goes into a buffer.
+    pub fn compact_octets(self) -> [u8; 16] {
+        let [c, y, m, d, h, min, s] = self.pairs();
+        [c[0], c[1], y[0], y[1], m[0], m[1], d[0], d[1], b'T', h[0], h[1], min[0], min[1], s[0], s[1], b'Z']
     }
 
     /// `2026-03-14T09:26:53Z`
     pub fn rfc3339(self) -> String {
-        self.spelled(b"-", b":")
+        let mut text = Millis(self.0.saturating_mul(1000)).rfc3339();
+        text.truncate(19); // without the thousandths
+        text.push('Z');
+        text
     }
 
-    fn spelled(self, dash: &[u8], colon: &[u8]) -> String {
-        let mut out = Vec::with_capacity(20);
-        self.spell(dash, colon, &mut out);
-        out.push(b'Z');
-        String::from_utf8(out).unwrap_or_default() // only ASCII is ever written
-    }
-
-    /// By hand: a request spells several instants.
-    fn spell(self, dash: &[u8], colon: &[u8], out: &mut Vec<u8>) {
+    /// Century, year, month, day, hour, minute and second, two digits each. By hand: a request spells
+    /// several instants.
+    fn pairs(self) -> [[u8; 2]; 7] {
         let (year, month, day, hour, minute, second) = self.civil();
-        out.extend_from_slice(&pair(year / 100));
-        let rest = [(&b""[..], year), (dash, month), (dash, day), (b"T", hour), (colon, minute), (colon, second)];
-        for (mark, number) in rest {
-            out.extend_from_slice(mark);
-            out.extend_from_slice(&pair(number));
-        }
+        [year.div_euclid(100), year, month, day, hour, minute, second].map(pair)
     }
 
     /// Year, month, day, hour, minute, second in UTC.

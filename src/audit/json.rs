@@ -5,6 +5,7 @@
 //! text are escaped, so that a record neither breaks a line nor plays with the terminal that shows it.
 
 use std::io::Write as _;
+use std::net::IpAddr;
 
 use crate::time::Millis;
 
@@ -93,7 +94,18 @@ impl<'b> Object<'b> {
         self.out.push(b'"');
     }
 
-    /// Something that prints itself in characters that need no escape: an address.
+    /// An address.
+    pub(super) fn address(&mut self, name: &'static str, value: IpAddr) {
+        let IpAddr::V4(value) = value else { return self.display(name, value) };
+        self.name(name.as_bytes());
+        for (place, octet) in value.octets().into_iter().enumerate() {
+            self.out.push(if place == 0 { b'"' } else { b'.' });
+            self.out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+        }
+        self.out.push(b'"');
+    }
+
+    /// Something that prints itself in characters that need no escape.
     pub(super) fn display(&mut self, name: &'static str, value: impl std::fmt::Display) {
         self.name(name.as_bytes());
         let _ = write!(self.out, "\"{value}\"");
@@ -122,11 +134,22 @@ impl<'b> Object<'b> {
         inner.end();
     }
 
-    fn name(&mut self, name: &[u8]) {
-        if !std::mem::take(&mut self.empty) {
-            self.out.push(b',');
+    /// An object within, unless nothing is written into it.
+    pub(super) fn object_if_any(&mut self, name: &'static str, write: impl FnOnce(&mut Object<'_>)) {
+        let (before, first) = (self.out.len(), self.empty);
+        self.name(name.as_bytes());
+        let mut inner = Object::begin(self.out);
+        write(&mut inner);
+        if inner.empty {
+            self.out.truncate(before);
+            self.empty = first;
+        } else {
+            inner.end();
         }
-        self.out.push(b'"');
+    }
+
+    fn name(&mut self, name: &[u8]) {
+        self.out.extend_from_slice(if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" });
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(b"\":");
     }
@@ -147,6 +170,16 @@ impl<'b> Text<'b> {
 
     /// Appends octets as they came.
     pub(super) fn piece(&mut self, octets: &[u8]) {
+        // Nearly every text is short and plain.
+        if octets.len() <= self.left && is_all_plain(octets) {
+            self.left -= octets.len();
+            return self.out.extend_from_slice(octets);
+        }
+        self.odd_piece(octets);
+    }
+
+    #[cold]
+    fn odd_piece(&mut self, octets: &[u8]) {
         let kept = clip(octets, self.left);
         self.cut |= kept.len() < octets.len();
         self.left = if self.cut { 0 } else { self.left - kept.len() };
@@ -181,10 +214,25 @@ const fn is_plain(octet: u8) -> bool {
     (octet >= 0x20) & (octet < 0x7F) & (octet != b'"') & (octet != b'\\')
 }
 
-/// How many octets at the start go out as they are. Whole blocks are tested without a branch.
+/// Whether a block goes out as it is; tested without a branch.
+fn is_block_plain(block: &[u8; 16]) -> bool {
+    block.iter().fold(true, |all, octet| all & is_plain(*octet))
+}
+
+/// Whether all of it goes out as it is.
+fn is_all_plain(octets: &[u8]) -> bool {
+    let (blocks, tail) = octets.as_chunks::<16>();
+    let mut last = [b' '; 16];
+    if let Some(place) = last.get_mut(..tail.len()) {
+        place.copy_from_slice(tail);
+    }
+    blocks.iter().all(is_block_plain) && is_block_plain(&last)
+}
+
+/// How many octets at the start go out as they are.
 fn plain_run(octets: &[u8]) -> usize {
     let (blocks, _) = octets.as_chunks::<16>();
-    let blocks = blocks.iter().take_while(|block| block.iter().fold(true, |all, octet| all & is_plain(*octet))).count();
+    let blocks = blocks.iter().take_while(|block| is_block_plain(block)).count();
     let tail = octets.get(blocks * 16..).unwrap_or_default();
     blocks * 16 + tail.iter().take_while(|octet| is_plain(**octet)).count()
 }
@@ -289,6 +337,17 @@ mod tests {
             object.end();
             assert_eq!(String::from_utf8(out).unwrap(), format!("{{\"t\":\"{}\"}}", Millis(millis).rfc3339()));
         }
+    }
+
+    #[test]
+    fn an_object_of_nothing_leaves_no_trace() {
+        let mut out = Vec::new();
+        let mut object = Object::begin(&mut out);
+        object.object_if_any("a", |_| {});
+        object.object_if_any("b", |inner| inner.number("n", 1));
+        object.object_if_any("c", |_| {});
+        object.end();
+        assert_eq!(out, br#"{"b":{"n":1}}"#);
     }
 
     #[test]

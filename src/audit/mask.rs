@@ -1,5 +1,7 @@
 //! Keeps secrets out of records: which query parameters and headers may be shown, and how.
 
+use std::borrow::Cow;
+
 use super::json::Text;
 
 /// What stands in place of a secret (spec/access-logs.md 3.3).
@@ -87,21 +89,19 @@ pub(super) const HIDDEN: &[u8] = b"HIDDEN_DUE_TO_SECURITY_REASONS";
 
 /// A header name in lower case and how its value is shown; `None` for every header that is not on the
 /// list, all that carry secrets and users' metadata among them.
-pub(super) fn header_of_interest<'n>(name: &[u8], lower: &'n mut [u8; LONGEST_NAME]) -> Option<(&'n [u8], Shown)> {
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let shown = match &*lower {
-        b"x-amz-mfa" => Shown::Hidden,
-        name if is_listed(name) => Shown::Value,
-        _ => return None,
+pub(super) fn header_of_interest(name: &[u8]) -> Option<(Cow<'_, [u8]>, Shown)> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
+    let lower: Cow<'_, [u8]> = match name.iter().any(u8::is_ascii_uppercase) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
     };
-    Some((lower, shown))
-}
-
-/// Room for [`header_of_interest`] to spell a name in.
-pub(super) const fn name_room() -> [u8; LONGEST_NAME] {
-    [0; LONGEST_NAME]
+    match &*lower {
+        b"x-amz-mfa" => Some((lower, Shown::Hidden)),
+        listed if is_listed(listed) => Some((lower, Shown::Value)),
+        _ => None,
+    }
 }
 
 fn is_listed(name: &[u8]) -> bool {
@@ -208,10 +208,10 @@ mod tests {
             "x-amz-meta-password",
             "proxy-authorization",
         ] {
-            assert_eq!(header_of_interest(name.as_bytes(), &mut name_room()), None, "{name}");
+            assert_eq!(header_of_interest(name.as_bytes()), None, "{name}");
         }
-        assert_eq!(header_of_interest(b"X-Amz-MFA", &mut name_room()), Some((&b"x-amz-mfa"[..], Shown::Hidden)));
-        assert_eq!(header_of_interest(b"X-Amz-Acl", &mut name_room()), Some((&b"x-amz-acl"[..], Shown::Value)));
-        assert_eq!(header_of_interest(&[b'a'; 65], &mut name_room()), None);
+        assert_eq!(header_of_interest(b"X-Amz-MFA"), Some((b"x-amz-mfa"[..].into(), Shown::Hidden)));
+        assert_eq!(header_of_interest(b"X-Amz-Acl"), Some((b"x-amz-acl"[..].into(), Shown::Value)));
+        assert_eq!(header_of_interest(&[b'a'; 65]), None);
     }
 }

@@ -11,7 +11,7 @@
 use std::net::IpAddr;
 
 use super::json::Object;
-use super::mask::{HIDDEN, Shown, header_of_interest, name_room, write_target};
+use super::mask::{HIDDEN, Shown, header_of_interest, write_target};
 use crate::id::RequestId;
 use crate::time::Millis;
 
@@ -23,6 +23,8 @@ const SHORT: usize = 1024;
 const STATEMENTS: usize = 64;
 /// No further header or statement is written once a record has this many octets.
 const FULL: usize = 96 * 1024;
+/// The hash of nothing, in hexadecimal.
+const HASH_OF_NOTHING: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// How much of a signature is kept, to find a request by.
 const SIGNATURE: usize = 8;
 
@@ -284,7 +286,7 @@ impl<'a> Intent<'a> {
             object.texts("statements", self.statements.iter().take(STATEMENTS).copied(), SHORT);
         }
         if !self.headers.is_empty() {
-            object.object("headers", |inner| cut |= !write_headers(self.headers, inner, start));
+            object.object_if_any("headers", |inner| cut |= !write_headers(self.headers, inner, start));
         }
         if cut {
             object.flag("truncated", true);
@@ -295,9 +297,11 @@ impl<'a> Intent<'a> {
 /// Writes the headers of interest, each name once, several values joined as in HTTP. Says whether all
 /// had room.
 fn write_headers(lines: &[(&[u8], &[u8])], object: &mut Object<'_>, start: usize) -> bool {
-    for (place, (name, _)) in lines.iter().enumerate() {
-        let mut room = name_room();
-        let Some((lower, shown)) = header_of_interest(name, &mut room) else { continue };
+    for (place, (name, value)) in lines.iter().enumerate() {
+        let Some((lower, shown)) = header_of_interest(name) else { continue };
+        if *value == HASH_OF_NOTHING && *lower == *b"x-amz-content-sha256" {
+            continue; // that there was no body, nearly every read says
+        }
         let same = |(other, _): &&(&[u8], &[u8])| other.eq_ignore_ascii_case(name);
         if lines.iter().take(place).any(|line| same(&line)) {
             continue;
@@ -305,7 +309,7 @@ fn write_headers(lines: &[(&[u8], &[u8])], object: &mut Object<'_>, start: usize
         if object.written() - start > FULL {
             return false;
         }
-        object.member(lower, LONG, |text| {
+        object.member(&lower, LONG, |text| {
             for (nth, (_, value)) in lines.iter().filter(same).enumerate() {
                 if nth > 0 {
                     text.piece(b",");
@@ -320,7 +324,7 @@ fn write_headers(lines: &[(&[u8], &[u8])], object: &mut Object<'_>, start: usize
 impl Connection<'_> {
     fn members(&self, object: &mut Object<'_>) {
         if let Some(remote) = self.remote {
-            object.display("remote_ip", remote.to_canonical());
+            object.address("remote_ip", remote.to_canonical());
         }
         object.maybe("source_region", self.region, SHORT);
         object.maybe("vpc_endpoint_id", self.vpc_endpoint, SHORT);

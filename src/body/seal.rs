@@ -79,7 +79,7 @@ where
             (Start::Untouched(body), false) => body,
             (Start::Begun(begun), true) => {
                 let state = State::Flowing(Box::new(Flow::of_file(*begun, checks)));
-                return Ok(SealedBody { state, verified: None, verdict, length, presumed, handed_out: 0, declared });
+                return Ok(Sealed { state, verified: None, verdict, length, presumed, handed_out: 0, declared }.boxed());
             }
             _ => return Err(Fault::plain(Code::InternalError, "contract-of-another-body")),
         };
@@ -94,19 +94,12 @@ where
             framing.finish()?;
             let verified = checks.finish(None)?;
             verdict.verified();
-            return Ok(SealedBody {
-                state: State::Whole(None),
-                verified: Some(verified),
-                verdict,
-                length: 0,
-                presumed,
-                handed_out: 0,
-                declared,
-            });
+            let (state, verified) = (State::Whole(None), Some(verified));
+            return Ok(Sealed { state, verified, verdict, length: 0, presumed, handed_out: 0, declared }.boxed());
         }
         let incoming = Box::pin(body.map_err(Into::into));
         let state = State::Flowing(Box::new(Flow::new(incoming, checks, framing)));
-        Ok(SealedBody { state, verified: None, verdict, length, presumed, handed_out: 0, declared })
+        Ok(Sealed { state, verified: None, verdict, length, presumed, handed_out: 0, declared }.boxed())
     }
 }
 
@@ -149,7 +142,11 @@ pub struct Verified {
 ///
 /// A body of no octets has no last piece to keep back. Until it is verified it therefore announces no
 /// exact length; whoever must send one calls [`SealedBody::settle`] first, as for every small body.
-pub struct SealedBody {
+///
+/// Passed from hand to hand on its way to a store, so it is one pointer.
+pub struct SealedBody(Box<Sealed>);
+
+struct Sealed {
     state: State,
     verified: Option<Verified>,
     verdict: Verdict,
@@ -174,12 +171,12 @@ enum State {
 impl std::fmt::Debug for SealedBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Never the data itself.
-        let state = match &self.state {
+        let state = match &self.0.state {
             State::Flowing(_) => "under way",
             State::Ending(..) | State::Whole(_) => "verified",
             State::Failed => "failed",
         };
-        write!(f, "SealedBody({state}, {} of {} octets handed out)", self.handed_out, self.length)
+        write!(f, "SealedBody({state}, {} of {} octets handed out)", self.0.handed_out, self.0.length)
     }
 }
 
@@ -197,8 +194,10 @@ impl SealedBody {
     /// A document made here in place of one that was read, with the hashes that a store may ask of it.
     pub fn document(verdict: Verdict, data: Bytes) -> Self {
         let sha256 = checksum::of(Algorithm::Sha256, &data).as_bytes().try_into().ok();
-        let declared = Known { sha256, md5: Some(checksum::of(Algorithm::Md5, &data)), checksum: None };
-        Self { declared, ..Self::in_place_of(verdict, data) }
+        let md5 = Some(checksum::of(Algorithm::Md5, &data));
+        let mut body = Self::in_place_of(verdict, data);
+        body.0.declared = Known { sha256, md5, checksum: None };
+        body
     }
 
     /// Data made here in place of a body that was read, whose verdict goes on counting for the record.
@@ -207,27 +206,27 @@ impl SealedBody {
         let verified = Verified { length, sha256: None, md5: None, checksum: None };
         let state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         let declared = Known::default();
-        Self { state, verified: Some(verified), verdict, length, presumed: false, handed_out: 0, declared }
+        Sealed { state, verified: Some(verified), verdict, length, presumed: false, handed_out: 0, declared }.boxed()
     }
 
     /// Octets of object data, known before the first one. Only a document that came without a length
     /// has none until it is settled; objects always have one.
     pub fn decoded_length(&self) -> u64 {
-        self.length
+        self.0.length
     }
 
     /// The most octets of object data there can be. More than [`SealedBody::decoded_length`] only for
     /// the file of a form, whose closing boundary may come without a line end.
     pub fn longest(&self) -> u64 {
-        if self.presumed { self.length.saturating_add(LINE_END) } else { self.length }
+        if self.0.presumed { self.0.length.saturating_add(LINE_END) } else { self.0.length }
     }
 
     /// The SHA-256 that was declared, by the signed hash or as checksum: the data has it, or does not
     /// complete. Computed where the data is whole, in hand and nothing was declared.
     pub fn sha256(&self) -> Option<[u8; 32]> {
-        let known = self.declared.sha256.or(self.verified.and_then(|verified| verified.sha256));
-        known.or_else(|| match &self.state {
-            State::Whole(data) if self.handed_out == 0 => {
+        let known = self.0.declared.sha256.or(self.0.verified.and_then(|verified| verified.sha256));
+        known.or_else(|| match &self.0.state {
+            State::Whole(data) if self.0.handed_out == 0 => {
                 digest(&SHA256, data.as_deref().unwrap_or_default()).as_ref().try_into().ok()
             }
             _ => None,
@@ -236,14 +235,14 @@ impl SealedBody {
 
     /// The `Content-MD5` that was sent; likewise.
     pub fn md5(&self) -> Option<Value> {
-        self.declared.md5
+        self.0.declared.md5
     }
 
     /// The declared checksum; its value if it came in a header, or once the data has ended.
     pub fn checksum(&self) -> Option<(Algorithm, Option<Value>)> {
-        match self.verified.and_then(|verified| verified.checksum) {
+        match self.0.verified.and_then(|verified| verified.checksum) {
             Some((algorithm, value)) => Some((algorithm, Some(value))),
-            None => self.declared.checksum,
+            None => self.0.declared.checksum,
         }
     }
 
@@ -254,19 +253,20 @@ impl SealedBody {
     /// # Errors
     /// What fails before the first chunk has begun.
     pub async fn first_chunk(&mut self) -> Result<Option<u64>, Fault> {
-        let found = std::future::poll_fn(|cx| match &mut self.state {
-            State::Flowing(flow) => flow.poll_first_chunk(&self.verdict, cx),
+        let Sealed { state, verdict, .. } = &mut *self.0;
+        let found = std::future::poll_fn(|cx| match &mut *state {
+            State::Flowing(flow) => flow.poll_first_chunk(verdict, cx),
             _ => Poll::Ready(Ok(None)),
         });
         match found.await {
             Ok(found) => Ok(found),
-            Err(fault) => Err(self.fail(fault)),
+            Err(fault) => Err(self.0.fail(fault)),
         }
     }
 
     /// The next chunk whose signature held, in order. A chunk is told before its last octet is handed out.
     pub fn next_proven(&mut self) -> Option<ProvenChunk> {
-        match &mut self.state {
+        match &mut self.0.state {
             State::Flowing(flow) => flow.next_proven(),
             State::Ending(_, proven) => proven.pop_front(),
             State::Whole(_) | State::Failed => None,
@@ -275,20 +275,20 @@ impl SealedBody {
 
     /// The data, where all of it is in hand and has been verified; None also of an empty body.
     pub fn whole(&self) -> Option<&Bytes> {
-        match &self.state {
-            State::Whole(data) if self.verified.is_some() => data.as_ref(),
+        match &self.0.state {
+            State::Whole(data) if self.0.verified.is_some() => data.as_ref(),
             _ => None,
         }
     }
 
     /// What held, once the data has ended.
     pub fn verified(&self) -> Option<&Verified> {
-        self.verified.as_ref()
+        self.0.verified.as_ref()
     }
 
     /// A handle on the outcome.
     pub fn verdict(&self) -> Verdict {
-        self.verdict.clone()
+        self.0.verdict.clone()
     }
 
     /// Reads and verifies it all before anything goes on.
@@ -296,17 +296,17 @@ impl SealedBody {
     /// # Errors
     /// Whatever does not hold; `MaxMessageLengthExceeded` beyond `limit` octets.
     pub async fn settle(mut self, limit: u64) -> Result<Self, Fault> {
-        match &mut self.state {
+        match &mut self.0.state {
             State::Whole(_) => return Ok(self),
             // Nobody has been told a length yet, so the file may have another.
-            State::Flowing(flow) if self.presumed => flow.forget_length(),
+            State::Flowing(flow) if self.0.presumed => flow.forget_length(),
             _ => {}
         }
         let data = self.read(limit).await?;
-        self.length = data.len() as u64;
-        self.presumed = false;
-        self.handed_out = 0;
-        self.state = State::Whole(Some(data).filter(|data| !data.is_empty()));
+        self.0.length = data.len() as u64;
+        self.0.presumed = false;
+        self.0.handed_out = 0;
+        self.0.state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         Ok(self)
     }
 
@@ -319,28 +319,34 @@ impl SealedBody {
     }
 
     async fn read(&mut self, limit: u64) -> Result<Bytes, Fault> {
-        if self.length > limit {
-            return Err(self.fail(too_long(limit)));
+        if self.0.length > limit {
+            return Err(self.0.fail(too_long(limit)));
         }
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
             let Ok(data) = frame?.into_data() else { continue };
-            if self.handed_out > limit {
-                return Err(self.fail(too_long(limit)));
+            if self.0.handed_out > limit {
+                return Err(self.0.fail(too_long(limit)));
             }
             if first.is_empty() {
                 first = data; // most small bodies are one piece
                 continue;
             }
             if all.is_empty() {
-                let known = usize::try_from(self.length.min(FIRST_TAKEN)).unwrap_or_default();
+                let known = usize::try_from(self.0.length.min(FIRST_TAKEN)).unwrap_or_default();
                 all.reserve(known.max(first.len().saturating_add(data.len())));
                 all.extend_from_slice(&first);
             }
             all.extend_from_slice(&data);
         }
         Ok(if all.is_empty() { first } else { all.freeze() })
+    }
+}
+
+impl Sealed {
+    fn boxed(self) -> SealedBody {
+        SealedBody(Box::new(self))
     }
 
     fn fail(&mut self, fault: Fault) -> Fault {
@@ -358,7 +364,7 @@ impl Body for SealedBody {
     type Error = Fault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let this = &mut *self;
+        let this = &mut *self.0;
         let data = match &mut this.state {
             State::Whole(data) => data.take(),
             State::Ending(pieces, _) => pieces.pop_front(),
@@ -385,7 +391,7 @@ impl Body for SealedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.state {
+        match &self.0.state {
             State::Whole(data) => data.is_none(),
             State::Ending(rest, _) => rest.is_empty(),
             State::Flowing(_) | State::Failed => false,
@@ -395,8 +401,8 @@ impl Body for SealedBody {
     /// Exact wherever data follows or everything holds. Where neither is so, an exact length would be
     /// zero, and a sender would be done before the verdict.
     fn size_hint(&self) -> SizeHint {
-        let left = self.length.saturating_sub(self.handed_out);
-        match &self.state {
+        let left = self.0.length.saturating_sub(self.0.handed_out);
+        match &self.0.state {
             State::Flowing(_) | State::Failed if left == 0 => SizeHint::default(),
             _ => SizeHint::with_exact(left),
         }

@@ -5,7 +5,6 @@
 //! - a worker counts through handles of its own, without a lock after the first time.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::hash::QuickMap;
 use crate::time::Seconds;
 
 /// The media type of [`Metrics::render`].
@@ -70,8 +70,8 @@ pub struct Metrics {
 #[derive(Debug)]
 pub struct Worker {
     metrics: Arc<Metrics>,
-    requests: RefCell<HashMap<Ended, Counter>>,
-    seconds: RefCell<HashMap<Asked, [Histogram; 2]>>,
+    requests: RefCell<QuickMap<Ended, Counter>>,
+    seconds: RefCell<QuickMap<Asked, [Histogram; 2]>>,
 }
 
 /// The end of one request.

@@ -83,6 +83,7 @@ pub(super) fn live(
         roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
         estate: loaded.estate,
+        policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
     }
@@ -298,8 +299,7 @@ fn listener((number, listen): (usize, &config::Listen)) -> server::Listener {
     server::Listener {
         number,
         hosts: listen.hosts.clone(),
-        vpc: listen.vpc.clone(),
-        vpc_endpoint: listen.vpc_endpoint.clone(),
+        proxy_protocol: listen.proxy_protocol.then(|| listen.trusted_proxies.clone()),
         http2: listen.http2,
         tls: listen.tls.as_ref().map(tls),
         limits: server::Limits {

@@ -95,7 +95,7 @@ fn facts(connection: &Connection) -> Arc<pipeline::Connection> {
     Arc::new(pipeline::Connection {
         listener: connection.listener.number,
         peer: connection.peer.ip(),
-        vpc_endpoint: None,
+        vpc_endpoint: connection.vpc_endpoint.clone(),
         tls: connection.tls.as_ref().map(|tls| TlsFacts { version: tls.version, cipher: tls.cipher_suite }),
     })
 }

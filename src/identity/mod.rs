@@ -7,13 +7,14 @@
 //! - temporary credentials are of a principal that is still there: its policies and tags are those of
 //!   today, and without it they are of nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use ring::digest;
 
+use crate::hash::QuickMap;
 use crate::policy::engine::Caller;
 use crate::sigv4::Secret;
 use crate::time::Seconds;
@@ -102,7 +103,7 @@ pub struct Role {
 #[derive(Default)]
 pub struct Directory {
     accounts: BTreeMap<String, String>,
-    keys: HashMap<String, Key>,
+    keys: QuickMap<String, Key>,
     /// In the order they were added, for whoever wants the first.
     order: Vec<String>,
     users: BTreeMap<String, Arc<Principal>>,

@@ -138,7 +138,7 @@ impl Read {
         let listener = self.facts.connection.listener;
         let found = self.facts.with_head(|head| live.find(listener, head))?;
         let Asked::Store(routed) = found.asked else { return Err(lost()) };
-        let routed = (*routed)?;
+        let routed = routed.map_err(|fault| *fault)?;
         let document = Document::None;
         let site = live.site(listener, self.site)?;
         let case = Case { live, site, facts: &self.facts, routed: &routed, document: &document, who: &self.who };
@@ -260,7 +260,7 @@ fn copy(writer: &mut Writer, element: &Element) {
     writer.close(&element.name);
 }
 
-fn instead(mut headers: http::HeaderMap, upstream_id: Option<String>, document: Vec<u8>) -> Reply {
+fn instead(mut headers: http::HeaderMap, upstream_id: Option<http::HeaderValue>, document: Vec<u8>) -> Reply {
     headers.insert(CONTENT_LENGTH, document.len().into());
     Reply { status: StatusCode::OK, headers, body: ReplyBody::Full(Bytes::from(document)), upstream_id, code: None }
 }

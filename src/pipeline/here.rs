@@ -19,7 +19,7 @@ use crate::upstream::{Reply, ReplyBody};
 #[derive(Debug)]
 pub struct Here {
     what: What,
-    open: Open,
+    open: Box<Open>,
 }
 
 #[derive(Debug)]
@@ -29,16 +29,21 @@ enum What {
 }
 
 impl Here {
-    pub(super) fn tokens(ask: Box<Ask>, who: Arc<Principal>, open: Open) -> Self {
+    pub(super) fn tokens(ask: Box<Ask>, who: Arc<Principal>, open: Box<Open>) -> Self {
         Self { what: What::Tokens { ask, who }, open }
     }
 
-    pub(super) fn setting(setting: Setting, operation: Operation, open: Open) -> Self {
+    pub(super) fn setting(setting: Setting, operation: Operation, open: Box<Open>) -> Self {
         Self { what: What::Setting { setting, done: done(operation) }, open }
     }
 
     /// Answers it; with the answer, or the fault, comes the record that must be closed.
-    pub(super) async fn answer(self, live: &Live, keeper: &dyn Keeper, now: Seconds) -> (Open, Result<Reply, Fault>) {
+    pub(super) async fn answer(
+        self,
+        live: &Live,
+        keeper: &dyn Keeper,
+        now: Seconds,
+    ) -> (Box<Open>, Result<Reply, Fault>) {
         let Self { what, mut open } = self;
         let reply = match what {
             What::Setting { setting: Setting::Told(reply), .. } => Ok(*reply),

@@ -68,6 +68,8 @@ pub struct Live {
     pub roles: sts::Rules,
     /// What policies say.
     pub estate: Arc<Estate>,
+    /// Whether requests may change what policies say.
+    pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.
     pub verify_first: u64,
     /// Counts generations.
@@ -94,9 +96,9 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) enum Asked {
     /// A store; or what is wrong with that.
-    Store(Box<Result<Routed, Fault>>),
+    Store(Result<Box<Routed>, Box<Fault>>),
     /// The token service; or why it is not.
-    Tokens(Result<(), Fault>),
+    Tokens(Result<(), Box<Fault>>),
 }
 
 /// Who asks the token service, and for what.
@@ -122,7 +124,7 @@ impl Live {
         let auth = sigv4::kind(head, &query)?;
         let rules = self.site(listener, site)?.rules;
         if let Some(asked) = self.tokens_asked(&kept, head) {
-            return Ok(Found { site, auth, form_bucket: None, asked: Asked::Tokens(asked) });
+            return Ok(Found { site, auth, form_bucket: None, asked: Asked::Tokens(asked.map_err(Box::new)) });
         }
         let form_bucket = match &kept {
             Ok(Resource::Bucket { bucket, key: None }) if auth == Auth::Form => Some(bucket.clone()),
@@ -140,7 +142,7 @@ impl Live {
                 Err(not_here("other-service", "This service is not available in this version."))
             }
         });
-        Ok(Found { site, auth, form_bucket, asked: Asked::Store(Box::new(routed)) })
+        Ok(Found { site, auth, form_bucket, asked: Asked::Store(routed.map(Box::new).map_err(Box::new)) })
     }
 
     /// Whether a request is for the token service: by its host, or a `POST /` that is signed for it or

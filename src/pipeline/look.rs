@@ -66,7 +66,7 @@ pub(super) async fn is_there(case: &Case<'_>, store: &Store, side: Side) -> Resu
 pub(super) async fn has_bucket(case: &Case<'_>, store: &Store, bucket: &str) -> Result<bool, Fault> {
     let out = Forward { bucket: Some(bucket.to_owned()), ..forward(case, Operation::HeadBucket) };
     let out = Forward { owners: case.owners(Some(bucket), None), ..out };
-    match store.send(out, SealedBody::empty()).await?.status {
+    match store.send(Box::new(out), SealedBody::empty()).await?.status {
         status if status.is_success() => Ok(true),
         StatusCode::NOT_FOUND => Ok(false),
         StatusCode::FORBIDDEN => Err(Fault::plain(Code::AccessDenied, "store-owner")
@@ -103,7 +103,7 @@ async fn ask(case: &Case<'_>, store: &Store, operation: Operation, object: Objec
         owners: case.owners(Some(object.bucket), None),
         ..forward(case, operation)
     };
-    store.send(out, SealedBody::empty()).await
+    store.send(Box::new(out), SealedBody::empty()).await
 }
 
 fn forward(case: &Case<'_>, operation: Operation) -> Forward {

@@ -63,8 +63,8 @@ impl Refusal {
         refusal
     }
 
-    pub(super) fn after(fault: Fault, open: Open) -> Self {
-        Self(Box::new(Inner { fault, state: State::After(Box::new(open)), instead: None }))
+    pub(super) fn after(fault: Fault, open: Box<Open>) -> Self {
+        Self(Box::new(Inner { fault, state: State::After(open), instead: None }))
     }
 
     /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the

@@ -135,6 +135,10 @@ pub(super) async fn guard(
     let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
     let there = Box::pin(look::has_bucket(case, store, bucket)).await?;
     if foreign {
+        if !case.live.policy_api {
+            let message = "Buckets of this account are made by the operator of this endpoint.";
+            return Err(Fault::new(Code::AccessDenied, "policy-api-off", message));
+        }
         // Whoever makes a bucket owns it: of one that is there already that would be a theft.
         return if there || estate.knows(bucket) { Err(taken(bucket)) } else { Ok(None) };
     }

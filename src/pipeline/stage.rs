@@ -52,7 +52,7 @@ use crate::id::RequestId;
 use crate::limit::{InFlight, Permit};
 use crate::policy::Grant;
 use crate::s3::payload::ChunkSignatures;
-use crate::s3::route::{Auth, Routed};
+use crate::s3::route::Auth;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Request};
@@ -170,7 +170,7 @@ where
                 if let Asked::Tokens(asked) = &found.asked {
                     self.facts.envelope = Envelope::Sts;
                     if let Err(fault) = asked {
-                        return Err(Refusal::new(fault.clone(), self.facts));
+                        return Err(Refusal::new(Fault::clone(fault), self.facts));
                     }
                 }
                 Ok(Addressed {
@@ -223,11 +223,11 @@ impl<B> Addressed<B> {
             Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
         };
         let routed = match (asked, &early) {
-            (Asked::Store(routed), _) => *routed,
+            (Asked::Store(routed), _) => routed,
             (Asked::Tokens(Ok(())), Early::Whole(body)) => {
                 return parsed.ask(live, (at, site), auth, &body.0, cache, now);
             }
-            (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(fault, parsed.facts)),
+            (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(*fault, parsed.facts)),
             (Asked::Tokens(Ok(())), _) => {
                 return Err(Refusal::new(Fault::plain(Code::InternalError, "body-not-read"), parsed.facts));
             }
@@ -243,7 +243,9 @@ impl<B> Addressed<B> {
                 live.verify(site, auth, &request, cache, now)
             })
         });
-        parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
+        if live.external(listener).is_some() {
+            parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
+        }
         let (who, mut verified) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
@@ -257,8 +259,7 @@ impl<B> Addressed<B> {
             }
         };
         parsed.facts.who = Some(Arc::clone(&who));
-        parsed.facts.access_key = verified.access_key().map(str::to_owned);
-        parsed.facts.signature = verified.signature_prefix().map(str::to_owned);
+        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         parsed.facts.signed = verified.signed();
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
             parsed.facts.signed_text = Some(verified.take_signed_text());
@@ -269,17 +270,18 @@ impl<B> Addressed<B> {
         };
         let routed = match (routed, &form) {
             (Ok(asked), Some((bucket, form))) => {
-                early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules)
+                let upload = early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules);
+                upload.map(Box::new).map_err(Box::new)
             }
             // Nobody has read the form: nothing of it is known, so nothing of it may leave.
             (Ok(asked), None) if asked.operation == Operation::PostObject => {
-                Err(Fault::plain(crate::s3::Code::InternalError, "form-not-read"))
+                Err(Fault::plain(crate::s3::Code::InternalError, "form-not-read").into())
             }
             (routed, _) => routed,
         };
         let routed = match routed {
             Ok(routed) => routed,
-            Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
+            Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
         let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
         let duties = duties(routed.operation);
@@ -327,8 +329,8 @@ impl<B> Parsed<B> {
             }
         };
         self.facts.who = Some(Arc::clone(&who));
-        self.facts.access_key = verified.as_ref().and_then(|verified| verified.access_key()).map(str::to_owned);
-        self.facts.signature = verified.as_ref().and_then(|verified| verified.signature_prefix()).map(str::to_owned);
+        (self.facts.access_key, self.facts.signature) =
+            verified.map(|mut verified| verified.take_names()).unwrap_or_default();
         let (task, body, said) = (Task::Tokens(ask), Payload::Spent, Document::None);
         Ok(Authenticated { facts: self.facts, site: at, task, who, body, said })
     }
@@ -502,10 +504,10 @@ where
             Payload::Spent => SealedBody::empty(),
             Payload::Document(document) => *document,
             Payload::Setting(setting) => {
-                let Task::Store(Routed { operation, .. }) = task else {
+                let Task::Store(routed) = task else {
                     return Err(Refusal::after(Fault::plain(Code::InternalError, "setting-of-nothing"), open));
                 };
-                return Ok(Exit::Here(Box::new(Here::setting(*setting, operation, open))));
+                return Ok(Exit::Here(Box::new(Here::setting(*setting, routed.operation, open))));
             }
             Payload::Unread(body, contract) => match body.open(*contract) {
                 Ok(body) => body,
@@ -514,12 +516,12 @@ where
         };
         Ok(match task {
             Task::Store(routed) => {
-                let out = super::walk::forward(&facts, routed, &who, owners);
+                let out = Box::new(super::walk::forward(&facts, *routed, &who, owners));
                 let after = match refused.is_empty() {
                     true => After::of(&out, facts, site, &who),
                     false => After::Deletions(refused),
                 };
-                Exit::Store(Box::new(Out { store, out, body, open, after }))
+                Exit::Store(Out { store, out, body, open, after })
             }
             Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })
@@ -530,7 +532,7 @@ where
 #[derive(Debug)]
 pub enum Exit {
     /// A store.
-    Store(Box<Out>),
+    Store(Out),
     /// This process.
     Here(Box<Here>),
 }
@@ -541,11 +543,11 @@ pub struct Out {
     /// Which store.
     pub store: usize,
     /// The head.
-    pub out: Forward,
+    pub out: Box<Forward>,
     /// The body.
     pub body: SealedBody,
     /// The record that must be closed.
-    pub open: Open,
+    pub open: Box<Open>,
     /// What is left to be done with the answer.
     pub(super) after: After,
 }

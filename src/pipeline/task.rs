@@ -4,14 +4,10 @@ use crate::s3::route::Routed;
 use crate::sts::Ask;
 
 /// What was asked.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every request is the large one; a box would cost each an allocation"
-)]
 #[derive(Debug)]
 pub(super) enum Task {
     /// Something of a store.
-    Store(Routed),
+    Store(Box<Routed>),
     /// Something of the token service, which is answered here.
     Tokens(Box<Ask>),
 }
@@ -52,8 +48,8 @@ impl Task {
     }
 }
 
-impl From<Routed> for Task {
-    fn from(routed: Routed) -> Self {
+impl From<Box<Routed>> for Task {
+    fn from(routed: Box<Routed>) -> Self {
         Self::Store(routed)
     }
 }

@@ -80,7 +80,7 @@ where
         .await?
         .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
-        Exit::Store(out) => deliver(*out, &live, worker).await,
+        Exit::Store(out) => deliver(out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
     }
 }
@@ -90,8 +90,8 @@ const LEAST_WHOLE: u64 = 2;
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let Out { store, out, body, open, after } = out;
-    let open = open.watched(worker);
+    let Out { store, out, body, mut open, after } = out;
+    open.watch(worker);
     let (id, verdict) = (out.id, body.verdict());
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
@@ -109,7 +109,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     };
     match measured {
         Ok(reply) => {
-            let (open, mut reply) = open.landed(reply);
+            let mut reply = open.landed(reply);
             let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing))
         }
@@ -119,9 +119,9 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
 
 /// Answers a request that no store is asked about.
 async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let (open, reply) = here.answer(live, &*worker.keeper, now).await;
+    let (mut open, reply) = here.answer(live, &*worker.keeper, now).await;
     let envelope = open.envelope();
-    let open = open.watched(worker);
+    open.watch(worker);
     match reply {
         Ok(mut reply) => {
             let id = open.id();
@@ -145,7 +145,7 @@ pub enum Store {
 }
 
 impl Upstream for Store {
-    async fn send(&self, out: Forward, body: SealedBody) -> Result<Reply, Fault> {
+    async fn send(&self, out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
         match self {
             Self::Embedded(store) => store.send(out, body).await,
             Self::Wire(wire) => wire.send(out, body).await,
@@ -242,11 +242,11 @@ impl Open {
         mut write: Option<Write>,
         facts: &mut Facts,
         task: &Task,
-    ) -> Self {
+    ) -> Box<Self> {
         if let Some(write) = &mut write {
             write.sent();
         }
-        Self {
+        Box::new(Self {
             receipt,
             _permit: permit,
             write,
@@ -257,13 +257,12 @@ impl Open {
             head: facts.is_head(),
             landing: facts.landing.take(),
             worker: None,
-        }
+        })
     }
 
     /// Lends it a clock and somebody who counts.
-    fn watched(mut self, worker: &Rc<Worker>) -> Self {
+    fn watch(&mut self, worker: &Rc<Worker>) {
         self.worker = Some(Rc::clone(worker));
-        self
     }
 
     pub(super) fn id(&self) -> RequestId {
@@ -290,22 +289,22 @@ impl Open {
     }
 
     /// Ends with a fault found after the intent was on record.
-    pub(super) fn refused(self, fault: &Fault) {
+    pub(super) fn refused(self: Box<Self>, fault: &Fault) {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
         let completion = Completion { outcome, total_ms: self.elapsed(), ..told(fault, self.envelope) };
         self.close(&completion, fault.reason());
     }
 
     /// The store's answer, as a form is answered.
-    fn landed(mut self, reply: Reply) -> (Self, Reply) {
+    fn landed(&mut self, reply: Reply) -> Reply {
         match self.landing.take() {
-            Some(landing) => (self, landing.answer(reply)),
-            None => (self, reply),
+            Some(landing) => landing.answer(reply),
+            None => reply,
         }
     }
 
     /// The store has answered; the record ends with the answer's body.
-    fn answered(self, reply: &mut Reply, verdict: Verdict) -> Closing {
+    fn answered(self: Box<Self>, reply: &mut Reply, verdict: Verdict) -> Closing {
         let first_byte_ms = self.elapsed();
         let etag = reply.headers.get(header::ETAG).cloned();
         let created = reply.headers.get(VERSION_ID).cloned();
@@ -324,7 +323,7 @@ impl Open {
         }
     }
 
-    fn close(mut self, completion: &Completion<'_>, reason: &'static str) {
+    fn close(mut self: Box<Self>, completion: &Completion<'_>, reason: &'static str) {
         if let Some(write) = self.write.take() {
             match (completion.outcome, completion.status.unwrap_or_default()) {
                 (Outcome::Completed, 200..300) if completion.error_code.is_none() => write.answered(),
@@ -355,11 +354,11 @@ pub struct Closing {
 
 #[derive(Debug)]
 struct Ending {
-    open: Open,
+    open: Box<Open>,
     status: u16,
     code: Option<String>,
     late: Option<LateCode>,
-    upstream_id: Option<String>,
+    upstream_id: Option<HeaderValue>,
     verdict: Verdict,
     first_byte_ms: Option<u64>,
     etag: Option<HeaderValue>,
@@ -400,7 +399,7 @@ impl Closing {
             total_ms: open.elapsed(),
             created_version: created.as_ref().map(HeaderValue::as_bytes),
             etag: etag.as_ref().map(HeaderValue::as_bytes),
-            upstream_id: upstream_id.as_deref().map(str::as_bytes),
+            upstream_id: upstream_id.as_ref().map(HeaderValue::as_bytes),
             ..Completion::default()
         };
         open.close(&completion, "");

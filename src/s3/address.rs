@@ -1,6 +1,8 @@
 //! From host and path to a bucket, key or access point (spec/addressing.md 2 to 5).
 
-use super::head::trim;
+use std::borrow::Cow;
+
+use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
 use super::{Code, Fault, Head, uri};
 
@@ -126,9 +128,9 @@ impl Request<'_> {
     }
 
     /// The key on a host that names the bucket: all of the path but its first `/`.
-    fn host_key(&self) -> Option<String> {
+    fn host_key(&self) -> Option<Cow<'_, str>> {
         let key = self.path.strip_prefix('/').unwrap_or(self.path);
-        (!key.is_empty()).then(|| key.to_owned())
+        (!key.is_empty()).then_some(Cow::Borrowed(key))
     }
 
     fn path_style(&self) -> Kept {
@@ -148,7 +150,7 @@ impl Request<'_> {
 
     /// An ARN typed as a bucket name (spec/addressing.md 5.2).
     fn arn(&self, segment: &str, rest: Option<&[u8]>) -> Kept {
-        let mut arn = segment.to_owned();
+        let mut arn = segment.to_owned(); // rare
         let mut rest = rest;
         if let (true, Some(more)) = (arn.ends_with(":accesspoint") || arn.ends_with(":outpost"), rest) {
             let (next, after) = split_once(more);
@@ -187,15 +189,15 @@ impl Request<'_> {
             .find(|point| point.name == name && point.account == account && point.region == settings.region)
     }
 
-    fn at_access_point(&self, point: &AccessPoint, key: Option<String>) -> Kept {
+    fn at_access_point(&self, point: &AccessPoint, key: Option<Cow<'_, str>>) -> Kept {
         check_key(key.as_deref())?;
         let arn =
             format!("arn:{}:s3:{}:{}:accesspoint/{}", self.settings.partition, point.region, point.account, point.name);
-        Ok(Resource::AccessPoint { arn, bucket: point.bucket.clone(), key })
+        Ok(Resource::AccessPoint { arn, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
     }
 
     /// A name that stands for a bucket (spec/addressing.md 3.2).
-    fn bucket_named(&self, bucket: &str, key: Option<String>, path_style: bool) -> Kept {
+    fn bucket_named(&self, bucket: &str, key: Option<Cow<'_, str>>, path_style: bool) -> Kept {
         if FOREIGN_ENDINGS.iter().any(|ending| bucket.ends_with(ending)) {
             return Err(foreign_endpoint());
         }
@@ -210,7 +212,7 @@ impl Request<'_> {
             return Err(bad_bucket(bucket));
         }
         check_key(key.as_deref())?;
-        Ok(Resource::Bucket { bucket: bucket.to_owned(), key })
+        Ok(Resource::Bucket { bucket: bucket.to_owned(), key: key.map(Cow::into_owned) })
     }
 
     /// The AWS host names of spec/addressing.md 4.
@@ -331,26 +333,27 @@ fn aws_suffix(partition: &str) -> &'static str {
 }
 
 /// Host name in lower case without port and final dot (spec/addressing.md 2).
-fn host_name(host: &[u8]) -> Result<String, Fault> {
+fn host_name(host: &[u8]) -> Result<Cow<'_, str>, Fault> {
     let bad = || Fault::new(Code::BadRequest, "bad-host", "The Host header is not a legal host name.");
     let host = std::str::from_utf8(trim(host)).map_err(|_| bad())?;
     if let Some(rest) = host.strip_prefix('[') {
         let (address, port) = rest.split_once(']').ok_or_else(bad)?;
         let legal = address.parse::<std::net::Ipv6Addr>().is_ok()
             && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
-        return if legal { Ok(format!("[{}]", address.to_ascii_lowercase())) } else { Err(bad()) };
+        return if legal { Ok(format!("[{}]", address.to_ascii_lowercase()).into()) } else { Err(bad()) };
     }
-    let (name, port) = match host.split_once(':') {
-        Some((name, port)) => (name, Some(port)),
-        None => (host, None),
-    };
+    let (name, port) = cut(host, b':').map_or((host, None), |(name, port)| (name, Some(port)));
     let name = name.strip_suffix('.').unwrap_or(name);
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
     };
-    let legal = name.len() <= 253 && name.split('.').all(label) && port.is_none_or(is_port);
-    if legal { Ok(name.to_ascii_lowercase()) } else { Err(bad()) }
+    let legal = name.len() <= 253 && pieces(name, b'.').all(label) && port.is_none_or(is_port);
+    match legal {
+        true if name.bytes().any(|octet| octet.is_ascii_uppercase()) => Ok(name.to_ascii_lowercase().into()),
+        true => Ok(Cow::Borrowed(name)),
+        false => Err(bad()),
+    }
 }
 
 fn is_port(text: &str) -> bool {
@@ -390,17 +393,20 @@ fn access_point_label(label: &str) -> Option<(&str, &str)> {
     (name::is_account(account) && !name.is_empty()).then_some((name, account))
 }
 
-fn decoded_path(head: &Head<'_>) -> Result<String, Fault> {
+fn decoded_path<'a>(head: &Head<'a>) -> Result<Cow<'a, str>, Fault> {
     decode(head.path()).map_err(|fault| fault.with("URI", String::from_utf8_lossy(head.target)))
 }
 
-fn decode(wire: &[u8]) -> Result<String, Fault> {
+fn decode(wire: &[u8]) -> Result<Cow<'_, str>, Fault> {
     let bad = || Fault::new(Code::InvalidURI, "bad-uri", "Couldn't parse the specified URI.");
     let octets = uri::decode(wire).map_err(|_| bad())?;
-    if octets.contains(&0) {
+    if memchr::memchr(0, &octets).is_some() {
         return Err(bad());
     }
-    String::from_utf8(octets.into_owned()).map_err(|_| bad())
+    match octets {
+        Cow::Borrowed(octets) => std::str::from_utf8(octets).map(Cow::Borrowed).map_err(|_| bad()),
+        Cow::Owned(octets) => String::from_utf8(octets).map(Cow::Owned).map_err(|_| bad()),
+    }
 }
 
 fn split_once(wire: &[u8]) -> (&[u8], Option<&[u8]>) {

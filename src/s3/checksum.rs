@@ -359,10 +359,16 @@ fn content_md5(head: &Head<'_>) -> Result<Option<Value>, Fault> {
     }
 }
 
+/// How the name of every checksum header begins.
+const PREFIX: &[u8] = b"x-amz-checksum-";
+
 /// The only checksum header, its value unread.
 fn header_checksum<'a>(head: &Head<'a>) -> Result<Option<(Algorithm, &'a [u8])>, Fault> {
     let mut found = None;
     for (name, value) in head.lines {
+        if !name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
+            continue;
+        }
         let Some(algorithm) = std::str::from_utf8(name).ok().and_then(Algorithm::of_header) else { continue };
         if found.replace((algorithm, trim(value))).is_some() {
             return Err(two_checksums());

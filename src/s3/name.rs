@@ -20,7 +20,7 @@ pub fn is_addressable_bucket(name: &str) -> bool {
             .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'.' | b'-'))
         && edge(name.bytes().next())
         && edge(name.bytes().next_back())
-        && !["..", ".-", "-."].iter().any(|pair| name.contains(pair))
+        && !name.as_bytes().windows(2).any(|pair| matches!(pair, b".." | b".-" | b"-."))
         && !looks_like_ipv4(name)
         && name != "minio"
 }
@@ -81,7 +81,8 @@ pub fn is_account(text: &str) -> bool {
 }
 
 fn looks_like_ipv4(name: &str) -> bool {
-    name.split('.').count() == 4
+    name.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.')
+        && name.split('.').count() == 4
         && name.split('.').all(|part| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
@@ -118,13 +119,13 @@ impl KeyRules {
                 "The key contains control characters, which this endpoint does not accept.",
             );
         }
-        if self.dot_segments && key.split(['/', '\\']).any(dots) {
+        if self.dot_segments && memchr::memchr(b'.', key.as_bytes()).is_some() && key.split(['/', '\\']).any(dots) {
             return refuse(
                 "key-dot-segment",
                 "The key contains a '.' or '..' segment, which this endpoint does not accept.",
             );
         }
-        if self.empty_segments && (key.starts_with('/') || key.contains("//")) {
+        if self.empty_segments && (key.starts_with('/') || key.as_bytes().windows(2).any(|pair| pair == b"//")) {
             return refuse(
                 "key-empty-segment",
                 "The key contains an empty segment, which this endpoint does not accept.",

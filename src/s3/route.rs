@@ -359,16 +359,19 @@ impl Names<'_> {
         }
         // One of two would be checked and the other one carried out.
         let again = self.headers.contains_key(lower) || lower == "x-amz-copy-source" && self.copy_source.is_some();
-        if again && is_single(lower) {
-            return Err(header_twice(lower));
+        if again && is_single(lower.as_bytes()) {
+            return Err(header_twice(lower.as_bytes()));
         }
-        self.take(lower, value)
+        self.take(lower.as_bytes(), value)
     }
 
     fn read_headers(&mut self) -> Result<(), Fault> {
         let lines = self.head.lines;
         for (at, (name, value)) in lines.iter().enumerate() {
-            let lower = lower_case(std::str::from_utf8(name).unwrap_or_default());
+            let lower: Cow<'_, [u8]> = match name.iter().any(u8::is_ascii_uppercase) {
+                true => name.to_ascii_lowercase().into(),
+                false => (*name).into(),
+            };
             let again =
                 || lines.get(..at).unwrap_or_default().iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
             if is_single(&lower) && again() {
@@ -379,41 +382,43 @@ impl Names<'_> {
         Ok(())
     }
 
-    fn take(&mut self, lower: &str, value: &[u8]) -> Result<(), Fault> {
+    fn take(&mut self, lower: &[u8], value: &[u8]) -> Result<(), Fault> {
+        let spec = self.operation.spec();
+        let amz = lower.starts_with(b"x-amz-");
+        let known = spec.headers.binary_search_by(|known| known.as_bytes().cmp(lower)).is_ok()
+            || spec.metadata && lower.starts_with(b"x-amz-meta-");
+        if !known && !amz {
+            // S3 does not look at it either; MinIO does at its own.
+            return if lower.starts_with(b"x-minio-") { Err(unknown_header(lower)) } else { Ok(()) };
+        }
         // The names of query authentication mean nothing as headers.
-        if CONSUMED.contains(&lower) || IDLE.contains(&lower) || QUERY_AUTHENTICATION.contains(&lower) {
+        if among(&CONSUMED, lower) || among(&IDLE, lower) || among(&QUERY_AUTHENTICATION, lower) {
             return Ok(());
         }
-        if lower == "x-amz-api-version" && value == API_VERSION {
+        if lower == b"x-amz-api-version" && value == API_VERSION {
             return Ok(());
         }
-        if lower.starts_with("x-minio-") {
-            return Err(unknown_header(lower));
-        }
-        if lower == "x-amz-copy-source" {
+        if lower == b"x-amz-copy-source" {
             self.copy_source = Some(value.to_vec());
             return Ok(());
         }
-        let spec = self.operation.spec();
-        let known = spec.headers.binary_search(&lower).is_ok() || spec.metadata && lower.starts_with("x-amz-meta-");
         // What a checksum header says is about the body, but for the completion of an upload: there it
         // is about the object.
         if is_checksum_value(lower) && self.operation != Operation::CompleteMultipartUpload {
             return Ok(());
         }
         if !known {
-            let refused = lower.starts_with("x-amz-") && self.rules.unknown == Unknown::Refuse;
-            let passed = lower.starts_with("x-amz-") && !is_checksum_value(lower);
-            if refused {
+            if self.rules.unknown == Unknown::Refuse {
                 return Err(unknown_header(lower));
             }
-            if !passed {
-                return Ok(()); // S3 does not look at it either
+            if is_checksum_value(lower) {
+                return Ok(());
             }
         }
-        let not_text = || Fault::argument("header-not-text", "The value of this header is not UTF-8.", lower, None);
+        let not_text =
+            || Fault::argument("header-not-text", "The value of this header is not UTF-8.", shown(lower), None);
         std::str::from_utf8(value).map_err(|_| not_text())?;
-        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(lower.as_bytes()), HeaderValue::from_bytes(value)) else {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(lower), HeaderValue::from_bytes(value)) else {
             return Err(not_text());
         };
         if name == header::CONTENT_ENCODING {
@@ -477,22 +482,31 @@ fn check_hoisted(head: &Head<'_>, lower: &str, value: &[u8]) -> Result<(), Fault
 fn is_ignored_in_query(lower: &str) -> bool {
     QUERY_AUTHENTICATION.contains(&lower)
         || matches!(lower, "x-amz-content-sha256" | "x-amz-sdk-checksum-algorithm")
-        || is_checksum_value(lower)
+        || is_checksum_value(lower.as_bytes())
 }
 
 /// `x-amz-checksum-crc32` and its like, which carry a value; not `-algorithm`, `-mode`, `-type`.
-fn is_checksum_value(lower: &str) -> bool {
-    lower.strip_prefix("x-amz-checksum-").is_some_and(|rest| !matches!(rest, "algorithm" | "mode" | "type"))
+fn is_checksum_value(lower: &[u8]) -> bool {
+    lower.strip_prefix(b"x-amz-checksum-").is_some_and(|rest| !matches!(rest, b"algorithm" | b"mode" | b"type"))
 }
 
 /// Whether a header takes one value, on one line.
-fn is_single(lower: &str) -> bool {
-    let amz = lower.starts_with("x-amz-") && !lower.starts_with("x-amz-meta-") && !LISTS.contains(&lower);
-    amz || SINGLE.contains(&lower)
+fn is_single(lower: &[u8]) -> bool {
+    let amz = lower.starts_with(b"x-amz-") && !lower.starts_with(b"x-amz-meta-") && !among(&LISTS, lower);
+    amz || among(&SINGLE, lower)
 }
 
-fn header_twice(lower: &str) -> Fault {
-    Fault::argument("header-twice", "This header takes one value.", lower, None)
+fn among(names: &[&str], lower: &[u8]) -> bool {
+    names.iter().any(|name| name.as_bytes() == lower)
+}
+
+/// A header's name for an error.
+fn shown(lower: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(lower)
+}
+
+fn header_twice(lower: &[u8]) -> Fault {
+    Fault::argument("header-twice", "This header takes one value.", shown(lower), None)
 }
 
 fn misplaced_copy_source(value: &[u8]) -> Fault {
@@ -505,9 +519,9 @@ fn misplaced_copy_source(value: &[u8]) -> Fault {
     )
 }
 
-fn unknown_header(name: &str) -> Fault {
-    let message = "A header you provided implies functionality that is not implemented";
-    Fault::new(Code::NotImplemented, "unknown-header", message).with("Header", name).detail(name)
+fn unknown_header(name: &[u8]) -> Fault {
+    let (name, message) = (shown(name), "A header you provided implies functionality that is not implemented");
+    Fault::new(Code::NotImplemented, "unknown-header", message).with("Header", name.clone()).detail(name)
 }
 
 fn unknown_parameter(name: &str) -> Fault {

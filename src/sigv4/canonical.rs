@@ -112,10 +112,14 @@ pub(super) fn header_into(head: &Head<'_>, name: &str, out: &mut Vec<u8>) -> boo
     there
 }
 
+/// Whether there is nothing to fold: the usual value has no blank inside.
+pub(super) fn is_folded(value: &[u8]) -> bool {
+    memchr::memchr2(b' ', b'\t', value).is_none()
+}
+
 /// Turns every run of spaces and tabs into one space.
 pub(super) fn fold_into(value: &[u8], out: &mut Vec<u8>) {
-    // The usual value has neither.
-    if memchr::memchr2(b' ', b'\t', value).is_none() {
+    if is_folded(value) {
         return out.extend_from_slice(value);
     }
     let mut space = false;
@@ -149,7 +153,9 @@ pub(super) fn string_to_sign(algorithm: Algorithm, time: &str, scope: &str, cano
     out.push(b'\n');
     out.extend_from_slice(scope.as_bytes());
     out.push(b'\n');
-    super::key::hex_into(ring::digest::digest(&ring::digest::SHA256, canonical).as_ref(), &mut out);
+    let digest = ring::digest::digest(&ring::digest::SHA256, canonical);
+    let digest = digest.as_ref().try_into().unwrap_or_default(); // it has 32 octets
+    out.extend_from_slice(&super::key::hex32(&digest));
     out
 }
 

@@ -14,7 +14,7 @@ use crate::s3::Fault;
 use crate::s3::payload::ChunkSignatures;
 
 /// The SHA-256 of nothing.
-const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub(super) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// What signatures are checked with.
 pub(super) enum Key {

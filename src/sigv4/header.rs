@@ -1,7 +1,9 @@
 //! The Authorization header, its credential and its list of signed names (spec/sigv4.md 3, 4.5, 6, 12).
 
+use std::borrow::Cow;
+
 use super::ecdsa;
-use crate::s3::head::trim;
+use crate::s3::head::{cut, pieces, trim};
 use crate::s3::{Code, Fault, Head};
 use crate::time::Seconds;
 
@@ -76,7 +78,7 @@ pub(super) fn parse(value: &[u8], ecdsa: bool) -> Result<Authorization<'_>, Faul
     let argument = |reason, message: &'static str| Fault::argument(reason, message, "Authorization", None);
     let value = std::str::from_utf8(trim(value))
         .map_err(|_| argument("authorization-text", "Unsupported Authorization Type"))?;
-    let Some((algorithm, rest)) = value.split_once(' ') else {
+    let Some((algorithm, rest)) = cut(value, b' ') else {
         return Err(argument(
             "authorization-space",
             "Authorization header is invalid -- one and only one ' ' (space) required.",
@@ -87,18 +89,19 @@ pub(super) fn parse(value: &[u8], ecdsa: bool) -> Result<Authorization<'_>, Faul
         None if algorithm == "AWS" => return Err(version_2()),
         None => return Err(argument("authorization-type", "Unsupported Authorization Type")),
     };
-    let components: Vec<&str> = rest.split(',').map(|component| component.trim_matches([' ', '\t'])).collect();
-    if components.len() != 3 {
+    let mut components = pieces(rest, b',').map(|component| component.trim_matches([' ', '\t']));
+    let mut next = || components.next();
+    let (Some(first), Some(second), Some(third), None) = (next(), next(), next(), next()) else {
         let message = "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
         return Err(Place::Header.fault("authorization-components", message));
-    }
+    };
     let (mut credential, mut signed, mut signature) = (None, None, None);
-    for component in &components {
+    for component in [first, second, third] {
         let malformed = || {
             Place::Header
                 .fault("authorization-component", &format!("the authorization component \"{component}\" is malformed."))
         };
-        let (name, value) = component.split_once('=').filter(|(_, value)| !value.is_empty()).ok_or_else(malformed)?;
+        let (name, value) = cut(component, b'=').filter(|(_, value)| !value.is_empty()).ok_or_else(malformed)?;
         let place = match name {
             "Credential" => &mut credential,
             "SignedHeaders" => &mut signed,
@@ -153,8 +156,12 @@ impl<'a> Scope<'a> {
         served: Served<'_>,
         place: Place,
     ) -> Result<Self, Fault> {
-        let parts: Vec<&str> = credential.split('/').collect();
-        let (access_key, date, region, named, terminator) = match (algorithm, parts.as_slice()) {
+        let (mut parts, mut count) = ([""; 6], 0); // one more than any credential has
+        for (place, part) in parts.iter_mut().zip(pieces(credential, b'/')) {
+            (*place, count) = (part, count + 1);
+        }
+        let parts = parts.get(..count).unwrap_or_default();
+        let (access_key, date, region, named, terminator) = match (algorithm, parts) {
             (Algorithm::Hmac, &[key, date, region, service, end]) => (key, date, Some(region), service, end),
             (Algorithm::Ecdsa, &[key, date, service, end]) => (key, date, None, service, end),
             _ => return Err(bad_credential(algorithm, place)),
@@ -180,7 +187,7 @@ impl<'a> Scope<'a> {
             let message = format!("incorrect terminal \"{terminator}\". This endpoint uses \"aws4_request\".");
             return Err(place.fault("terminator", &message));
         }
-        let text = credential.split_once('/').map(|(_, scope)| scope).unwrap_or_default();
+        let text = cut(credential, b'/').map(|(_, scope)| scope).unwrap_or_default();
         Ok(Self { access_key, day, region, service: named, text })
     }
 
@@ -235,12 +242,13 @@ fn bad_day(date: &str, place: Place) -> Fault {
 
 /// Reads a list of signed names: legal, lower-case, each once; sorted as the canonical form wants.
 pub(super) fn signed_names(list: &str, place: Place) -> Result<Vec<&str>, Fault> {
-    let token = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+.^_`|~-".contains(&octet);
-    let mut names: Vec<&str> = list.split(';').collect();
+    let token = |octet: u8| matches!(octet, b'-' | b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+.^_`|~".contains(&octet);
+    let mut names: Vec<&str> = Vec::with_capacity(8);
+    names.extend(pieces(list, b';'));
     let legal = names.iter().all(|name| !name.is_empty() && name.bytes().all(token));
     names.sort_unstable();
-    let twice = names.windows(2).any(|pair| matches!(pair, [first, second] if first == second));
-    if legal && !twice {
+    let once = names.is_sorted_by(|name, next| name < next);
+    if legal && once {
         return Ok(names);
     }
     Err(match place {
@@ -280,19 +288,18 @@ pub(super) fn check_obligations(head: &Head<'_>, names: &[&str], place: Place, e
     Err(Fault::new(Code::AccessDenied, "headers-not-signed", message).with("HeadersNotSigned", missing.join(", ")))
 }
 
-/// When the request was signed, by its header, in compact form.
-pub(super) fn request_time(head: &Head<'_>) -> Result<(String, Seconds, String), Fault> {
+/// When the request was signed, by its header: in compact form, as an instant, as received.
+pub(super) fn request_time<'a>(head: &Head<'a>) -> Result<(Cow<'a, str>, Seconds, &'a [u8]), Fault> {
     let unusable =
         || Fault::new(Code::AccessDenied, "no-date", "AWS authentication requires a valid Date or x-amz-date header");
     let amz = head.only("x-amz-date").map_err(|_| unusable())?;
-    let (text, time) = match amz {
-        Some(compact) => (compact, Seconds::from_compact(compact).ok_or_else(unusable)?),
-        None => {
-            let date = head.only("date").map_err(|_| unusable())?.ok_or_else(unusable)?;
-            (date, Seconds::from_compact(date).or_else(|| http_date(date)).ok_or_else(unusable)?)
-        }
-    };
-    Ok((time.compact(), time, String::from_utf8_lossy(text).into_owned()))
+    if let Some(compact) = amz {
+        let time = Seconds::from_compact(compact).ok_or_else(unusable)?;
+        return Ok((String::from_utf8_lossy(compact), time, compact)); // digits and two letters
+    }
+    let date = head.only("date").map_err(|_| unusable())?.ok_or_else(unusable)?;
+    let time = Seconds::from_compact(date).or_else(|| http_date(date)).ok_or_else(unusable)?;
+    Ok((Cow::Owned(time.compact()), time, date))
 }
 
 /// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000` or `-0000`.
@@ -307,12 +314,12 @@ fn http_date(text: &[u8]) -> Option<Seconds> {
 }
 
 /// The clock difference that is tolerated, both ends included.
-pub(super) fn check_skew(time: Seconds, as_received: &str, now: Seconds, skew: i64) -> Result<(), Fault> {
+pub(super) fn check_skew(time: Seconds, as_received: &[u8], now: Seconds, skew: i64) -> Result<(), Fault> {
     if now.0.abs_diff(time.0) <= skew.unsigned_abs() {
         return Ok(());
     }
     Err(Fault::plain(Code::RequestTimeTooSkewed, "clock-skew")
-        .with("RequestTime", as_received)
+        .with("RequestTime", String::from_utf8_lossy(as_received))
         .with("ServerTime", now.rfc3339())
         .with("MaxAllowedSkewMilliseconds", (skew * 1000).to_string()))
 }

@@ -1,7 +1,6 @@
 //! Secrets and the keys derived from them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::fmt;
 
 use ring::hmac::{self, HMAC_SHA256};
@@ -10,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::ecdsa::PublicKey;
 use super::header::Scope;
+use crate::hash::QuickMap;
 use crate::s3::Fault;
 use crate::time::Seconds;
 
@@ -119,7 +119,7 @@ pub struct KeyCache {
 #[derive(Default)]
 struct Cached {
     generation: u64,
-    keys: HashMap<Box<str>, OfSecret>,
+    keys: QuickMap<Box<str>, OfSecret>,
 }
 
 /// What was derived of one secret.
@@ -249,11 +249,24 @@ impl Scoped {
 
 /// Appends lower-case hexadecimal.
 pub(super) fn hex_into(octets: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(octets.len() * 2);
     for octet in octets {
-        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-        out.extend_from_slice(&[digit(octet >> 4), digit(octet & 15)]);
+        out.extend_from_slice(&digits(*octet));
     }
+}
+
+/// A digest in lower-case hexadecimal.
+pub(super) fn hex32(octets: &[u8; 32]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (pair, octet) in out.chunks_exact_mut(2).zip(octets) {
+        pair.copy_from_slice(&digits(*octet));
+    }
+    out
+}
+
+/// Two lower-case hexadecimal digits.
+fn digits(octet: u8) -> [u8; 2] {
+    [octet >> 4, octet & 15].map(|nibble| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble })
 }
 
 /// Lower-case hexadecimal as text.
@@ -272,20 +285,27 @@ pub(super) fn unhex32(text: &[u8]) -> Option<[u8; 32]> {
 
 /// Reads lower-case hexadecimal digits, two for each octet, as many as there is room for.
 pub(super) fn unhex_into<'o>(text: &[u8], out: &'o mut [u8]) -> Option<&'o [u8]> {
-    let digit = |octet: u8| match octet {
-        b'0'..=b'9' => Some(octet - b'0'),
-        b'a'..=b'f' => Some(octet - b'a' + 10),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(2) {
+    let (pairs, rest) = text.as_chunks::<2>();
+    if !rest.is_empty() {
         return None;
     }
-    let out = out.get_mut(..text.len() / 2)?;
-    for (place, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        let &[high, low] = pair else { return None };
-        *place = digit(high)? << 4 | digit(low)?;
+    let out = out.get_mut(..pairs.len())?;
+    let mut seen = 0;
+    for (place, pair) in out.iter_mut().zip(pairs) {
+        let [high, low] = pair.map(nibble);
+        seen |= high | low;
+        *place = high << 4 | low & 15;
     }
-    Some(out)
+    (seen < 16).then_some(out)
+}
+
+/// The value of a digit; 16 for what is none. Without a jump: every request has two digests.
+fn nibble(octet: u8) -> u8 {
+    match (octet.wrapping_sub(b'0'), octet.wrapping_sub(b'a')) {
+        (digit @ 0..10, _) => digit,
+        (_, letter @ 0..6) => letter + 10,
+        _ => 16,
+    }
 }
 
 #[cfg(test)]

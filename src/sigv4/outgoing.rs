@@ -1,6 +1,7 @@
 //! The signature towards the store (spec/sigv4.md 17), by the same canonical form.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -9,10 +10,11 @@ use http::header::{AUTHORIZATION, HeaderName, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue};
 
 use super::canonical;
-use super::chunks::ChunkSigner;
+use super::chunks::{ChunkSigner, EMPTY};
 use super::header::Algorithm;
 use super::key::{self, Secret, SigningKey};
 use crate::s3::checksum::SHA256_OF_NOTHING;
+use crate::s3::head::trim;
 use crate::time::Seconds;
 
 /// What the payload line of an outgoing request says.
@@ -35,14 +37,16 @@ impl OutgoingPayload {
     /// The hash of nothing.
     pub const EMPTY: Self = Self::Hash(SHA256_OF_NOTHING);
 
-    fn text(self) -> String {
-        match self {
-            Self::Hash(hash) => key::hex(&hash),
-            Self::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
-            Self::UnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned(),
-            Self::Chunks { trailer: false } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".to_owned(),
-            Self::Chunks { trailer: true } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER".to_owned(),
-        }
+    /// As `x-amz-content-sha256` and the last line of the canonical request say it.
+    fn value(self) -> Result<HeaderValue, InvalidHeaderValue> {
+        Ok(HeaderValue::from_static(match self {
+            Self::EMPTY => EMPTY,
+            Self::Hash(hash) => return HeaderValue::from_bytes(&key::hex32(&hash)),
+            Self::Unsigned => "UNSIGNED-PAYLOAD",
+            Self::UnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            Self::Chunks { trailer: false } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            Self::Chunks { trailer: true } => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        }))
     }
 }
 
@@ -96,49 +100,34 @@ impl Signer {
         payload: OutgoingPayload,
         now: Seconds,
     ) -> Result<Option<ChunkSigner>, InvalidHeaderValue> {
-        let time = now.compact();
-        let signs_chunks = matches!(payload, OutgoingPayload::Chunks { .. });
-        let payload = payload.text();
-        headers.insert(DATE, HeaderValue::from_str(&time)?);
-        headers.insert(PAYLOAD, HeaderValue::from_str(&payload)?);
+        let time = now.compact_octets();
+        let time = std::str::from_utf8(&time).unwrap_or_default(); // digits and two letters
+        headers.insert(DATE, HeaderValue::from_str(time)?);
+        headers.insert(PAYLOAD, payload.value()?);
         if let Some(token) = &self.token {
             let mut value = HeaderValue::from_str(token.expose())?;
             value.set_sensitive(true);
             headers.insert(TOKEN, value);
         }
         // Lines of one name come one after the other, in their order, and stay so.
-        let mut lines: Vec<(&str, &HeaderValue)> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let mut lines: Vec<(&str, &[u8])> = Vec::with_capacity(headers.len());
+        lines.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
         lines.sort_by_key(|(name, _)| *name);
-        let mut canonical = Vec::with_capacity(1024);
-        for part in [method, "\n", path, "\n", query, "\n"] {
-            canonical.extend_from_slice(part.as_bytes());
+        let mut text = Vec::with_capacity(1024);
+        let signed = canonical_into((method, path, query), &lines, &mut text);
+        let today = self.today(now, time);
+        let to_sign = canonical::string_to_sign(Algorithm::Hmac, time, &today.scope, &text);
+        let signature = key::hex32(&key::mac(&*today.key, &to_sign));
+        let mut value = Vec::with_capacity(today.opening.len() + signed.len() + 12 + signature.len());
+        for part in [today.opening.as_bytes(), text.get(signed).unwrap_or_default(), b", Signature=", &signature] {
+            value.extend_from_slice(part);
         }
-        for same in lines.chunk_by(|(one, _), (other, _)| one == other) {
-            for (at, (name, value)) in same.iter().enumerate() {
-                canonical.extend_from_slice(if at == 0 { name.as_bytes() } else { b"," });
-                canonical.extend_from_slice(if at == 0 { b":" } else { b"" });
-                canonical::fold_into(crate::s3::head::trim(value.as_bytes()), &mut canonical);
-            }
-            canonical.push(b'\n');
-        }
-        let mut names: Vec<&str> = lines.into_iter().map(|(name, _)| name).collect();
-        names.dedup();
-        canonical.push(b'\n');
-        canonical::names_into(&names, &mut canonical);
-        canonical.push(b'\n');
-        canonical.extend_from_slice(payload.as_bytes());
-        let today = self.today(now, &time);
-        let to_sign = canonical::string_to_sign(Algorithm::Hmac, &time, &today.scope, &canonical);
-        let signature = key::hex(&*key::mac(&*today.key, &to_sign));
-        let mut value = Vec::with_capacity(512);
-        value.extend_from_slice(today.opening.as_bytes());
-        canonical::names_into(&names, &mut value);
-        value.extend_from_slice(b", Signature=");
-        value.extend_from_slice(signature.as_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(value))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
-        Ok(signs_chunks.then(|| ChunkSigner::new(&today.key, &time, &today.scope, signature)))
+        let signs_chunks = matches!(payload, OutgoingPayload::Chunks { .. });
+        let signature = || String::from_utf8_lossy(&signature).into_owned();
+        Ok(signs_chunks.then(|| ChunkSigner::new(&today.key, time, &today.scope, signature())))
     }
 
     /// Today's signing key and scope, made once a day.
@@ -157,4 +146,35 @@ impl Signer {
         self.today.store(Some(Arc::clone(&today)));
         today
     }
+}
+
+/// Writes the canonical request over sorted lines; gives back where the list of names stands in it.
+fn canonical_into(
+    (method, path, query): (&str, &str, &str),
+    lines: &[(&str, &[u8])],
+    out: &mut Vec<u8>,
+) -> Range<usize> {
+    for part in [method, "\n", path, "\n", query, "\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    let same_name = |(one, _): &(&str, &[u8]), (other, _): &(&str, &[u8])| one == other;
+    for same in lines.chunk_by(same_name) {
+        for (at, (name, value)) in same.iter().enumerate() {
+            out.extend_from_slice(if at == 0 { name.as_bytes() } else { b"," });
+            out.extend_from_slice(if at == 0 { b":" } else { b"" });
+            canonical::fold_into(trim(value), out);
+        }
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+    let start = out.len();
+    for (at, (name, _)) in lines.chunk_by(same_name).filter_map(<[_]>::first).enumerate() {
+        out.extend_from_slice(if at == 0 { b"" } else { b";" });
+        out.extend_from_slice(name.as_bytes());
+    }
+    let names = start..out.len();
+    out.push(b'\n');
+    let payload = lines.iter().find(|(name, _)| *name == PAYLOAD.as_str());
+    out.extend_from_slice(payload.map(|(_, value)| *value).unwrap_or_default());
+    names
 }

@@ -1,5 +1,7 @@
 //! The verifier: kind of authentication, the checks in their order, the comparison.
 
+use std::borrow::Cow;
+
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -14,6 +16,7 @@ use super::post_policy::PostPolicy;
 use super::query;
 use super::rejection::{Details, Rejection, mismatch_fault};
 use crate::s3::form::{LengthRange, is_form};
+use crate::s3::head::trim;
 use crate::s3::payload::Payload;
 use crate::s3::route::{Auth, QUERY_AUTHENTICATION, check_amz_parameters};
 use crate::s3::uri::Query;
@@ -141,9 +144,12 @@ impl Verified {
         self.file
     }
 
-    /// The first eight digits of the signature: enough for a log.
-    pub fn signature_prefix(&self) -> Option<&str> {
-        self.signature.as_deref().and_then(|signature| signature.get(..8))
+    /// Takes out whose key signed, and the first eight digits of the signature: enough for a log.
+    pub fn take_names(&mut self) -> (Option<String>, Option<String>) {
+        if let Some(signature) = &mut self.signature {
+            signature.truncate(8);
+        }
+        (self.access_key.take(), self.signature.take())
     }
 
     /// Takes out the text that was signed. With the key it tells this request from every other. The
@@ -230,11 +236,11 @@ struct Verifier<'a, K> {
 struct Claim<'a> {
     algorithm: Algorithm,
     scope: Scope<'a>,
-    time: String,
+    time: Cow<'a, str>,
     instant: Seconds,
     names: Vec<&'a str>,
     signature: &'a str,
-    payload_line: Vec<u8>,
+    payload_line: Cow<'a, [u8]>,
     payload: Payload,
     kind: Kind,
 }
@@ -260,9 +266,9 @@ impl<K: KeySource> Verifier<'_, K> {
         let authorization = header::parse(head.all("authorization").next().unwrap_or_default(), self.settings.ecdsa)?;
         let algorithm = authorization.algorithm;
         let (time, instant, as_received) = header::request_time(head)?;
-        let set = joined(head, "x-amz-region-set").and_then(|set| String::from_utf8(set).ok());
+        let set = joined(head, "x-amz-region-set").and_then(|set| String::from_utf8(set.into_owned()).ok());
         let scope = Scope::read(authorization.credential, algorithm, set.as_deref(), self.served(), Place::Header)?;
-        header::check_skew(instant, &as_received, self.now, self.settings.skew)?;
+        header::check_skew(instant, as_received, self.now, self.settings.skew)?;
         scope.check_day(&time, Place::Header)?;
         let names = header::signed_names(authorization.signed, Place::Header)?;
         let token = joined(head, "x-amz-security-token");
@@ -272,7 +278,7 @@ impl<K: KeySource> Verifier<'_, K> {
         }
         let (payload_line, payload) = match known.is_good() {
             true => self.header_payload(head, algorithm, streaming_allowed)?,
-            false => (Vec::new(), Payload::Unsigned),
+            false => (Cow::default(), Payload::Unsigned),
         };
         let signature = authorization.signature;
         let kind = Kind::Header;
@@ -284,14 +290,14 @@ impl<K: KeySource> Verifier<'_, K> {
         Served { regions: &self.settings.regions, service: &self.settings.service }
     }
 
-    fn header_payload(
+    fn header_payload<'h>(
         &self,
-        head: &Head<'_>,
+        head: &Head<'h>,
         algorithm: Algorithm,
         streaming_allowed: bool,
-    ) -> Result<(Vec<u8>, Payload), Fault> {
+    ) -> Result<(Cow<'h, [u8]>, Payload), Fault> {
         if let Some(hash) = self.request.body_hash {
-            return Ok((key::hex(&hash).into_bytes(), Payload::Hash(hash)));
+            return Ok((key::hex(&hash).into_bytes().into(), Payload::Hash(hash)));
         }
         let Some(value) = joined(head, "x-amz-content-sha256") else {
             let message = "Missing required header for this request: x-amz-content-sha256";
@@ -318,12 +324,12 @@ impl<K: KeySource> Verifier<'_, K> {
         }
         let (payload_line, payload) = match known.is_good() {
             true => self.query_payload(&names)?,
-            false => (Vec::new(), Payload::Unsigned),
+            false => (Cow::default(), Payload::Unsigned),
         };
         let claim = Claim {
             algorithm,
             scope,
-            time: presigned.date.to_owned(),
+            time: presigned.date.into(),
             instant: presigned.time,
             names,
             signature: presigned.signature,
@@ -334,12 +340,12 @@ impl<K: KeySource> Verifier<'_, K> {
         self.compare(claim, known)
     }
 
-    fn query_payload(&self, names: &[&str]) -> Result<(Vec<u8>, Payload), Fault> {
+    fn query_payload(&self, names: &[&str]) -> Result<(Cow<'_, [u8]>, Payload), Fault> {
         let Request { head, query, .. } = *self.request;
         let value = match query.first(b"X-Amz-Content-Sha256") {
-            Some(value) => value.to_vec(),
+            Some(value) => value.into(),
             None if names.contains(&"x-amz-content-sha256") => joined(head, "x-amz-content-sha256").unwrap_or_default(),
-            None => b"UNSIGNED-PAYLOAD".to_vec(),
+            None => b"UNSIGNED-PAYLOAD"[..].into(),
         };
         let payload = payload::in_query(&value)?;
         self.settings.payload.check(payload, self.request.tls)?;
@@ -396,7 +402,7 @@ impl<K: KeySource> Verifier<'_, K> {
     /// The session token, from the place where this kind of request has it.
     fn token(&self, kind: Kind) -> Option<Vec<u8>> {
         match kind {
-            Kind::Header => joined(self.request.head, "x-amz-security-token"),
+            Kind::Header => joined(self.request.head, "x-amz-security-token").map(Cow::into_owned),
             Kind::Query => self.request.query.first(b"X-Amz-Security-Token").map(<[u8]>::to_vec),
             Kind::Anonymous | Kind::Form => None,
         }
@@ -528,14 +534,14 @@ impl<K: KeySource> Verifier<'_, K> {
                 kind: claim.kind,
                 access_key: claim.scope.access_key.to_owned(),
                 token: self.token(claim.kind).map(Zeroizing::new),
-                time: claim.time.clone(),
+                time: claim.time.clone().into_owned(),
                 scope: claim.scope.text.to_owned(),
                 day: claim.scope.day,
                 region: claim.scope.region.unwrap_or_default().to_owned(),
                 service: claim.scope.service.to_owned(),
                 names: claim.names.iter().map(|name| (*name).to_owned()).collect(),
                 signature: claim.signature.to_owned(),
-                payload_line: claim.payload_line.clone(),
+                payload_line: claim.payload_line.clone().into_owned(),
             })),
         }
     }
@@ -548,17 +554,21 @@ struct Attempt {
 }
 
 /// All lines of a header as one value, the way they are signed.
-fn joined(head: &Head<'_>, name: &str) -> Option<Vec<u8>> {
-    let mut lines = head.all(name).peekable();
-    lines.peek()?;
-    let mut out = Vec::with_capacity(80);
-    for (at, line) in lines.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        canonical::fold_into(crate::s3::head::trim(line), &mut out);
+fn joined<'a>(head: &Head<'a>, name: &str) -> Option<Cow<'a, [u8]>> {
+    let mut lines = head.all(name).map(trim);
+    let first = lines.next()?;
+    let mut next = lines.next();
+    if next.is_none() && canonical::is_folded(first) {
+        return Some(Cow::Borrowed(first));
     }
-    Some(out)
+    let mut out = Vec::with_capacity(80);
+    canonical::fold_into(first, &mut out);
+    while let Some(line) = next {
+        out.push(b',');
+        canonical::fold_into(line, &mut out);
+        next = lines.next();
+    }
+    Some(Cow::Owned(out))
 }
 
 fn has(head: &Head<'_>, name: &str) -> bool {

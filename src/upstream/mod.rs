@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Limited};
@@ -19,7 +19,7 @@ pub mod wire;
 pub trait Upstream {
     /// Serves one request. An S3 error of the store is a [`Reply`] like any other; a [`Fault`] means
     /// the store could not be asked or its answer must not be shown.
-    fn send(&self, out: Forward, body: SealedBody) -> impl Future<Output = Result<Reply, Fault>>;
+    fn send(&self, out: Box<Forward>, body: SealedBody) -> impl Future<Output = Result<Reply, Fault>>;
 }
 
 /// A request on its way to a store: built from the operation's table, never copied from the client.
@@ -69,7 +69,7 @@ pub struct Reply<B = ReplyBody> {
     /// The document or object data.
     pub body: B,
     /// The store's own request id, for the record.
-    pub upstream_id: Option<String>,
+    pub upstream_id: Option<HeaderValue>,
     /// The S3 code, if it is an error.
     pub code: Option<String>,
 }

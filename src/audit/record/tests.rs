@@ -54,6 +54,16 @@ fn an_intent_says_who_asks_for_what_and_why_it_may() {
 }
 
 #[test]
+fn the_hash_of_nothing_is_not_worth_a_line_and_every_other_is() {
+    let of = |hash: &'static [u8]| {
+        let headers: &[(&[u8], &[u8])] = &[(b"host", b"h"), (b"x-amz-content-sha256", hash)];
+        json(&Intent { headers, ..Intent::new(id(), Millis(0)) })["headers"].clone()
+    };
+    assert_eq!(of(HASH_OF_NOTHING), Value::Null);
+    assert_eq!(of(b"UNSIGNED-PAYLOAD"), serde_json::json!({"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}));
+}
+
+#[test]
 fn a_refusal_is_one_object_of_both_records() {
     let intent = Intent { operation: Some("GetObject"), ..Intent::new(id(), Millis(0)) };
     let end = Completion {

@@ -97,6 +97,8 @@ pub struct Listen {
     pub vpc_endpoint: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Every connection comes from one of these, with a head of the PROXY protocol in front.
+    pub proxy_protocol: bool,
     /// What one client and all together may take.
     pub limits: Limits,
 }

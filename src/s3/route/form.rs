@@ -34,7 +34,7 @@ impl<'a> FormHeaders<'a> {
         let mut headers = Vec::new();
         for (name, value) in fields.iter() {
             if NEVER.contains(&name) {
-                return Err(unknown_header(name));
+                return Err(unknown_header(name.as_bytes()));
             }
             if OF_THE_FORM.contains(&name) || AUTHENTICATION.contains(&name) || name.starts_with("x-ignore-") {
                 continue;
@@ -80,7 +80,7 @@ pub fn route_form(
     for (line, _) in head.lines {
         let lower = std::str::from_utf8(line).unwrap_or_default().to_ascii_lowercase();
         if lower == "content-md5" || lower.starts_with("x-amz-") && !IDLE.contains(&lower.as_str()) {
-            return Err(unknown_header(&lower));
+            return Err(unknown_header(lower.as_bytes()));
         }
     }
     if fields.get("bucket").is_some_and(|named| named != bucket) {

@@ -194,11 +194,11 @@ impl Store {
 }
 
 impl Upstream for Store {
-    async fn send(&self, out: Forward, body: SealedBody) -> Result<super::Reply, Fault> {
+    async fn send(&self, out: Box<Forward>, body: SealedBody) -> Result<super::Reply, Fault> {
         let declared =
             body.checksum().map(|(algorithm, value)| (algorithm, value.map(|value| value.as_bytes().to_vec())));
         let promise = Promise { length: body.decoded_length(), checksum: declared };
-        let super::Reply { status, headers, body, upstream_id, code } = self.serve(out, promise, body).await?;
+        let super::Reply { status, headers, body, upstream_id, code } = self.serve(*out, promise, body).await?;
         Ok(super::Reply { status, headers, body: body.into(), upstream_id, code })
     }
 }

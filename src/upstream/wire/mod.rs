@@ -22,7 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use http::{HeaderValue, Request};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
@@ -83,6 +83,7 @@ pub struct Settings {
 /// The connections of one worker to one store.
 pub struct Wire {
     settings: Settings,
+    host: Option<HeaderValue>,
     pool: Rc<Pool>,
     clock: Arc<dyn Clock>,
     retries: Cell<u64>,
@@ -93,12 +94,23 @@ impl Wire {
     /// A store nobody has spoken to yet.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let pool = Pool::new(settings.endpoint.clone(), settings.limits);
-        Self { settings, pool, clock, retries: Cell::new(0), confirmed: Confirmed::default() }
+        Self {
+            host: request::host(&settings),
+            settings,
+            pool,
+            clock,
+            retries: Cell::new(0),
+            confirmed: Confirmed::default(),
+        }
     }
 
     /// Reads that were sent a second time.
     pub fn retries(&self) -> u64 {
         self.retries.get()
+    }
+
+    async fn build(&self, out: &mut Forward, body: SealedBody) -> Result<Request<Outgoing>, Fault> {
+        request::build(&self.settings, self.host.as_ref(), out, body, self.clock.now()).await
     }
 
     /// Sends on a kept connection; on one that the store has closed meanwhile, once more on a new one
@@ -117,7 +129,7 @@ impl Wire {
             Err(Sent::Not(request)) if kept => self.once_more(*request, sent).await,
             Err(Sent::Broken) if kept && repeatable => {
                 self.retries.set(self.retries.get() + 1);
-                let again = request::build(&self.settings, out, SealedBody::empty(), self.clock.now()).await?;
+                let again = self.build(out, SealedBody::empty()).await?;
                 self.once_more(again, sent).await
             }
             Err(failed) => Err(failed.into_fault(self.settings.first_byte)),
@@ -192,13 +204,13 @@ fn unreachable_store(error: &ConnectError) -> Fault {
 }
 
 impl Upstream for Wire {
-    async fn send(&self, mut out: Forward, body: SealedBody) -> Result<Reply, Fault> {
+    async fn send(&self, mut out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
         if !body.is_end_stream() {
             self.confirm_owner(&out).await?;
         }
         let answering = Answering::to(&out, &self.settings.region);
         let verdict = body.verdict();
-        let request = request::build(&self.settings, &mut out, body, self.clock.now()).await?;
+        let request = self.build(&mut out, body).await?;
         // A body that failed its checks broke the connection: that is the client's fault, not the store's.
         let exchanged = self.exchange(request, &mut out, &verdict).await;
         if let Some(fault) = verdict.fault() {

@@ -24,7 +24,7 @@ pub enum Outgoing {
     /// The decoded data with its length.
     Plain(SealedBody),
     /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`.
-    Framed(Framed),
+    Framed(Box<Framed>),
     /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`, with or without a trailer.
     Signed(Box<Signed>),
 }
@@ -159,7 +159,7 @@ impl Body for Outgoing {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         match self.get_mut() {
             Self::Plain(body) => Pin::new(body).poll_frame(cx),
-            Self::Framed(body) => Pin::new(body).poll_frame(cx),
+            Self::Framed(body) => Pin::new(body.as_mut()).poll_frame(cx),
             Self::Signed(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }

@@ -80,7 +80,7 @@ impl Wire {
             account: out.account.clone(),
             id: out.id,
         };
-        let status = Box::pin(self.send(head, SealedBody::empty())).await?.status;
+        let status = Box::pin(self.send(Box::new(head), SealedBody::empty())).await?.status;
         match status.as_u16() {
             200..300 => {
                 self.confirmed.note(bucket, owner, now);

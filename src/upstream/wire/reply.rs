@@ -160,8 +160,8 @@ impl Body for Download {
 /// # Errors
 /// `InternalError` where the store speaks of the proxy's identity or redirects; `ServiceUnavailable`
 /// where it is down.
-pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply, Fault> {
-    let upstream_id = head.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+pub async fn reply(out: &Answering, mut head: Parts, body: Download) -> Result<Reply, Fault> {
+    let upstream_id = head.headers.remove(REQUEST_ID);
     if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
         return Err(redirected(&head));
     }
@@ -170,7 +170,8 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
         return Ok(Reply { upstream_id, ..error });
     }
     let operation = out.operation;
-    let mut headers = filtered(operation, head.headers);
+    let mut headers = head.headers;
+    filter(operation, &mut headers);
     if operation == Operation::HeadBucket {
         name_region(&mut headers, &out.region);
     }
@@ -372,7 +373,7 @@ fn unavailable(status: StatusCode) -> Fault {
 }
 
 /// Keeps what the operation's table names; everything hop-by-hop falls away because nobody names it.
-fn filtered(operation: Operation, from: HeaderMap) -> HeaderMap {
+fn filter(operation: Operation, headers: &mut HeaderMap) {
     let spec = operation.spec();
     let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
     let keep = |name: &HeaderName| {
@@ -381,20 +382,12 @@ fn filtered(operation: Operation, from: HeaderMap) -> HeaderMap {
                 && (OBJECT.contains(name)
                     || name.as_str().starts_with("x-amz-meta-")
                     || name.as_str() == "x-amz-mp-parts-count")
-            || spec.response_headers.contains(&name.as_str())
+            || spec.response_headers.binary_search(&name.as_str()).is_ok()
     };
-    let mut to = HeaderMap::with_capacity(from.len());
-    let mut kept = None;
-    for (name, value) in from {
-        // A line of a repeated header comes without its name.
-        if let Some(name) = name {
-            kept = keep(&name).then_some(name);
-        }
-        if let Some(name) = &kept {
-            to.append(name.clone(), value);
-        }
+    let rest: Vec<HeaderName> = headers.keys().filter(|name| !keep(name)).cloned().collect();
+    for name in rest {
+        headers.remove(name);
     }
-    to
 }
 
 fn name_region(headers: &mut HeaderMap, region: &str) {

@@ -14,7 +14,7 @@ use crate::sigv4::OutgoingPayload;
 use crate::time::Seconds;
 use crate::upstream::Forward;
 
-/// Builds and signs. A read leaves `out` as it was, so that it can be built once more; a write takes the
+/// Builds and signs. `host` is what [`host`] made, once for all requests. A read leaves `out` as it was, so that it can be built once more; a write takes the
 /// headers out. A body that may go out in signed chunks is read as far as its first one.
 ///
 /// # Errors
@@ -22,16 +22,20 @@ use crate::upstream::Forward;
 /// body before its first chunk.
 pub async fn build(
     settings: &Settings,
+    host: Option<&HeaderValue>,
     out: &mut Forward,
     mut body: SealedBody,
     now: Seconds,
 ) -> Result<Request<Outgoing>, Fault> {
     let chunks = signed_chunks(settings, &mut body).await?;
-    let host = host(settings, out.bucket.as_deref());
+    let host = match (host, out.bucket.as_deref().filter(|bucket| in_host(settings, bucket))) {
+        (Some(host), None) => host.clone(),
+        (_, bucket) => HeaderValue::try_from(host_name(settings, bucket)).map_err(internal)?,
+    };
     let path = path(settings, out);
     let query = canonical_query(&out.query);
     let mut headers = if is_read(out) { out.headers.clone() } else { std::mem::take(&mut out.headers) };
-    headers.insert(header::HOST, HeaderValue::try_from(host).map_err(internal)?);
+    headers.insert(header::HOST, host);
     owners::write(&out.owners, &mut headers)?;
     if let Some(source) = &out.copy_source {
         headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&copy_source(source))?);
@@ -140,7 +144,7 @@ fn framed(
     algorithm: Algorithm,
 ) -> Result<(OutgoingPayload, Outgoing), Fault> {
     frame(headers, &body, Some(algorithm))?;
-    Ok((OutgoingPayload::UnsignedTrailer, Outgoing::Framed(Framed::new(body, algorithm))))
+    Ok((OutgoingPayload::UnsignedTrailer, Outgoing::Framed(Box::new(Framed::new(body, algorithm)))))
 }
 
 fn signed(
@@ -177,10 +181,16 @@ fn declare(headers: &mut HeaderMap, algorithm: Algorithm, known: &Value) -> Resu
     Ok(())
 }
 
-fn host(settings: &Settings, bucket: Option<&str>) -> String {
+/// The host of the store itself, which most requests name; none if it has no legal spelling.
+pub fn host(settings: &Settings) -> Option<HeaderValue> {
+    HeaderValue::try_from(host_name(settings, None)).ok()
+}
+
+/// The host with the bucket before it, if that is where it is named.
+fn host_name(settings: &Settings, bucket: Option<&str>) -> String {
     let endpoint = &settings.endpoint;
     let mut host = String::with_capacity(128);
-    if let Some(bucket) = bucket.filter(|bucket| in_host(settings, bucket)) {
+    if let Some(bucket) = bucket {
         host.extend([bucket, "."]);
     }
     match endpoint.host.contains(':') {

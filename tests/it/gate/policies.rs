@@ -230,3 +230,51 @@ fn a_presigned_url_dies_when_the_policy_says_so() {
     ask(120).refused(403, "AccessDenied");
     assert_eq!(store.seen().len(), 1);
 }
+
+/// What a balancer writes in front of a connection, with the VPC endpoint it came through.
+fn balancer(client: [u8; 4], endpoint: &str) -> Vec<u8> {
+    let extension = [&[0xea, 0, u8::try_from(endpoint.len() + 1).unwrap(), 1], endpoint.as_bytes()].concat();
+    let length = u8::try_from(12 + extension.len()).unwrap();
+    let head: &[u8] = &[b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0".as_slice(), &[length]].concat();
+    [head, &client, &[127, 0, 0, 1], &[0x12, 0x34, 1, 187], &extension].concat()
+}
+
+/// Everything, but from one network and through one endpoint.
+const FENCED: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"],
+     "Condition": {"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}},
+    {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::bucket/*",
+     "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}}]}"#;
+
+#[test]
+fn conditions_see_the_client_and_the_endpoint_that_the_balancer_names() {
+    let store = Script::ok();
+    let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
+    let listen = "trusted_proxies = [\"127.0.0.0/8\"]\nproxy_protocol = true\n";
+    // Through an endpoint the address is a private one, and has a key of its own.
+    let fenced = FENCED.replace("aws:SourceIp", "aws:VpcSourceIp");
+    let files = files(&[("policies/buckets/bucket/policy.json", &fenced)]);
+    let gate = Gate::launch(listen, &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
+    let from = |client, endpoint, ask: &Ask| gate.send_raw(&[balancer(client, endpoint), ask.wire()].concat());
+    let (get, put) = (Ask::new("GET", "/bucket/k"), Ask::put("/bucket/k", b"data"));
+    assert_eq!(from([192, 0, 2, 7], "vpce-0a1b2c3d", &get).status, 200);
+    assert_eq!(from([192, 0, 2, 7], "vpce-0a1b2c3d", &put).status, 200);
+    from([192, 0, 2, 7], "vpce-99999999", &put).refused(403, "AccessDenied");
+    from([198, 51, 100, 7], "vpce-0a1b2c3d", &get).refused(403, "AccessDenied");
+    assert!(gate.send(&get).head.is_empty(), "without a head the connection is closed");
+    assert_eq!(store.seen().len(), 2);
+}
+
+#[test]
+fn only_trusted_proxies_choose_the_clients_address() {
+    let policy = [("policies/buckets/bucket/policy.json", FENCED)];
+    for (trusted, status) in [("trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n", 200), ("", 403)] {
+        let store = Script::ok();
+        let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
+        let gate = Gate::launch(trusted, &upstream, &files(&policy)).unwrap_or_else(|told| panic!("{told}"));
+        let get = |way: &str| gate.send(&Ask::new("GET", "/bucket/k").header("x-forwarded-for", way));
+        assert_eq!(get("192.0.2.7").status, status, "{trusted}");
+        assert_eq!(get("192.0.2.7, 10.1.2.3").status, status, "{trusted}");
+        get("192.0.2.7, 198.51.100.7").refused(403, "AccessDenied");
+    }
+}
