@@ -103,8 +103,10 @@ pub struct Directory {
     keys: HashMap<String, Key>,
     /// In the order they were added, for whoever wants the first.
     order: Vec<String>,
-    users: HashMap<String, Arc<Principal>>,
+    users: BTreeMap<String, Arc<Principal>>,
     roles: BTreeMap<String, Role>,
+    /// The names of permissions boundaries, by the ARN of the user or role.
+    boundaries: BTreeMap<String, String>,
     issuers: Vec<web::Issuer>,
     files: Vec<PathBuf>,
 }
@@ -270,14 +272,24 @@ impl Directory {
         self.users.insert(user.arn.clone(), Arc::clone(user));
     }
 
+    /// All users and roots, in the order of their ARNs.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<Principal>> {
+        self.users.values()
+    }
+
     /// The user or root of an ARN.
     pub fn user(&self, arn: &str) -> Option<&Arc<Principal>> {
         self.users.get(arn)
     }
 
-    /// All users and roots, in no order.
-    pub fn users(&self) -> impl Iterator<Item = &Arc<Principal>> {
-        self.users.values()
+    /// Sets the permissions boundary of a user or role, by the name of its document.
+    pub fn set_boundary(&mut self, arn: &str, name: String) {
+        self.boundaries.insert(arn.to_owned(), name);
+    }
+
+    /// The name of the permissions boundary of a user or role, if it has one.
+    pub fn boundary(&self, arn: &str) -> Option<&str> {
+        self.boundaries.get(arn).map(String::as_str)
     }
 
     /// Takes a role in.

@@ -11,6 +11,7 @@
 //! - a [`Grant`] comes from [`decide`] alone, and names the statement that made it.
 
 pub mod action;
+pub mod block;
 pub mod condition;
 pub mod context;
 pub mod document;

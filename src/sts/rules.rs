@@ -20,6 +20,17 @@ pub struct Rules {
     named: BTreeMap<String, Arc<Policy>>,
     /// Trust policies, by the ARN of the role.
     trust: HashMap<String, Shelf>,
+    /// Permissions boundaries, by the ARN of the user or role.
+    boundaries: HashMap<String, Shelf>,
+    /// What an organization says, by account.
+    controls: HashMap<String, Controls>,
+}
+
+/// What an organization puts on an account.
+#[derive(Debug, Default)]
+struct Controls {
+    principals: Vec<Arc<Shelf>>,
+    resources: Vec<Arc<Shelf>>,
 }
 
 /// What conditions can look at besides the caller and the form.
@@ -36,9 +47,25 @@ pub struct Circumstances<'a> {
 }
 
 impl Rules {
-    /// Takes an identity document in.
-    pub fn add_identity(&mut self, policy: Arc<Policy>) {
-        self.named.insert(policy.name().to_owned(), policy);
+    /// Takes an identity document in, by the name that principals and sessions give it.
+    pub fn add_identity(&mut self, name: &str, policy: Arc<Policy>) {
+        self.named.insert(name.to_owned(), policy);
+    }
+
+    /// Takes the permissions boundary of a user or role in.
+    pub fn add_boundary(&mut self, arn: &str, policy: Arc<Policy>) {
+        self.boundaries.insert(arn.to_owned(), Shelf::new(vec![policy]));
+    }
+
+    /// Takes the policies in that an organization puts on an account: on its principals and on its roles,
+    /// level by level.
+    pub fn add_account(&mut self, account: &str, principals: &[Vec<Arc<Policy>>], resources: &[Vec<Arc<Policy>>]) {
+        let shelf = |level: &Vec<Arc<Policy>>| Arc::new(Shelf::new(level.clone()));
+        let controls = Controls {
+            principals: principals.iter().map(shelf).collect(),
+            resources: resources.iter().map(shelf).collect(),
+        };
+        self.controls.insert(account.to_owned(), controls);
     }
 
     /// Takes the trust policy of a role in.
@@ -110,8 +137,16 @@ impl Rules {
             _ => None,
         };
         let keys = keys(ask, who, role, seen);
-        let layers =
-            Layers { identity: Some(&identity), session: session.as_ref(), trust: Some(trust), ..Layers::default() };
+        let of = |account: &str| self.controls.get(account);
+        let layers = Layers {
+            service_control: of(&who.account).map(|found| found.principals.as_slice()).unwrap_or_default(),
+            resource_control: of(&role.account).map(|found| found.resources.as_slice()).unwrap_or_default(),
+            identity: Some(&identity),
+            boundary: who.as_caller().identity().and_then(|arn| self.boundaries.get(arn)),
+            session: session.as_ref(),
+            trust: Some(trust),
+            ..Layers::default()
+        };
         let mut first = None;
         for action in actions {
             let question = Question {

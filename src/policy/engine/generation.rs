@@ -27,6 +27,9 @@ pub struct Sources {
     pub access_points: BTreeMap<String, AccessPointRules>,
     /// VPC endpoint policies, by endpoint id.
     pub endpoints: BTreeMap<String, Arc<Policy>>,
+    /// Trust policies, by the ARN of the role. Requests to S3 never ask them: they are here for questions
+    /// over everything.
+    pub trusts: BTreeMap<String, Arc<Policy>>,
 }
 
 /// What is attached to a user or role.

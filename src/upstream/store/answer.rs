@@ -89,7 +89,7 @@ pub(super) fn instant(millis: i64) -> std::time::SystemTime {
 }
 
 /// The canonical user id of an account: 64 hexadecimal digits that always come out the same.
-pub(super) fn canonical_id(account: &str) -> String {
+pub fn canonical_id(account: &str) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"canonical user of account ");
     context.update(account.as_bytes());
