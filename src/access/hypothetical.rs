@@ -120,7 +120,7 @@ impl Hypothetical<'_> {
         let target = Owner {
             account: resource.owner.as_deref(),
             organization: resource.owner.as_deref().and_then(|owner| estate.organization(owner)),
-            tags: None,
+            tags: resource.bucket.as_deref().and_then(|bucket| estate.tags(bucket)),
             access_point: point,
         };
         let facts = Facts {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Exit, File, Find, Io, Place, Tail, count};
 use crate::audit::{self, StartAt};
 use crate::control::config::Config;
+use crate::control::why::plain;
 use crate::control::{Findings, check, development, doctor, init, status as running};
 
 /// `bartizan init [DIR]`
@@ -228,9 +229,4 @@ fn spell_members(value: &Value, depth: usize, text: &mut String) {
             }
         }
     }
-}
-
-/// What a client sent must not steer the terminal that shows it.
-fn plain(line: &str) -> String {
-    line.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
