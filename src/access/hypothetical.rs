@@ -39,7 +39,7 @@ use keys::Given as ByHand;
 use resource::Resource;
 
 pub use near::nearest;
-pub use who::{Found, principal};
+pub use who::{Found, begun as session, principal};
 
 /// A request that was never sent.
 #[derive(Clone, Copy, Debug)]

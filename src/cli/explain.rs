@@ -1,11 +1,15 @@
 //! `bartizan explain`: why a request would be allowed or denied.
 
-use super::{Exit, Explain, Io};
+use serde_json::{Value, json};
+
+use super::{Exit, Explain, Io, look};
 use crate::access::hypothetical::{self, Hypothetical, Implausible, Part};
+use crate::audit;
 use crate::control::config::Config;
 use crate::control::credentials;
 use crate::control::policies::{self, Loaded};
-use crate::control::why::Told;
+use crate::control::why::past::{self, Again, Past};
+use crate::control::why::{Told, plain};
 use crate::identity::Directory;
 use crate::policy::engine::{Explanation, Miss};
 
@@ -39,10 +43,7 @@ pub(super) fn run(explain: &Explain, json: bool, io: &mut Io<'_>) -> Exit {
         (Some(principal), Some(action), Some(resource)) => {
             imagined(explain, &standing, [principal, action, resource], json, io)
         }
-        _ => {
-            io.complain("error: a request of the past cannot be explained yet\n");
-            Exit::Unusable
-        }
+        _ => again(explain.request_id.as_deref().unwrap_or_default(), &standing, json, io),
     }
 }
 
@@ -97,6 +98,120 @@ fn imagined(
         io.print(&told.to_string());
     }
     if explanation.decision.is_allow() { Exit::Fine } else { Exit::No }
+}
+
+/// A request of the past: what was decided then, and what would be now.
+fn again(id: &str, standing: &Standing, json: bool, io: &mut Io<'_>) -> Exit {
+    if !look::is_request_id(id, io) {
+        return Exit::Unusable;
+    }
+    let records = match audit::find(&standing.config.journal(), id) {
+        Ok(entries) => past::read(&entries),
+        Err(fault) => {
+            io.complain(&format!("error: {fault}\n"));
+            return Exit::Unusable;
+        }
+    };
+    let Some(past) = past::past(&records) else {
+        io.complain(&format!("error: the journal has no request {id}\n"));
+        return Exit::Unusable;
+    };
+    let then = Then::of(&past);
+    match past.again(&standing.loaded.estate, &standing.directory, &standing.config.region) {
+        Ok(again) => {
+            io.print(&if json { format!("{}\n", then.with(&again, id)) } else { then.followed_by(&again, id) });
+            if again.is_allowed() { Exit::Fine } else { Exit::No }
+        }
+        Err(untold) => {
+            // What was decided then is known all the same.
+            io.print(&if json {
+                format!("{}\n", json!({ "request_id": id, "then": then.0 }))
+            } else {
+                then.spelled(id)
+            });
+            io.complain(&format!("error: it cannot be decided again: {}\nhelp: {}\n", untold.message, untold.help));
+            Exit::Unusable
+        }
+    }
+}
+
+/// What was decided then, as it is on record.
+struct Then(Value);
+
+impl Then {
+    fn of(past: &Past<'_>) -> Self {
+        let end = |name: &str| past.end.and_then(|end| end.get(name)).cloned();
+        Self(json!({
+            "time": past.intent.get("request_time"),
+            "operation": past.intent.get("operation"),
+            "decision": past.intent.get("decision"),
+            "statements": past.intent.get("statements"),
+            "generation": past.intent.get("generation"),
+            "reason": end("reason"),
+            "error_code": end("error_code"),
+            "error_message": end("error_message"),
+        }))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name)?.as_str().map(plain)
+    }
+
+    /// `then: allowed by identities/red#Read (GetObject, 2026-03-14T09:26:53.000Z)`
+    fn spelled(&self, id: &str) -> String {
+        let word = match self.text("decision").as_deref() {
+            Some("allow") => "allowed",
+            Some("deny") => "denied",
+            Some("throttle") => "throttled",
+            _ => "failed",
+        };
+        let list = self.0.get("statements").and_then(Value::as_array);
+        let by: Vec<String> = list.into_iter().flatten().filter_map(Value::as_str).map(plain).collect();
+        let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(" and ")) };
+        let why = [self.text("reason"), self.text("error_code")].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        let operation = self.text("operation").unwrap_or_else(|| "an unknown operation".to_owned());
+        let time = self.text("time").unwrap_or_else(|| "an unknown time".to_owned());
+        format!("{id}: {operation} at {time}\nthen: {word}{by}{why}\n")
+    }
+
+    fn followed_by(&self, again: &Again, id: &str) -> String {
+        let mut text = self.spelled(id);
+        let word = if again.is_allowed() { "allowed" } else { "denied" };
+        let checks = again.checks.len();
+        text.push_str(&format!(
+            "now, with the policies that stand: {word}, after {checks} check{}\n",
+            if checks == 1 { "" } else { "s" }
+        ));
+        each(again, |told| text.push_str(&format!("\n{told}")));
+        text
+    }
+
+    fn with(&self, again: &Again, id: &str) -> Value {
+        let mut checks = Vec::new();
+        each(again, |told| checks.push(told.to_json()));
+        json!({
+            "request_id": id, "then": self.0,
+            "now": { "allowed": again.is_allowed(), "checks": checks, "unknown": again.unknown },
+        })
+    }
+}
+
+/// Shows every check.
+fn each(again: &Again, mut show: impl FnMut(Told<'_>)) {
+    let unknown = (!again.unknown.is_empty())
+        .then(|| format!("not on record, and taken as absent: {}", again.unknown.join(", ")));
+    let notes: Vec<String> = unknown.into_iter().collect();
+    for checked in &again.checks {
+        show(Told {
+            principal: if again.principal.is_anonymous() { "anonymous" } else { &again.principal.arn },
+            action: &checked.action,
+            resource: &checked.resource,
+            from: again.from,
+            explanation: &checked.explanation,
+            notes: &notes,
+        });
+    }
 }
 
 /// Keys that a clause looked for in vain, where it mattered: a real request may carry them.

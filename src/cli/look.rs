@@ -172,11 +172,19 @@ fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), audit::Da
     audit::tail(journal, start, tail.follow, io.out, &|| false)
 }
 
+/// Whether it is a request id. Complains itself.
+pub(super) fn is_request_id(id: &str, io: &mut Io<'_>) -> bool {
+    let fits = id.len() == 16 && id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
+    if !fits {
+        io.complain("error: this is no request id\nhelp: take the 16 characters of `x-amz-request-id`\n");
+    }
+    fits
+}
+
 /// `bartizan log find REQUEST-ID [-c FILE]`
 pub(super) fn log_find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
     let id = find.request_id.as_str();
-    if id.len() != 16 || !id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit()) {
-        io.complain("error: this is no request id\nhelp: take the 16 characters of `x-amz-request-id`\n");
+    if !is_request_id(id, io) {
         return Exit::Unusable;
     }
     let Some(config) = find.file.open(io) else { return Exit::Unusable };

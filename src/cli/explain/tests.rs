@@ -1,3 +1,5 @@
+mod past;
+
 use std::path::Path;
 
 use super::super::tests::{Ran, run};

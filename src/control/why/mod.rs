@@ -3,6 +3,7 @@
 //! What is told here holds values of requests and lines of policies: for the operator, never for a caller.
 
 mod json;
+pub mod past;
 mod text;
 
 use std::net::IpAddr;

@@ -53,9 +53,10 @@ pub struct Looked {
     pub statement: StatementRef,
     /// What it does if it applies.
     pub effect: Effect,
-    /// The elements that do not match, in the order of [`Miss`]; it applies if there are none.
+    /// The elements that do not match, in the order of [`Miss`]; it applies if there are none. Conditions
+    /// count only where everything else matches.
     pub misses: Vec<Miss>,
-    /// Its clauses, in order, whether they hold or not.
+    /// Its clauses, in order, whether they hold or not; not looked at where another element does not match.
     pub clauses: Vec<Clause>,
 }
 
@@ -142,8 +143,11 @@ impl Recorder {
         for candidate in shelf.all() {
             let met = kinds(candidate.statement);
             let statement = Hit::of(&candidate).statement();
-            let clauses: Vec<_> = candidate.statement.conditions.iter().map(|clause| beside(clause, asked)).collect();
             let misses = misses(asked, candidate.statement, met);
+            let clauses = match misses[..] {
+                [] | [Miss::Condition] => candidate.statement.conditions.iter().map(|one| beside(one, asked)).collect(),
+                _ => Vec::new(),
+            };
             let looked = Looked { statement, effect: candidate.effect(), misses, clauses };
             if looked.applies() {
                 note(met, &candidate);
@@ -171,16 +175,16 @@ impl<'a> Scan<'a> for Recorder {
 
 /// The elements of a statement that do not match; `kinds` says how its principals meet the caller.
 pub(super) fn misses(asked: &Asked<'_>, statement: &Statement, kinds: Kinds) -> Vec<Miss> {
-    let holds = |clause: &Condition| clause.holds(asked.question.context);
-    [
+    let elements = [
         (Miss::Action, asked.action_matches(statement)),
         (Miss::Principal, !kinds.is_empty()),
         (Miss::Resource, asked.resource_matches(statement)),
-        (Miss::Condition, statement.conditions.iter().all(holds)),
-    ]
-    .into_iter()
-    .filter_map(|(miss, matches)| (!matches).then_some(miss))
-    .collect()
+    ];
+    let mut misses: Vec<Miss> = elements.into_iter().filter_map(|(miss, matches)| (!matches).then_some(miss)).collect();
+    if misses.is_empty() && !statement.conditions.iter().all(|clause| clause.holds(asked.question.context)) {
+        misses.push(Miss::Condition);
+    }
+    misses
 }
 
 fn beside(clause: &Condition, asked: &Asked<'_>) -> Clause {
