@@ -91,8 +91,8 @@ enum Command {
     Keys(Later),
     #[command(hide = true)]
     Certs(Later),
-    #[command(hide = true)]
-    Reload(Later),
+    /// Have the running proxy read policies and access keys again
+    Reload(Reload),
     #[command(hide = true)]
     Drain(Later),
 }
@@ -172,6 +172,15 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+#[derive(Args, Debug)]
+struct Reload {
+    #[command(flatten)]
+    file: File,
+    /// Take policies that open more than those in force: that is meant
+    #[arg(long)]
+    allow_widening: bool,
+}
+
 /// Whatever is said to a command that is still to come.
 #[derive(Args, Debug)]
 struct Later {
@@ -213,7 +222,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Policy(_) => later("policy", io),
         Command::Keys(_) => later("keys", io),
         Command::Certs(_) => later("certs", io),
-        Command::Reload(_) => later("reload", io),
+        Command::Reload(reload) => look::reload(&reload, cli.json, io),
         Command::Drain(_) => later("drain", io),
         Command::Log(Log::Verify(_)) => later("log verify", io),
         Command::Log(Log::Export(_)) => later("log export", io),

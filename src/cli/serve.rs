@@ -10,6 +10,7 @@ use super::env::quote;
 use super::{Exit, File, Io, Place};
 use crate::control::config::{Config, Log, LogFormat};
 use crate::control::metrics::Metrics;
+use crate::control::policies::Loaded;
 use crate::control::{check, credentials, development, policies};
 use crate::gate;
 use crate::identity::Directory;
@@ -21,6 +22,8 @@ pub(crate) struct Prepared {
     pub(crate) config: Config,
     /// Accounts and access keys.
     pub(crate) directory: Directory,
+    /// The policies, for this directory.
+    pub(crate) loaded: Loaded,
     /// Empty counters.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -43,8 +46,8 @@ pub(super) fn run(file: &File, json: bool, program: &str, io: &mut Io<'_>) -> Ex
 
 /// Serves until told to stop.
 fn launch(prepared: Prepared, announce: impl FnOnce(&[Bound])) -> Result<(), gate::GateError> {
-    let Prepared { config, directory, metrics } = prepared;
-    gate::run(config, directory, &metrics, announce)
+    let Prepared { config, directory, loaded, metrics } = prepared;
+    gate::run(config, directory, loaded, &metrics, announce)
 }
 
 /// Reads everything and refuses to go on with a fault in any of it.
@@ -63,22 +66,20 @@ fn prepare(file: &File, io: &mut Io<'_>) -> Option<Prepared> {
         },
     };
     let mut findings = check::certificates(&config, now);
-    let directory = match credentials::load(&config, io.environment) {
-        Ok((directory, warnings)) => {
-            findings.extend(warnings);
-            findings.extend(policies::check(&config, &directory));
-            Some(directory)
-        }
-        Err(faults) => {
-            findings.extend(faults);
-            None
-        }
-    };
+    let read = credentials::load(&config, io.environment).and_then(|(directory, warnings)| {
+        findings.extend(warnings);
+        policies::load(&config, &directory).map(|loaded| (directory, loaded))
+    });
+    match &read {
+        Ok((_, loaded)) => findings.extend(loaded.warnings.clone()),
+        Err(faults) => findings.extend(faults.clone()),
+    }
     io.complain(&findings.to_string());
     if findings.has_errors() {
         return None;
     }
-    Some(Prepared { config, directory: directory?, metrics: Arc::new(Metrics::default()) })
+    let (directory, loaded) = read.ok()?;
+    Some(Prepared { config, directory, loaded, metrics: Arc::new(Metrics::default()) })
 }
 
 /// One line per address, in development mode the three lines to try it, and `ready`.

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::finding::{Finding, Findings};
 use super::metrics::{self, Metrics, Reading};
+use super::policies::{Consent, Taken};
 use crate::time::Seconds;
 
 /// What the admin answers ask of the running proxy. None of them waits.
@@ -62,6 +66,28 @@ pub fn respond(method: &str, path: &str, state: &State<'_>) -> Answer {
         "/ready" => ready(state.probes),
         _ => text(404, "there is /health, /ready and /metrics\n"),
     }
+}
+
+/// What an order to reload says about widening, from its query.
+///
+/// # Errors
+/// The answer to an order that is not understood.
+pub fn consent(query: &str) -> Result<Consent, Answer> {
+    match query {
+        "" | "allow_widening=false" => Ok(Consent::None),
+        "allow_widening=true" => Ok(Consent::Given),
+        _ => Err(text(400, "the one parameter is `allow_widening=true`\n")),
+    }
+}
+
+/// The answer to an order to reload: 200 with the number of the new generation, or 409 with what is wrong.
+pub fn reloaded(outcome: Result<Taken, Findings>) -> Answer {
+    let list = |findings: &Findings| findings.iter().map(Finding::to_json).collect::<Vec<_>>();
+    let (status, body) = match outcome {
+        Ok(taken) => (200, json!({ "generation": taken.number, "findings": list(&taken.warnings) })),
+        Err(findings) => (409, json!({ "generation": null, "findings": list(&findings) })),
+    };
+    Answer { status, content_type: "application/json", body: format!("{body}\n") }
 }
 
 /// What keeps the proxy from serving, in words that scripts may compare.
@@ -166,6 +192,25 @@ mod tests {
     #[test]
     fn health_answers_whatever_is_missing() {
         check(Fake { journal: false, draining: true, ..WELL }, "GET", "/health", 200, "ok");
+    }
+
+    #[test]
+    fn a_widening_is_confirmed_in_one_spelling_only() {
+        assert_eq!(consent("").unwrap(), Consent::None);
+        assert_eq!(consent("allow_widening=true").unwrap(), Consent::Given);
+        for other in ["allow_widening", "allow_widening=1", "allow_widening=true&x=y", "allow-widening=true"] {
+            assert_eq!(consent(other).unwrap_err().status, 400, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_refused_reload_says_where_and_why() {
+        let finding = Finding::file(std::path::Path::new("policies/a.json"), "broken").help("mend it");
+        let answer = reloaded(Err(finding.into()));
+        assert_eq!(answer.status, 409);
+        assert!(answer.body.contains(r#""file":"policies/a.json""#) && answer.body.contains(r#""message":"broken""#));
+        let answer = reloaded(Ok(Taken { number: 7, warnings: Findings::default() }));
+        assert_eq!((answer.status, answer.body.as_str()), (200, "{\"findings\":[],\"generation\":7}\n"));
     }
 
     #[test]

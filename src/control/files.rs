@@ -89,13 +89,47 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), FileFault> 
     temporary.push(".new");
     let temporary = Path::new(&temporary);
     // A left-over of a crash, or a trap: a link is removed, never followed.
-    if let Err(error) = std::fs::remove_file(temporary)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error.into());
-    }
+    remove_if_there(temporary)?;
     write_new(temporary, mode, content)?;
     Ok(std::fs::rename(temporary, path)?)
+}
+
+/// Puts a file in the place of an older one, all or nothing, and waits for the disk. It keeps the older
+/// one's permissions; missing folders are made. The name it has meanwhile is hidden, so that whoever reads
+/// the folder does not take it for one of its files.
+pub(super) fn put(path: &Path, content: &[u8]) -> Result<(), FileFault> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private_folder(folder)?;
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let temporary = folder.join(name);
+    // A left-over of a crash, or a trap: a link is removed, never followed.
+    remove_if_there(&temporary)?;
+    let kept = std::fs::metadata(path).ok().map(|metadata| metadata.permissions());
+    write_new(&temporary, 0o644, content)?;
+    if let Some(kept) = kept {
+        std::fs::set_permissions(&temporary, kept)?;
+    }
+    std::fs::rename(&temporary, path)?;
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+/// Removes a file, if it is there, and waits for the disk.
+pub(super) fn remove(path: &Path) -> Result<(), FileFault> {
+    remove_if_there(path)?;
+    match path.parent().map(File::open) {
+        Some(Ok(folder)) => Ok(folder.sync_all()?),
+        // Where there is no folder, there was no file.
+        _ => Ok(()),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), FileFault> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder, with its parents, for the owner alone; one that is there is left as it is.
@@ -160,6 +194,22 @@ mod tests {
         assert_eq!(read_text(&path, 4).unwrap_err().to_string(), "is larger than 4B");
         assert_eq!(read_text(dir.path(), 4).unwrap_err().to_string(), "is a folder");
         assert_eq!(write_new(&path, 0o600, b"").unwrap_err().to_string(), "exists already");
+    }
+
+    #[test]
+    fn what_is_put_keeps_permissions_and_leaves_no_other_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/file");
+        put(&path, b"one").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("/dev/null", dir.path().join("new/.file.new")).unwrap();
+        put(&path, b"two").unwrap();
+        assert_eq!(read_text(&path, 10).unwrap(), "two");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(std::fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

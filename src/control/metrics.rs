@@ -62,6 +62,7 @@ pub struct Metrics {
     journal_records: Counter,
     journal_lag: Real,
     generation: Gauge,
+    reload_failures: Counter,
     certificate_expiry: Real,
 }
 
@@ -121,6 +122,7 @@ impl Default for Metrics {
             journal_records: Counter::default(),
             journal_lag: Real::default(),
             generation: Gauge::default(),
+            reload_failures: Counter::default(),
             certificate_expiry: Real::default(),
         };
         metrics.register();
@@ -142,6 +144,8 @@ impl Metrics {
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
+        let failures = self.reload_failures.clone();
+        registry.register("policy_reload_failures", "Generations of policies that were refused", failures);
         let expiry = self.certificate_expiry.clone();
         registry.register("certificate_expiry_seconds", "Time until the first server certificate ends", expiry);
         registry.register("connections", "Open client connections", self.connections.clone());
@@ -155,6 +159,11 @@ impl Metrics {
     /// Counts a request over a rate. Rules are named by the configuration's keys.
     pub fn throttled(&self, rule: &'static str) {
         self.throttled.get_or_create(&Rule { rule }).inc();
+    }
+
+    /// Counts a generation of policies that was refused.
+    pub fn policy_reload_failed(&self) {
+        self.reload_failures.inc();
     }
 
     /// Everything, in the text format of Prometheus.
@@ -224,6 +233,7 @@ mod tests {
         worker.ended(&end);
         metrics.worker().ended(&End { outcome: "refused", reason: "unknown-key", upstream: None, ..end });
         metrics.throttled("rate.kms.symmetric");
+        metrics.policy_reload_failed();
         let reading = Reading {
             journal_records: 7,
             journal_lag: Duration::from_millis(1500),
@@ -243,6 +253,7 @@ mod tests {
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",
+            "bartizan_policy_reload_failures_total 1",
             "bartizan_certificate_expiry_seconds 100.0",
             "bartizan_connections 3",
         ] {

@@ -180,6 +180,11 @@ impl<'r> Table<'r> {
         self.parsed(key, "a path", |text| (!text.is_empty()).then(|| base.join(text)))
     }
 
+    /// The text, for findings that come later.
+    pub(super) fn source(&self) -> Arc<Source> {
+        Arc::clone(&self.reader.source)
+    }
+
     /// The folder that relative paths start at.
     pub(super) fn base(&self) -> &Path {
         self.reader.base
@@ -294,6 +299,43 @@ impl<'r> Table<'r> {
             Some((name.get_ref().to_string(), self.reader.text(&self.path_of(key), value)?.value))
         };
         table.entries.iter().filter_map(pair).collect()
+    }
+
+    /// Names with a string or a list of strings each: a pair for every string.
+    pub(super) fn many(&mut self, key: &'static str) -> Vec<(String, String)> {
+        let Some(table) = self.table(key) else { return Vec::new() };
+        let mut pairs = Vec::new();
+        for (name, value) in table.entries {
+            let name = name.get_ref().to_string();
+            let path = self.path_of(key);
+            let items: Vec<_> = value.get_ref().as_array().map_or_else(|| vec![value], |items| items.iter().collect());
+            for item in items {
+                pairs.extend(self.reader.text(&path, item).map(|text| (name.clone(), text.value)));
+            }
+        }
+        pairs
+    }
+
+    /// A string, or a list of at least one.
+    pub(super) fn one_or_more<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<Located<T>> {
+        if !self.is_list(key) {
+            return self.parsed(key, expected, parse).into_iter().collect();
+        }
+        let found = self.list(key, expected, parse);
+        if let (Some(span), true) = (self.span_of(key), found.is_empty()) {
+            self.fault(
+                span,
+                format!("`{}` is empty", self.path_of(key)),
+                "nothing here",
+                format!("expected {expected}"),
+            );
+        }
+        found
     }
 
     /// A table below this one. The caller finishes it.

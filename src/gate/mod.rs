@@ -1,6 +1,7 @@
 //! The parts put together: from a configuration to a running proxy.
 
 mod build;
+mod keeper;
 mod probes;
 mod service;
 
@@ -8,16 +9,20 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 
 use crate::audit::{Journal, JournalError};
 use crate::control::config::Config;
 use crate::control::metrics::Metrics;
-use crate::control::{ProcessEnvironment, admin, credentials, policies, tokens};
+use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
+use crate::control::{admin, tokens};
 use crate::identity::{Directory, TokenKeys};
 use crate::pipeline::Live;
+use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
+use keeper::Keeping;
 use probes::Running;
 use service::{Gate, Shared};
 
@@ -33,15 +38,15 @@ pub enum GateError {
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
     Store(#[from] StoreError),
-    /// The policies folder.
-    #[error("policies: {0}")]
-    Policies(crate::control::Findings),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
     Temporary(crate::control::Findings),
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
+    /// There is no thread to keep policies with.
+    #[error("the threads that keep and watch the policies cannot be made: {0}")]
+    Thread(std::io::Error),
 }
 
 impl GateError {
@@ -67,51 +72,62 @@ impl GateError {
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
-            Self::Policies(_) | Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
+            Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
+            Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
         }
     }
 }
 
-/// Binds, announces what was bound, serves until told to stop, drains, closes the journal.
+/// Binds, announces what was bound, serves until told to stop, drains, closes the journal. `loaded` is the
+/// policies folder as it was read for `directory`.
 ///
 /// # Errors
 /// What could not be opened or bound. Nothing is bound before everything else stands.
 pub fn run(
     config: Config,
     directory: Directory,
+    loaded: Loaded,
     metrics: &Arc<Metrics>,
     announce: impl FnOnce(&[Bound]),
 ) -> Result<(), GateError> {
+    let config = Arc::new(config);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (journal, recovery) = Journal::open(config.journal(), build::journal(&config))?;
     report(&recovery);
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
-    let loaded = policies::load(&config, &directory).map_err(GateError::Policies)?;
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded.roles, tokens.clone(), 1)));
+    let standing = Standing::of(&directory, &loaded);
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, tokens.clone(), 1)));
+    let take = take(Arc::clone(&config), Arc::clone(&live), tokens);
+    let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
+    let writer = Arc::clone(&keeper);
+    let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
-        live: Arc::clone(&live),
+        live,
         stores,
         journal: Arc::clone(&journal),
         clock,
+        keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
+    let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
+    let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
     let bound = server.bound().to_vec();
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
-            let admin::Answer { status, content_type, body } = admin::respond("GET", path, &state);
-            Page { status, content_type, body }
+            page(admin::respond("GET", path, &state))
         }),
-        reload: Box::new(move || reload(&config, &live, tokens.clone())),
+        orders: Arc::new(move |_, query| order(&ordered, query)),
+        reload: Box::new(move || signalled.reload(Consent::None, None)),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
                 tracing::error!(%error, "the journal could not be sealed");
@@ -119,22 +135,36 @@ pub fn run(
         }),
     };
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
+    drop(watch); // ends its thread
     running.stop();
     Ok(())
 }
 
-/// Reads accounts, access keys and the documents of roles again. A fault in them keeps the generation that is live.
-fn reload(config: &Config, live: &ArcSwap<Live>, tokens: Option<Arc<TokenKeys>>) {
-    let read = credentials::load(config, &ProcessEnvironment)
-        .and_then(|(directory, _)| policies::load(config, &directory).map(|loaded| (directory, loaded)));
-    match read {
-        Ok((directory, loaded)) => {
-            let number = live.load().number + 1;
-            live.store(Arc::new(build::live(config, directory, loaded.roles, tokens, number)));
-            tracing::info!(generation = number, "access keys have been read again");
+/// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
+fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, tokens: Option<Arc<TokenKeys>>) -> Take {
+    Box::new(move |directory, loaded| {
+        let number = live.load().number + 1;
+        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), number)));
+        number
+    })
+}
+
+/// An order of the admin listener: `POST /v1/reload`.
+fn order(watch: &Watch, query: &str) -> oneshot::Receiver<Page> {
+    let (tell, told) = oneshot::channel();
+    match admin::consent(query) {
+        Ok(consent) => {
+            // Whoever asked may have gone.
+            let answer = move |outcome| drop(tell.send(page(admin::reloaded(outcome))));
+            watch.reload(consent, Some(Box::new(answer)));
         }
-        Err(findings) => tracing::error!(%findings, "access keys stay as they were"),
+        Err(refusal) => drop(tell.send(page(refusal))),
     }
+    told
+}
+
+fn page(admin::Answer { status, content_type, body }: admin::Answer) -> Page {
+    Page { status, content_type, body }
 }
 
 /// Says what the last process left open.

@@ -8,9 +8,11 @@
 //!   today, and without it they are of nobody.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
+
+use ring::digest;
 
 use crate::policy::engine::Caller;
 use crate::sigv4::Secret;
@@ -217,10 +219,21 @@ impl Principal {
     }
 }
 
+/// The canonical user id of an account: 64 hexadecimal digits that always come out the same.
+pub fn canonical_id(account: &str) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"canonical user of account ");
+    context.update(account.as_bytes());
+    context.finish().as_ref().iter().fold(String::with_capacity(64), |mut text, octet| {
+        let _infallible = write!(text, "{octet:02x}");
+        text
+    })
+}
+
 /// Seventeen characters that stand for an ARN, the same on every machine. (AWS draws them, so a principal
 /// made anew is another one there; here it is the one of this ARN.)
 fn unique_id(kind: &str, arn: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, arn.as_bytes());
+    let digest = digest::digest(&digest::SHA256, arn.as_bytes());
     let letters = digest.as_ref().iter().take(17).map(|octet| char::from(token::letter(*octet)));
     kind.chars().chain(letters).collect()
 }

@@ -1,4 +1,7 @@
-//! The admin listener: plain HTTP on loopback, three pages, made by whoever knows.
+//! The admin listener: plain HTTP on loopback, three pages and one order, made by whoever knows.
+//!
+//! Nobody is asked who they are: whoever has an account on the machine may ask. A page in a browser may not
+//! give orders: what has an origin, or could be sent without asking first, is refused.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -6,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// One page of the admin listener.
 #[derive(Clone, Debug)]
@@ -28,10 +31,15 @@ pub struct Page {
 /// Makes `/health`, `/ready` and `/metrics`.
 pub type Pages = Arc<dyn Fn(&str) -> Page + Send + Sync>;
 
+/// Takes an order, `/v1/reload` with its query, and tells later what came of it. It does not wait.
+pub type Orders = Arc<dyn Fn(&str, &str) -> oneshot::Receiver<Page> + Send + Sync>;
+
 const CONNECTIONS: usize = 64;
+/// The one media type of an order: no form of a page in a browser has it.
+const ORDER_TYPE: &str = "application/json";
 
 /// Serves for ever.
-pub(super) async fn serve(socket: TcpListener, pages: Pages) {
+pub(super) async fn serve(socket: TcpListener, pages: Pages, orders: Orders) {
     let socket = match tokio::net::TcpListener::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => return tracing::error!(%error, "the admin listener cannot accept"),
@@ -43,10 +51,13 @@ pub(super) async fn serve(socket: TcpListener, pages: Pages) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let pages = Arc::clone(&pages);
+        let (pages, orders) = (Arc::clone(&pages), Arc::clone(&orders));
         tokio::spawn(async move {
             let _seat = seat;
-            let serve = service_fn(|request| std::future::ready(Ok::<_, Infallible>(page(&request, &pages))));
+            let serve = service_fn(|request| {
+                let (pages, orders) = (Arc::clone(&pages), Arc::clone(&orders));
+                async move { Ok::<_, Infallible>(answer(&request, &pages, &orders).await) }
+            });
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10)).max_buf_size(16 * 1024);
             let _ = builder.serve_connection(TokioIo::new(stream), serve).await;
@@ -54,15 +65,15 @@ pub(super) async fn serve(socket: TcpListener, pages: Pages) {
     }
 }
 
-fn page<B>(request: &Request<B>, pages: &Pages) -> Response<Full<Bytes>> {
+async fn answer<B>(request: &Request<B>, pages: &Pages, orders: &Orders) -> Response<Full<Bytes>> {
     let path = request.uri().path();
-    let known = matches!(path, "/health" | "/ready" | "/metrics");
     let asked = matches!(*request.method(), Method::GET | Method::HEAD);
-    let text = |status, body: &str| Page { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() };
-    let page = match (known, asked) {
-        (true, true) => pages(path),
-        (true, false) => text(405, "GET only\n"),
-        (false, _) => text(404, "try /health, /ready or /metrics\n"),
+    let (allow, page) = match (path, asked) {
+        ("/health" | "/ready" | "/metrics", true) => ("", pages(path)),
+        ("/health" | "/ready" | "/metrics", false) => ("GET, HEAD", text(405, "GET only\n")),
+        ("/v1/reload", _) if request.method() != Method::POST => ("POST", text(405, "POST only\n")),
+        ("/v1/reload", _) => ("", order(request, orders).await),
+        _ => ("", text(404, "try /health, /ready, /metrics or /v1/reload\n")),
     };
     let mut response = Response::new(Full::new(Bytes::from(page.body)));
     *response.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -70,7 +81,23 @@ fn page<B>(request: &Request<B>, pages: &Pages) -> Response<Full<Bytes>> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if page.status == 405 {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
     response
+}
+
+async fn order<B>(request: &Request<B>, orders: &Orders) -> Page {
+    let headers = request.headers();
+    if headers.contains_key(ORIGIN) {
+        return text(403, "orders do not come from a page in a browser\n");
+    }
+    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != ORDER_TYPE) {
+        return text(415, "an order has `Content-Type: application/json`\n");
+    }
+    let told = orders(request.uri().path(), request.uri().query().unwrap_or_default());
+    told.await.unwrap_or_else(|_| text(503, "the order was not taken; try again\n"))
+}
+
+fn text(status: u16, body: &str) -> Page {
+    Page { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
 }

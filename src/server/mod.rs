@@ -40,7 +40,7 @@ mod tls;
 mod wire;
 mod worker;
 
-pub use admin::{Page, Pages};
+pub use admin::{Orders, Page, Pages};
 pub use connection::{Connection, TlsFacts};
 pub use detach::detach;
 pub use request_body::{BodyError, TimedBody};

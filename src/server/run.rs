@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::Service;
 use super::accept;
-use super::admin::{self, Page, Pages};
+use super::admin::{self, Orders, Page, Pages};
 use super::seats::{Counters, Everywhere, Gate, Seat};
 use super::settings::{Accept, Bound, Error, Settings};
 use super::tls::{Live, Watch};
@@ -25,6 +25,8 @@ use super::worker::{Arrival, Desk, Hall, Load, Stage, tick, work};
 pub struct Hooks<'a> {
     /// Makes the admin pages.
     pub pages: Pages,
+    /// Takes the orders of the admin listener.
+    pub orders: Orders,
     /// Called once when every signal is listened to: from then on, whoever says stop is obeyed.
     pub ready: Box<dyn FnOnce() + 'a>,
     /// Called on SIGHUP and [`Control::reload`], after certificates were looked at.
@@ -36,7 +38,13 @@ pub struct Hooks<'a> {
 impl Default for Hooks<'_> {
     fn default() -> Self {
         let missing = |_: &str| Page { status: 503, content_type: "text/plain", body: String::new() };
-        Self { pages: Arc::new(missing), ready: Box::new(|| ()), reload: Box::new(|| ()), drained: Box::new(|| ()) }
+        Self {
+            pages: Arc::new(missing),
+            orders: Arc::new(|_, _| tokio::sync::oneshot::channel().1),
+            ready: Box::new(|| ()),
+            reload: Box::new(|| ()),
+            drained: Box::new(|| ()),
+        }
     }
 }
 
@@ -182,7 +190,7 @@ impl Server {
             })?);
         }
         drop(done);
-        let Hooks { pages, ready, reload, drained } = hooks;
+        let Hooks { pages, orders, ready, reload, drained } = hooks;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
             let mut tasks = JoinSet::new();
@@ -190,7 +198,7 @@ impl Server {
                 tasks.spawn(hand_out(gate, socket, Arc::clone(&control.hall), senders.clone()));
             }
             drop(senders);
-            let _admin = admin.map(|socket| Aborting(tokio::spawn(admin::serve(socket, pages))));
+            let _admin = admin.map(|socket| Aborting(tokio::spawn(admin::serve(socket, pages, orders))));
             let watchman = Watchman { control: &control, stage: &stage, tasks, drain: settings.drain };
             watchman.keep(workers, &mut ended, watches, settings.reload_every, ready, reload).await
         });

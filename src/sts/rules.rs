@@ -86,13 +86,13 @@ impl Rules {
         seen: Circumstances<'_>,
     ) -> Result<Grant, Fault> {
         match ask {
-            Ask::CallerIdentity => policy::decide_self(Some(&who.account)).map_err(|_| denied("silent-identity")),
+            Ask::CallerIdentity => policy::decide_self(Some(&who.account)).ok_or_else(|| denied("silent-identity")),
             Ask::SessionToken { .. } => {
                 if who.session.is_some() || matches!(who.kind, Kind::Role { .. }) {
                     let message = "Cannot call GetSessionToken with session credentials";
                     return Err(Fault::new(Code::AccessDenied, "session-of-session", message));
                 }
-                policy::decide_self(Some(&who.account)).map_err(|_| denied("silent-identity"))
+                policy::decide_self(Some(&who.account)).ok_or_else(|| denied("silent-identity"))
             }
             Ask::AssumeRole(asked) => {
                 if who.kind == Kind::Root {
@@ -128,13 +128,10 @@ impl Rules {
             return Err(refused(who, actions, ask, "policy-missing"));
         };
         let session = match &who.session {
-            Some(session) if !session.policies.is_empty() => {
-                let documents = self
-                    .session_documents(&session.policies, &who.account)
-                    .map_err(|_| refused(who, actions, ask, "session-policy"))?;
-                Some(Shelf::new(documents))
-            }
-            _ => None,
+            Some(session) => self
+                .session(&session.policies, &who.account)
+                .map_err(|_| refused(who, actions, ask, "session-policy"))?,
+            None => None,
         };
         let keys = keys(ask, who, role, seen);
         let of = |account: &str| self.controls.get(account);
@@ -164,12 +161,23 @@ impl Rules {
                 decision => return Err(refused(who, &[action], ask, decision.reason())),
             }
         }
-        first.map(|grant| Grant::of(&grant)).ok_or_else(|| refused(who, actions, ask, "silent-trust"))
+        Grant::of(&first).ok_or_else(|| refused(who, actions, ask, "silent-trust"))
     }
 
     /// Whether session policies are policies, and are there.
     fn check_session(&self, policies: &SessionPolicies, role: Option<&Role>) -> Result<(), Fault> {
         self.session_documents(policies, role.map_or("", |role| &role.account)).map(|_| ())
+    }
+
+    /// What narrows a session, compiled; none where nothing does.
+    ///
+    /// # Errors
+    /// A document that is none, or is not there any more. Whoever has such a session may do nothing.
+    pub fn session(&self, policies: &SessionPolicies, account: &str) -> Result<Option<Shelf>, Fault> {
+        if policies.is_empty() {
+            return Ok(None);
+        }
+        self.session_documents(policies, account).map(|documents| Some(Shelf::new(documents)))
     }
 
     /// The documents that narrow a session.

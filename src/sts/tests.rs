@@ -194,7 +194,7 @@ impl World {
         let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
         let grant = self.rules.decide(ask, who, role, seen)?;
         Grantor::check(ask, who, role)?;
-        Ok(grant.statement().to_string())
+        Ok(grant.statements().collect::<Vec<_>>().join(" "))
     }
 
     #[track_caller]

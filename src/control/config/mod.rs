@@ -13,7 +13,8 @@ mod listen;
 mod root;
 mod upstream;
 
-pub use super::units::{Cidr, Endpoint};
+pub use super::units::Endpoint;
+pub use crate::access::origin::Cidr;
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -35,6 +36,10 @@ pub struct Config {
     pub account: String,
     /// The folder of policies.
     pub policies: PathBuf,
+    /// Whether new policies may open more than those before without anybody's word.
+    pub allow_widening: bool,
+    /// Whether requests of S3 may set policies; they write files of the folder.
+    pub policy_api: bool,
     /// The folder of journal, index and the embedded store.
     pub state: PathBuf,
     /// The file of access keys.

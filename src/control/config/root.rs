@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tables and keys of features that are still to come.
-const LATER: [&str; 6] = ["keys", "rate", "detect", "public_access_block", "policy_api", "allow_widening"];
+const LATER: [&str; 4] = ["keys", "rate", "detect", "public_access_block"];
 
 pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     root.unavailable(&LATER);
@@ -32,7 +32,11 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     let listen = listen::read(root);
     let upstreams = upstream::read(root, &region, &listen);
     let (credentials, temporary) = credentials(root);
+    let allow_widening = root.boolean("allow_widening", false);
+    let policy_api = root.choice("policy_api", &[("accept", true), ("refuse", false)], true);
     let config = Config {
+        allow_widening,
+        policy_api,
         file: path.to_owned(),
         development: false,
         accepted_regions,

@@ -7,6 +7,7 @@ use super::super::ProcessEnvironment;
 use super::super::finding::Findings;
 use super::super::reader::{self, Table};
 use super::folder::{Desk, Entry, Place};
+use crate::access::Kept;
 use crate::identity::Directory;
 use crate::policy::engine::BucketRules;
 use crate::policy::engine::acl::Ownership;
@@ -21,8 +22,8 @@ const MOST_TAGS: usize = 50;
 #[derive(Default)]
 pub(super) struct Buckets {
     pub(super) rules: BTreeMap<String, BucketRules>,
-    /// Of the buckets with access by attributes.
-    pub(super) tags: HashMap<String, Tags>,
+    /// What is told of them besides.
+    pub(super) kept: HashMap<String, Kept>,
 }
 
 /// What `settings.toml` says.
@@ -41,22 +42,22 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                 let target = put::Target::Bucket { partition: "aws", name: bucket };
                 // Who is gone matches nobody; that is worth a warning, not a refusal.
                 let read = |text: &str| put::read(text.as_bytes(), &target, &|_| true);
-                let policy = desk.document(path, format!("buckets/{bucket}/policy"), read);
-                buckets.rules(bucket, account).policy = policy;
+                if let Some((policy, text)) = desk.document(path, format!("buckets/{bucket}/policy"), read) {
+                    buckets.kept(bucket).policy = Some(text.into());
+                    buckets.rules(bucket, account).policy = Some(policy);
+                }
             }
             Place::BucketBlock(bucket) => {
                 if let Some(block) = self::block(desk, path) {
+                    buckets.kept(bucket).block = Some(block);
                     buckets.rules(bucket, account).block = block;
                 }
             }
-            Place::BucketSettings(bucket) => match settings(desk, path, directory) {
-                Some(Settings { owner, tags }) => {
-                    let rules = buckets.rules(bucket, account);
-                    rules.owner = owner.unwrap_or_else(|| account.to_owned());
-                    buckets.tags.extend(tags.map(|tags| (bucket.clone(), tags)));
-                }
-                None => {}
-            },
+            Place::BucketSettings(bucket) => {
+                let Some(Settings { owner, tags }) = settings(desk, path, directory) else { continue };
+                buckets.rules(bucket, account).owner = owner.unwrap_or_else(|| account.to_owned());
+                buckets.kept(bucket).tags = tags;
+            }
             _ => {}
         }
     }
@@ -64,6 +65,10 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
 }
 
 impl Buckets {
+    fn kept(&mut self, bucket: &str) -> &mut Kept {
+        self.kept.entry(bucket.to_owned()).or_default()
+    }
+
     fn rules(&mut self, bucket: &str, account: &str) -> &mut BucketRules {
         self.rules.entry(bucket.to_owned()).or_insert_with(|| BucketRules {
             owner: account.to_owned(),

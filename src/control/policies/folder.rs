@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::config::Config;
 use super::super::files;
 use super::super::finding::{Finding, Findings, Source};
+use super::draft::Draft;
 use super::strangers;
 use crate::identity::Directory;
 use crate::policy::engine::Policy;
@@ -56,21 +57,26 @@ pub(super) struct Entry {
 pub(super) struct Desk<'d> {
     pub(super) findings: Findings,
     directory: &'d Directory,
+    drafts: &'d [Draft],
     left: usize,
 }
 
 /// The files of the folder, in the order of their names. Those that are nothing that is known, or nothing
 /// that this version obeys, are errors: ignoring one could open a hole.
-pub(super) fn entries(config: &Config, directory: &Directory, findings: &mut Findings) -> Vec<Entry> {
+pub(super) fn entries(config: &Config, desk: &mut Desk<'_>) -> Vec<Entry> {
     let folder = &config.policies;
     let mut entries = Vec::new();
-    for path in walk(folder, findings) {
+    let mut paths = walk(folder, &mut desk.findings);
+    paths.retain(|path| desk.drafts.iter().all(|draft| draft.path != *path));
+    paths.extend(desk.drafts.iter().filter(|draft| draft.text.is_some()).map(|draft| draft.path.clone()));
+    paths.sort();
+    for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();
         match place(&parts) {
             Ok(place) => entries.push(Entry { path, place }),
-            Err(_) if path == config.credentials || directory.files().contains(&path) || is_plain(&parts) => {}
-            Err(fault) => findings.push(Finding::file(&path, fault.message).help(fault.help)),
+            Err(_) if path == config.credentials || desk.directory.files().contains(&path) || is_plain(&parts) => {}
+            Err(fault) => desk.findings.push(Finding::file(&path, fault.message).help(fault.help)),
         }
     }
     entries
@@ -139,7 +145,7 @@ fn is_endpoint(text: &str) -> bool {
 }
 
 /// Every file below a folder that is not hidden, in order. Links to folders are not followed.
-fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
+pub(super) fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
     let mut waiting = vec![(folder.to_owned(), 0)];
     let mut found = Vec::new();
     while let Some((folder, depth)) = waiting.pop() {
@@ -175,13 +181,15 @@ fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
 }
 
 impl<'d> Desk<'d> {
-    pub(super) fn new(directory: &'d Directory) -> Self {
-        Self { findings: Findings::default(), directory, left: TOTAL_LIMIT }
+    /// Drafts stand for their files, whatever is on the disk.
+    pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
+        Self { findings: Findings::default(), directory, drafts, left: TOTAL_LIMIT }
     }
 
     /// The text of a file; `what` begins the sentence if there is none.
     pub(super) fn text(&mut self, path: &Path, what: &str, help: &str) -> Option<String> {
-        let text = match files::read_text(path, FILE_LIMIT) {
+        let drafted = self.drafts.iter().find(|draft| draft.path == path).and_then(|draft| draft.text.clone());
+        let text = match drafted.map_or_else(|| files::read_text(path, FILE_LIMIT), Ok) {
             Ok(text) => text,
             Err(fault) => {
                 self.findings.push(Finding::file(path, format!("{what} {fault}")).help(help));
@@ -201,16 +209,22 @@ impl<'d> Desk<'d> {
 
     /// A policy document of a kind.
     pub(super) fn policy(&mut self, path: &Path, name: String, kind: Kind) -> Option<Arc<Policy>> {
-        self.document(path, name, |text| read::read(text.as_bytes(), kind))
+        self.document(path, name, |text| read::read(text.as_bytes(), kind)).map(|(policy, _)| policy)
     }
 
-    /// A policy document, read by `read` and looked at for what can hardly be meant.
+    /// Whether a file holds a trust policy.
+    pub(super) fn is_trust(&self, path: &Path) -> bool {
+        let text = files::read_text(path, FILE_LIMIT);
+        text.is_ok_and(|text| read::read(text.as_bytes(), Kind::Trust).is_ok())
+    }
+
+    /// A policy document and its text, read by `read` and looked at for what can hardly be meant.
     pub(super) fn document(
         &mut self,
         path: &Path,
         name: String,
         read: impl FnOnce(&str) -> Result<Reading, Vec<Problem>>,
-    ) -> Option<Arc<Policy>> {
+    ) -> Option<(Arc<Policy>, String)> {
         let help = "write the policy, or remove its file";
         let text = self.text(path, "the policy", help)?;
         match read(&text) {
@@ -220,7 +234,7 @@ impl<'d> Desk<'d> {
                 warnings.sort_by_key(|problem| problem.span);
                 warnings.dedup();
                 self.tell(path, &text, warnings);
-                Some(Policy::new(name, document))
+                Some((Policy::new(name, document), text))
             }
             Err(problems) => {
                 self.tell(path, &text, problems);

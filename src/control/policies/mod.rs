@@ -7,25 +7,38 @@
 //! - files, their sizes, their number and their depth are bounded.
 
 mod buckets;
+mod draft;
+mod expectation;
 mod folder;
+mod keeper;
 mod organization;
+mod picture;
 mod strangers;
 #[cfg(test)]
 mod tests;
+mod watch;
+mod widening;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::config::Config;
 use super::finding::{Finding, Findings};
-use crate::access::{Estate, Organization};
-use crate::identity::{Directory, Kind as PrincipalKind, Role};
+use crate::access::Estate;
+use crate::identity::{Directory, Kind as PrincipalKind, Role, canonical_id};
 use crate::policy::engine::{AccountRules, Attachments, Policy, Sources};
 use crate::policy::read::Kind;
 use crate::sts;
-use crate::upstream::store::canonical_id;
+use crate::time::{Clock as _, SystemClock};
+use draft::Draft;
 use folder::{Desk, Entry, Place};
+use picture::Picture;
+
+pub use expectation::{Expectation, World};
+pub use keeper::{ChangeFault, ChangeFaultKind, Consent, Keeper, Standing, Take, Taken};
+pub use watch::{Answer, Watch};
+pub use widening::{What, Widening, widenings};
 
 /// A folder that was read and found good.
 pub struct Loaded {
@@ -35,8 +48,12 @@ pub struct Loaded {
     pub roles: sts::Rules,
     /// The documents by what they are attached to, for questions over all of them.
     pub sources: Sources,
+    /// The tests of the folder. They hold, or it would not have been loaded.
+    pub tests: Vec<Expectation>,
     /// What somebody should know.
     pub warnings: Findings,
+    /// The files as they were before they were read.
+    picture: Picture,
 }
 
 /// Documents of `identities/`, by name, each read as what it is used as.
@@ -49,10 +66,17 @@ struct Identities {
 /// Reads the folder of a configuration, for the principals of a directory.
 ///
 /// # Errors
-/// Everything that is broken, missing, or not obeyed in this version, with the warnings.
+/// Everything that is broken, missing, or not obeyed in this version, every test that fails, and the
+/// warnings.
 pub fn load(config: &Config, directory: &Directory) -> Result<Loaded, Findings> {
-    let mut desk = Desk::new(directory);
-    let entries = folder::entries(config, directory, &mut desk.findings);
+    load_with(config, directory, &[])
+}
+
+/// The same, with drafts in the place of files.
+fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result<Loaded, Findings> {
+    let picture = Picture::take(config, directory.files());
+    let mut desk = Desk::new(directory, drafts);
+    let entries = folder::entries(config, &mut desk);
     let identities = identities(&mut desk, &config.policies, &entries, directory);
     let mut accounts = accounts(&mut desk, &entries, directory);
     let organizations = organization::read(&mut desk, &entries, directory, &mut accounts);
@@ -65,26 +89,24 @@ pub fn load(config: &Config, directory: &Directory) -> Result<Loaded, Findings> 
         endpoints: endpoints(&mut desk, &entries),
         trusts: trusts(directory, &identities),
     };
-    if desk.findings.has_errors() {
-        return Err(desk.findings);
+    let tests = expectation::read(&mut desk, &entries);
+    let mut findings = desk.findings;
+    if findings.has_errors() {
+        return Err(findings);
     }
     let roles = roles(&identities, &sources);
-    let estate = estate(config, sources.clone(), organizations, buckets.tags);
-    Ok(Loaded { estate: Arc::new(estate), roles, sources, warnings: desk.findings })
+    let estate = Arc::new(Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept));
+    let world = World { directory, region: &config.region, now: SystemClock.now_millis() };
+    tests.iter().for_each(|test| findings.extend(test.failures(&estate, world)));
+    if findings.has_errors() {
+        return Err(findings);
+    }
+    Ok(Loaded { estate, roles, sources, tests, warnings: findings, picture })
 }
 
 /// What is wrong with the folder, and what somebody should know.
 pub fn check(config: &Config, directory: &Directory) -> Findings {
     load(config, directory).map_or_else(|faults| faults, |loaded| loaded.warnings)
-}
-
-fn estate(
-    config: &Config,
-    sources: Sources,
-    organizations: HashMap<String, Organization>,
-    tags: HashMap<String, crate::s3::tags::Tags>,
-) -> Estate {
-    Estate::new(&config.account, sources, organizations).with_tags(tags)
 }
 
 /// Reads the documents of identities, and complains about names without one.
@@ -110,6 +132,8 @@ fn identities(desk: &mut Desk<'_>, folder: &Path, entries: &[Entry], directory: 
                 let help = "only the second kind has `Principal`: write two documents";
                 desk.findings.push(Finding::file(path, message).help(help));
             }
+            // Nobody's trust policy any more: its role is gone, or trusts nobody.
+            (false, false) if desk.is_trust(path) => {}
             (_, false) => {
                 let policy = desk.policy(path, title, Kind::Identity);
                 found.policies.extend(policy.map(|policy| (name.clone(), policy)));

@@ -47,7 +47,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body::Body;
 
-pub use self::answer::canonical_id;
 pub use self::fault::StoreError;
 use self::intake::Promise;
 

@@ -124,6 +124,24 @@ fn admin_pages_say_when_the_server_goes() {
 }
 
 #[test]
+fn an_order_from_a_page_in_a_browser_is_refused() {
+    let server = start(Settings { admin: Some("127.0.0.1:0".parse().unwrap()), ..one(plain()) });
+    let order = |method: &str, headers: &str| {
+        let mut stream = std::net::TcpStream::connect(server.admin.unwrap()).unwrap();
+        stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
+        let length = "Content-Length: 0\r\nConnection: close\r\n";
+        write!(stream, "{method} /v1/reload?a=b HTTP/1.1\r\nHost: a\r\n{length}{headers}\r\n").unwrap();
+        to_end(&mut stream)
+    };
+    let json = "Content-Type: application/json\r\n";
+    assert!(order("POST", json).ends_with("order /v1/reload a=b"));
+    assert!(order("POST", &format!("{json}Origin: http://evil.example\r\n")).starts_with("HTTP/1.1 403 "));
+    assert!(order("POST", "").starts_with("HTTP/1.1 415 "));
+    assert!(order("POST", "Content-Type: text/plain\r\n").starts_with("HTTP/1.1 415 "));
+    assert!(order("GET", json).starts_with("HTTP/1.1 405 "));
+}
+
+#[test]
 fn addresses_that_cannot_be_bound_are_named_with_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

@@ -132,6 +132,12 @@ fn start(settings: Settings) -> Running {
                 content_type: "text/plain",
                 body: format!("page {path}"),
             }),
+            orders: Arc::new(|path, query| {
+                let (tell, told) = tokio::sync::oneshot::channel();
+                let body = format!("order {path} {query}");
+                let _ = tell.send(Page { status: 200, content_type: "text/plain", body });
+                told
+            }),
             reload: Box::new(move || {
                 again.reloaded.fetch_add(1, Ordering::SeqCst);
             }),

@@ -1,8 +1,12 @@
+mod expecting;
+mod taking;
+mod widening;
+
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::super::credentials;
 use super::*;
+use crate::control::credentials;
 use crate::policy::ADMINISTRATOR_DOCUMENT;
 use crate::policy::context::Keys;
 use crate::policy::engine::{Act, Brought, Caller, Question};
@@ -11,13 +15,13 @@ const ACCOUNT: &str = "111122223333";
 const OTHER: &str = "444455556666";
 
 /// A folder that is filled, read, and gone.
-pub(super) struct Site {
+struct Site {
     dir: tempfile::TempDir,
 }
 
 impl Site {
     /// With the shipped administrator's document and these users and roles.
-    pub(super) fn new(credentials: &str) -> Self {
+    fn new(credentials: &str) -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
         site.write("identities/administrator.json", ADMINISTRATOR_DOCUMENT);
         let accounts = format!("[[account]]\nid = \"{ACCOUNT}\"\n[[account]]\nid = \"{OTHER}\"\n");
@@ -25,26 +29,26 @@ impl Site {
         site
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> &Self {
+    fn write(&self, name: &str, text: &str) -> &Self {
         let path = self.dir.path().join("policies").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self
     }
 
-    pub(super) fn config(&self) -> Config {
+    fn config(&self) -> Config {
         let text = "account = \"111122223333\"\nupstream.kind = \"embedded\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n";
         let parsed = Config::parse(&self.dir.path().join("bartizan.toml"), text, &BTreeMap::new());
         parsed.unwrap_or_else(|findings| panic!("{findings}")).0
     }
 
-    pub(super) fn directory(&self, config: &Config) -> Directory {
+    fn directory(&self, config: &Config) -> Directory {
         let text = fs::read_to_string(&config.credentials).unwrap();
         let parsed = credentials::parse(&config.credentials, &text, ACCOUNT, &BTreeMap::new());
         parsed.unwrap_or_else(|findings| panic!("{findings}")).0
     }
 
-    pub(super) fn load(&self) -> Result<Loaded, String> {
+    fn load(&self) -> Result<Loaded, String> {
         let config = self.config();
         load(&config, &self.directory(&config)).map_err(|findings| findings.to_string())
     }

@@ -1,0 +1,182 @@
+//! Reloads, changes by requests, and the watch.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::control::metrics::{Metrics, Reading};
+use crate::control::policies::{ChangeFaultKind, Consent, Keeper, Standing, Watch};
+use crate::pipeline::Change;
+use crate::policy::engine::public::Block;
+use crate::time::Seconds;
+
+/// A keeper over a site, and what it has taken.
+struct Kept {
+    site: Site,
+    keeper: Arc<Keeper>,
+    number: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
+}
+
+impl Kept {
+    fn new(site: Site, configure: impl FnOnce(&mut Config)) -> Self {
+        let path = site.dir.path().join("policies/credentials.toml");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut config = site.config();
+        configure(&mut config);
+        let directory = site.directory(&config);
+        let loaded = site.loaded();
+        let (number, metrics) = (Arc::new(AtomicU64::new(1)), Arc::new(Metrics::default()));
+        let counted = Arc::clone(&number);
+        let take = Box::new(move |_: Directory, _: Loaded| counted.fetch_add(1, Ordering::SeqCst) + 1);
+        let keeper = Keeper::new(Arc::new(config), Arc::clone(&metrics), Standing::of(&directory, &loaded), take);
+        Self { site, keeper: Arc::new(keeper), number, metrics }
+    }
+
+    fn plain() -> Self {
+        Self::new(Site::new(""), |_| ())
+    }
+
+    fn number(&self) -> u64 {
+        self.number.load(Ordering::SeqCst)
+    }
+
+    fn failures(&self) -> bool {
+        let text = self.metrics.render(&Reading::default(), Seconds(0));
+        !text.contains("bartizan_policy_reload_failures_total 0")
+    }
+
+    fn file(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.site.dir.path().join("policies").join(name)).ok()
+    }
+
+    fn put(&self, document: Option<&str>) -> Change {
+        Change::Policy { bucket: "bbb".to_owned(), document: document.map(|text| text.to_owned().into()) }
+    }
+}
+
+fn open() -> String {
+    bucket_statement("Allow", "\"*\"", "s3:GetObject", "arn:aws:s3:::bbb/*")
+}
+
+#[test]
+fn a_reload_takes_what_is_good_and_keeps_what_is_live_otherwise() {
+    let kept = Kept::plain();
+    assert_eq!(kept.keeper.reload(Consent::None).unwrap().number, 2);
+    assert!(!kept.failures());
+    kept.site.write("identities/bad.json", "{");
+    assert!(kept.keeper.reload(Consent::Given).unwrap_err().to_string().contains("bad.json:1:2"));
+    assert_eq!(kept.number(), 2);
+    assert!(kept.failures());
+}
+
+#[test]
+fn a_widening_wants_a_word() {
+    let kept = Kept::plain();
+    kept.site.write("buckets/bbb/policy.json", &open());
+    let told = kept.keeper.reload(Consent::None).unwrap_err().to_string();
+    assert!(told.contains("buckets/bbb/policy.json") && told.contains("--allow-widening"), "{told}");
+    assert_eq!(kept.number(), 1);
+    assert_eq!(kept.keeper.reload(Consent::Given).unwrap().number, 2);
+    assert_eq!(kept.keeper.reload(Consent::None).unwrap().number, 3, "it is no widening any more");
+
+    let kept = Kept::new(Site::new(""), |config| config.allow_widening = true);
+    kept.site.write("buckets/bbb/policy.json", &open());
+    assert_eq!(kept.keeper.reload(Consent::None).unwrap().number, 2);
+}
+
+#[test]
+fn a_policy_of_a_request_is_on_the_disk_and_in_force() {
+    let kept = Kept::plain();
+    assert_eq!(kept.keeper.change(&kept.put(Some(&open()))).unwrap(), Some(2));
+    assert_eq!(kept.file("buckets/bbb/policy.json"), Some(open()));
+    assert!(kept.keeper.refresh().is_none(), "what was just read is not read again");
+    let block = Block { public_policy: true, ..Block::default() };
+    let change = Change::Block { bucket: "bbb".to_owned(), block: Some(block) };
+    assert_eq!(kept.keeper.change(&change).unwrap(), Some(3));
+    assert!(kept.file("buckets/bbb/public-access-block.json").unwrap().contains("\"BlockPublicPolicy\": true"));
+    let change = Change::AccountBlock { account: ACCOUNT.to_owned(), block: Some(block) };
+    assert_eq!(kept.keeper.change(&change).unwrap(), Some(4));
+    assert_eq!(kept.keeper.change(&kept.put(None)).unwrap(), Some(5));
+    assert_eq!(kept.file("buckets/bbb/policy.json"), None);
+    assert_eq!(kept.keeper.change(&kept.put(None)).unwrap(), Some(6), "what is not there is gone");
+    assert!(kept.keeper.refresh().is_none());
+}
+
+#[test]
+fn a_bucket_that_was_made_has_an_owner_and_is_closed_until_it_is_gone() {
+    let kept = Kept::plain();
+    let made = Change::Made { bucket: "bbb".to_owned(), owner: OTHER.to_owned() };
+    kept.keeper.change(&made).unwrap();
+    let loaded = kept.site.loaded();
+    assert_eq!(loaded.estate.owner("bbb"), OTHER);
+    assert_eq!(loaded.estate.rules().block_levels("bbb", OTHER, None).effective(), Block::ALL);
+    kept.keeper.change(&kept.put(Some(&open()))).unwrap();
+    kept.keeper.change(&Change::Gone { bucket: "bbb".to_owned() }).unwrap();
+    assert!(!kept.site.loaded().estate.knows("bbb"), "who makes it anew inherits nothing");
+    assert!(kept.keeper.refresh().is_none());
+    let strange = Change::Made { bucket: "bbb".to_owned(), owner: "999999999999".to_owned() };
+    assert_eq!(kept.keeper.change(&strange).unwrap_err().kind, ChangeFaultKind::Refused);
+    assert_eq!(kept.file("buckets/bbb/settings.toml"), None);
+}
+
+#[test]
+fn a_change_that_would_not_be_taken_leaves_every_file_as_it_was() {
+    let kept = Kept::plain();
+    let test = "[[test]]\nname = \"closed\"\nas = \"anonymous\"\ndo = \"s3:GetObject\"\non = \"arn:aws:s3:::bbb/k\"\nexpect = \"deny\"\n";
+    kept.site.write("tests/closed.toml", test);
+    kept.keeper.reload(Consent::None).unwrap();
+    let fault = kept.keeper.change(&kept.put(Some(&open()))).unwrap_err();
+    assert_eq!(fault.kind, ChangeFaultKind::Refused);
+    assert!(fault.detail.contains("closed.toml:6") && !fault.kind.message().contains("closed"), "{fault}");
+    assert_eq!(kept.file("buckets/bbb/policy.json"), None);
+    assert_eq!(kept.number(), 2);
+    let fault = kept.keeper.change(&kept.put(Some("{}"))).unwrap_err();
+    assert_eq!(fault.kind, ChangeFaultKind::Refused);
+    let named = Change::Policy { bucket: "../identities".to_owned(), document: Some(open().into()) };
+    assert!(kept.keeper.change(&named).unwrap_err().detail.contains("no name of a bucket"));
+}
+
+#[test]
+fn a_request_is_no_consent_to_what_somebody_else_has_written() {
+    let kept = Kept::plain();
+    kept.site.write("buckets/ccc/policy.json", &open().replace("bbb", "ccc"));
+    let deny = open().replace("Allow", "Deny");
+    for _ in 0..2 {
+        let fault = kept.keeper.change(&kept.put(Some(&deny))).unwrap_err();
+        assert_eq!(fault.kind, ChangeFaultKind::Unavailable);
+    }
+    assert_eq!((kept.number(), kept.file("buckets/bbb/policy.json")), (1, None));
+    kept.keeper.reload(Consent::Given).unwrap();
+    assert_eq!(kept.keeper.change(&kept.put(Some(&deny))).unwrap(), Some(3));
+}
+
+#[test]
+fn requests_set_nothing_where_the_operator_says_so() {
+    let kept = Kept::new(Site::new(""), |config| config.policy_api = false);
+    assert_eq!(kept.keeper.change(&kept.put(Some(&open()))).unwrap_err().kind, ChangeFaultKind::Off);
+    assert_eq!(kept.file("buckets/bbb/policy.json"), None);
+    let made = |owner: &str| Change::Made { bucket: "bbb".to_owned(), owner: owner.to_owned() };
+    assert_eq!(kept.keeper.change(&made(ACCOUNT)).unwrap(), None, "buckets of the own account need no file");
+    assert_eq!(kept.keeper.change(&made(OTHER)).unwrap_err().kind, ChangeFaultKind::Off);
+    assert_eq!(kept.keeper.change(&Change::Gone { bucket: "bbb".to_owned() }).unwrap(), None);
+}
+
+#[test]
+fn the_watch_takes_a_changed_file_by_itself() {
+    let kept = Kept::plain();
+    let watch = Watch::start(Arc::clone(&kept.keeper)).unwrap();
+    kept.site.write("identities/new.json", &statement("Allow", "s3:GetObject", "*"));
+    let begin = Instant::now();
+    while kept.number() < 2 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nothing was taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (tell, told) = mpsc::channel();
+    watch.reload(Consent::None, Some(Box::new(move |outcome| tell.send(outcome.unwrap().number).unwrap())));
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), 3);
+    watch.stop();
+    assert_eq!(kept.number(), 3);
+}
