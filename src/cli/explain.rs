@@ -249,4 +249,4 @@ pub(super) fn implausible(fault: &Implausible, io: &mut Io<'_>) -> Exit {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -18,6 +18,7 @@ use crate::time::Clock;
 mod env;
 mod explain;
 mod look;
+mod policy;
 mod serve;
 
 /// What a command came to.
@@ -85,8 +86,9 @@ enum Command {
     Status(File),
     /// Say why a request would be allowed or denied, or why one of the past was
     Explain(Explain),
-    #[command(hide = true)]
-    Policy(Later),
+    /// Questions over the whole set of policies
+    #[command(subcommand)]
+    Policy(policy::Policy),
     #[command(hide = true)]
     Keys(Later),
     #[command(hide = true)]
@@ -219,7 +221,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
         Command::Status(file) => look::status(&file, cli.json, io),
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
-        Command::Policy(_) => later("policy", io),
+        Command::Policy(policy) => policy::run(&policy, cli.json, io),
         Command::Keys(_) => later("keys", io),
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),

@@ -1,3 +1,4 @@
+mod document;
 mod past;
 
 use std::path::Path;

@@ -2,8 +2,10 @@
 //!
 //! What is told here holds values of requests and lines of policies: for the operator, never for a caller.
 
+mod candidates;
 mod json;
 pub mod past;
+pub mod search;
 mod text;
 
 use std::net::IpAddr;
