@@ -55,12 +55,15 @@ pub(super) struct Denial {
 }
 
 impl<'a> Case<'a> {
-    /// What has to hold before policies are asked: the owners that the client expects
-    /// (spec/policy-evaluation.md 5).
+    /// What has to hold before policies are asked: the owners that the client expects; and of S3 Control
+    /// everybody has what is about its own account (spec/policy-evaluation.md 5).
     ///
     /// # Errors
     /// `AccessDenied`
     pub(super) fn check_expected_owners(&self) -> Result<(), Fault> {
+        if self.routed.account.as_deref().is_some_and(|account| account != self.who.account) {
+            return Err(Fault::plain(Code::AccessDenied, "other-account"));
+        }
         let source = self.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
         for (name, bucket) in [(EXPECTED_OWNER, self.routed.bucket.as_deref()), (EXPECTED_SOURCE_OWNER, source)] {
             let owner = bucket.map(|bucket| self.live.estate.owner(bucket)).unwrap_or_default();

@@ -167,6 +167,9 @@ where
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
             Ok(found) => {
+                if matches!(&found.asked, Asked::Store(Ok(routed)) if routed.account.is_some()) {
+                    self.facts.envelope = Envelope::Control;
+                }
                 if let Asked::Tokens(asked) = &found.asked {
                     self.facts.envelope = Envelope::Sts;
                     if let Err(fault) = asked {
@@ -284,7 +287,7 @@ impl<B> Addressed<B> {
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
         let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
-        let duties = duties(routed.operation);
+        let duties = duties(&routed);
         let Parsed { facts, body } = parsed;
         let contract = facts.with_head(|head| match &form {
             Some((_, form)) => early::file_contract(head, form, verified.file_length()),

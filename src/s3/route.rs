@@ -1,5 +1,6 @@
 //! From method, level, query and headers to exactly one operation (spec/s3-operations.md 3).
 
+mod control;
 mod copy;
 mod form;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use super::uri::Query;
 use super::{Code, Fault, Head};
 use copy::read_copy_source;
 
+pub use control::{ACCOUNT_ID, route_control};
 pub use copy::CopySource;
 pub use form::{FormHeaders, route_form};
 
@@ -103,6 +105,8 @@ pub struct Routed {
     pub headers: HeaderMap,
     /// The source of a copy.
     pub copy_source: Option<CopySource>,
+    /// The account that an operation of S3 Control is about; then there is no bucket.
+    pub account: Option<String>,
 }
 
 /// Routes a request whose address is known.
@@ -142,7 +146,7 @@ pub fn route(
     }
     let Names { parameters, headers, copy_source, .. } = names;
     let copy_source = copy_source.map(|value| read_copy_source(&value, rules.keys)).transpose()?;
-    Ok(Routed { operation, bucket, key, parameters, headers, copy_source })
+    Ok(Routed { operation, bucket, key, parameters, headers, copy_source, account: None })
 }
 
 fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
