@@ -12,8 +12,9 @@ use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
 use super::settings::{Change, Keeper};
+use super::uploads::{self, Uploads};
 use crate::access::absence::{self, Told, Verdict};
-use crate::access::{self, Document, Nothing, Side};
+use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
@@ -31,6 +32,15 @@ pub(super) enum After {
     Buckets {
         /// The caller's account.
         account: String,
+    },
+    /// A multipart upload says how it is encrypted, and its parts will not say it again.
+    Begun {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// What it said.
+        encryption: UploadEncryption,
     },
     /// A bucket was made: here, too.
     Made {
@@ -76,6 +86,10 @@ impl After {
                 Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
             }
             (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
+            (operation, Some(bucket)) if let Some(encryption) = uploads::said(operation, &out.headers) => {
+                let key = out.key.clone().unwrap_or_default();
+                Self::Begun { bucket: bucket.clone(), key, encryption }
+            }
             (operation, _) if side(operation).is_some() => {
                 Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) }))
             }
@@ -87,11 +101,24 @@ impl After {
     ///
     /// # Errors
     /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
-    pub(super) async fn measure(self, live: &Live, keeper: &dyn Keeper, reply: Reply) -> Result<Reply, Fault> {
+    pub(super) async fn measure(
+        self,
+        live: &Live,
+        known: &Uploads,
+        keeper: &dyn Keeper,
+        reply: Reply,
+    ) -> Result<Reply, Fault> {
         match self {
             Self::Read(read) => read.measure(live, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
             Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
+            Self::Begun { bucket, key, encryption } if reply.status == StatusCode::OK => {
+                let document = reply.body.whole(LONGEST_LIST).await?;
+                let root = Element::parse(&document, "InitiateMultipartUploadResult").map_err(|_| unreadable())?;
+                let id = root.text_of("UploadId").ok().flatten().ok_or_else(unreadable)?;
+                known.begin(&bucket, &key, id, encryption);
+                Ok(Reply { body: ReplyBody::Full(document), ..reply })
+            }
             // Of a bucket that was there already nothing changes.
             Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
                 keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
@@ -266,5 +293,5 @@ fn instead(mut headers: http::HeaderMap, upstream_id: Option<http::HeaderValue>,
 }
 
 fn unreadable() -> Fault {
-    Fault::plain(Code::InternalError, "upstream-list").detail("the store's list cannot be read")
+    Fault::plain(Code::InternalError, "upstream-list").detail("the store's document cannot be read")
 }

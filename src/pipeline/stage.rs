@@ -4,7 +4,7 @@
 //! An address cannot be authorized; it has no such method:
 //! ```compile_fail,E0599
 //! fn skip<B>(request: bartizan::pipeline::Addressed<B>, live: &bartizan::pipeline::Live) {
-//!     let _ = request.authorize(live, &[]);
+//!     let _ = request.authorize(live, &[], &Default::default());
 //! }
 //! ```
 //! A grant cannot be made up:
@@ -43,6 +43,7 @@ use super::refusal::Refusal;
 use super::rule::{Overruled, Ruled, rule};
 use super::settings::{self, Setting};
 use super::task::{Envelope, Task};
+use super::uploads::Uploads;
 use super::walk::{Open, Store};
 use crate::access::Document;
 use crate::audit::{Decision, Journal, Receipt};
@@ -376,8 +377,13 @@ impl<B> Authenticated<B> {
     /// # Errors
     /// `AccessDenied`; `NoSuchKey` and `NoSuchVersion` for who may know that; `ServiceUnavailable` where the
     /// decision hangs on a fact that the store does not tell.
-    pub async fn authorize(mut self, live: &Live, stores: &[Store]) -> Result<Authorized<B>, Refusal> {
-        match self.rule(live, stores).await {
+    pub async fn authorize(
+        mut self,
+        live: &Live,
+        stores: &[Store],
+        uploads: &Uploads,
+    ) -> Result<Authorized<B>, Refusal> {
+        match self.rule(live, stores, uploads).await {
             Ok((Ruled { grant, refused }, way)) => {
                 self.facts.statements = grant.statements().map(str::to_owned).collect();
                 Ok(Authorized { inner: self, way, grant, refused })
@@ -386,7 +392,7 @@ impl<B> Authenticated<B> {
         }
     }
 
-    async fn rule(&mut self, live: &Live, stores: &[Store]) -> Result<(Ruled, Way), Overruled> {
+    async fn rule(&mut self, live: &Live, stores: &[Store], uploads: &Uploads) -> Result<(Ruled, Way), Overruled> {
         self.facts.client = Some(judge::client(live, &self.facts)?);
         let site = live.site(self.facts.connection.listener, self.site)?;
         match &self.task {
@@ -397,7 +403,7 @@ impl<B> Authenticated<B> {
             }
             Task::Store(routed) => {
                 let case = Case { live, site, facts: &self.facts, routed, document: &self.said, who: &self.who };
-                let ruled = rule(&case, stores.get(site.store)).await?;
+                let ruled = rule(&case, stores.get(site.store), uploads).await?;
                 let source = routed.copy_source.as_ref().map(|source| source.bucket.as_str());
                 let owners = case.owners(routed.bucket.as_deref(), source);
                 Ok((ruled, Way { store: site.store, owners }))

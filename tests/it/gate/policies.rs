@@ -310,3 +310,19 @@ fn block_public_access_of_an_account_is_set_through_s3_control_by_that_account_a
     assert!(text(&gate.send(&Ask::new("GET", "/bucket?policyStatus="))).contains("<IsPublic>true</IsPublic>"));
     assert_eq!(gate.send(&Ask::new("GET", "/bucket?policy=")).body, policy.as_bytes());
 }
+
+#[test]
+fn parts_inherit_the_encryption_that_their_upload_was_begun_with() {
+    let policy = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::bucket/*", "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}}}}"#;
+    let store =
+        telling("200 OK", "<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>");
+    let gate = gate(&store.upstream("us-east-1"), &[("policies/buckets/bucket/policy.json", policy)]);
+    let begin = Ask::new("POST", "/bucket/k?uploads=");
+    gate.send(&begin).refused(403, "AccessDenied");
+    let reply = gate.send(&begin.header("x-amz-server-side-encryption", "AES256"));
+    assert!(reply.status == 200 && text(&reply).contains("<UploadId>one</UploadId>"), "{reply:?}");
+    let part = |id: &str| gate.send(&Ask::put(&format!("/bucket/k?partNumber=1&uploadId={id}"), b"data"));
+    assert_eq!(part("one").status, 200);
+    part("another").refused(403, "AccessDenied");
+}
