@@ -61,7 +61,7 @@ pub fn who_can(side: &Side<'_>, action: &str, resource: &str, with: &With) -> Re
             _ => None,
         };
         let may = match &explanation.decision {
-            Decision::Allow(grant) => Some(May::Now(grant.basis().map(ToString::to_string).collect())),
+            Decision::Allow(grant) => Some(May::Now(grant.basis().map(super::text::basis).collect())),
             _ => {
                 let turns = || explanation.turns.iter();
                 let own = Change::Allow(crate::policy::engine::Layer::Identity);

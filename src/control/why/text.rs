@@ -170,7 +170,8 @@ fn statement_of(change: &Change) -> Option<&StatementRef> {
     }
 }
 
-fn basis(basis: &Basis) -> String {
+/// What a permission rests on.
+pub(super) fn basis(basis: &Basis) -> String {
     match basis {
         Basis::Acl => "an entry of the access control list".to_owned(),
         Basis::Consent => "consent of the resource, which will be the caller's own".to_owned(),
