@@ -265,7 +265,7 @@ impl<B> Addressed<B> {
             Ok(routed) => routed,
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
-        let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
+        let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
         let duties = duties(routed.operation);
         let contract = parsed.facts.with_head(|head| match &form {
             Some((_, form)) => early::file_contract(head, form, verified.file_length()),

@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::document::{StoreError, rewrite_late};
-use super::pool::Line;
+use super::pool::{Line, nobody};
 use crate::id::RequestId;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
@@ -30,6 +30,10 @@ const ERROR_DOCUMENT: usize = 64 * 1024;
 const COMMON: [HeaderName; 4] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+/// What every answer carries of the proxy's own, so that what a store says there is written over: these
+/// need not be taken out one by one.
+const REPLACED: [HeaderName; 3] = [header::SERVER, HeaderName::from_static("x-amz-id-2"), REQUEST_ID];
 
 /// What GetObject and HeadObject may carry on top of the table: the model has no member for it, HTTP has.
 const OBJECT: [HeaderName; 7] = [
@@ -126,11 +130,16 @@ impl Body for Download {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        // Without its connection nothing more comes.
+        let mut polled = match &this.line {
+            Some(_) => Pin::new(&mut this.incoming).poll_frame(&mut nobody()),
+            None => Pin::new(&mut this.incoming).poll_frame(cx),
+        };
         if let (Poll::Pending, Some(line)) = (&polled, &mut this.line) {
-            // What was asked for just now is read here, not by another task.
+            // What was asked for just now is read here, not by another task; so only the socket need wake
+            // this one, not what comes out of the connection while it is driven.
             line.drive(cx);
-            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+            polled = Pin::new(&mut this.incoming).poll_frame(&mut nobody());
         }
         let Poll::Ready(frame) = polled else {
             std::task::ready!(this.patience.wait(cx));
@@ -160,8 +169,8 @@ impl Body for Download {
 /// # Errors
 /// `InternalError` where the store speaks of the proxy's identity or redirects; `ServiceUnavailable`
 /// where it is down.
-pub async fn reply(out: &Answering, mut head: Parts, body: Download) -> Result<Reply, Fault> {
-    let upstream_id = head.headers.remove(REQUEST_ID);
+pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply, Fault> {
+    let upstream_id = head.headers.get(REQUEST_ID).cloned();
     if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
         return Err(redirected(&head));
     }
@@ -184,7 +193,7 @@ pub async fn reply(out: &Answering, mut head: Parts, body: Download) -> Result<R
         _ if nothing => ReplyBody::Empty,
         Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::UploadPartCopy => {
             headers.remove(header::CONTENT_LENGTH); // the rewritten document has another length
-            ReplyBody::Late(Late::new(body, out))
+            ReplyBody::Late(Box::new(Late::new(body, out)))
         }
         _ => ReplyBody::Wire(body),
     };
@@ -382,7 +391,8 @@ fn filter(operation: Operation, headers: &mut HeaderMap) {
                 && (OBJECT.contains(name)
                     || name.as_str().starts_with("x-amz-meta-")
                     || name.as_str() == "x-amz-mp-parts-count")
-            || spec.response_headers.binary_search(&name.as_str()).is_ok()
+            || spec.response_headers.contains(&name.as_str())
+            || REPLACED.contains(name)
     };
     let rest: Vec<HeaderName> = headers.keys().filter(|name| !keep(name)).cloned().collect();
     for name in rest {
