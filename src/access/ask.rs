@@ -360,6 +360,12 @@ impl Given<'_> {
 }
 
 impl Ask {
+    /// The ask of a request that was never sent. Which keys it sees is for whoever made it up.
+    pub(super) fn imagined(resource: &str, behind: Option<&str>) -> Self {
+        let arn = Arn { resource: resource.into(), behind: behind.map(Into::into) };
+        Self::plain(Check::before_absent_key(), Side::Target, &arn)
+    }
+
     fn plain(check: &'static Check, side: Side, arn: &Arn) -> Self {
         Self {
             check,

@@ -60,16 +60,7 @@ impl<'a> Request<'a> {
     /// `InvalidArgument`: `x-amz-tagging`, a retain-until date or a duration that cannot be read. A
     /// condition that does not see what the store might read could be slipped past.
     pub fn new(given: Given<'a>, facts: Facts<'a>, stored: &'a dyn Stored) -> Result<Self, Fault> {
-        let mut request = Self {
-            given,
-            facts,
-            stored,
-            header_tags: None,
-            until: None,
-            hold_days: None,
-            needs: Cell::new(Needs::NONE),
-            made: Made::default(),
-        };
+        let mut request = Self::bare(given, facts, stored);
         // On a copy they count only where they take the place of the source's: otherwise the request could
         // show tags that the object will not have.
         let tagging = request.header("x-amz-tagging").filter(|_| {
@@ -80,6 +71,20 @@ impl<'a> Request<'a> {
         request.until = request.retain_until().map(|text| instant(text).ok_or_else(|| bad_date(given))).transpose()?;
         request.hold_days = request.event_hold_days()?;
         Ok(request)
+    }
+
+    /// A request whose headers say nothing that must be read first.
+    pub(super) fn bare(given: Given<'a>, facts: Facts<'a>, stored: &'a dyn Stored) -> Self {
+        Self {
+            given,
+            facts,
+            stored,
+            header_tags: None,
+            until: None,
+            hold_days: None,
+            needs: Cell::new(Needs::NONE),
+            made: Made::default(),
+        }
     }
 
     /// The condition keys of one of the request's checks.
@@ -147,15 +152,20 @@ impl Context for View<'_> {
         if !self.ask.check.sees(key) {
             return None;
         }
+        self.known(key, tag)
+    }
+}
+
+impl View<'_> {
+    /// The values of a key, whether the check may see it or not.
+    pub(super) fn known(&self, key: Key, tag: Option<&str>) -> Option<Values<'_>> {
         match tag {
             Some(tag) => self.tag(key, tag).map(Values::One),
             None if key.has_many() => self.many(key).map(Values::Many),
             None => self.one(key).map(Values::One),
         }
     }
-}
 
-impl View<'_> {
     /// The question of this check. `consent`: the resource's side need not be asked
     /// ([`Given::consents`]). Where nobody's bucket is named, the resource is of the caller's own account.
     pub fn question(&self, consent: bool) -> Question<'_> {

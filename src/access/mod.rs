@@ -22,6 +22,7 @@
 //! The test `a_copy_is_decided_by_real_policies` shows the whole way.
 
 pub mod absence;
+pub mod hypothetical;
 pub mod origin;
 pub mod proxy_protocol;
 pub mod words;
@@ -38,6 +39,6 @@ mod tests;
 pub use ask::{Ask, Asks, Given, Side, checks};
 pub use context::{Request, View};
 pub use document::{Document, Retention};
-pub use estate::Estate;
+pub use estate::{Estate, Kept};
 pub use facts::{AccessPoint, Caller, Channel, Endpoint, Facts, Organization, Owner, Signature, tls_version};
 pub use stored::{Looked, Needs, Nothing, Stored, UploadEncryption};

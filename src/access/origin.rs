@@ -4,8 +4,52 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::s3::{Code, Fault};
 
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
 /// The longest way that is followed.
 const MOST_HOPS: usize = 32;
+
+impl Cidr {
+    /// Reads `10.0.0.0/8`, `::1/128` or a single address. Bits outside the prefix must be zero.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u8>().ok()?)),
+            None => (text.parse::<IpAddr>().ok()?, None),
+        };
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(width);
+        let range = Self { address, prefix };
+        (prefix <= width && range.masked(address) == range.masked_all(address)).then_some(range)
+    }
+
+    /// Whether an address lies inside. An IPv4 address written as IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.address.is_ipv4() && self.masked(address) == self.masked(self.address)
+    }
+
+    fn masked(&self, address: IpAddr) -> u128 {
+        let (bits, width) = Self::bits(address);
+        let free = width.saturating_sub(u32::from(self.prefix));
+        bits.checked_shr(free).unwrap_or(0).checked_shl(free).unwrap_or(0)
+    }
+
+    fn masked_all(&self, address: IpAddr) -> u128 {
+        Self::bits(address).0
+    }
+
+    fn bits(address: IpAddr) -> (u128, u32) {
+        match address {
+            IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
+            IpAddr::V6(address) => (u128::from(address), 128),
+        }
+    }
+}
 
 /// The client's address. `X-Forwarded-For` is believed as far as each hop, read from the right, is one
 /// that `trusted` knows; the first one it does not know is the client. An untrusted peer is the client
@@ -84,5 +128,20 @@ mod tests {
             check("10.0.0.1", &[line], None);
         }
         check("10.0.0.1", &[&["10.0.0.2"; 40].join(",")], None);
+    }
+
+    #[test]
+    fn an_address_range_holds_its_own_and_nothing_else() {
+        let range = Cidr::parse("10.0.0.0/8").unwrap();
+        assert!(range.contains("10.255.0.1".parse().unwrap()));
+        assert!(range.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!range.contains("11.0.0.1".parse().unwrap()));
+        assert!(!range.contains("::1".parse().unwrap()));
+        assert!(Cidr::parse("0.0.0.0/0").unwrap().contains("8.8.8.8".parse().unwrap()));
+        assert!(Cidr::parse("::/0").unwrap().contains("2001:db8::1".parse().unwrap()));
+        assert!(Cidr::parse("192.0.2.1").unwrap().contains("192.0.2.1".parse().unwrap()));
+        for text in ["10.0.0.1/8", "10.0.0.0/33", "::1/129", "10.0.0.0/", "ten", "::1/0"] {
+            assert_eq!(Cidr::parse(text), None, "{text}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `credentials.toml`: accounts, users, roles, their access keys, and providers of web identities.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,9 +45,10 @@ pub fn parse(
             // The configuration has checked it.
             let _ = directory.add_account(account, "");
         }
+        let groups = groups(root);
         let mut arns = HashSet::new();
         for mut table in optional_tables(root, "user") {
-            user(&mut table, &mut directory, &mut arns);
+            user(&mut table, &mut directory, &mut arns, &groups);
             table.finish();
         }
         for mut table in optional_tables(root, "role") {
@@ -124,14 +125,91 @@ fn document_name(text: &str) -> Option<String> {
     ((1..=128).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
 }
 
+/// The most documents of one user, group or role; AWS stops at 20.
+const MOST_POLICIES: usize = 64;
+
+/// The names of attached documents, each once.
 fn policies(table: &mut Table<'_>) -> Vec<String> {
-    table.unavailable(&["boundary"]);
-    table.list("policies", DOCUMENT_NAME, document_name).into_iter().map(|found| found.value).collect()
+    let found = table.list("policies", DOCUMENT_NAME, document_name);
+    if let (Some(extra), true) = (found.get(MOST_POLICIES), found.len() > MOST_POLICIES) {
+        let message = format!("`{}` has more than {MOST_POLICIES} documents", table.path_of("policies"));
+        table.fault(extra.span.clone(), message, "one too many", "put their statements together");
+    }
+    let mut names = Vec::new();
+    for name in found.into_iter().map(|found| found.value) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
-fn user(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<String>) {
+/// The documents of each group, by its name.
+fn groups(root: &mut Table<'_>) -> HashMap<String, Vec<String>> {
+    let mut groups = HashMap::new();
+    for mut table in optional_tables(root, "group") {
+        let name = table.parsed("name", GROUP_NAME, group_name);
+        if name.is_none() && !table.has("name") {
+            table.required("name", "name = \"developers\"");
+        }
+        let policies = policies(&mut table);
+        if let Some(name) = name {
+            if groups.contains_key(&name.value) {
+                table.fault(name.span, "this group is declared twice", "taken above", "put its policies together");
+            } else {
+                groups.insert(name.value, policies);
+            }
+        }
+        table.finish();
+    }
+    groups
+}
+
+const GROUP_NAME: &str = "a name of 1 to 128 letters, digits and `_+=,.@-`";
+
+fn group_name(text: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    ((1..=128).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
+}
+
+/// Adds the documents of the groups of a user to its own.
+fn join(table: &mut Table<'_>, groups: &HashMap<String, Vec<String>>, policies: &mut Vec<String>) {
+    for found in table.list("groups", GROUP_NAME, group_name) {
+        let Some(group) = groups.get(&found.value) else {
+            let help = format!("declare it: `[[group]]` with `name = \"{}\"`", found.value);
+            table.fault(found.span, "this group is not known", "not declared", help);
+            continue;
+        };
+        for name in group {
+            if !policies.contains(name) {
+                policies.push(name.clone());
+            }
+        }
+    }
+}
+
+/// The permissions boundary of a user or role.
+fn boundary(table: &mut Table<'_>, directory: &mut Directory, arn: Option<&str>) {
+    let name = table.parsed("boundary", DOCUMENT_NAME, document_name);
+    if let (Some(arn), Some(name)) = (arn, name) {
+        directory.set_boundary(arn, name.value);
+    }
+}
+
+fn user(
+    table: &mut Table<'_>,
+    directory: &mut Directory,
+    arns: &mut HashSet<String>,
+    groups: &HashMap<String, Vec<String>>,
+) {
     let arn = arn(table, arns, directory, "user");
-    let policies = policies(table);
+    if arn.as_deref().and_then(Arn::parse).is_some_and(|arn| arn.resource == Resource::Root) {
+        // It may do everything in its account, and no document of its own is ever asked.
+        table.pointless(&["policies", "groups", "boundary"], "the root of an account");
+    }
+    let mut policies = policies(table);
+    join(table, groups, &mut policies);
+    boundary(table, directory, arn.as_deref());
     let tags = table.pairs("tags").into_iter().collect();
     let principal = arn.as_deref().and_then(Arn::parse).map(|parsed| {
         let kind = if parsed.resource == Resource::Root { Kind::Root } else { Kind::User };
@@ -161,6 +239,7 @@ fn user(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<Str
 fn role(table: &mut Table<'_>, directory: &mut Directory, arns: &mut HashSet<String>) {
     let arn = arn(table, arns, directory, "role");
     let policies = policies(table);
+    boundary(table, directory, arn.as_deref());
     let tags = table.pairs("tags").into_iter().collect();
     let trust = table.parsed("trust", DOCUMENT_NAME, document_name).map(|found| found.value);
     let longest = table.duration("max_session", SESSION, SESSION_DEFAULT).as_secs();

@@ -10,10 +10,11 @@ use super::GateError;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
+use crate::control::policies::Loaded;
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
-use crate::pipeline::{Live, Site};
+use crate::pipeline::{Live, Site, Way};
 use crate::s3::address;
 use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
@@ -70,7 +71,7 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 pub(super) fn live(
     config: &Config,
     directory: Directory,
-    roles: sts::Rules,
+    loaded: Loaded,
     tokens: Option<Arc<TokenKeys>>,
     number: u64,
 ) -> Live {
@@ -79,11 +80,25 @@ pub(super) fn live(
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
         tokens,
-        roles,
-        account: config.account.clone(),
+        roles: loaded.roles,
+        ways: config.listen.iter().map(way).collect(),
+        estate: loaded.estate,
         verify_first: config.signature.verify_first,
         number,
     }
+}
+
+fn way(listen: &config::Listen) -> Way {
+    Way {
+        vpc: listen.vpc.clone(),
+        vpc_endpoint: listen.vpc_endpoint.clone(),
+        trusted_proxies: listen.trusted_proxies.clone(),
+    }
+}
+
+/// Whether a store has accounts of its own that buckets can belong to.
+fn confirms_owners(upstream: &config::Upstream) -> bool {
+    matches!(&upstream.target, Target::S3(remote) if remote.profile == config::Profile::Aws)
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
@@ -106,6 +121,7 @@ fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
             signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
+            confirms_owners: confirms_owners(upstream),
         }
     };
     config.upstreams.iter().enumerate().map(site).collect()
@@ -282,8 +298,7 @@ fn listener((number, listen): (usize, &config::Listen)) -> server::Listener {
     server::Listener {
         number,
         hosts: listen.hosts.clone(),
-        vpc: listen.vpc.clone(),
-        vpc_endpoint: listen.vpc_endpoint.clone(),
+        proxy_protocol: listen.proxy_protocol.then(|| listen.trusted_proxies.clone()),
         http2: listen.http2,
         tls: listen.tls.as_ref().map(tls),
         limits: server::Limits {

@@ -1,6 +1,7 @@
 //! The parts put together: from a configuration to a running proxy.
 
 mod build;
+mod keeper;
 mod probes;
 mod service;
 
@@ -33,6 +34,9 @@ pub enum GateError {
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// The policies folder.
+    #[error("policies: {0}")]
+    Policies(crate::control::Findings),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
     Temporary(crate::control::Findings),
@@ -64,7 +68,7 @@ impl GateError {
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
-            Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
+            Self::Policies(_) | Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
         }
     }
 }
@@ -84,8 +88,8 @@ pub fn run(
     report(&recovery);
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
-    let roles = policies::roles(&config, &directory).map_err(GateError::Temporary)?;
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, roles, tokens.clone(), 1)));
+    let loaded = policies::load(&config, &directory).map_err(GateError::Policies)?;
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, tokens.clone(), 1)));
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config))?;
     let shared = Arc::new(Shared {
@@ -93,6 +97,7 @@ pub fn run(
         stores,
         journal: Arc::clone(&journal),
         clock,
+        keeper: Arc::new(keeper::Keeping::start(interim).map_err(|_| GateError::Trust(String::new()))?),
         in_flight: build::in_flight(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
@@ -123,11 +128,11 @@ pub fn run(
 /// Reads accounts, access keys and the documents of roles again. A fault in them keeps the generation that is live.
 fn reload(config: &Config, live: &ArcSwap<Live>, tokens: Option<Arc<TokenKeys>>) {
     let read = credentials::load(config, &ProcessEnvironment)
-        .and_then(|(directory, _)| policies::roles(config, &directory).map(|roles| (directory, roles)));
+        .and_then(|(directory, _)| policies::load(config, &directory).map(|loaded| (directory, loaded)));
     match read {
-        Ok((directory, roles)) => {
+        Ok((directory, loaded)) => {
             let number = live.load().number + 1;
-            live.store(Arc::new(build::live(config, directory, roles, tokens, number)));
+            live.store(Arc::new(build::live(config, directory, loaded, tokens, number)));
             tracing::info!(generation = number, "access keys have been read again");
         }
         Err(findings) => tracing::error!(%findings, "access keys stay as they were"),
@@ -141,5 +146,13 @@ fn report(recovery: &crate::audit::Recovery) {
             request_id = open.request_id,
             "an intent of the last run has no completion; its outcome is not known"
         );
+    }
+}
+
+fn interim(change: crate::pipeline::Change) -> Result<(), crate::s3::Fault> {
+    use crate::pipeline::Change::{Gone, Made};
+    match change {
+        Made { .. } | Gone { .. } => Ok(()),
+        _ => Err(crate::s3::Fault::plain(crate::s3::Code::NotImplemented, "settings-not-kept")),
     }
 }

@@ -16,7 +16,7 @@ use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::InFlight;
-use crate::pipeline::{self, Answer, Finished, Live, Observe, Store, TlsFacts, Worker, walk};
+use crate::pipeline::{self, Answer, Finished, Keeper, Live, Observe, Store, TlsFacts, Worker, walk};
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
@@ -29,6 +29,7 @@ pub(super) struct Shared {
     pub(super) stores: Vec<StorePlan>,
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) keeper: Arc<dyn Keeper>,
     pub(super) in_flight: InFlight,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
@@ -57,6 +58,7 @@ impl Gate {
             stores: shared.stores.iter().map(store).collect(),
             journal: Arc::clone(&shared.journal),
             clock: Arc::clone(&shared.clock),
+            keeper: Arc::clone(&shared.keeper),
             in_flight: shared.in_flight.clone(),
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
@@ -93,6 +95,7 @@ fn facts(connection: &Connection) -> Arc<pipeline::Connection> {
     Arc::new(pipeline::Connection {
         listener: connection.listener.number,
         peer: connection.peer.ip(),
+        vpc_endpoint: connection.vpc_endpoint.clone(),
         tls: connection.tls.as_ref().map(|tls| TlsFacts { version: tls.version, cipher: tls.cipher_suite }),
     })
 }

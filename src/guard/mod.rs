@@ -1,5 +1,7 @@
 //! Rules that hold whoever asks.
 
+mod acl;
 mod replay;
 
+pub use acl::{check_acl, check_ownership, speaks_of_lists};
 pub use replay::{MOST as MOST_WRITES, Replay, Write};

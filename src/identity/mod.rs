@@ -7,10 +7,12 @@
 //! - temporary credentials are of a principal that is still there: its policies and tags are those of
 //!   today, and without it they are of nobody.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
+
+use ring::digest;
 
 use crate::hash::QuickMap;
 use crate::policy::engine::Caller;
@@ -104,8 +106,10 @@ pub struct Directory {
     keys: QuickMap<String, Key>,
     /// In the order they were added, for whoever wants the first.
     order: Vec<String>,
-    users: HashMap<String, Arc<Principal>>,
+    users: BTreeMap<String, Arc<Principal>>,
     roles: BTreeMap<String, Role>,
+    /// The names of permissions boundaries, by the ARN of the user or role.
+    boundaries: BTreeMap<String, String>,
     issuers: Vec<web::Issuer>,
     files: Vec<PathBuf>,
 }
@@ -216,10 +220,21 @@ impl Principal {
     }
 }
 
+/// The canonical user id of an account: 64 hexadecimal digits that always come out the same.
+pub fn canonical_id(account: &str) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"canonical user of account ");
+    context.update(account.as_bytes());
+    context.finish().as_ref().iter().fold(String::with_capacity(64), |mut text, octet| {
+        let _infallible = write!(text, "{octet:02x}");
+        text
+    })
+}
+
 /// Seventeen characters that stand for an ARN, the same on every machine. (AWS draws them, so a principal
 /// made anew is another one there; here it is the one of this ARN.)
 fn unique_id(kind: &str, arn: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, arn.as_bytes());
+    let digest = digest::digest(&digest::SHA256, arn.as_bytes());
     let letters = digest.as_ref().iter().take(17).map(|octet| char::from(token::letter(*octet)));
     kind.chars().chain(letters).collect()
 }
@@ -269,6 +284,26 @@ impl Directory {
     /// Takes a user or root in, so that its temporary credentials find it again.
     pub fn add_user(&mut self, user: &Arc<Principal>) {
         self.users.insert(user.arn.clone(), Arc::clone(user));
+    }
+
+    /// All users and roots, in the order of their ARNs.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<Principal>> {
+        self.users.values()
+    }
+
+    /// The user or root of an ARN.
+    pub fn user(&self, arn: &str) -> Option<&Arc<Principal>> {
+        self.users.get(arn)
+    }
+
+    /// Sets the permissions boundary of a user or role, by the name of its document.
+    pub fn set_boundary(&mut self, arn: &str, name: String) {
+        self.boundaries.insert(arn.to_owned(), name);
+    }
+
+    /// The name of the permissions boundary of a user or role, if it has one.
+    pub fn boundary(&self, arn: &str) -> Option<&str> {
+        self.boundaries.get(arn).map(String::as_str)
     }
 
     /// Takes a role in.

@@ -13,7 +13,7 @@ use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
 use crate::s3::route::Auth;
 use crate::s3::{Head, Operation};
-use crate::sigv4::Diagnosis;
+use crate::sigv4::{Diagnosis, Signed};
 use crate::sts::Circumstances;
 use crate::time::Millis;
 
@@ -26,6 +26,8 @@ pub struct Connection {
     pub peer: IpAddr,
     /// TLS, unless the listener is plain.
     pub tls: Option<TlsFacts>,
+    /// The VPC endpoint that a balancer in front has named.
+    pub vpc_endpoint: Option<String>,
 }
 
 /// What is on record about the TLS of a connection.
@@ -47,10 +49,14 @@ pub(super) struct Facts {
     pub(super) who: Option<Arc<Principal>>,
     pub(super) access_key: Option<String>,
     pub(super) signature: Option<String>,
+    pub(super) signed: Option<Signed>,
+    /// The client's address, where trusted proxies report another than the peer's.
+    pub(super) client: Option<IpAddr>,
     pub(super) auth: Option<Auth>,
     pub(super) task: Option<Task>,
     pub(super) envelope: Envelope,
-    pub(super) statement: Option<String>,
+    /// The statements that decided.
+    pub(super) statements: Vec<String>,
     /// What a form is answered.
     pub(super) landing: Option<Box<Landing>>,
     /// The URL that the client used, without query, where the listener has an external one.
@@ -71,10 +77,12 @@ impl Facts {
             who: None,
             access_key: None,
             signature: None,
+            signed: None,
+            client: None,
             auth: None,
             task: None,
             envelope: Envelope::default(),
-            statement: None,
+            statements: Vec::new(),
             landing: None,
             url: None,
             signed_text: None,
@@ -128,7 +136,7 @@ impl Facts {
     }
 
     /// Whose key signed what, for a write signed in its header: what a replay memory knows it by.
-    pub(super) fn signed(&self) -> Option<Vec<u8>> {
+    pub(super) fn signed_write(&self) -> Option<Vec<u8>> {
         let text = self.signed_text.as_deref()?;
         Some([self.access_key.as_deref().unwrap_or_default().as_bytes(), b"\n", text].concat())
     }
@@ -153,7 +161,7 @@ impl Facts {
     pub(super) fn circumstances(&self) -> Circumstances<'_> {
         let agent = self.head.headers.get(http::header::USER_AGENT);
         Circumstances {
-            source: self.connection.peer,
+            source: self.client.unwrap_or(self.connection.peer),
             tls: self.connection.is_tls(),
             now: self.received.seconds(),
             user_agent: agent.and_then(|agent| agent.to_str().ok()),
@@ -173,7 +181,7 @@ impl Facts {
         let (routed, role) = (task.and_then(Task::routed), task.and_then(Task::role));
         Intent {
             requester: self.requester(),
-            connection: self.connection.record(),
+            connection: self.connection.record(self.client),
             host: line("host").or_else(|| self.head.uri.authority().map(|authority| authority.as_str().as_bytes())),
             method: Some(self.head.method.as_str().as_bytes()),
             target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
@@ -239,9 +247,10 @@ impl Connection {
         self.tls.is_some()
     }
 
-    fn record(&self) -> audit::Connection<'_> {
+    fn record(&self, client: Option<IpAddr>) -> audit::Connection<'_> {
         audit::Connection {
-            remote: Some(self.peer),
+            remote: Some(client.unwrap_or(self.peer)),
+            vpc_endpoint: self.vpc_endpoint.as_deref(),
             tls_version: self.tls.as_ref().map(|tls| tls.version),
             cipher: self.tls.as_ref().map(|tls| tls.cipher),
             ..audit::Connection::default()

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use ring::digest::{SHA256, digest};
 
-use super::task::Task;
+use crate::access::Estate;
+use crate::access::origin::Cidr;
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
-use crate::policy::{self, Grant, Question};
+use crate::policy::Grant;
 use crate::s3::address::{self, Resource};
 use crate::s3::external::External;
 use crate::s3::route::{self, Auth, Routed, Rules};
 use crate::s3::uri::Query;
-use crate::s3::{Code, Fault, Head, Operation};
+use crate::s3::{Code, Fault, Head};
 use crate::sigv4::{self, Credential, Diagnosis, Hints, KeyCache, KeySource, Opened, Rejection, Verified};
 use crate::sts::{self, Ask, Circumstances, Grantor};
 use crate::time::Seconds;
@@ -36,12 +37,27 @@ pub struct Site {
     pub rules: Rules,
     /// Its store, by its place among the worker's.
     pub store: usize,
+    /// Whether the store has accounts of its own, and must confirm the owners that decisions were taken for.
+    pub confirms_owners: bool,
+}
+
+/// What a listener stands for in the network.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// The VPC it is in.
+    pub vpc: Option<String>,
+    /// The VPC endpoint it stands for.
+    pub vpc_endpoint: Option<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
 }
 
 /// One generation.
 pub struct Live {
     /// The sites of each listener, the first one tried first.
     pub listeners: Vec<Vec<Site>>,
+    /// What each listener stands for.
+    pub ways: Vec<Way>,
     /// The URL that the clients of each listener use, where it is another than they seem to.
     pub external: Vec<Option<External>>,
     /// Who may sign.
@@ -50,8 +66,8 @@ pub struct Live {
     pub tokens: Option<Arc<TokenKeys>>,
     /// Who may assume which role.
     pub roles: sts::Rules,
-    /// The account this proxy speaks for; owner of every bucket until buckets have settings.
-    pub account: String,
+    /// What policies say.
+    pub estate: Arc<Estate>,
     /// Uploads up to this many octets are verified before the store hears of them.
     pub verify_first: u64,
     /// Counts generations.
@@ -155,6 +171,11 @@ impl Live {
             }
         }
         Err(refused.unwrap_or_else(|| Fault::plain(Code::InternalError, "no-site")))
+    }
+
+    /// What a listener stands for.
+    pub(super) fn way(&self, listener: usize) -> Option<&Way> {
+        self.ways.get(listener)
     }
 
     /// Where the clients of a listener think they are.
@@ -267,21 +288,15 @@ impl Live {
         Ok(Asker { who, verified, ask })
     }
 
-    /// Decides about a task.
+    /// Decides about a request to the token service.
     ///
     /// # Errors
-    /// As for [`Live::decide`] and [`sts::Rules::decide`]; what a request to the token service must satisfy
-    /// besides.
-    pub(super) fn decide_task(&self, who: &Principal, task: &Task, seen: Circumstances<'_>) -> Result<Grant, Fault> {
-        match task {
-            Task::Store(routed) => self.decide(who, routed),
-            Task::Tokens(ask) => {
-                let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
-                let grant = self.roles.decide(ask, who, role, seen)?;
-                Grantor::check(ask, who, role)?;
-                Ok(grant)
-            }
-        }
+    /// As for [`sts::Rules::decide`]; what such a request must satisfy besides.
+    pub(super) fn decide_tokens(&self, who: &Principal, ask: &Ask, seen: Circumstances<'_>) -> Result<Grant, Fault> {
+        let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
+        let grant = self.roles.decide(ask, who, role, seen)?;
+        Grantor::check(ask, who, role)?;
+        Ok(grant)
     }
 
     /// Finds out, for the operator, what the client of a signature that does not match probably did. `head`
@@ -305,37 +320,6 @@ impl Live {
         let hints = Hints { hosts: &site.address.base_domains, prefix };
         let keys = Lookup { live: self, opened: OnceCell::new() };
         rejection.diagnose(&request, &keys, settings, hints, cache, now).map(Box::new)
-    }
-
-    /// Asks policy about an operation.
-    ///
-    /// # Errors
-    /// `AccessDenied`
-    pub(super) fn decide(&self, who: &Principal, routed: &Routed) -> Result<Grant, Fault> {
-        self.check_expected_owner(routed)?;
-        let action = action(routed.operation);
-        let resource = resource(routed);
-        let question = Question {
-            account: Some(who.account.as_str()).filter(|_| !who.is_anonymous()),
-            policies: &who.policies,
-            owner: &self.account,
-            action: &action,
-            resource: &resource,
-            narrowed: who.session.as_ref().is_some_and(|session| !session.policies.is_empty()),
-        };
-        policy::decide(&question).map_err(|denial| denied(who, &action, &resource, denial.reason()))
-    }
-
-    /// `x-amz-expected-bucket-owner` and its like for the source of a copy.
-    fn check_expected_owner(&self, routed: &Routed) -> Result<(), Fault> {
-        for name in [EXPECTED_OWNER, EXPECTED_SOURCE_OWNER] {
-            if routed.headers.get(&name).is_some_and(|expected| expected.as_bytes() != self.account.as_bytes()) {
-                return Err(
-                    Fault::plain(Code::AccessDenied, "expected-owner").detail(format!("{name} names another account"))
-                );
-            }
-        }
-        Ok(())
     }
 }
 
@@ -391,44 +375,6 @@ fn web_fault(fault: web::WebFault) -> Fault {
         _ => Code::InvalidIdentityToken,
     };
     Fault::new(code, fault.reason(), fault.message())
-}
-
-/// The words of a denial for a caller who may know the reason (spec/errors.md 5); strangers hear less.
-fn denied(who: &Principal, action: &str, resource: &str, reason: &'static str) -> Fault {
-    let fault = if who.is_anonymous() {
-        Fault::plain(Code::AccessDenied, "policy")
-    } else {
-        let message = format!(
-            "User: {} is not authorized to perform: {action} on resource: \"{resource}\" because no identity-based policy allows the {action} action",
-            who.arn
-        );
-        Fault::new(Code::AccessDenied, "policy", message)
-    };
-    fault.detail(reason)
-}
-
-/// The action an operation needs, until the map of permissions takes its place.
-fn action(operation: Operation) -> String {
-    match operation {
-        Operation::HeadObject => "s3:GetObject".to_owned(),
-        Operation::HeadBucket | Operation::ListObjects | Operation::ListObjectsV2 => "s3:ListBucket".to_owned(),
-        Operation::ListBuckets => "s3:ListAllMyBuckets".to_owned(),
-        Operation::DeleteObjects => "s3:DeleteObject".to_owned(),
-        Operation::CopyObject
-        | Operation::CreateMultipartUpload
-        | Operation::UploadPart
-        | Operation::UploadPartCopy
-        | Operation::CompleteMultipartUpload => "s3:PutObject".to_owned(),
-        other => format!("s3:{}", other.name()),
-    }
-}
-
-fn resource(routed: &Routed) -> String {
-    match (&routed.bucket, &routed.key) {
-        (None, _) => "*".to_owned(),
-        (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
-        (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
-    }
 }
 
 fn not_here(reason: &'static str, message: &'static str) -> Fault {

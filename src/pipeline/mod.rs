@@ -2,13 +2,19 @@
 //!
 //! `walk` reads like docs/life-of-a-request.md. `stage` holds the stages and nothing else.
 
+mod after;
 mod answer;
+mod document;
 mod early;
 mod facts;
 mod here;
+mod judge;
 mod landing;
 mod live;
+mod look;
 mod refusal;
+mod rule;
+mod settings;
 mod stage;
 mod task;
 mod walk;
@@ -16,7 +22,8 @@ mod walk;
 pub use answer::Answer;
 pub use facts::{Connection, TlsFacts};
 pub use here::Here;
-pub use live::{Live, Site};
+pub use live::{Live, Site, Way};
 pub use refusal::Refusal;
+pub use settings::{Change, Keeper};
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Exit, Guarded, Logged, Out, Parsed};
 pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp, stamp_sts};
 use super::facts::Facts;
+use super::rule::Overruled;
 use super::task::{Envelope, Task};
 use super::walk::{Finished, Open, Worker};
 use crate::audit::{Completion, Decision, JournalFull, Outcome};
@@ -21,6 +22,8 @@ pub struct Refusal(Box<Inner>);
 struct Inner {
     fault: Fault,
     state: State,
+    /// A document that is answered in the place of an error, with 200.
+    instead: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -38,11 +41,12 @@ pub struct LoggedRefusal {
     id: RequestId,
     bare: bool,
     envelope: Envelope,
+    instead: Option<Vec<u8>>,
 }
 
 impl Refusal {
     pub(super) fn new(fault: Fault, facts: Box<Facts>) -> Self {
-        Self(Box::new(Inner { fault, state: State::Before(facts) }))
+        Self(Box::new(Inner { fault, state: State::Before(facts), instead: None }))
     }
 
     pub(super) fn asked(fault: Fault, mut facts: Box<Facts>, task: Task) -> Self {
@@ -50,34 +54,43 @@ impl Refusal {
         Self::new(fault, facts)
     }
 
+    /// By policy.
+    pub(super) fn overruled(overruled: Overruled, mut facts: Box<Facts>, task: Task) -> Self {
+        let Overruled { fault, statement, instead } = overruled;
+        facts.statements.extend(statement);
+        let mut refusal = Self::asked(fault, facts, task);
+        refusal.0.instead = instead;
+        refusal
+    }
+
     pub(super) fn after(fault: Fault, open: Box<Open>) -> Self {
-        Self(Box::new(Inner { fault, state: State::After(open) }))
+        Self(Box::new(Inner { fault, state: State::After(open), instead: None }))
     }
 
     /// Puts the refusal on record: as one combined record, or as the completion of its intent. Where the
     /// journal takes nothing, the answer says that instead.
     pub async fn log(self, worker: &Worker) -> LoggedRefusal {
-        let Inner { fault, state } = *self.0;
+        let Inner { fault, state, instead } = *self.0;
         match state {
             State::After(open) => {
                 let (id, bare, envelope) = (open.id(), open.is_head(), open.envelope());
                 open.refused(&fault);
-                LoggedRefusal { fault, id, bare, envelope }
+                LoggedRefusal { fault, id, bare, envelope, instead }
             }
             State::Before(facts) => {
                 let completion = Completion { mismatch: facts.mismatch(), ..told(&fault, facts.envelope) };
                 let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
                 let lines = facts.lines();
-                let statements: Vec<&str> = facts.statement.iter().map(String::as_str).collect();
+                let statements: Vec<&str> = facts.statements.iter().map(String::as_str).collect();
                 worker.observer.finished(&counted(&fault, facts.task.as_ref()));
                 facts.tell_mismatch();
                 let recorded =
                     worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
-                let fault = match recorded {
-                    Ok(_filed) => fault,
-                    Err(full) => journal_full(&full),
+                let (fault, instead) = match recorded {
+                    Ok(_filed) => (fault, instead),
+                    Err(full) => (journal_full(&full), None),
                 };
-                LoggedRefusal { fault, id: facts.id, bare: facts.is_head(), envelope: facts.envelope }
+                LoggedRefusal { fault, id: facts.id, bare: facts.is_head(), envelope: facts.envelope, instead }
             }
         }
     }
@@ -86,9 +99,15 @@ impl Refusal {
 impl LoggedRefusal {
     /// The error answer (spec/errors.md 1).
     pub fn into_response(self) -> Response<Answer> {
-        let Self { fault, id, bare, envelope } = self;
+        let Self { fault, id, bare, envelope, instead } = self;
         if envelope == Envelope::Sts {
             return in_words_of_sts(&fault, &id);
+        }
+        if let Some(document) = instead {
+            let mut response = Response::new(Answer::full(Bytes::from(document)));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            stamp(response.headers_mut(), &id);
+            return response;
         }
         let body = if bare {
             Answer::empty()

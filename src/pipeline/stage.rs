@@ -4,13 +4,13 @@
 //! An address cannot be authorized; it has no such method:
 //! ```compile_fail,E0599
 //! fn skip<B>(request: bartizan::pipeline::Addressed<B>, live: &bartizan::pipeline::Live) {
-//!     let _ = request.authorize(live);
+//!     let _ = request.authorize(live, &[]);
 //! }
 //! ```
 //! A grant cannot be made up:
 //! ```compile_fail,E0451
-//! fn forge(statement: bartizan::policy::StatementId) -> bartizan::policy::Grant {
-//!     bartizan::policy::Grant { statement }
+//! fn forge(statements: Vec<bartizan::policy::StatementId>) -> bartizan::policy::Grant {
+//!     bartizan::policy::Grant { statements }
 //! }
 //! ```
 //! What was not logged cannot be forwarded:
@@ -32,32 +32,34 @@ use bytes::Bytes;
 use http::Method;
 use http_body::Body;
 
+use super::after::{After, Refused};
+use super::document::{self, duties};
 use super::early::{self, Early};
 use super::facts::{Connection, Facts};
 use super::here::Here;
+use super::judge::{self, Case};
 use super::live::{Asked, Asker, Live, Site};
 use super::refusal::Refusal;
+use super::rule::{Overruled, Ruled, rule};
+use super::settings::{self, Setting};
 use super::task::{Envelope, Task};
-use super::walk::Open;
+use super::walk::{Open, Store};
+use crate::access::Document;
 use crate::audit::{Decision, Journal, Receipt};
-use crate::body::{Contract, Duties, SealedBody, Unread};
+use crate::body::{Contract, SealedBody, Unread};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::limit::{InFlight, Permit};
 use crate::policy::Grant;
-use crate::s3::operation::BodyKind;
 use crate::s3::payload::ChunkSignatures;
-use crate::s3::route::{Auth, Routed, Rules};
+use crate::s3::route::Auth;
 use crate::s3::uri::Query;
-use crate::s3::{Code, Fault, Operation, xml};
+use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Request};
 use crate::time::{Millis, Seconds};
-use crate::upstream::Forward;
+use crate::upstream::{Forward, Owners};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The longest control document: a thousand keys of a kilobyte each, every octet escaped.
-const LONGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
 
 /// One authority, one framing, a legal target. The body is unread.
 #[derive(Debug)]
@@ -81,30 +83,41 @@ pub struct Addressed<B> {
 /// Who asks, and what the body must be.
 #[derive(Debug)]
 pub struct Authenticated<B> {
-    parsed: Parsed<B>,
-    store: usize,
-    rules: Rules,
+    facts: Box<Facts>,
+    site: usize,
     task: Task,
     who: Arc<crate::identity::Principal>,
-    /// None where the body has been read already.
-    contract: Option<Box<Contract>>,
+    body: Payload<B>,
+    /// What the body says that the decision hangs on.
+    said: Document,
 }
 
-/// A statement said yes.
+/// Statements said yes to everything that the request needs.
 #[derive(Debug)]
 pub struct Authorized<B> {
     inner: Authenticated<B>,
+    way: Way,
     grant: Grant,
+    refused: Vec<Refused>,
+}
+
+/// Where a request goes, and for which accounts that was decided.
+#[derive(Debug)]
+struct Way {
+    store: usize,
+    owners: Owners,
 }
 
 /// Rules hold. A control document has been read and verified; object data has not been touched.
 #[derive(Debug)]
 pub struct Guarded<B> {
     facts: Box<Facts>,
-    store: usize,
+    site: usize,
+    way: Way,
     task: Task,
     who: Arc<crate::identity::Principal>,
     grant: Grant,
+    refused: Vec<Refused>,
     body: Payload<B>,
 }
 
@@ -113,9 +126,11 @@ enum Payload<B> {
     /// Read before, and understood.
     Spent,
     /// Read, verified, and where its meaning matters written anew.
-    Document(Box<SealedBody>),
+    Document(SealedBody),
+    /// Read and verified; it is about something that is kept here.
+    Setting(Box<Setting>),
     /// Untouched.
-    Object(Unread<B>, Box<Contract>),
+    Unread(Unread<B>, Box<Contract>),
 }
 
 /// A place among the requests in flight.
@@ -201,15 +216,17 @@ impl<B> Addressed<B> {
     /// # Errors
     /// Whatever the order of spec/sigv4.md 13 finds first.
     pub fn authenticate(self, live: &Live, cache: &KeyCache, now: Seconds) -> Result<Authenticated<B>, Refusal> {
-        let Self { mut parsed, site, auth, asked, form_bucket, early } = self;
+        let Self { mut parsed, site: at, auth, asked, form_bucket, early } = self;
         parsed.facts.auth = Some(auth);
-        let site = match live.site(parsed.facts.connection.listener, site) {
+        let site = match live.site(parsed.facts.connection.listener, at) {
             Ok(site) => site,
             Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
         };
         let routed = match (asked, &early) {
             (Asked::Store(routed), _) => routed,
-            (Asked::Tokens(Ok(())), Early::Whole(body)) => return parsed.ask(live, site, auth, &body.0, cache, now),
+            (Asked::Tokens(Ok(())), Early::Whole(body)) => {
+                return parsed.ask(live, (at, site), auth, &body.0, cache, now);
+            }
             (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(*fault, parsed.facts)),
             (Asked::Tokens(Ok(())), _) => {
                 return Err(Refusal::new(Fault::plain(Code::InternalError, "body-not-read"), parsed.facts));
@@ -242,6 +259,7 @@ impl<B> Addressed<B> {
             }
         };
         parsed.facts.who = Some(Arc::clone(&who));
+        parsed.facts.signed = verified.signed();
         (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
             parsed.facts.signed_text = Some(verified.take_signed_text());
@@ -267,17 +285,23 @@ impl<B> Addressed<B> {
         };
         let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
         let duties = duties(routed.operation);
-        let contract = parsed.facts.with_head(|head| match &form {
+        let Parsed { facts, body } = parsed;
+        let contract = facts.with_head(|head| match &form {
             Some((_, form)) => early::file_contract(head, form, verified.file_length()),
             None => Contract::new(verified.payload(), signatures, head, duties),
         });
-        match contract {
-            Ok(contract) => {
-                let (task, contract) = (Task::Store(routed), Some(Box::new(contract)));
-                Ok(Authenticated { parsed, store: site.store, rules: site.rules, task, who, contract })
+        let body = match (contract, body) {
+            (Ok(contract), Some(body)) => Payload::Unread(body, Box::new(contract)),
+            (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
+            (Ok(_), None) => {
+                return Err(Refusal::asked(
+                    Fault::plain(Code::InternalError, "body-spent"),
+                    facts,
+                    Task::Store(routed),
+                ));
             }
-            Err(fault) => Err(Refusal::asked(fault, parsed.facts, routed.into())),
-        }
+        };
+        Ok(Authenticated { facts, site: at, task: Task::Store(routed), who, body, said: Document::None })
     }
 }
 
@@ -286,7 +310,7 @@ impl<B> Parsed<B> {
     fn ask(
         mut self,
         live: &Live,
-        site: &Site,
+        (at, site): (usize, &Site),
         auth: Auth,
         body: &[u8],
         cache: &KeyCache,
@@ -311,23 +335,74 @@ impl<B> Parsed<B> {
         self.facts.who = Some(Arc::clone(&who));
         (self.facts.access_key, self.facts.signature) =
             verified.map(|mut verified| verified.take_names()).unwrap_or_default();
-        let task = Task::Tokens(ask);
-        Ok(Authenticated { parsed: self, store: site.store, rules: site.rules, task, who, contract: None })
+        let (task, body, said) = (Task::Tokens(ask), Payload::Spent, Document::None);
+        Ok(Authenticated { facts: self.facts, site: at, task, who, body, said })
+    }
+}
+
+impl<B> Authenticated<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Reads, verifies and understands the documents that the decision hangs on, within limits. All other
+    /// bodies stay unread.
+    ///
+    /// # Errors
+    /// A document that does not verify or parse.
+    pub async fn read_document(mut self, live: &Live) -> Result<Self, Refusal> {
+        let operation = match &self.task {
+            Task::Store(routed) if Document::is_needed(routed.operation) => routed.operation,
+            _ => return Ok(self),
+        };
+        let rules = live.site(self.facts.connection.listener, self.site).map(|site| site.rules);
+        let read = match (self.task.routed(), std::mem::replace(&mut self.body, Payload::Spent), rules) {
+            (Some(routed), Payload::Unread(body, contract), Ok(rules)) => {
+                let document = document::read(body, *contract, routed).await;
+                document.and_then(|document| Ok((document::understand(&document, operation, rules)?, document)))
+            }
+            (_, _, Err(fault)) => Err(fault),
+            _ => Err(Fault::plain(Code::InternalError, "body-spent")),
+        };
+        match read {
+            Ok((said, document)) => Ok(Self { said, body: Payload::Document(document), ..self }),
+            Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
+        }
     }
 }
 
 impl<B> Authenticated<B> {
-    /// Asks policy.
+    /// Asks policy. What a decision hangs on is looked up in the store.
     ///
     /// # Errors
-    /// `AccessDenied`
-    pub fn authorize(mut self, live: &Live) -> Result<Authorized<B>, Refusal> {
-        match live.decide_task(&self.who, &self.task, self.parsed.facts.circumstances()) {
-            Ok(grant) => {
-                self.parsed.facts.statement = Some(grant.statement().to_string());
-                Ok(Authorized { inner: self, grant })
+    /// `AccessDenied`; `NoSuchKey` and `NoSuchVersion` for who may know that; `ServiceUnavailable` where the
+    /// decision hangs on a fact that the store does not tell.
+    pub async fn authorize(mut self, live: &Live, stores: &[Store]) -> Result<Authorized<B>, Refusal> {
+        match self.rule(live, stores).await {
+            Ok((Ruled { grant, refused }, way)) => {
+                self.facts.statements = grant.statements().map(str::to_owned).collect();
+                Ok(Authorized { inner: self, way, grant, refused })
             }
-            Err(fault) => Err(Refusal::asked(fault, self.parsed.facts, self.task)),
+            Err(overruled) => Err(Refusal::overruled(overruled, self.facts, self.task)),
+        }
+    }
+
+    async fn rule(&mut self, live: &Live, stores: &[Store]) -> Result<(Ruled, Way), Overruled> {
+        self.facts.client = Some(judge::client(live, &self.facts)?);
+        let site = live.site(self.facts.connection.listener, self.site)?;
+        match &self.task {
+            Task::Tokens(ask) => {
+                let grant = live.decide_tokens(&self.who, ask, self.facts.circumstances())?;
+                let way = Way { store: site.store, owners: Owners::default() };
+                Ok((Ruled { grant, refused: Vec::new() }, way))
+            }
+            Task::Store(routed) => {
+                let case = Case { live, site, facts: &self.facts, routed, document: &self.said, who: &self.who };
+                let ruled = rule(&case, stores.get(site.store)).await?;
+                let source = routed.copy_source.as_ref().map(|source| source.bucket.as_str());
+                let owners = case.owners(routed.bucket.as_deref(), source);
+                Ok((ruled, Way { store: site.store, owners }))
+            }
         }
     }
 }
@@ -337,28 +412,42 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Applies the rules that hold whoever asks. This is the first place where a body may be read, and
-    /// only a control document is.
+    /// Applies the rules that hold whoever asks. All other control documents are read here.
     ///
     /// # Errors
-    /// A document that does not verify or parse.
-    pub async fn guard(self) -> Result<Guarded<B>, Refusal> {
-        let Self { inner: Authenticated { parsed: Parsed { facts, body }, store, rules, task, who, contract }, grant } =
-            self;
-        let body = match (&task, body, contract) {
-            (Task::Tokens(_), ..) => Payload::Spent,
-            (Task::Store(routed), Some(body), Some(contract)) if routed.has_document() => {
-                match document(body, *contract, routed, rules).await {
-                    Ok(document) => Payload::Document(Box::new(document)),
+    /// A document that does not verify or parse, or that a rule refuses.
+    pub async fn guard(self, live: &Live, stores: &[Store]) -> Result<Guarded<B>, Refusal> {
+        let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
+        let body = match (task.routed(), body, said) {
+            (Some(_), Payload::Document(document), Document::Delete(delete)) => {
+                Payload::Document(document::kept(&document, delete, &refused))
+            }
+            (Some(routed), Payload::Unread(body, contract), _) if routed.has_document() => {
+                match document::read(body, *contract, routed).await {
+                    Ok(document) => Payload::Document(document),
                     Err(fault) => return Err(Refusal::asked(fault, facts, task)),
                 }
             }
-            (Task::Store(_), Some(body), Some(contract)) => Payload::Object(body, contract),
-            (Task::Store(_), ..) => {
-                return Err(Refusal::asked(Fault::plain(Code::InternalError, "body-spent"), facts, task));
+            (_, body, _) => body,
+        };
+        let setting = match (task.routed(), live.site(facts.connection.listener, site)) {
+            (None, _) => Ok(None),
+            (Some(_), Err(fault)) => Err(fault),
+            (Some(routed), Ok(site)) => {
+                let case = Case { live, site, facts: &facts, routed, document: &Document::None, who: &who };
+                let document = match &body {
+                    Payload::Document(document) => document.whole(),
+                    _ => None,
+                };
+                settings::guard(&case, document, stores.get(way.store)).await
             }
         };
-        Ok(Guarded { facts, store, task, who, grant, body })
+        let body = match setting {
+            Ok(Some(setting)) => Payload::Setting(Box::new(setting)),
+            Ok(None) => body,
+            Err(fault) => return Err(Refusal::asked(fault, facts, task)),
+        };
+        Ok(Guarded { facts, site, way, task, who, grant, refused, body })
     }
 }
 
@@ -371,7 +460,7 @@ impl<B> Guarded<B> {
     pub fn admit(self, limit: &InFlight, memory: Option<&Arc<Replay>>, now: Seconds) -> Result<Admitted<B>, Refusal> {
         let admitted = limit.admit().and_then(|permit| {
             let write = match (memory, self.task.routed()) {
-                (Some(memory), Some(routed)) => memory.admit(self.facts.signed().as_deref(), routed, now)?,
+                (Some(memory), Some(routed)) => memory.admit(self.facts.signed_write().as_deref(), routed, now)?,
                 _ => None,
             };
             Ok((permit, write))
@@ -391,8 +480,8 @@ impl<B> Admitted<B> {
     pub async fn log_intent(self, journal: &Journal) -> Result<Logged<Self>, Refusal> {
         let recorded = {
             let Guarded { facts, task, grant, .. } = &self.inner;
-            let (lines, statement) = (facts.lines(), grant.statement().to_string());
-            journal.record(&facts.intent(Some(task), &lines, &[&statement], Decision::Allow)).await
+            let (lines, statements) = (facts.lines(), grant.statements().collect::<Vec<_>>());
+            journal.record(&facts.intent(Some(task), &lines, &statements, Decision::Allow)).await
         };
         match recorded {
             Ok(receipt) => Ok(Logged { inner: self, receipt }),
@@ -413,22 +502,32 @@ where
     /// A body that is wrong from the start: empty where its hash says otherwise.
     pub fn into_exit(self) -> Result<Exit, Refusal> {
         let Self { inner: Admitted { inner: guarded, permit, write }, receipt } = self;
-        let Guarded { mut facts, store, task, who, body, .. } = guarded;
+        let Guarded { mut facts, site, way: Way { store, owners }, task, who, refused, body, .. } = guarded;
         let open = Open::new(receipt, permit, write, &mut facts, &task);
         let body = match body {
             Payload::Spent => SealedBody::empty(),
-            Payload::Document(document) => *document,
-            Payload::Object(body, contract) => match body.open(*contract) {
+            Payload::Document(document) => document,
+            Payload::Setting(setting) => {
+                let Task::Store(routed) = task else {
+                    return Err(Refusal::after(Fault::plain(Code::InternalError, "setting-of-nothing"), open));
+                };
+                return Ok(Exit::Here(Box::new(Here::setting(*setting, routed.operation, open))));
+            }
+            Payload::Unread(body, contract) => match body.open(*contract) {
                 Ok(body) => body,
                 Err(fault) => return Err(Refusal::after(fault, open)),
             },
         };
         Ok(match task {
             Task::Store(routed) => {
-                let out = Box::new(super::walk::forward(&facts, *routed, &who));
-                Exit::Store(Out { store, out, body, open })
+                let out = Box::new(super::walk::forward(&facts, *routed, &who, owners));
+                let after = match refused.is_empty() {
+                    true => After::of(&out, facts, site, &who),
+                    false => After::Deletions(refused),
+                };
+                Exit::Store(Out { store, out, body, open, after })
             }
-            Task::Tokens(ask) => Exit::Here(Box::new(Here::new(ask, who, open))),
+            Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })
     }
 }
@@ -453,41 +552,6 @@ pub struct Out {
     pub body: SealedBody,
     /// The record that must be closed.
     pub open: Box<Open>,
-}
-
-/// What an operation asks of its body.
-fn duties(operation: Operation) -> Duties {
-    let spec = operation.spec();
-    Duties {
-        takes_body: spec.body != BodyKind::None,
-        needs_length: matches!(spec.body, BodyKind::Blob | BodyKind::Form),
-        needs_checksum: spec.checksum_required,
-        checksums_of_body: operation != Operation::CompleteMultipartUpload,
-    }
-}
-
-/// Reads, verifies and, where every reader must find the same in it, writes a control document anew.
-async fn document<B>(body: Unread<B>, contract: Contract, routed: &Routed, rules: Rules) -> Result<SealedBody, Fault>
-where
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<BoxError>,
-{
-    let document = body.open(contract)?.settle(LONGEST_DOCUMENT).await?;
-    if matches!(routed.operation.spec().body, BodyKind::Xml { required: true }) && document.decoded_length() == 0 {
-        return Err(Fault::plain(crate::s3::Code::MissingRequestBodyError, "document-missing"));
-    }
-    if routed.operation != Operation::DeleteObjects {
-        // A store would read what is not well-formed, or what brings its own entities, in a way of its own.
-        if let (BodyKind::Xml { .. }, Some(data)) = (routed.operation.spec().body, document.whole()) {
-            xml::check(data)?;
-        }
-        return Ok(document);
-    }
-    let verdict = document.verdict();
-    let delete = xml::Delete::parse(&document.collect(LONGEST_DOCUMENT).await?)?;
-    for entry in &delete.entries {
-        crate::s3::name::check_key_length(&entry.key)?;
-        rules.keys.check(&entry.key)?;
-    }
-    Ok(SealedBody::document(verdict, Bytes::from(delete.write())))
+    /// What is left to be done with the answer.
+    pub(super) after: After,
 }

@@ -18,6 +18,7 @@ use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
+use super::settings::Keeper;
 use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};
 use crate::audit::{Completion, Journal, Outcome, Receipt};
@@ -32,7 +33,7 @@ use crate::sigv4::KeyCache;
 use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
-use crate::upstream::{Forward, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Upstream};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
@@ -71,13 +72,16 @@ where
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
-        .authorize(&live)?
-        .guard()
+        .read_document(&live)
+        .await?
+        .authorize(&live, &worker.stores)
+        .await?
+        .guard(&live, &worker.stores)
         .await?
         .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
-        Exit::Store(out) => deliver(out, live.verify_first, worker).await,
-        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker),
+        Exit::Store(out) => deliver(out, &live, worker).await,
+        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
     }
 }
 
@@ -85,11 +89,11 @@ where
 const LEAST_WHOLE: u64 = 2;
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
-async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let Out { store, out, body, mut open } = out;
+async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let Out { store, out, body, mut open, after } = out;
     open.watch(worker);
     let (id, verdict) = (out.id, body.verdict());
-    let verify_first = verify_first.max(LEAST_WHOLE);
+    let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
         true => body.settle(verify_first).await,
         false => Ok(body),
@@ -99,7 +103,11 @@ async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Res
         (Err(fault), _) => Err(fault),
         (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
     };
-    match sent {
+    let measured = match sent {
+        Ok(reply) => after.measure(live, &*worker.keeper, reply).await,
+        Err(fault) => Err(fault),
+    };
+    match measured {
         Ok(reply) => {
             let mut reply = open.landed(reply);
             let closing = open.answered(&mut reply, verdict);
@@ -110,15 +118,18 @@ async fn deliver(out: Out, verify_first: u64, worker: &Rc<Worker>) -> Result<Res
 }
 
 /// Answers a request that no store is asked about.
-fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let (mut open, reply) = here.answer(live, now);
+async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    let (mut open, reply) = here.answer(live, &*worker.keeper, now).await;
+    let envelope = open.envelope();
     open.watch(worker);
     match reply {
         Ok(mut reply) => {
             let id = open.id();
             let closing = open.answered(&mut reply, Verdict::default());
             let mut response = answer::response(reply, &id, closing);
-            answer::stamp_sts(response.headers_mut(), &id);
+            if envelope == Envelope::Sts {
+                answer::stamp_sts(response.headers_mut(), &id);
+            }
             Ok(response)
         }
         Err(fault) => Err(Refusal::after(fault, open)),
@@ -152,6 +163,8 @@ pub struct Worker {
     pub journal: Arc<Journal>,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Who writes settings down.
+    pub keeper: Arc<dyn Keeper>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
     /// The writes of the last half hour, over all workers; where replays are refused.
@@ -407,10 +420,10 @@ impl Drop for Closing {
 }
 
 /// What goes to the store, from what was routed.
-pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward {
+pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source } = routed;
-    // Checked here against our own accounts; a store has others.
+    // Checked here; what a store is told of owners is what was decided.
     headers.remove(EXPECTED_OWNER);
     headers.remove(EXPECTED_SOURCE_OWNER);
     Forward {
@@ -420,6 +433,7 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal) -> Forward
         query: parameters,
         headers,
         copy_source,
+        owners,
         location,
         account: who.account.clone(),
         id: facts.id,

@@ -1,9 +1,12 @@
 //! What a document says that can hardly be meant: actions and keys that S3 does not know, keys that none of
-//! the statement's actions carries, clauses that never hold.
+//! the statement's actions carries, actions on nothing, clauses that never hold, statements that decide
+//! nothing beside another one.
 
 use super::action::{Action, Actions, KnownKey};
 use super::document::{Document, Operator, Statement};
 use super::problem::{Problem, Rule};
+
+mod cover;
 
 /// Warnings about a document that was read, in the order of the text. Nothing here changes a decision.
 pub fn lint(document: &Document) -> Vec<Problem> {
@@ -11,11 +14,23 @@ pub fn lint(document: &Document) -> Vec<Problem> {
         .statements
         .iter()
         .flat_map(|statement| {
-            actions(statement).chain(keys(statement, false)).chain(global_keys(statement)).chain(quantifiers(statement))
+            actions(statement)
+                .chain(cover::misplaced(statement))
+                .chain(keys(statement, false))
+                .chain(global_keys(statement))
+                .chain(quantifiers(statement))
+                .chain(cover::contradictions(statement))
         })
+        .chain(cover::covered(document))
         .collect();
     found.sort_by_key(|problem| problem.span);
     found
+}
+
+/// Whether one statement certainly applies whenever another does, both being about the same attachment.
+/// False where that cannot be told.
+pub fn covers(wider: &Statement, narrower: &Statement) -> bool {
+    cover::covers(wider, narrower)
 }
 
 /// Actions of S3 that do not exist. Those of other services are not known here.

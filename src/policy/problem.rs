@@ -87,6 +87,8 @@ pub enum Rule {
     Variable,
     /// A multi-valued key has a quantifier. S3 accepts what has none; the clause is false.
     Quantifier,
+    /// Every statement can decide something. S3 accepts those that cannot.
+    Unreachable,
 }
 
 impl Problem {
@@ -97,7 +99,7 @@ impl Problem {
     }
 
     /// A problem that a loaded document may have.
-    pub(super) fn warning(rule: Rule, span: Span, message: impl Into<String>) -> Self {
+    pub fn warning(rule: Rule, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(rule, span, message) }
     }
 
@@ -109,7 +111,7 @@ impl Problem {
 
     /// Says what to write instead.
     #[must_use]
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -157,7 +159,7 @@ impl Problem {
             Rule::KeyAction => "Conditions do not apply to combination of actions and resources in statement".into(),
             Rule::Address => "Invalid IP address in Conditions".into(),
             Rule::Base64 => "Invalid Base64 value for binary condition".into(),
-            Rule::Operand | Rule::Variable | Rule::Quantifier => return None,
+            Rule::Operand | Rule::Variable | Rule::Quantifier | Rule::Unreachable => return None,
         })
     }
 }
@@ -185,6 +187,7 @@ impl Rule {
             Self::OperandSyntax | Self::Address | Self::Base64 | Self::Operand => "policy-operand",
             Self::Variable => "policy-variable",
             Self::Quantifier => "policy-quantifier",
+            Self::Unreachable => "policy-unreachable",
         }
     }
 }

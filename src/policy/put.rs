@@ -4,8 +4,8 @@
 use super::action::ResourceKind;
 use super::document::{Document, Element, Lines, Principal, ResourceEntry, Span, Statement, Who};
 use super::lint;
-use super::problem::{Problem, Rule};
-use super::read::{self, Kind};
+use super::problem::{Problem, Rule, Severity};
+use super::read::{self, Kind, Reading};
 use crate::s3::{Code, Fault};
 
 /// How long a bucket's or access point's policy may be once its white space is gone.
@@ -36,14 +36,7 @@ pub enum Target<'a> {
 /// `MalformedPolicy` for what S3 would have found first, with what an operator should know in the private
 /// detail.
 pub fn check(body: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bool) -> Result<Document, Fault> {
-    if body.first() != Some(&b'{') {
-        let message = "the document does not begin with `{`";
-        return Err(fault(&Problem::error(Rule::FirstByte, Span::new(0, 1), message), body));
-    }
-    let (document, mut problems) = read::walk(body, Kind::Resource, SIZE_LIMIT);
-    for statement in document.iter().flat_map(|document| &document.statements) {
-        statement_problems(statement, target, exists, &mut problems);
-    }
+    let (document, problems) = walk(body, target, exists);
     let refused = problems.iter().filter(|problem| problem.sentence().is_some());
     match (refused.min_by_key(|problem| (problem.rule, problem.span)), document) {
         (Some(problem), _) => Err(fault(problem, body)),
@@ -51,6 +44,36 @@ pub fn check(body: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bo
         // Nothing was read, and nothing said why: not a policy, whatever it is.
         (None, None) => Err(Fault::plain(Code::MalformedPolicy, Rule::Json.reason())),
     }
+}
+
+/// Checks a policy that stands in a file in the same way, and says everything that is wrong with it.
+///
+/// # Errors
+///
+/// Every problem, warnings included, in the order of the text; never empty.
+pub fn read(text: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bool) -> Result<Reading, Vec<Problem>> {
+    let (document, mut problems) = walk(text, target, exists);
+    problems.sort_by_key(|problem| problem.span);
+    // What S3 would not store is no warning, even where it could be decided on.
+    problems.iter_mut().filter(|problem| problem.sentence().is_some()).for_each(|it| it.severity = Severity::Error);
+    match document {
+        Some(document) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            Ok(Reading { document, warnings: problems })
+        }
+        _ => Err(problems),
+    }
+}
+
+fn walk(body: &[u8], target: &Target<'_>, exists: &dyn Fn(&Principal) -> bool) -> (Option<Document>, Vec<Problem>) {
+    if body.first() != Some(&b'{') {
+        let message = "the document does not begin with `{`";
+        return (None, vec![Problem::error(Rule::FirstByte, Span::new(0, 1), message).help("begin with `{`")]);
+    }
+    let (document, mut problems) = read::walk(body, Kind::Resource, SIZE_LIMIT);
+    for statement in document.iter().flat_map(|document| &document.statements) {
+        statement_problems(statement, target, exists, &mut problems);
+    }
+    (document, problems)
 }
 
 fn fault(problem: &Problem, body: &[u8]) -> Fault {

@@ -96,6 +96,11 @@ impl PartialOrd for Decimal {
 }
 
 impl Instant {
+    /// Whole seconds since 1970; what is left of one is dropped.
+    pub fn seconds(&self) -> Seconds {
+        Seconds(self.seconds)
+    }
+
     /// Reads `YYYY`, `YYYY-MM`, `YYYY-MM-DD`, `YYYY-MM-DDThh:mm`, `…:ss`, `…:ss.s` with a zone (`Z`,
     /// `+hh:mm`, `-hh:mm`) or none for UTC, or whole seconds since 1970. Four digits are a year.
     pub fn parse(text: &str) -> Option<Self> {

@@ -15,8 +15,11 @@ use super::tls::suite_name;
 pub struct Connection {
     /// The listener it came to.
     pub listener: Arc<Listener>,
-    /// The other end; an IPv4 address is never shown in its IPv6 form.
+    /// The other end, or the client that a balancer in front has named; an IPv4 address is never shown in
+    /// its IPv6 form.
     pub peer: SocketAddr,
+    /// The VPC endpoint that the balancer has named.
+    pub vpc_endpoint: Option<String>,
     /// Our end.
     pub local: SocketAddr,
     /// TLS, or none for plain HTTP.
@@ -43,10 +46,11 @@ impl Connection {
     pub(super) fn new(
         listener: Arc<Listener>,
         (peer, local): (SocketAddr, SocketAddr),
+        vpc_endpoint: Option<String>,
         tls: Option<TlsFacts>,
         worker: usize,
     ) -> Self {
-        Self { listener, peer, local, tls, worker, slot: OnceCell::new() }
+        Self { listener, peer, local, vpc_endpoint, tls, worker, slot: OnceCell::new() }
     }
 
     /// What a service wants to keep for the life of the connection: made at the first call. One type

@@ -28,6 +28,7 @@ mod answer;
 mod connection;
 mod detach;
 mod door;
+mod preface;
 mod pulse;
 mod request_body;
 mod response_body;

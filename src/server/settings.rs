@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rustls::server::ResolvesServerCert;
 
+use crate::access::origin::Cidr;
+
 /// Everything the server is told once, before it binds.
 #[derive(Debug)]
 pub struct Settings {
@@ -84,12 +86,9 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Base names for virtual-host addressing.
     pub hosts: Vec<String>,
-    /// `aws:SourceVpc` on this listener.
-    pub vpc: Option<String>,
-    /// `aws:SourceVpce` on this listener.
-    pub vpc_endpoint: Option<String>,
-    /// Networks whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<String>,
+    /// Where balancers are that put a head of the PROXY protocol in front of every connection; none where
+    /// connections come without one.
+    pub proxy_protocol: Option<Vec<Cidr>>,
     /// Whether HTTP/2 is offered; only over TLS.
     pub http2: bool,
     /// TLS; none means plain HTTP, on loopback only.
@@ -108,9 +107,7 @@ impl Listener {
             name: name.into(),
             address,
             hosts: Vec::new(),
-            vpc: None,
-            vpc_endpoint: None,
-            trusted_proxies: Vec::new(),
+            proxy_protocol: None,
             http2: true,
             tls: None,
             allow_plaintext: false,

@@ -24,10 +24,12 @@ use super::accept;
 use super::connection::{Connection, TlsFacts};
 use super::detach::Tally;
 use super::door::{Door, Floor, enter};
+use super::preface::{self, Closed};
 use super::pulse::{CoarseClock, Phase, Pulse, Signal};
 use super::seats::{Counters, Everywhere, Gate, Seat, count};
 use super::settings::{Limits, Listener};
 use super::wire::{Ahead, Handle, Io, Wire};
+use crate::access::proxy_protocol::Preface;
 
 /// What all threads of one server share.
 #[derive(Debug)]
@@ -197,14 +199,21 @@ impl<S: Service> Worker<S> {
     }
 
     async fn serve(self: &Rc<Self>, stream: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate>, pulse: Rc<Pulse>) {
-        let Ok((stream, local)) = prepare(stream) else { return };
+        let Ok((mut stream, local)) = prepare(stream) else { return };
+        let mut peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let Some(preface) = introduce(&mut stream, peer, &gate, &pulse).await else {
+            return count(&self.hall.counters.handshakes_failed);
+        };
+        if let Some(source) = preface.source {
+            peer = SocketAddr::new(source, 0);
+        }
         let Some((io, tls, http2)) = shake(stream, &gate, &pulse).await else {
             return count(&self.hall.counters.handshakes_failed);
         };
         pulse.enter(if http2 { Phase::Idle } else { Phase::Head });
         let wire = Rc::new(Wire::new(io, Rc::clone(&pulse), !http2));
-        let ends = (SocketAddr::new(peer.ip().to_canonical(), peer.port()), local);
-        let connection = Rc::new(Connection::new(Arc::clone(&gate.listener), ends, tls, self.index));
+        let (listener, endpoint) = (Arc::clone(&gate.listener), preface.vpc_endpoint);
+        let connection = Rc::new(Connection::new(listener, (peer, local), endpoint, tls, self.index));
         let linger = gate.listener.limits.linger_bytes;
         let head = gate.listener.limits.head;
         let floor = Rc::new(Floor { wire: Rc::clone(&wire), gate, hall: Arc::clone(&self.hall) });
@@ -240,6 +249,23 @@ fn prepare(stream: std::net::TcpStream) -> std::io::Result<(TcpStream, SocketAdd
     let local = stream.local_addr()?;
     stream.set_nodelay(true)?;
     Ok((TcpStream::from_std(stream)?, SocketAddr::new(local.ip().to_canonical(), local.port())))
+}
+
+/// What a balancer says of the connection, on a listener that demands it; none when it is refused or took
+/// too long.
+async fn introduce(stream: &mut TcpStream, peer: SocketAddr, gate: &Gate, pulse: &Pulse) -> Option<Preface> {
+    let Some(balancers) = &gate.listener.proxy_protocol else { return Some(Preface::default()) };
+    let read = match balancers.iter().any(|network| network.contains(peer.ip())) {
+        true => pulse.unless_killed(preface::read(stream)).await?,
+        false => Err(Closed::Stranger(peer.ip())),
+    };
+    match read {
+        Ok(preface) => Some(preface),
+        Err(error) => {
+            tracing::debug!(listener = gate.listener.name, %peer, %error, "connection closed");
+            None
+        }
+    }
 }
 
 /// The TLS handshake, if the listener has TLS; none when it failed or took too long.

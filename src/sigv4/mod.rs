@@ -29,4 +29,4 @@ pub use outgoing::{OutgoingPayload, Signer};
 pub use payload::PayloadRule;
 pub use post_policy::PostPolicy;
 pub use rejection::{Details, Rejection};
-pub use verify::{Kind, Request, Settings, Verified, kind, verify};
+pub use verify::{Kind, Request, Settings, Signed, Verified, kind, verify};

@@ -87,10 +87,20 @@ pub struct Verified {
     access_key: Option<String>,
     payload: Payload,
     signature: Option<String>,
+    signed: Option<Signed>,
     chunks: Option<Box<Chunks>>,
     file: LengthRange,
     canonical_request: Vec<u8>,
     string_to_sign: Vec<u8>,
+}
+
+/// When and how something was signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Signed {
+    /// The instant that was signed.
+    pub at: Seconds,
+    /// `AWS4-HMAC-SHA256`
+    pub algorithm: &'static str,
 }
 
 impl Verified {
@@ -101,6 +111,7 @@ impl Verified {
             access_key: None,
             payload,
             signature: None,
+            signed: None,
             chunks: None,
             file: LengthRange::ANY,
             canonical_request: Vec::new(),
@@ -116,6 +127,11 @@ impl Verified {
     /// Whose key signed; none if anonymous.
     pub fn access_key(&self) -> Option<&str> {
         self.access_key.as_deref()
+    }
+
+    /// When it was signed; none if anonymous.
+    pub fn signed(&self) -> Option<Signed> {
+        self.signed
     }
 
     /// What was signed of the body, and how it travels.
@@ -221,6 +237,7 @@ struct Claim<'a> {
     algorithm: Algorithm,
     scope: Scope<'a>,
     time: Cow<'a, str>,
+    instant: Seconds,
     names: Vec<&'a str>,
     signature: &'a str,
     payload_line: Cow<'a, [u8]>,
@@ -264,7 +281,8 @@ impl<K: KeySource> Verifier<'_, K> {
             false => (Cow::default(), Payload::Unsigned),
         };
         let signature = authorization.signature;
-        let claim = Claim { algorithm, scope, time, names, signature, payload_line, payload, kind: Kind::Header };
+        let kind = Kind::Header;
+        let claim = Claim { algorithm, scope, time, instant, names, signature, payload_line, payload, kind };
         self.compare(claim, known)
     }
 
@@ -312,6 +330,7 @@ impl<K: KeySource> Verifier<'_, K> {
             algorithm,
             scope,
             time: presigned.date.into(),
+            instant: presigned.time,
             names,
             signature: presigned.signature,
             payload_line,
@@ -373,6 +392,7 @@ impl<K: KeySource> Verifier<'_, K> {
             kind: Kind::Form,
             access_key: Some(scope.access_key.to_owned()),
             signature: Some(claimed.signature.to_owned()),
+            signed: Some(Signed { at: time, algorithm: Algorithm::Hmac.name() }),
             file,
             string_to_sign: text.to_vec(),
             ..Verified::anonymous(Payload::Unsigned)
@@ -489,6 +509,7 @@ impl<K: KeySource> Verifier<'_, K> {
             access_key: Some(claim.scope.access_key.to_owned()),
             payload: claim.payload,
             signature: Some(claim.signature.to_owned()),
+            signed: Some(Signed { at: claim.instant, algorithm: claim.algorithm.name() }),
             chunks,
             file: LengthRange::ANY,
             canonical_request: attempt.canonical,

@@ -20,6 +20,17 @@ pub struct Rules {
     named: BTreeMap<String, Arc<Policy>>,
     /// Trust policies, by the ARN of the role.
     trust: HashMap<String, Shelf>,
+    /// Permissions boundaries, by the ARN of the user or role.
+    boundaries: HashMap<String, Shelf>,
+    /// What an organization says, by account.
+    controls: HashMap<String, Controls>,
+}
+
+/// What an organization puts on an account.
+#[derive(Debug, Default)]
+struct Controls {
+    principals: Vec<Arc<Shelf>>,
+    resources: Vec<Arc<Shelf>>,
 }
 
 /// What conditions can look at besides the caller and the form.
@@ -36,9 +47,25 @@ pub struct Circumstances<'a> {
 }
 
 impl Rules {
-    /// Takes an identity document in.
-    pub fn add_identity(&mut self, policy: Arc<Policy>) {
-        self.named.insert(policy.name().to_owned(), policy);
+    /// Takes an identity document in, by the name that principals and sessions give it.
+    pub fn add_identity(&mut self, name: &str, policy: Arc<Policy>) {
+        self.named.insert(name.to_owned(), policy);
+    }
+
+    /// Takes the permissions boundary of a user or role in.
+    pub fn add_boundary(&mut self, arn: &str, policy: Arc<Policy>) {
+        self.boundaries.insert(arn.to_owned(), Shelf::new(vec![policy]));
+    }
+
+    /// Takes the policies in that an organization puts on an account: on its principals and on its roles,
+    /// level by level.
+    pub fn add_account(&mut self, account: &str, principals: &[Vec<Arc<Policy>>], resources: &[Vec<Arc<Policy>>]) {
+        let shelf = |level: &Vec<Arc<Policy>>| Arc::new(Shelf::new(level.clone()));
+        let controls = Controls {
+            principals: principals.iter().map(shelf).collect(),
+            resources: resources.iter().map(shelf).collect(),
+        };
+        self.controls.insert(account.to_owned(), controls);
     }
 
     /// Takes the trust policy of a role in.
@@ -59,13 +86,13 @@ impl Rules {
         seen: Circumstances<'_>,
     ) -> Result<Grant, Fault> {
         match ask {
-            Ask::CallerIdentity => policy::decide_self(Some(&who.account)).map_err(|_| denied("silent-identity")),
+            Ask::CallerIdentity => policy::decide_self(Some(&who.account)).ok_or_else(|| denied("silent-identity")),
             Ask::SessionToken { .. } => {
                 if who.session.is_some() || matches!(who.kind, Kind::Role { .. }) {
                     let message = "Cannot call GetSessionToken with session credentials";
                     return Err(Fault::new(Code::AccessDenied, "session-of-session", message));
                 }
-                policy::decide_self(Some(&who.account)).map_err(|_| denied("silent-identity"))
+                policy::decide_self(Some(&who.account)).ok_or_else(|| denied("silent-identity"))
             }
             Ask::AssumeRole(asked) => {
                 if who.kind == Kind::Root {
@@ -101,17 +128,22 @@ impl Rules {
             return Err(refused(who, actions, ask, "policy-missing"));
         };
         let session = match &who.session {
-            Some(session) if !session.policies.is_empty() => {
-                let documents = self
-                    .session_documents(&session.policies, &who.account)
-                    .map_err(|_| refused(who, actions, ask, "session-policy"))?;
-                Some(Shelf::new(documents))
-            }
-            _ => None,
+            Some(session) => self
+                .session(&session.policies, &who.account)
+                .map_err(|_| refused(who, actions, ask, "session-policy"))?,
+            None => None,
         };
         let keys = keys(ask, who, role, seen);
-        let layers =
-            Layers { identity: Some(&identity), session: session.as_ref(), trust: Some(trust), ..Layers::default() };
+        let of = |account: &str| self.controls.get(account);
+        let layers = Layers {
+            service_control: of(&who.account).map(|found| found.principals.as_slice()).unwrap_or_default(),
+            resource_control: of(&role.account).map(|found| found.resources.as_slice()).unwrap_or_default(),
+            identity: Some(&identity),
+            boundary: who.as_caller().identity().and_then(|arn| self.boundaries.get(arn)),
+            session: session.as_ref(),
+            trust: Some(trust),
+            ..Layers::default()
+        };
         let mut first = None;
         for action in actions {
             let question = Question {
@@ -129,12 +161,23 @@ impl Rules {
                 decision => return Err(refused(who, &[action], ask, decision.reason())),
             }
         }
-        first.map(|grant| Grant::of(&grant)).ok_or_else(|| refused(who, actions, ask, "silent-trust"))
+        Grant::of(&first).ok_or_else(|| refused(who, actions, ask, "silent-trust"))
     }
 
     /// Whether session policies are policies, and are there.
     fn check_session(&self, policies: &SessionPolicies, role: Option<&Role>) -> Result<(), Fault> {
         self.session_documents(policies, role.map_or("", |role| &role.account)).map(|_| ())
+    }
+
+    /// What narrows a session, compiled; none where nothing does.
+    ///
+    /// # Errors
+    /// A document that is none, or is not there any more. Whoever has such a session may do nothing.
+    pub fn session(&self, policies: &SessionPolicies, account: &str) -> Result<Option<Shelf>, Fault> {
+        if policies.is_empty() {
+            return Ok(None);
+        }
+        self.session_documents(policies, account).map(|documents| Some(Shelf::new(documents)))
     }
 
     /// The documents that narrow a session.

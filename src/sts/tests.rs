@@ -174,9 +174,9 @@ impl World {
         };
         rules.add_trust(ROLE, Policy::new("trust", read(&document, read::Kind::Trust)));
         let administrator = read(crate::policy::ADMINISTRATOR_DOCUMENT, read::Kind::Identity);
-        rules.add_identity(Policy::new("administrator", administrator));
+        rules.add_identity("administrator", Policy::new("administrator", administrator));
         let deny = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Deny\",\"Action\":\"sts:AssumeRole\",\"Resource\":\"*\"}]}";
-        rules.add_identity(Policy::new("no-roles", read(deny, read::Kind::Identity)));
+        rules.add_identity("no-roles", Policy::new("no-roles", read(deny, read::Kind::Identity)));
         let mut directory = Directory::default();
         directory.add_account("111122223333", "main").unwrap();
         directory.add_role(role(ROLE, "trust", &["administrator"]));
@@ -194,7 +194,7 @@ impl World {
         let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
         let grant = self.rules.decide(ask, who, role, seen)?;
         Grantor::check(ask, who, role)?;
-        Ok(grant.statement().to_string())
+        Ok(grant.statements().collect::<Vec<_>>().join(" "))
     }
 
     #[track_caller]

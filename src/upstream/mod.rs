@@ -4,11 +4,13 @@ use std::future::Future;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Limited};
 
 use crate::body::SealedBody;
 use crate::id::RequestId;
-use crate::s3::{CopySource, Fault, Operation};
+use crate::s3::{Code, CopySource, Fault, Operation};
 
 pub mod store;
 pub mod wire;
@@ -37,12 +39,24 @@ pub struct Forward {
     pub headers: HeaderMap,
     /// The source of a copy, parsed once.
     pub copy_source: Option<CopySource>,
+    /// The accounts that own what is asked about, where the store must confirm them.
+    pub owners: Owners,
     /// Where the result lies, as the client addresses it.
     pub location: Option<String>,
     /// The account that asks: owner of what it creates.
     pub account: String,
     /// The id of the request.
     pub id: RequestId,
+}
+
+/// The accounts that a decision was taken for. A store that has accounts of its own is told them, so that
+/// it refuses where somebody else owns the bucket.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Owners {
+    /// Of the bucket; none where nothing need be confirmed.
+    pub target: Option<String>,
+    /// Of the bucket that is copied from.
+    pub source: Option<String>,
 }
 
 /// A store's answer: status, end-to-end headers (no hop-by-hop; its name and ids are written over), body.
@@ -74,6 +88,33 @@ pub enum ReplyBody {
     Late(Box<wire::Late>),
     /// From elsewhere, piece by piece. An error breaks the connection to the client.
     Stream(UnsyncBoxBody<Bytes, std::io::Error>),
+}
+
+impl ReplyBody {
+    /// All of it, for whoever must read it.
+    ///
+    /// # Errors
+    /// `InternalError`: longer than the limit in octets, or broken off.
+    pub async fn whole(self, limit: usize) -> Result<Bytes, Fault> {
+        async fn collect<B>(body: B, limit: usize) -> Result<Bytes, Fault>
+        where
+            B: Body<Data = Bytes>,
+            B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        {
+            match Limited::new(body, limit).collect().await {
+                Ok(all) => Ok(all.to_bytes()),
+                Err(error) => Err(Fault::plain(Code::InternalError, "upstream-document").detail(error.to_string())),
+            }
+        }
+        match self {
+            Self::Empty => Ok(Bytes::new()),
+            Self::Full(data) if data.len() <= limit => Ok(data),
+            Self::Full(_) => Err(Fault::plain(Code::InternalError, "upstream-document").detail("too long")),
+            Self::Wire(body) => collect(body, limit).await,
+            Self::Late(body) => collect(body, limit).await,
+            Self::Stream(body) => collect(body, limit).await,
+        }
+    }
 }
 
 /// The body of a reply that a store in this process made, maybe on another thread.

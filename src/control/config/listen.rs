@@ -79,8 +79,18 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
             .into_iter()
             .map(|found| found.value)
             .collect(),
+        proxy_protocol: proxy_protocol(table),
         limits: limits(table),
     }
+}
+
+/// Whoever may write that head may choose the client's address, so it must be said who may.
+fn proxy_protocol(table: &mut Table<'_>) -> bool {
+    let on = table.boolean("proxy_protocol", false);
+    if on && !table.has("trusted_proxies") {
+        table.required("trusted_proxies", "trusted_proxies = [\"10.0.0.0/8\"], where the balancers are");
+    }
+    on
 }
 
 fn tls(listener: &mut Table<'_>) -> Option<Tls> {

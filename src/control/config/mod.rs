@@ -13,7 +13,8 @@ mod listen;
 mod root;
 mod upstream;
 
-pub use super::units::{Cidr, Endpoint};
+pub use super::units::Endpoint;
+pub use crate::access::origin::Cidr;
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -92,6 +93,8 @@ pub struct Listen {
     pub vpc_endpoint: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Every connection comes from one of these, with a head of the PROXY protocol in front.
+    pub proxy_protocol: bool,
     /// What one client and all together may take.
     pub limits: Limits,
 }

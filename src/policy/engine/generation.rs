@@ -27,6 +27,9 @@ pub struct Sources {
     pub access_points: BTreeMap<String, AccessPointRules>,
     /// VPC endpoint policies, by endpoint id.
     pub endpoints: BTreeMap<String, Arc<Policy>>,
+    /// Trust policies, by the ARN of the role. Requests to S3 never ask them: they are here for questions
+    /// over everything.
+    pub trusts: BTreeMap<String, Arc<Policy>>,
 }
 
 /// What is attached to a user or role.
@@ -84,6 +87,17 @@ pub struct AccessPointRules {
     pub block: Block,
 }
 
+/// An access point that exists.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AccessPointRef<'a> {
+    /// The account that owns it.
+    pub owner: &'a str,
+    /// The bucket it leads to.
+    pub bucket: &'a str,
+    /// It is reached from one VPC only.
+    pub vpc: bool,
+}
+
 /// Compiled sources. Immutable; a reload compiles another.
 #[derive(Debug, Default)]
 pub struct Generation {
@@ -122,6 +136,8 @@ struct Bucket {
 #[derive(Debug)]
 struct Point {
     owner: String,
+    bucket: String,
+    origin: Origin,
     policy: Option<Arc<Shelf>>,
     is_public: bool,
     block: Block,
@@ -183,8 +199,8 @@ impl Generation {
         let points = sources.access_points.into_iter().map(|(arn, rules)| {
             let policy = compiler.one(rules.policy.as_ref());
             let is_public = is_public(rules.policy.as_ref(), PolicyOf::AccessPoint(rules.origin));
-            let AccessPointRules { owner, block, .. } = rules;
-            (arn, Point { owner, policy, is_public, block })
+            let AccessPointRules { owner, bucket, origin, block, .. } = rules;
+            (arn, Point { owner, bucket, origin, policy, is_public, block })
         });
         let access_points = points.collect();
         let endpoints = sources.endpoints.into_iter().map(|(id, policy)| (id, compiler.shelf(&[policy]))).collect();
@@ -212,6 +228,12 @@ impl Generation {
     /// The account that owns a bucket, if that is known.
     pub fn owner(&self, bucket: &str) -> Option<&str> {
         self.buckets.get(bucket).map(|bucket| bucket.owner.as_str())
+    }
+
+    /// An access point, by its ARN.
+    pub fn access_point(&self, arn: &str) -> Option<AccessPointRef<'_>> {
+        let point = self.access_points.get(arn)?;
+        Some(AccessPointRef { owner: &point.owner, bucket: &point.bucket, vpc: point.origin == Origin::Vpc })
     }
 
     /// The canonical id of an account, if it has one.

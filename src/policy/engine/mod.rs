@@ -27,7 +27,9 @@ mod tests;
 
 pub use decision::{Basis, Decision, Forbidden, Grant, Layer, StatementRef};
 pub use explain::{Consulted, Explanation, Failed, Looked, Outcome};
-pub use generation::{AccessPointRules, AccountRules, Attachments, Brought, BucketRules, Generation, Sources};
+pub use generation::{
+    AccessPointRef, AccessPointRules, AccountRules, Attachments, Brought, BucketRules, Generation, Sources,
+};
 pub use layers::{AccessPoint, Layers, Restrict};
 pub use question::{Act, Caller, Question};
 pub use shelf::{Policy, Shelf};

@@ -41,3 +41,90 @@ fn a_key_of_several_values_wants_a_quantifier() {
     assert_eq!(rules(r#""s3:GetObject""#, &clause("ForAnyValue:StringLike")), []);
     assert_eq!(rules(r#""s3:GetObject""#, &clause("Null")), []);
 }
+
+/// The rules of what is told of a document with these statements, with the lines it is told on.
+fn told(statements: &[&str]) -> Vec<(Rule, usize)> {
+    let text = format!("{{\"Version\": \"2012-10-17\", \"Statement\": [\n{}\n]}}", statements.join(",\n"));
+    let document = read(text.as_bytes(), Kind::Resource).unwrap_or_else(|problems| panic!("{problems:?}")).document;
+    let problems = lint(&document);
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Warning));
+    problems.iter().map(|problem| (problem.rule, document.lines.place(problem.span).0 - 1)).collect()
+}
+
+fn statement(effect: &str, principal: &str, action: &str, resource: &str, condition: &str) -> String {
+    format!(
+        r#"{{"Effect": "{effect}", "Principal": {principal}, "Action": "{action}", "Resource": "arn:aws:s3:::{resource}", "Condition": {condition}}}"#
+    )
+}
+
+const ALL: &str = "\"*\"";
+const ALICE: &str = r#"{"AWS": "arn:aws:iam::111122223333:user/alice"}"#;
+const PLAIN: &str = r#"{"Bool": {"aws:SecureTransport": "false"}}"#;
+
+#[test]
+fn what_a_denial_takes_away_is_told() {
+    let allow = statement("Allow", ALICE, "s3:GetObject", "b/k/*", "{}");
+    let deny = |principal, action, resource, condition| statement("Deny", principal, action, resource, condition);
+    let whole = deny(ALL, "s3:Get*", "b/*", "{}");
+    assert_eq!(told(&[&allow, &whole]), [(Rule::Unreachable, 1)]);
+    assert_eq!(told(&[&whole, &allow]), [(Rule::Unreachable, 2)]);
+    for narrower in [
+        deny(ALL, "s3:Get*", "b/*", PLAIN),
+        deny(ALL, "s3:GetObjectTagging", "b/*", "{}"),
+        deny(ALL, "s3:Get*", "b/k/x*", "{}"),
+        deny(ALL, "s3:Get*", "b/?/*", "{}"),
+        deny(r#"{"AWS": "111122223333"}"#, "s3:Get*", "b/*", "{}"),
+    ] {
+        assert_eq!(told(&[&allow, &narrower]), [], "{narrower}");
+    }
+}
+
+#[test]
+fn a_denial_in_the_shadow_of_a_wider_one_is_told() {
+    let narrow = statement("Deny", ALICE, "s3:DeleteObject", "b/*", PLAIN);
+    assert_eq!(told(&[&statement("Deny", ALL, "s3:*", "b/*", PLAIN), &narrow]), [(Rule::Unreachable, 2)]);
+    assert_eq!(told(&[&statement("Deny", ALL, "s3:*", "b/*", "{}"), &narrow]), [(Rule::Unreachable, 2)]);
+    assert_eq!(told(&[&narrow, &narrow]), [(Rule::Unreachable, 2)], "of two alike, one is told of");
+    let other = r#"{"Bool": {"aws:SecureTransport": "false"}, "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#;
+    assert_eq!(told(&[&statement("Deny", ALL, "s3:*", "b/*", other), &narrow]), []);
+    assert_eq!(told(&[&statement("Allow", ALL, "s3:*", "b/*", "{}"), &narrow]), [], "an Allow shadows no Deny");
+}
+
+#[test]
+fn a_grant_to_everyone_is_no_more_than_one_to_somebody() {
+    let own = statement("Allow", ALICE, "s3:GetObject", "b/k", "{}");
+    assert_eq!(told(&[&statement("Allow", ALL, "s3:GetObject", "b/*", "{}"), &own]), []);
+    assert_eq!(told(&[&statement("Allow", ALICE, "s3:Get*", "b/*", "{}"), &own]), [(Rule::Unreachable, 2)]);
+}
+
+#[test]
+fn clauses_that_never_hold_together_are_told() {
+    let clauses = |condition: &str| told(&[&statement("Allow", ALL, "s3:GetObject", "b/*", condition)]);
+    let twice = r#"{"StringEquals": {"aws:SourceVpce": "vpce-1"}, "Null": {"aws:SourceVpce": "true"}}"#;
+    assert_eq!(clauses(twice), [(Rule::Unreachable, 1)]);
+    assert_eq!(clauses(&twice.replace("\"true\"", "\"false\"")), []);
+    assert_eq!(clauses(&twice.replace("StringEquals", "StringEqualsIfExists")), []);
+}
+
+#[test]
+fn an_action_on_the_wrong_kind_of_resource_is_told_where_that_is_certain() {
+    let text = |action: &str, resource: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}"}}}}"#
+        )
+    };
+    let rules = |action, resource| {
+        let found = lint(&read(text(action, resource).as_bytes(), Kind::Identity).unwrap().document);
+        found.into_iter().map(|problem| problem.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(rules("s3:ListBucket", "arn:aws:s3:::b/*"), [Rule::ActionResource]);
+    assert_eq!(rules("s3:GetObject", "arn:aws:s3:::b"), [Rule::ActionResource]);
+    for (action, resource) in [
+        ("s3:GetObject", "arn:aws:s3:::b*"),
+        ("s3:ListBucket", "*"),
+        ("s3:*", "arn:aws:s3:::b"),
+        ("kms:Decrypt", "arn:aws:s3:::b"),
+    ] {
+        assert_eq!(rules(action, resource), [], "{action} {resource}");
+    }
+}

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
-use ring::digest;
 
+use crate::identity::canonical_id;
 use crate::s3::{Fault, Operation, xml};
 use crate::time::Millis;
 
 use super::super::{Forward, LocalBody};
 use super::Reply;
-use super::checksums::{encode, hex};
+use super::checksums::encode;
 use super::record::Checksum;
 use super::xml::Xml;
 
@@ -86,14 +86,6 @@ pub(super) fn date(millis: i64) -> String {
 pub(super) fn instant(millis: i64) -> std::time::SystemTime {
     let seconds = u64::try_from(millis.div_euclid(1000)).unwrap_or_default();
     std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.min(253_402_300_799))
-}
-
-/// The canonical user id of an account: 64 hexadecimal digits that always come out the same.
-pub(super) fn canonical_id(account: &str) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(b"canonical user of account ");
-    context.update(account.as_bytes());
-    hex(context.finish().as_ref())
 }
 
 /// `<Owner>` or another element about an account.

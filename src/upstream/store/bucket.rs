@@ -5,6 +5,7 @@ use http::StatusCode;
 use http_body::Body;
 use redb::ReadableTable;
 
+use crate::identity::canonical_id;
 use crate::s3::{Code, Fault, Operation};
 
 use super::Reply;
@@ -278,7 +279,7 @@ fn acl(account: &str) -> Vec<u8> {
     let mut xml = Xml::new("AccessControlPolicy");
     owner(&mut xml, "Owner", account);
     xml.open("AccessControlList").open("Grant").open_typed("Grantee", "CanonicalUser");
-    xml.text("ID", &answer::canonical_id(account)).text("DisplayName", account).close("Grantee");
+    xml.text("ID", &canonical_id(account)).text("DisplayName", account).close("Grantee");
     xml.text("Permission", "FULL_CONTROL").close("Grant").close("AccessControlList");
     xml.finish("AccessControlPolicy")
 }

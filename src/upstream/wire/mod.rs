@@ -4,10 +4,12 @@
 //! - the request is built from the operation's table and signed with the proxy's own key; nothing of
 //!   the client's head is copied;
 //! - a write is sent once; a read is tried again once, and only where no octet of the answer came;
-//! - no redirect is followed.
+//! - no redirect is followed;
+//! - where the store has accounts of its own, it confirms a bucket's owner before a body leaves for it.
 
 mod document;
 mod outgoing;
+mod owners;
 mod pool;
 mod profile;
 mod reply;
@@ -34,6 +36,7 @@ use crate::s3::{Code, Fault};
 use crate::sigv4::Signer;
 use crate::time::Clock;
 use crate::upstream::{Forward, Reply, Upstream};
+use owners::Confirmed;
 use pool::{ConnectError, Line, Pool};
 use reply::Answering;
 
@@ -84,13 +87,15 @@ pub struct Wire {
     pool: Rc<Pool>,
     clock: Arc<dyn Clock>,
     retries: Cell<u64>,
+    confirmed: Confirmed,
 }
 
 impl Wire {
     /// A store nobody has spoken to yet.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let pool = Pool::new(settings.endpoint.clone(), settings.limits);
-        Self { host: request::host(&settings), settings, pool, clock, retries: Cell::new(0) }
+        let host = request::host(&settings);
+        Self { settings, host, pool, clock, retries: Cell::new(0), confirmed: Confirmed::default() }
     }
 
     /// Reads that were sent a second time.
@@ -194,6 +199,9 @@ fn unreachable_store(error: &ConnectError) -> Fault {
 
 impl Upstream for Wire {
     async fn send(&self, mut out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
+        if !body.is_end_stream() {
+            self.confirm_owner(&out).await?;
+        }
         let answering = Answering::to(&out, &self.settings.region);
         let verdict = body.verdict();
         let request = self.build(&mut out, body).await?;

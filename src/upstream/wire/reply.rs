@@ -26,25 +26,7 @@ use crate::upstream::{Forward, Reply, ReplyBody};
 /// The longest error document that is read (spec/errors.md 1).
 const ERROR_DOCUMENT: usize = 64 * 1024;
 
-/// End-to-end headers that any answer may carry, whatever the operation.
-const COMMON: [HeaderName; 4] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED];
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
-
-/// What every answer carries of the proxy's own, so that what a store says there is written over: these
-/// need not be taken out one by one.
-const REPLACED: [HeaderName; 3] = [header::SERVER, HeaderName::from_static("x-amz-id-2"), REQUEST_ID];
-
-/// What GetObject and HeadObject may carry on top of the table: the model has no member for it, HTTP has.
-const OBJECT: [HeaderName; 7] = [
-    header::ACCEPT_RANGES,
-    header::CACHE_CONTROL,
-    header::CONTENT_DISPOSITION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LANGUAGE,
-    header::CONTENT_RANGE,
-    header::EXPIRES,
-];
 
 /// Codes that speak of the proxy's own identity towards the store; a client would blame its own.
 const OWN_IDENTITY: [&str; 8] = [
@@ -383,20 +365,33 @@ fn unavailable(status: StatusCode) -> Fault {
 
 /// Keeps what the operation's table names; everything hop-by-hop falls away because nobody names it.
 fn filter(operation: Operation, headers: &mut HeaderMap) {
-    let spec = operation.spec();
-    let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
-    let keep = |name: &HeaderName| {
-        COMMON.contains(name)
-            || object
-                && (OBJECT.contains(name)
-                    || name.as_str().starts_with("x-amz-meta-")
-                    || name.as_str() == "x-amz-mp-parts-count")
-            || spec.response_headers.contains(&name.as_str())
-            || REPLACED.contains(name)
-    };
-    let rest: Vec<HeaderName> = headers.keys().filter(|name| !keep(name)).cloned().collect();
+    let rest: Vec<HeaderName> = headers.keys().filter(|name| !is_kept(operation, name.as_str())).cloned().collect();
     for name in rest {
         headers.remove(name);
+    }
+}
+
+fn is_kept(operation: Operation, name: &str) -> bool {
+    let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
+    match name {
+        // End-to-end headers that any answer may carry, whatever the operation.
+        "content-length" | "content-type" | "etag" | "last-modified" => true,
+        // Every answer has the proxy's own in their place, so these need not be taken out one by one.
+        "server" | "x-amz-id-2" | "x-amz-request-id" => true,
+        // What an object may have on top of the table: the model has no member for it, HTTP has.
+        "accept-ranges"
+        | "cache-control"
+        | "content-disposition"
+        | "content-encoding"
+        | "content-language"
+        | "content-range"
+        | "expires"
+        | "x-amz-mp-parts-count"
+            if object =>
+        {
+            true
+        }
+        _ => object && name.starts_with("x-amz-meta-") || operation.spec().response_headers.contains(&name),
     }
 }
 

@@ -6,7 +6,7 @@ use http_body::Body;
 
 use super::outgoing::{Framed, Outgoing};
 use super::signed::Signed;
-use super::{Addressing, PayloadRule, Settings};
+use super::{Addressing, PayloadRule, Settings, owners};
 use crate::body::SealedBody;
 use crate::s3::checksum::{Algorithm, Value};
 use crate::s3::{Code, CopySource, Fault, uri};
@@ -36,6 +36,7 @@ pub async fn build(
     let query = canonical_query(&out.query);
     let mut headers = if is_read(out) { out.headers.clone() } else { std::mem::take(&mut out.headers) };
     headers.insert(header::HOST, host);
+    owners::write(&out.owners, &mut headers)?;
     if let Some(source) = &out.copy_source {
         headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&copy_source(source))?);
     }

@@ -210,7 +210,7 @@ fn fields_become_the_headers_of_a_put_object() {
     let gate = Gate::before(&store);
     let tags = "<Tagging><TagSet><Tag><Key>a b</Key><Value>c&amp;d</Value></Tag></TagSet></Tagging>";
     let form = Form::new("u/${filename}", b"data")
-        .field("acl", "private")
+        .field("acl", "bucket-owner-full-control")
         .field("Content-Type", "text/x")
         .field("Cache-Control", "no-store")
         .field("x-amz-meta-a", "1")
@@ -226,7 +226,7 @@ fn fields_become_the_headers_of_a_put_object() {
     let seen = store.seen();
     assert!(seen[0].head.starts_with("PUT /bucket/u/na%20me.txt HTTP/1.1\r\n"), "{}", seen[0].head);
     for line in [
-        "x-amz-acl: private",
+        "x-amz-acl: bucket-owner-full-control",
         "content-type: text/x",
         "cache-control: no-store",
         "x-amz-meta-a: 1,2",

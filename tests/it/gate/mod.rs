@@ -3,6 +3,7 @@
 mod defects;
 mod flips;
 mod forms;
+mod policies;
 mod regions;
 mod signing;
 mod start;

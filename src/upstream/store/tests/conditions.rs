@@ -54,6 +54,7 @@ fn of_many_writers_that_want_to_be_first_one_is() {
     let store = bench.store.as_ref().unwrap();
     let writers = (0..20_u8).map(|number| async move {
         let forward = Forward {
+            owners: crate::upstream::Owners::default(),
             operation: Op::PutObject,
             bucket: Some("b".into()),
             key: Some("k".into()),

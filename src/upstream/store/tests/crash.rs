@@ -189,6 +189,7 @@ fn readers_finish_what_was_deleted_or_replaced_under_their_eyes() {
     let body = noise(6 << 20);
     let store = bench.store.as_ref().unwrap();
     let ask = |operation| Forward {
+        owners: crate::upstream::Owners::default(),
         operation,
         bucket: Some("b".into()),
         key: Some("k".into()),
@@ -226,6 +227,7 @@ fn readers_who_stop_reading_block_nobody() {
     bench.put("k", &body);
     let store = bench.store.as_ref().unwrap();
     let ask = || Forward {
+        owners: crate::upstream::Owners::default(),
         operation: Op::GetObject,
         bucket: Some("b".into()),
         key: Some("k".into()),

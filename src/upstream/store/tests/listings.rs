@@ -166,6 +166,7 @@ fn a_thousand_keys_are_a_page() {
     bench.runtime.block_on(async {
         for key in &keys {
             let forward = Forward {
+                owners: crate::upstream::Owners::default(),
                 operation: Op::PutObject,
                 bucket: Some("b".into()),
                 key: Some(key.clone()),

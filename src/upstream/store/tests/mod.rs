@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::BodyExt;
 
-use super::super::{Forward, LocalBody};
+use super::super::{Forward, LocalBody, Owners};
 use super::checksums::Algorithm;
 use super::failpoint::Failpoints;
 use super::{Promise, Settings, Store};
@@ -117,6 +117,7 @@ impl Bench {
                 query: Vec::new(),
                 headers: HeaderMap::new(),
                 copy_source: None,
+                owners: Owners::default(),
                 location: None,
                 account: ACCOUNT.into(),
                 id: RequestId::from_random(&[7; 34]),
@@ -263,6 +264,7 @@ fn probe() -> Forward {
         query: Vec::new(),
         headers: HeaderMap::new(),
         copy_source: None,
+        owners: Owners::default(),
         location: None,
         account: String::new(),
         id: RequestId::from_random(&[0; 34]),

@@ -1,0 +1,197 @@
+//! `buckets/BUCKET/`: who owns a bucket, its policy, its Block Public Access.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::super::ProcessEnvironment;
+use super::super::finding::Findings;
+use super::super::reader::{self, Table};
+use super::folder::{Desk, Entry, Place};
+use crate::access::Kept;
+use crate::identity::Directory;
+use crate::policy::engine::BucketRules;
+use crate::policy::engine::acl::Ownership;
+use crate::policy::engine::public::Block;
+use crate::policy::{block, put};
+use crate::s3::tags::Tags;
+
+/// The most tags of a bucket, as AWS has it.
+const MOST_TAGS: usize = 50;
+
+/// What all files of buckets say.
+#[derive(Default)]
+pub(super) struct Buckets {
+    pub(super) rules: BTreeMap<String, BucketRules>,
+    /// What is told of them besides.
+    pub(super) kept: HashMap<String, Kept>,
+}
+
+/// What `settings.toml` says.
+#[derive(Debug, Default, PartialEq)]
+struct Settings {
+    owner: Option<String>,
+    tags: Option<Tags>,
+}
+
+/// Reads the files of all buckets. Where a bucket has no settings, `account` owns it.
+pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, directory: &Directory) -> Buckets {
+    let mut buckets = Buckets::default();
+    for Entry { path, place } in entries {
+        match place {
+            Place::BucketPolicy(bucket) => {
+                let target = put::Target::Bucket { partition: "aws", name: bucket };
+                // Who is gone matches nobody; that is worth a warning, not a refusal.
+                let read = |text: &str| put::read(text.as_bytes(), &target, &|_| true);
+                if let Some((policy, text)) = desk.document(path, format!("buckets/{bucket}/policy"), read) {
+                    buckets.kept(bucket).policy = Some(text.into());
+                    buckets.rules(bucket, account).policy = Some(policy);
+                }
+            }
+            Place::BucketBlock(bucket) => {
+                if let Some(block) = self::block(desk, path) {
+                    buckets.kept(bucket).block = Some(block);
+                    buckets.rules(bucket, account).block = block;
+                }
+            }
+            Place::BucketSettings(bucket) => match settings(desk, path, directory) {
+                Some(Settings { owner, tags }) => {
+                    let rules = buckets.rules(bucket, account);
+                    rules.owner = owner.unwrap_or_else(|| account.to_owned());
+                    buckets.kept(bucket).tags = tags;
+                }
+                None => {}
+            },
+            _ => {}
+        }
+    }
+    buckets
+}
+
+impl Buckets {
+    fn kept(&mut self, bucket: &str) -> &mut Kept {
+        self.kept.entry(bucket.to_owned()).or_default()
+    }
+
+    fn rules(&mut self, bucket: &str, account: &str) -> &mut BucketRules {
+        self.rules.entry(bucket.to_owned()).or_insert_with(|| BucketRules {
+            owner: account.to_owned(),
+            policy: None,
+            block: Block::default(),
+            ownership: Ownership::BucketOwnerEnforced,
+            acl: None,
+        })
+    }
+}
+
+/// A document of Block Public Access.
+pub(super) fn block(desk: &mut Desk<'_>, path: &Path) -> Option<Block> {
+    let text = desk.text(path, "the settings of Block Public Access", "write them, or remove their file")?;
+    match block::read(&text) {
+        Ok(block) => Some(block),
+        Err(problems) => {
+            desk.tell(path, &text, problems);
+            None
+        }
+    }
+}
+
+fn settings(desk: &mut Desk<'_>, path: &Path, directory: &Directory) -> Option<Settings> {
+    let text = desk.text(path, "the settings of the bucket", "write them, or remove their file")?;
+    let (settings, findings) = match parse(path, &text, directory) {
+        Ok((settings, warnings)) => (Some(settings), warnings),
+        Err(findings) => (None, findings),
+    };
+    desk.findings.extend(findings);
+    settings
+}
+
+fn parse(path: &Path, text: &str, directory: &Directory) -> Result<(Settings, Findings), Findings> {
+    reader::read(path, text, &ProcessEnvironment, |root| {
+        let owner = owner(root, directory);
+        ownership(root);
+        let tags = tags(root);
+        Some(Settings { owner, tags })
+    })
+}
+
+fn owner(root: &mut Table<'_>, directory: &Directory) -> Option<String> {
+    let account = |text: &str| crate::s3::name::is_account(text).then(|| text.to_owned());
+    let found = root.parsed("owner", "the 12 digits of an account", account)?;
+    if directory.knows_account(&found.value) {
+        return Some(found.value);
+    }
+    let help = format!("declare it in credentials.toml: `[[account]]` with `id = \"{}\"`", found.value);
+    root.fault(found.span, "this account is not known", "not declared", help);
+    None
+}
+
+/// Only one ownership is there: the others keep access control lists in force, and no store behind the
+/// proxy keeps lists (spec/policy-evaluation.md 9.1).
+fn ownership(root: &mut Table<'_>) {
+    let expected = "\"BucketOwnerEnforced\", the one that is there";
+    let named = |text: &str| match text {
+        "BucketOwnerEnforced" => Some(true),
+        "BucketOwnerPreferred" | "ObjectWriter" => Some(false),
+        _ => None,
+    };
+    if let Some(found) = root.parsed("ownership", expected, named).filter(|found| !found.value) {
+        let message = "this ownership needs access control lists, and no store behind the proxy keeps them";
+        let help = "write `ownership = \"BucketOwnerEnforced\"`, or leave it out, and grant with a bucket policy";
+        root.fault(found.span, message, "not available", help);
+    }
+}
+
+/// Tags that conditions see, while access by attributes is on.
+fn tags(root: &mut Table<'_>) -> Option<Tags> {
+    let on = root.boolean("abac", false);
+    if !on {
+        root.pointless(&["tags"], "`abac = false`: conditions do not see them");
+        return None;
+    }
+    let span = root.span_of("tags").unwrap_or_default();
+    let tags: Tags = root.pairs("tags");
+    let long = |text: &str, most: usize| text.chars().count() > most;
+    let bad = tags.iter().any(|(key, value)| key.is_empty() || long(key, 128) || long(value, 256));
+    if bad || tags.len() > MOST_TAGS {
+        let help = format!("at most {MOST_TAGS} tags, keys of 1 to 128 characters, values of up to 256");
+        root.fault(span, "`tags` is not usable", "too many or too long", help);
+    }
+    Some(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> Directory {
+        let mut directory = Directory::default();
+        directory.add_account("111122223333", "main").unwrap();
+        directory
+    }
+
+    fn check(text: &str) -> Result<Settings, String> {
+        let path = Path::new("settings.toml");
+        parse(path, text, &directory()).map(|(settings, _)| settings).map_err(|findings| findings.to_string())
+    }
+
+    #[test]
+    fn the_one_ownership_is_taken_and_the_others_are_told_why_not() {
+        let owner = Some("111122223333".to_owned());
+        let text = "owner = \"111122223333\"\nownership = \"BucketOwnerEnforced\"\n";
+        assert_eq!(check(text), Ok(Settings { owner, tags: None }));
+        for ownership in ["ObjectWriter", "BucketOwnerPreferred"] {
+            let told = check(&format!("ownership = \"{ownership}\"")).unwrap_err();
+            assert!(told.contains("settings.toml:1:13") && told.contains("no store behind the proxy keeps"), "{told}");
+        }
+        assert!(check("ownership = \"bucketownerenforced\"").unwrap_err().contains("not usable"));
+    }
+
+    #[test]
+    fn a_setting_without_effect_is_refused() {
+        assert!(check("owner = \"999999999999\"").unwrap_err().contains("not declared"));
+        assert!(check("tags = { team = \"red\" }").unwrap_err().contains("no meaning"));
+        assert!(check("onwer = \"111122223333\"").unwrap_err().contains("did you mean `owner`"));
+        let tags = Some(vec![("team".to_owned(), "red".to_owned())]);
+        assert_eq!(check("abac = true\ntags = { team = \"red\" }"), Ok(Settings { owner: None, tags }));
+    }
+}

@@ -1,0 +1,206 @@
+//! The policies folder as one generation: every document read, every name resolved, or nothing at all.
+//!
+//! Invariants:
+//! - a file that is not understood, or that this version does not obey, refuses the whole folder: a rule
+//!   that is ignored could open a hole;
+//! - every name that attaches a document leads to one;
+//! - files, their sizes, their number and their depth are bounded.
+
+mod buckets;
+mod folder;
+mod organization;
+mod strangers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::config::Config;
+use super::finding::{Finding, Findings};
+use crate::access::{Estate, Kept, Organization};
+use crate::identity::canonical_id;
+use crate::identity::{Directory, Kind as PrincipalKind, Role};
+use crate::policy::engine::{AccountRules, Attachments, Policy, Sources};
+use crate::policy::read::Kind;
+use crate::sts;
+use folder::{Desk, Entry, Place};
+
+/// A folder that was read and found good.
+pub struct Loaded {
+    /// What decides.
+    pub estate: Arc<Estate>,
+    /// Who may assume which role, from the same documents.
+    pub roles: sts::Rules,
+    /// The documents by what they are attached to, for questions over all of them.
+    pub sources: Sources,
+    /// What somebody should know.
+    pub warnings: Findings,
+}
+
+/// Documents of `identities/`, by name, each read as what it is used as.
+#[derive(Default)]
+struct Identities {
+    policies: BTreeMap<String, Arc<Policy>>,
+    trusts: BTreeMap<String, Arc<Policy>>,
+}
+
+/// Reads the folder of a configuration, for the principals of a directory.
+///
+/// # Errors
+/// Everything that is broken, missing, or not obeyed in this version, with the warnings.
+pub fn load(config: &Config, directory: &Directory) -> Result<Loaded, Findings> {
+    let mut desk = Desk::new(directory);
+    let entries = folder::entries(config, directory, &mut desk.findings);
+    let identities = identities(&mut desk, &config.policies, &entries, directory);
+    let mut accounts = accounts(&mut desk, &entries, directory);
+    let organizations = organization::read(&mut desk, &entries, directory, &mut accounts);
+    let buckets = buckets::read(&mut desk, &entries, &config.account, directory);
+    let sources = Sources {
+        identities: attachments(directory, &identities),
+        accounts,
+        buckets: buckets.rules,
+        access_points: BTreeMap::new(),
+        endpoints: endpoints(&mut desk, &entries),
+        trusts: trusts(directory, &identities),
+    };
+    if desk.findings.has_errors() {
+        return Err(desk.findings);
+    }
+    let roles = roles(&identities, &sources);
+    let estate = estate(config, sources.clone(), organizations, buckets.kept);
+    Ok(Loaded { estate: Arc::new(estate), roles, sources, warnings: desk.findings })
+}
+
+/// What is wrong with the folder, and what somebody should know.
+pub fn check(config: &Config, directory: &Directory) -> Findings {
+    load(config, directory).map_or_else(|faults| faults, |loaded| loaded.warnings)
+}
+
+fn estate(
+    config: &Config,
+    sources: Sources,
+    organizations: HashMap<String, Organization>,
+    kept: HashMap<String, Kept>,
+) -> Estate {
+    Estate::new(&config.account, sources, organizations).with_kept(kept)
+}
+
+/// Reads the documents of identities, and complains about names without one.
+fn identities(desk: &mut Desk<'_>, folder: &Path, entries: &[Entry], directory: &Directory) -> Identities {
+    let mut trusts: BTreeMap<&str, &str> = BTreeMap::new();
+    for role in directory.roles() {
+        trusts.extend(role.trust.as_deref().map(|trust| (trust, role.arn.as_str())));
+    }
+    let users = directory.users().map(|user| (&user.arn, &user.policies));
+    let principals = users.chain(directory.roles().map(|role| (&role.arn, &role.policies)));
+    let mut attached: BTreeSet<&str> = BTreeSet::new();
+    for (arn, policies) in principals {
+        attached.extend(policies.iter().map(String::as_str));
+        attached.extend(directory.boundary(arn));
+    }
+    let mut found = Identities::default();
+    for Entry { path, place } in entries {
+        let Place::Identity(name) = place else { continue };
+        let title = format!("identities/{name}");
+        match (attached.contains(name.as_str()), trusts.contains_key(name.as_str())) {
+            (true, true) => {
+                let message = "this policy is attached to a principal, and is the trust policy of a role";
+                let help = "only the second kind has `Principal`: write two documents";
+                desk.findings.push(Finding::file(path, message).help(help));
+            }
+            // Nobody's trust policy any more: its role is gone, or trusts nobody.
+            (false, false) if desk.is_trust(path) => {}
+            (_, false) => {
+                let policy = desk.policy(path, title, Kind::Identity);
+                found.policies.extend(policy.map(|policy| (name.clone(), policy)));
+            }
+            (false, true) => {
+                let policy = desk.policy(path, title, Kind::Trust);
+                found.trusts.extend(policy.map(|policy| (name.clone(), policy)));
+            }
+        }
+    }
+    let there = |name: &str| entries.iter().any(|entry| matches!(&entry.place, Place::Identity(own) if own == name));
+    let path = |name: &str| folder.join("identities").join(format!("{name}.json"));
+    for name in attached.iter().filter(|name| !there(name)) {
+        let help = format!("write the policy, or take `{name}` from credentials.toml");
+        desk.findings.push(Finding::file(&path(name), "an attached policy does not exist").help(help));
+    }
+    for (name, role) in trusts.iter().filter(|(name, _)| !there(name)) {
+        let help = format!("write it, or take `trust` from `{role}`: then nobody can assume the role");
+        desk.findings.push(Finding::file(&path(name), "the trust policy does not exist").help(help));
+    }
+    found
+}
+
+/// What is attached to every user and role. The root of an account has nothing attached: it may do
+/// everything there.
+fn attachments(directory: &Directory, identities: &Identities) -> BTreeMap<String, Attachments> {
+    let document = |name: &str| identities.policies.get(name).cloned();
+    let attached = |arn: &str, names: &[String]| Attachments {
+        policies: names.iter().filter_map(|name| document(name)).collect(),
+        boundary: directory.boundary(arn).and_then(document),
+    };
+    let users = directory.users().filter(|user| user.kind == PrincipalKind::User);
+    let users = users.map(|user| (user.arn.clone(), attached(&user.arn, &user.policies)));
+    let roles = directory.roles().map(|role| (role.arn.clone(), attached(&role.arn, &role.policies)));
+    users.chain(roles).collect()
+}
+
+/// The accounts, with their Block Public Access.
+fn accounts(desk: &mut Desk<'_>, entries: &[Entry], directory: &Directory) -> BTreeMap<String, AccountRules> {
+    let rules = |account: &str| AccountRules { canonical_id: Some(canonical_id(account)), ..AccountRules::default() };
+    let mut accounts: BTreeMap<String, AccountRules> =
+        directory.accounts().map(|(account, _)| (account.to_owned(), rules(account))).collect();
+    for Entry { path, place } in entries {
+        let Place::AccountBlock(account) = place else { continue };
+        let block = buckets::block(desk, path);
+        match (accounts.get_mut(account), block) {
+            (Some(rules), Some(block)) => rules.block = block,
+            (Some(_), None) => {}
+            (None, _) => {
+                let help = format!("declare it in credentials.toml: `[[account]]` with `id = \"{account}\"`");
+                desk.findings.push(Finding::file(path, "the account of this folder is not known").help(help));
+            }
+        }
+    }
+    accounts
+}
+
+/// The trust policy of every role that has one.
+fn trusts(directory: &Directory, identities: &Identities) -> BTreeMap<String, Arc<Policy>> {
+    let trust = |role: &Role| Some((role.arn.clone(), Arc::clone(identities.trusts.get(role.trust.as_ref()?)?)));
+    directory.roles().filter_map(trust).collect()
+}
+
+fn endpoints(desk: &mut Desk<'_>, entries: &[Entry]) -> BTreeMap<String, Arc<Policy>> {
+    let mut endpoints = BTreeMap::new();
+    for Entry { path, place } in entries {
+        let Place::Endpoint(id) = place else { continue };
+        let policy = desk.policy(path, format!("endpoints/{id}"), Kind::Resource);
+        endpoints.extend(policy.map(|policy| (id.clone(), policy)));
+    }
+    endpoints
+}
+
+/// The rules of the token service, from the same documents.
+fn roles(identities: &Identities, sources: &Sources) -> sts::Rules {
+    let mut rules = sts::Rules::default();
+    for (name, policy) in &identities.policies {
+        rules.add_identity(name, Arc::clone(policy));
+    }
+    for (role, policy) in &sources.trusts {
+        rules.add_trust(role, Arc::clone(policy));
+    }
+    for (arn, attached) in &sources.identities {
+        if let Some(boundary) = &attached.boundary {
+            rules.add_boundary(arn, Arc::clone(boundary));
+        }
+    }
+    for (account, own) in &sources.accounts {
+        rules.add_account(account, &own.service_control, &own.resource_control);
+    }
+    rules
+}

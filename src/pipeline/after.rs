@@ -1,0 +1,270 @@
+//! What stands between a store's answer and the client: what of it the client may not know
+//! (spec/policy-evaluation.md 7, spec/s3-authorization.md 1), and what was decided here and the store does
+//! not know of.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::facts::Facts;
+use super::judge::Case;
+use super::live::{Asked, Live};
+use super::settings::{Change, Keeper};
+use crate::access::absence::{self, Told, Verdict};
+use crate::access::{self, Document, Nothing, Side};
+use crate::identity::Principal;
+use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer};
+use crate::s3::{Code, Fault, Operation};
+use crate::upstream::{Forward, Reply, ReplyBody};
+
+/// The longest list that is read whole to be written anew.
+const LONGEST_LIST: usize = 8 << 20;
+
+/// What is left to be done when the store has answered.
+#[derive(Debug)]
+pub(super) enum After {
+    /// Nothing.
+    Nothing,
+    /// A list of buckets shows what the account has.
+    Buckets {
+        /// The caller's account.
+        account: String,
+    },
+    /// A bucket was made: here, too.
+    Made {
+        /// The bucket.
+        bucket: String,
+        /// The account that owns it.
+        owner: String,
+    },
+    /// A bucket is gone: here, too.
+    Gone {
+        /// The bucket.
+        bucket: String,
+    },
+    /// A list of deletions shows those that were refused here.
+    Deletions(Vec<Refused>),
+    /// A read tells of an absence, and shows some headers, to those alone who may know.
+    Read(Box<Read>),
+}
+
+/// An entry of a list of deletions that was refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Its place in the list.
+    pub(super) at: usize,
+    pub(super) entry: DeleteEntry,
+    pub(super) fault: Fault,
+}
+
+/// A read that was allowed, for one more question about it.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) facts: Box<Facts>,
+    pub(super) site: usize,
+    pub(super) who: Arc<Principal>,
+}
+
+impl After {
+    /// What is left of an operation to be done afterwards, besides deletions.
+    pub(super) fn of(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
+        match (out.operation, &out.bucket) {
+            (Operation::ListBuckets, _) => Self::Buckets { account: who.account.clone() },
+            (Operation::CreateBucket, Some(bucket)) => {
+                Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
+            }
+            (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
+            (operation, _) if side(operation).is_some() => {
+                Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) }))
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
+    pub(super) async fn measure(self, live: &Live, keeper: &dyn Keeper, reply: Reply) -> Result<Reply, Fault> {
+        match self {
+            Self::Read(read) => read.measure(live, reply),
+            Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
+            Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
+            // Of a bucket that was there already nothing changes.
+            Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
+                keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
+            }
+            Self::Gone { bucket } if reply.status.is_success() && live.estate.knows(&bucket) => {
+                keeper.change(Change::Gone { bucket }).await.map(|()| reply)
+            }
+            _ => Ok(reply),
+        }
+    }
+}
+
+/// Which object an operation may find missing without the caller being told.
+const fn side(operation: Operation) -> Option<Side> {
+    if absence::list_matters(operation, Side::Target, Verdict::Allowed) {
+        Some(Side::Target)
+    } else if matches!(operation, Operation::CopyObject | Operation::UploadPartCopy) {
+        Some(Side::Source)
+    } else {
+        None
+    }
+}
+
+impl Read {
+    fn measure(&self, live: &Live, mut reply: Reply) -> Result<Reply, Fault> {
+        let absent =
+            reply.status == StatusCode::NOT_FOUND && reply.code.as_deref() != Some(Code::NoSuchBucket.as_str());
+        if absent {
+            self.asked(live, |case, side| {
+                let version = case.names_version(side) && reply.code.as_deref() != Some(Code::NoSuchKey.as_str());
+                case.check_absence(side, version)
+            })?;
+        } else if reply.status.is_success() && reply.headers.keys().any(is_shaped) {
+            for name in self.asked(live, |case, _| withheld(case, &reply))? {
+                reply.headers.remove(name);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Asks one more question about the request, which is read once more for it.
+    fn asked<T>(&self, live: &Live, question: impl FnOnce(&Case<'_>, Side) -> Result<T, Fault>) -> Result<T, Fault> {
+        let lost = || Fault::plain(Code::InternalError, "request-not-found-again");
+        let listener = self.facts.connection.listener;
+        let found = self.facts.with_head(|head| live.find(listener, head))?;
+        let Asked::Store(routed) = found.asked else { return Err(lost()) };
+        let routed = routed.map_err(|fault| *fault)?;
+        let document = Document::None;
+        let site = live.site(listener, self.site)?;
+        let case = Case { live, site, facts: &self.facts, routed: &routed, document: &document, who: &self.who };
+        question(&case, side(routed.operation).ok_or_else(lost)?)
+    }
+}
+
+impl Case<'_> {
+    /// Whether the caller may hear that what it reads is not there.
+    ///
+    /// # Errors
+    /// `AccessDenied`, with the words of the listing that it may not do.
+    fn check_absence(&self, side: Side, of_version: bool) -> Result<(), Fault> {
+        let session = self.session()?;
+        let request = access::Request::new(self.given(), self.access_facts()?, &Nothing)?;
+        let ask = self.given().before_absence(side, of_version)?;
+        let decision = self.ask(&request, &ask, session.as_ref());
+        match absence::told(self.routed.operation, side, Verdict::Allowed, (&decision).into()) {
+            // A condition on what nobody looked up could have forbidden it.
+            Told::Absence if request.needs().is_empty() => Ok(()),
+            Told::AsStored => Ok(()),
+            Told::Absence | Told::Denial => Err(self.denied(&ask, &decision)),
+        }
+    }
+}
+
+/// Whether a header may need a permission of its own.
+fn is_shaped(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name == "x-amz-tagging-count" || name.starts_with("x-amz-object-lock-")
+}
+
+/// Headers of an answer that the caller may not see.
+fn withheld(case: &Case<'_>, reply: &Reply) -> Result<Vec<&'static str>, Fault> {
+    let shaping = case.given().shaping()?;
+    let session = case.session()?;
+    let mut out = Vec::new();
+    for (ask, names) in shaping {
+        if !names.iter().any(|name| reply.headers.contains_key(*name)) {
+            continue;
+        }
+        let request = access::Request::new(case.given(), case.access_facts()?, &Nothing)?;
+        let may = case.ask(&request, &ask, session.as_ref()).is_allow() && request.needs().is_empty();
+        if !may {
+            out.extend_from_slice(names);
+        }
+    }
+    Ok(out)
+}
+
+/// Leaves the buckets of other accounts out.
+async fn buckets(live: &Live, account: &str, reply: Reply) -> Result<Reply, Fault> {
+    let document = reply.body.whole(LONGEST_LIST).await?;
+    let root = Element::parse(&document, "ListAllMyBucketsResult").map_err(|_| unreadable())?;
+    let mut writer = Writer::document();
+    writer.open_in("ListAllMyBucketsResult", S3_NAMESPACE);
+    for child in &root.children {
+        match child.name.as_str() {
+            "Owner" => {
+                writer.open("Owner");
+                writer.element("ID", &live.estate.canonical_id(account));
+                writer.element("DisplayName", account);
+                writer.close("Owner");
+            }
+            "Buckets" => {
+                writer.open("Buckets");
+                for bucket in &child.children {
+                    let name = bucket.text_of("Name").map_err(|_| unreadable())?.unwrap_or_default();
+                    if live.estate.owner(name) == account {
+                        copy(&mut writer, bucket);
+                    }
+                }
+                writer.close("Buckets");
+            }
+            _ => copy(&mut writer, child),
+        }
+    }
+    writer.close("ListAllMyBucketsResult");
+    Ok(instead(reply.headers, reply.upstream_id, writer.finish()))
+}
+
+/// Adds the deletions that were refused here.
+async fn deletions(refused: Vec<Refused>, reply: Reply) -> Result<Reply, Fault> {
+    let document = reply.body.whole(LONGEST_LIST).await?;
+    let root = Element::parse(&document, "DeleteResult").map_err(|_| unreadable())?;
+    Ok(instead(reply.headers, reply.upstream_id, delete_result(&root.children, &refused)))
+}
+
+/// The answer to a list of deletions.
+pub(super) fn delete_result(done: &[Element], refused: &[Refused]) -> Vec<u8> {
+    let mut writer = Writer::document();
+    writer.open_in("DeleteResult", S3_NAMESPACE);
+    for child in done {
+        copy(&mut writer, child);
+    }
+    for Refused { entry, fault, .. } in refused {
+        writer.open("Error");
+        writer.element("Key", &entry.key);
+        if let Some(version) = &entry.version {
+            writer.element("VersionId", version);
+        }
+        writer.element("Code", fault.code().as_str());
+        writer.element("Message", fault.message());
+        writer.close("Error");
+    }
+    writer.close("DeleteResult");
+    writer.finish()
+}
+
+fn copy(writer: &mut Writer, element: &Element) {
+    if element.children.is_empty() {
+        writer.element(&element.name, &element.text);
+        return;
+    }
+    writer.open(&element.name);
+    for child in &element.children {
+        copy(writer, child);
+    }
+    writer.close(&element.name);
+}
+
+fn instead(mut headers: http::HeaderMap, upstream_id: Option<HeaderValue>, document: Vec<u8>) -> Reply {
+    headers.insert(CONTENT_LENGTH, document.len().into());
+    Reply { status: StatusCode::OK, headers, body: ReplyBody::Full(Bytes::from(document)), upstream_id, code: None }
+}
+
+fn unreadable() -> Fault {
+    Fault::plain(Code::InternalError, "upstream-list").detail("the store's list cannot be read")
+}

@@ -1,0 +1,111 @@
+//! From a case to its ruling: decide, look up what that hangs on, decide again.
+
+use super::after::{Refused, delete_result};
+use super::judge::{Case, Denial, Round, Ruling};
+use super::look;
+use super::walk::Store;
+use crate::access::absence::Missing;
+use crate::access::{Document, Looked, Side};
+use crate::policy::Grant;
+use crate::s3::{Code, Fault};
+
+/// How often a decision may hang on something else again: once for every kind of fact there is, and once
+/// more.
+const MOST_ROUNDS: usize = 5;
+
+/// What a request may do.
+#[derive(Debug)]
+pub(super) struct Ruled {
+    /// The permissions it has.
+    pub(super) grant: Grant,
+    /// Entries of a list of deletions that it may not have.
+    pub(super) refused: Vec<Refused>,
+}
+
+/// Why it may not.
+#[derive(Debug)]
+pub(super) struct Overruled {
+    pub(super) fault: Fault,
+    /// The statement that forbids, if one does.
+    pub(super) statement: Option<String>,
+    /// What is answered in the place of an error document: every entry with its own refusal.
+    pub(super) instead: Option<Vec<u8>>,
+}
+
+impl From<Fault> for Overruled {
+    fn from(fault: Fault) -> Self {
+        Self { fault, statement: None, instead: None }
+    }
+}
+
+/// Rules on a case.
+///
+/// # Errors
+/// `AccessDenied`; what is wrong with the request so that it cannot be decided; `ServiceUnavailable` where
+/// the decision hangs on a fact that the store does not tell.
+pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>) -> Result<Ruled, Overruled> {
+    case.check_expected_owners()?;
+    let session = case.session()?;
+    let mut looked = Looked::default();
+    for _ in 0..MOST_ROUNDS {
+        match case.decide(&looked, session.as_ref())? {
+            Round::Settled(ruling) => return settle(case, store, ruling).await,
+            Round::Look(needs) => {
+                let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+                // Rarely needed, and large: the common way keeps a small future.
+                Box::pin(look::look(case, store, needs, &mut looked)).await?;
+            }
+        }
+    }
+    Err(Fault::plain(Code::InternalError, "decision-hangs").into())
+}
+
+async fn settle(case: &Case<'_>, store: Option<&Store>, ruling: Ruling) -> Result<Ruled, Overruled> {
+    let Ruling { grants, entries, denial } = ruling;
+    if let Some(denial) = denial {
+        return Err(overruled(case, store, denial).await);
+    }
+    let refused = refused(case, entries);
+    if let (Document::Delete(delete), Some(first)) = (case.document, refused.first())
+        && refused.len() == delete.entries.len()
+    {
+        let instead = Some(delete_result(&[], &refused));
+        return Err(Overruled { fault: first.fault.clone(), statement: None, instead });
+    }
+    match Grant::of(&grants) {
+        Some(grant) => Ok(Ruled { grant, refused }),
+        None => Err(Fault::plain(Code::AccessDenied, "nothing-granted").into()),
+    }
+}
+
+/// What a denied caller hears: the denial, or that there is nothing to read, where it may know that.
+async fn overruled(case: &Case<'_>, store: Option<&Store>, denial: Denial) -> Overruled {
+    let Denial { fault, statement, look_first } = denial;
+    let denied = Overruled { fault, statement, instead: None };
+    let (Some(side), Some(store)) = (look_first, store) else { return denied };
+    match Box::pin(look::is_there(case, store, side)).await {
+        Ok(false) => case.missing(side).into(),
+        // Where the store does not say, the denial stands.
+        Ok(true) | Err(_) => denied,
+    }
+}
+
+fn refused(case: &Case<'_>, entries: Vec<(usize, Fault)>) -> Vec<Refused> {
+    let Document::Delete(delete) = case.document else { return Vec::new() };
+    let entry = |(at, fault)| delete.entries.get(at).map(|entry| Refused { at, entry: entry.clone(), fault });
+    entries.into_iter().filter_map(entry).collect()
+}
+
+impl Case<'_> {
+    /// What is told of an object that is not there.
+    pub(super) fn missing(&self, side: Side) -> Fault {
+        let source = self.routed.copy_source.as_ref();
+        let (key, version) = match side {
+            Side::Source => {
+                (source.map(|source| source.key.as_str()), source.and_then(|source| source.version.as_deref()))
+            }
+            Side::Target => (self.routed.key.as_deref(), self.routed.parameter("versionId")),
+        };
+        version.map_or(Missing::Key, Missing::Version).fault(key.unwrap_or_default())
+    }
+}

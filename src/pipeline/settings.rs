@@ -1,0 +1,329 @@
+//! Settings that are kept here and not by the store: policies of buckets, Block Public Access, Object
+//! Ownership, and what takes the place of access control lists (spec/policy-evaluation.md 8.6, 9.1;
+//! spec/policy-language.md 8).
+//!
+//! A request about them passes every stage like any other. What it changes is written down by a
+//! [`Keeper`], which takes a generation in with it, so that whoever is told of success finds it in force.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::judge::Case;
+use super::look;
+use super::walk::Store;
+use crate::access::Side;
+use crate::guard;
+use crate::policy::document::{Principal, Who};
+use crate::policy::engine::public::{Block, PolicyWrite};
+use crate::policy::put;
+use crate::s3::xml::{Element, S3_NAMESPACE, Writer};
+use crate::s3::{Code, Fault, Operation};
+use crate::upstream::{Reply, ReplyBody};
+
+/// A change of what policies say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// The policy of a bucket; none to remove it.
+    Policy {
+        /// The bucket.
+        bucket: String,
+        /// The document, as it was sent.
+        document: Option<Bytes>,
+    },
+    /// Block Public Access of a bucket; none to remove it.
+    Block {
+        /// The bucket.
+        bucket: String,
+        /// The four settings.
+        block: Option<Block>,
+    },
+    /// Block Public Access of an account; none to remove it.
+    AccountBlock {
+        /// The account.
+        account: String,
+        /// The four settings.
+        block: Option<Block>,
+    },
+    /// A bucket was made: whose it is, and that nothing of it is public.
+    Made {
+        /// The bucket.
+        bucket: String,
+        /// The account that owns it.
+        owner: String,
+    },
+    /// A bucket is gone, and with it what was said of it.
+    Gone {
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+/// Writes changes down.
+pub trait Keeper: Send + Sync {
+    /// Writes a change down and takes it in: when this has come back, new requests are decided by it.
+    ///
+    /// # Errors
+    /// What the caller hears of a change that was not taken in. Then nothing has changed.
+    fn change(&self, change: Change) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + '_>>;
+}
+
+/// What is left to be done of a request that this process answers.
+#[derive(Debug)]
+pub(super) enum Setting {
+    /// To tell this.
+    Told(Box<Reply>),
+    /// To write this down.
+    Change(Change),
+}
+
+/// Whether this process answers an operation itself.
+pub(super) const fn is_kept_here(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::DeleteBucketOwnershipControls
+            | Operation::DeleteBucketPolicy
+            | Operation::DeletePublicAccessBlock
+            | Operation::GetBucketAcl
+            | Operation::GetBucketOwnershipControls
+            | Operation::GetBucketPolicy
+            | Operation::GetBucketPolicyStatus
+            | Operation::GetObjectAcl
+            | Operation::GetPublicAccessBlock
+            | Operation::PutBucketAcl
+            | Operation::PutBucketOwnershipControls
+            | Operation::PutBucketPolicy
+            | Operation::PutObjectAcl
+            | Operation::PutPublicAccessBlock
+    )
+}
+
+/// The status that tells of a change.
+pub(super) const fn done(operation: Operation) -> StatusCode {
+    match operation {
+        Operation::DeleteBucketPolicy | Operation::DeletePublicAccessBlock | Operation::PutBucketPolicy => {
+            StatusCode::NO_CONTENT
+        }
+        _ => StatusCode::OK,
+    }
+}
+
+/// Applies the rules about settings; says what comes of a request about something that is kept here.
+///
+/// # Errors
+/// Access control lists that are not supported; a bucket or object that is not there; what [`settle`] finds.
+pub(super) async fn guard(
+    case: &Case<'_>,
+    document: Option<&Bytes>,
+    store: Option<&Store>,
+) -> Result<Option<Setting>, Fault> {
+    let routed = case.routed;
+    let Some(bucket) = routed.bucket.as_deref() else { return Ok(None) };
+    let estate = &case.live.estate;
+    let document = document.map(Bytes::as_ref).unwrap_or_default();
+    if guard::speaks_of_lists(routed) {
+        let creates = routed.operation == Operation::CreateBucket;
+        let owner = if creates { case.who.account.as_str() } else { estate.owner(bucket) };
+        guard::check_acl(routed, &estate.canonical_id(owner), document)?;
+    }
+    let foreign = routed.operation == Operation::CreateBucket && case.who.account != estate.owner(bucket);
+    if !foreign && !is_kept_here(routed.operation) {
+        return Ok(None);
+    }
+    let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    let there = Box::pin(look::has_bucket(case, store, bucket)).await?;
+    if foreign {
+        // Whoever makes a bucket owns it: of one that is there already that would be a theft.
+        return if there || estate.knows(bucket) { Err(taken(bucket)) } else { Ok(None) };
+    }
+    if !there {
+        return Err(Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", bucket));
+    }
+    let of_object = matches!(routed.operation, Operation::GetObjectAcl | Operation::PutObjectAcl);
+    if of_object && !Box::pin(look::is_there(case, store, Side::Target)).await? {
+        return Err(case.missing(Side::Target));
+    }
+    settle(case, bucket, document).map(Some)
+}
+
+fn taken(bucket: &str) -> Fault {
+    let message = "The requested bucket name is not available. The bucket namespace is shared by all users of the \
+        system. Please select a different name and try again.";
+    Fault::new(Code::BucketAlreadyExists, "bucket-exists", message).with("BucketName", bucket)
+}
+
+/// Finds out what a request about a setting comes to. It has been allowed, and its document verified.
+///
+/// # Errors
+/// What is wrong with the document; what is not there; what Block Public Access refuses.
+fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fault> {
+    let estate = &case.live.estate;
+    let owned = bucket.to_owned();
+    let change = match case.routed.operation {
+        Operation::PutBucketPolicy => {
+            check_policy(case, bucket, document)?;
+            Change::Policy { bucket: owned, document: Some(Bytes::copy_from_slice(document)) }
+        }
+        Operation::DeleteBucketPolicy => Change::Policy { bucket: owned, document: None },
+        Operation::PutPublicAccessBlock => Change::Block { bucket: owned, block: Some(read_block(document)?) },
+        Operation::DeletePublicAccessBlock => Change::Block { bucket: owned, block: None },
+        Operation::GetBucketPolicy => {
+            let text = estate.kept(bucket).and_then(|kept| kept.policy.clone());
+            return Ok(told("application/json", text.ok_or_else(|| no_policy(bucket))?));
+        }
+        Operation::GetBucketPolicyStatus => {
+            let public = estate.rules().has_public_policy(bucket).ok_or_else(|| no_policy(bucket))?;
+            return Ok(xml("PolicyStatus", |out| out.element("IsPublic", if public { "true" } else { "false" })));
+        }
+        Operation::GetPublicAccessBlock => {
+            let block = estate.kept(bucket).and_then(|kept| kept.block).ok_or_else(|| {
+                let message = "The public access block configuration was not found";
+                Fault::new(Code::NoSuchPublicAccessBlockConfiguration, "no-block", message).with("BucketName", bucket)
+            })?;
+            return Ok(told("application/xml", write_block(block)));
+        }
+        Operation::GetBucketOwnershipControls => {
+            return Ok(xml("OwnershipControls", |out| {
+                out.open("Rule");
+                out.element("ObjectOwnership", "BucketOwnerEnforced");
+                out.close("Rule");
+            }));
+        }
+        Operation::PutBucketOwnershipControls => {
+            check_ownership(document)?;
+            return Ok(nothing());
+        }
+        Operation::DeleteBucketOwnershipControls => {
+            let message = "Only BucketOwnerEnforced is available here: it cannot be removed.";
+            return Err(Fault::new(Code::NotImplemented, "ownership", message));
+        }
+        Operation::GetBucketAcl | Operation::GetObjectAcl => {
+            return Ok(told("application/xml", owners_list(case, bucket)));
+        }
+        // The guard has made sure that it says what is so anyway.
+        Operation::PutBucketAcl | Operation::PutObjectAcl => return Ok(nothing()),
+        other => return Err(Fault::plain(Code::InternalError, "not-kept-here").detail(other.name())),
+    };
+    Ok(Setting::Change(change))
+}
+
+/// Checks a policy as PutBucketPolicy does: the language, S3's own tests, Block Public Access.
+fn check_policy(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<(), Fault> {
+    let target = put::Target::Bucket { partition: &case.site.address.partition, name: bucket };
+    let document = put::check(document, &target, &|principal| is_known(case, principal))?;
+    let estate = &case.live.estate;
+    let levels = estate.rules().block_levels(bucket, estate.owner(bucket), None);
+    levels.check_policy(&document, PolicyWrite::Bucket { through_access_point: false }).map_err(|blocked| {
+        let resource = format!("arn:{}:s3:::{bucket}", case.site.address.partition);
+        let words = blocked.message(&case.who.arn, "s3:PutBucketPolicy", &resource);
+        Fault::new(Code::AccessDenied, blocked.reason(), words)
+    })
+}
+
+/// Whether a principal is there. Of accounts that are not ours nothing is known, so that it may be.
+fn is_known(case: &Case<'_>, principal: &Principal) -> bool {
+    let directory = &case.live.directory;
+    let account = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
+    match &principal.who {
+        Who::User(arn) if directory.knows_account(&account(arn)) => directory.users().any(|user| user.arn == *arn),
+        Who::Role(arn) if directory.knows_account(&account(arn)) => directory.role(arn).is_some(),
+        _ => true,
+    }
+}
+
+/// Reads four settings. What is not said is off.
+///
+/// # Errors
+/// `MalformedXML`; `InvalidRequest` where nothing is said at all.
+fn read_block(document: &[u8]) -> Result<Block, Fault> {
+    let root = Element::parse(document, "PublicAccessBlockConfiguration")?;
+    root.only(&["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"])?;
+    if root.children.is_empty() {
+        let message = "Must specify at least one configuration.";
+        return Err(Fault::new(Code::InvalidRequest, "block-empty", message));
+    }
+    let flag = |name| match root.text_of(name)?.map(str::trim) {
+        Some("true" | "TRUE") => Ok(true),
+        None | Some("false" | "FALSE") => Ok(false),
+        Some(_) => Err(crate::s3::xml::malformed()),
+    };
+    Ok(Block {
+        public_acls: flag("BlockPublicAcls")?,
+        ignore_public_acls: flag("IgnorePublicAcls")?,
+        public_policy: flag("BlockPublicPolicy")?,
+        restrict_public_buckets: flag("RestrictPublicBuckets")?,
+    })
+}
+
+/// Writes four settings.
+fn write_block(block: Block) -> Bytes {
+    let mut out = Writer::document();
+    out.open_in("PublicAccessBlockConfiguration", S3_NAMESPACE);
+    for (name, on) in [
+        ("BlockPublicAcls", block.public_acls),
+        ("IgnorePublicAcls", block.ignore_public_acls),
+        ("BlockPublicPolicy", block.public_policy),
+        ("RestrictPublicBuckets", block.restrict_public_buckets),
+    ] {
+        out.element(name, if on { "true" } else { "false" });
+    }
+    out.close("PublicAccessBlockConfiguration");
+    out.finish().into()
+}
+
+fn check_ownership(document: &[u8]) -> Result<(), Fault> {
+    let malformed = crate::s3::xml::malformed;
+    let root = Element::parse(document, "OwnershipControls")?;
+    root.only(&["Rule"])?;
+    let rule = root.child("Rule")?.ok_or_else(malformed)?;
+    rule.only(&["ObjectOwnership"])?;
+    let ownership = rule.text_of("ObjectOwnership")?.ok_or_else(malformed)?.trim();
+    if !matches!(ownership, "BucketOwnerEnforced" | "BucketOwnerPreferred" | "ObjectWriter") {
+        return Err(malformed());
+    }
+    guard::check_ownership(Some(ownership.as_bytes()))
+}
+
+/// What a list says where none is in force: the owner has full control.
+fn owners_list(case: &Case<'_>, bucket: &str) -> Bytes {
+    let account = case.live.estate.owner(bucket);
+    let id = case.live.estate.canonical_id(account);
+    let owner = format!("<ID>{id}</ID><DisplayName>{account}</DisplayName>");
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<AccessControlPolicy xmlns=\"{S3_NAMESPACE}\"><Owner>{owner}</Owner>\
+         <AccessControlList><Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+         xsi:type=\"CanonicalUser\">{owner}</Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList>\
+         </AccessControlPolicy>"
+    );
+    text.into()
+}
+
+fn no_policy(bucket: &str) -> Fault {
+    let message = "The bucket policy does not exist";
+    Fault::new(Code::NoSuchBucketPolicy, "no-policy", message).with("BucketName", bucket)
+}
+
+fn xml(root: &str, write: impl FnOnce(&mut Writer)) -> Setting {
+    let mut out = Writer::document();
+    out.open_in(root, S3_NAMESPACE);
+    write(&mut out);
+    out.close(root);
+    told("application/xml", out.finish().into())
+}
+
+fn told(kind: &'static str, document: Bytes) -> Setting {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+    let body = ReplyBody::Full(document);
+    Setting::Told(Box::new(Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None }))
+}
+
+fn nothing() -> Setting {
+    Setting::Told(Box::new(empty(StatusCode::OK)))
+}
+
+/// An answer without a document.
+pub(super) fn empty(status: StatusCode) -> Reply {
+    Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None, code: None }
+}
