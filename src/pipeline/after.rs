@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::facts::Facts;
 use super::judge::Case;
@@ -287,7 +287,7 @@ fn copy(writer: &mut Writer, element: &Element) {
     writer.close(&element.name);
 }
 
-fn instead(mut headers: http::HeaderMap, upstream_id: Option<http::HeaderValue>, document: Vec<u8>) -> Reply {
+fn instead(mut headers: http::HeaderMap, upstream_id: Option<HeaderValue>, document: Vec<u8>) -> Reply {
     headers.insert(CONTENT_LENGTH, document.len().into());
     Reply { status: StatusCode::OK, headers, body: ReplyBody::Full(Bytes::from(document)), upstream_id, code: None }
 }

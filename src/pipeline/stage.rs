@@ -127,7 +127,7 @@ enum Payload<B> {
     /// Read before, and understood.
     Spent,
     /// Read, verified, and where its meaning matters written anew.
-    Document(Box<SealedBody>),
+    Document(SealedBody),
     /// Read and verified; it is about something that is kept here.
     Setting(Box<Setting>),
     /// Untouched.
@@ -263,8 +263,8 @@ impl<B> Addressed<B> {
             }
         };
         parsed.facts.who = Some(Arc::clone(&who));
-        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         parsed.facts.signed = verified.signed();
+        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
             parsed.facts.signed_text = Some(verified.take_signed_text());
         }
@@ -287,7 +287,7 @@ impl<B> Addressed<B> {
             Ok(routed) => routed,
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
-        let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
+        let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
         let duties = duties(&routed);
         let Parsed { facts, body } = parsed;
         let contract = facts.with_head(|head| match &form {
@@ -296,9 +296,13 @@ impl<B> Addressed<B> {
         });
         let body = match (contract, body) {
             (Ok(contract), Some(body)) => Payload::Unread(body, Box::new(contract)),
-            (Err(fault), _) => return Err(Refusal::asked(fault, facts, routed.into())),
+            (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
             (Ok(_), None) => {
-                return Err(Refusal::asked(Fault::plain(Code::InternalError, "body-spent"), facts, routed.into()));
+                return Err(Refusal::asked(
+                    Fault::plain(Code::InternalError, "body-spent"),
+                    facts,
+                    Task::Store(routed),
+                ));
             }
         };
         Ok(Authenticated { facts, site: at, task: Task::Store(routed), who, body, said: Document::None })
@@ -365,7 +369,7 @@ where
             _ => Err(Fault::plain(Code::InternalError, "body-spent")),
         };
         match read {
-            Ok((said, document)) => Ok(Self { said, body: Payload::Document(Box::new(document)), ..self }),
+            Ok((said, document)) => Ok(Self { said, body: Payload::Document(document), ..self }),
             Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
     }
@@ -425,11 +429,11 @@ where
         let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
         let body = match (task.routed(), body, said) {
             (Some(_), Payload::Document(document), Document::Delete(delete)) => {
-                Payload::Document(Box::new(document::kept(&document, delete, &refused)))
+                Payload::Document(document::kept(&document, delete, &refused))
             }
             (Some(routed), Payload::Unread(body, contract), _) if routed.has_document() => {
                 match document::read(body, *contract, routed).await {
-                    Ok(document) => Payload::Document(Box::new(document)),
+                    Ok(document) => Payload::Document(document),
                     Err(fault) => return Err(Refusal::asked(fault, facts, task)),
                 }
             }
@@ -511,7 +515,7 @@ where
         let open = Open::new(receipt, permit, write, &mut facts, &task);
         let body = match body {
             Payload::Spent => SealedBody::empty(),
-            Payload::Document(document) => *document,
+            Payload::Document(document) => document,
             Payload::Setting(setting) => {
                 let Task::Store(routed) = task else {
                     return Err(Refusal::after(Fault::plain(Code::InternalError, "setting-of-nothing"), open));

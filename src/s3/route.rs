@@ -389,15 +389,15 @@ impl Names<'_> {
     fn take(&mut self, lower: &[u8], value: &[u8]) -> Result<(), Fault> {
         let spec = self.operation.spec();
         let amz = lower.starts_with(b"x-amz-");
-        let known = spec.headers.binary_search_by(|known| known.as_bytes().cmp(lower)).is_ok()
-            || spec.metadata && lower.starts_with(b"x-amz-meta-");
+        // The names of query authentication mean nothing as headers.
+        let idle = amz && (among(&IDLE, lower) || among(&QUERY_AUTHENTICATION, lower));
+        if idle || among(&CONSUMED, lower) {
+            return Ok(());
+        }
+        let known = among(spec.headers, lower) || spec.metadata && lower.starts_with(b"x-amz-meta-");
         if !known && !amz {
             // S3 does not look at it either; MinIO does at its own.
             return if lower.starts_with(b"x-minio-") { Err(unknown_header(lower)) } else { Ok(()) };
-        }
-        // The names of query authentication mean nothing as headers.
-        if among(&CONSUMED, lower) || among(&IDLE, lower) || among(&QUERY_AUTHENTICATION, lower) {
-            return Ok(());
         }
         if lower == b"x-amz-api-version" && value == API_VERSION {
             return Ok(());
