@@ -326,3 +326,23 @@ fn parts_inherit_the_encryption_that_their_upload_was_begun_with() {
     assert_eq!(part("one").status, 200);
     part("another").refused(403, "AccessDenied");
 }
+
+#[test]
+fn nobody_locks_an_account_out_of_the_policy_of_its_own_bucket() {
+    let root = "\n[[user]]\narn = \"arn:aws:iam::111122223333:root\"\n\
+                keys = [{ id = \"AKIAROOTROOTROOT0001\", secret = \"testsecrettestsecrettestsecrettestsecret\" }]\n";
+    let users = format!("{USERS}{root}");
+    let policy = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}}"#;
+    let store = Script::ok();
+    let files = [("policies/credentials.toml", users.as_str()), ("policies/buckets/bucket/policy.json", policy)];
+    let gate = gate(&store.upstream("us-east-1"), &files);
+    let ask = |key, method, target: &str| gate.send(&by(key, Ask::new(method, target)));
+    ask(super::KEY, "GET", "/bucket?policy=").refused(403, "AccessDenied");
+    let root = "AKIAROOTROOTROOT0001";
+    assert_eq!(ask(root, "GET", "/bucket?policy=").status, 200);
+    ask(root, "GET", "/bucket/k").refused(403, "AccessDenied");
+    ask(STRANGER, "DELETE", "/bucket?policy=").refused(403, "AccessDenied");
+    assert_eq!(ask(root, "DELETE", "/bucket?policy=").status, 204);
+    assert_eq!(ask(super::KEY, "GET", "/bucket/k").status, 200);
+}
