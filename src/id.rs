@@ -30,6 +30,16 @@ impl RequestId {
         std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
+    /// [`RequestId::as_str`], where octets will do.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// [`RequestId::host_id`], where octets will do.
+    pub fn host_bytes(&self) -> &[u8] {
+        &self.host
+    }
+
     /// The value of `x-amz-id-2`.
     pub fn host_id(&self) -> &str {
         std::str::from_utf8(&self.host).unwrap_or_default()

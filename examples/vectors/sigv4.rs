@@ -231,7 +231,7 @@ fn read_body(
 }
 
 fn signatures(verified: &mut Verified) -> Option<Box<dyn ChunkSignatures>> {
-    verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>)
+    verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>)
 }
 
 /// Trailers and chunk signatures, from the decoder itself.

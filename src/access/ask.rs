@@ -107,12 +107,20 @@ pub fn checks(given: &Given<'_>, stored: &dyn Stored) -> Result<Asks, Fault> {
     Ok(asks)
 }
 
+fn unguarded(operation: Operation) -> Fault {
+    Fault::plain(Code::NotImplemented, "operation-unguarded").detail(operation.name())
+}
+
 impl Given<'_> {
     fn permission(&self) -> Result<&'static Permission, Fault> {
         let operation = self.routed.operation;
-        let permission = operation.permission();
+        // Operations of S3 Control have the names of others, and permissions of their own.
+        let permission = match &self.routed.account {
+            Some(_) => Permission::of_control(operation.name()).ok_or_else(|| unguarded(operation))?,
+            None => operation.permission(),
+        };
         if permission.checks.is_empty() || operation.spec().refused.is_some() {
-            return Err(Fault::plain(Code::NotImplemented, "operation-unguarded").detail(operation.name()));
+            return Err(unguarded(operation));
         }
         if Document::is_needed(operation) && *self.document == Document::None {
             return Err(Fault::plain(Code::InternalError, "document-not-read").detail(operation.name()));

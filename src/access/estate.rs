@@ -22,6 +22,8 @@ pub struct Estate {
     organizations: HashMap<String, Organization>,
     /// By bucket.
     kept: HashMap<String, Kept>,
+    /// Block Public Access of accounts, where it has been said.
+    account_blocks: HashMap<String, Block>,
 }
 
 /// What is kept of a bucket for those who ask for it.
@@ -39,13 +41,13 @@ impl Estate {
     /// Compiles the documents of a folder. `account` owns every bucket that nothing is said about;
     /// `organizations` says which accounts belong where.
     pub fn new(account: &str, sources: Sources, organizations: HashMap<String, Organization>) -> Self {
-        Self { rules: Generation::new(sources), account: account.to_owned(), organizations, kept: HashMap::new() }
+        Self { rules: Generation::new(sources), account: account.to_owned(), organizations, ..Self::default() }
     }
 
-    /// Takes in what is kept of buckets besides what decides.
+    /// Takes in what is kept of buckets and accounts besides what decides.
     #[must_use]
-    pub fn with_kept(self, kept: HashMap<String, Kept>) -> Self {
-        Self { kept, ..self }
+    pub fn with_kept(self, kept: HashMap<String, Kept>, account_blocks: HashMap<String, Block>) -> Self {
+        Self { kept, account_blocks, ..self }
     }
 
     /// What decides.
@@ -74,6 +76,11 @@ impl Estate {
     /// What is kept of a bucket besides what decides.
     pub fn kept(&self, bucket: &str) -> Option<&Kept> {
         self.kept.get(bucket)
+    }
+
+    /// Block Public Access of an account, if it has been said.
+    pub fn account_block(&self, account: &str) -> Option<Block> {
+        self.account_blocks.get(account).copied()
     }
 
     /// The tags of a bucket that conditions may see; none without access by attributes.

@@ -39,7 +39,7 @@ use keys::Given as ByHand;
 use resource::Resource;
 
 pub use near::nearest;
-pub use who::{Found, principal};
+pub use who::{Found, begun as session, principal};
 
 /// A request that was never sent.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +120,7 @@ impl Hypothetical<'_> {
         let target = Owner {
             account: resource.owner.as_deref(),
             organization: resource.owner.as_deref().and_then(|owner| estate.organization(owner)),
-            tags: None,
+            tags: resource.bucket.as_deref().and_then(|bucket| estate.tags(bucket)),
             access_point: point,
         };
         let facts = Facts {
@@ -186,6 +186,7 @@ fn routed(act: Act<'_>, resource: &Resource) -> Routed {
         parameters: Vec::new(),
         headers: HeaderMap::new(),
         copy_source: None,
+        account: None,
     }
 }
 

@@ -37,10 +37,24 @@ impl<'b> Object<'b> {
 
     /// A text of at most `limit` octets; what is longer is cut at a character and ends in `…`.
     pub(super) fn text(&mut self, name: &'static str, value: &[u8], limit: usize) {
+        // Nearly every text is short and plain.
+        if value.len() <= limit && is_all_plain(value) {
+            return self.word(name, value);
+        }
         self.name(name.as_bytes());
         let mut text = Text::begin(self.out, limit);
         text.piece(value);
         text.end();
+    }
+
+    /// A short text of our own, which needs no escape.
+    pub(super) fn word(&mut self, name: &'static str, value: &[u8]) {
+        debug_assert!(is_all_plain(value));
+        self.comma();
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":\"");
+        self.out.extend_from_slice(value);
+        self.out.push(b'"');
     }
 
     /// A text if there is one.
@@ -149,9 +163,17 @@ impl<'b> Object<'b> {
     }
 
     fn name(&mut self, name: &[u8]) {
-        self.out.extend_from_slice(if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" });
+        self.comma();
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(b"\":");
+    }
+
+    /// What stands before a name, with its quotation mark.
+    fn comma(&mut self) {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
     }
 }
 
@@ -170,7 +192,6 @@ impl<'b> Text<'b> {
 
     /// Appends octets as they came.
     pub(super) fn piece(&mut self, octets: &[u8]) {
-        // Nearly every text is short and plain.
         if octets.len() <= self.left && is_all_plain(octets) {
             self.left -= octets.len();
             return self.out.extend_from_slice(octets);
@@ -215,6 +236,7 @@ const fn is_plain(octet: u8) -> bool {
 }
 
 /// Whether a block goes out as it is; tested without a branch.
+#[inline]
 fn is_block_plain(block: &[u8; 16]) -> bool {
     block.iter().fold(true, |all, octet| all & is_plain(*octet))
 }

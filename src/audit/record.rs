@@ -242,8 +242,8 @@ impl<'a> Intent<'a> {
 
     fn members(&self, object: &mut Object<'_>) {
         let start = object.written();
-        object.text("request_id", self.id.as_str().as_bytes(), SHORT);
-        object.text("host_id", self.id.host_id().as_bytes(), SHORT);
+        object.word("request_id", self.id.as_bytes());
+        object.word("host_id", self.id.host_bytes());
         object.instant("request_time", self.received);
         self.connection.members(object);
         self.requester.members(object);
@@ -268,7 +268,7 @@ impl<'a> Intent<'a> {
             object.pieces("referer", LONG, |text| write_target(referer, text));
         }
         object.maybe_number("content_length", self.content_length);
-        object.text("decision", self.decision.as_str().as_bytes(), SHORT);
+        object.word("decision", self.decision.as_str().as_bytes());
         object.maybe_number("generation", self.generation);
         if self.acl_required {
             object.flag("acl_required", true);
@@ -448,7 +448,7 @@ impl Completion<'_> {
     }
 
     fn members(&self, object: &mut Object<'_>) {
-        object.text("outcome", self.outcome.as_str().as_bytes(), SHORT);
+        object.word("outcome", self.outcome.as_str().as_bytes());
         object.maybe_number("http_status", self.status.map(u64::from));
         object.maybe("error_code", self.error_code, SHORT);
         object.maybe("error_message", self.error_message, SHORT);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Exit, File, Find, Io, Place, Reload, Tail, count};
 use crate::audit::{self, StartAt};
 use crate::control::config::Config;
+use crate::control::why::plain;
 use crate::control::{Findings, check, development, doctor, init, status as running};
 
 /// `bartizan init [DIR]`
@@ -216,11 +217,19 @@ fn records(journal: &Path, tail: &Tail, io: &mut Io<'_>) -> Result<(), audit::Da
     audit::tail(journal, start, tail.follow, io.out, &|| false)
 }
 
+/// Whether it is a request id. Complains itself.
+pub(super) fn is_request_id(id: &str, io: &mut Io<'_>) -> bool {
+    let fits = id.len() == 16 && id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
+    if !fits {
+        io.complain("error: this is no request id\nhelp: take the 16 characters of `x-amz-request-id`\n");
+    }
+    fits
+}
+
 /// `bartizan log find REQUEST-ID [-c FILE]`
 pub(super) fn log_find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
     let id = find.request_id.as_str();
-    if id.len() != 16 || !id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit()) {
-        io.complain("error: this is no request id\nhelp: take the 16 characters of `x-amz-request-id`\n");
+    if !is_request_id(id, io) {
         return Exit::Unusable;
     }
     let Some(config) = find.file.open(io) else { return Exit::Unusable };
@@ -273,9 +282,4 @@ fn spell_members(value: &Value, depth: usize, text: &mut String) {
             }
         }
     }
-}
-
-/// What a client sent must not steer the terminal that shows it.
-fn plain(line: &str) -> String {
-    line.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

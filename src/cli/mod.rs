@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,7 +16,9 @@ use crate::control::{Environment, Findings, Severity, development};
 use crate::time::Clock;
 
 mod env;
+mod explain;
 mod look;
+mod policy;
 mod serve;
 
 /// What a command came to.
@@ -81,10 +84,11 @@ enum Command {
     Doctor(File),
     /// Ask the running proxy whether it is ready, and what is missing if not
     Status(File),
-    #[command(hide = true)]
-    Explain(Later),
-    #[command(hide = true)]
-    Policy(Later),
+    /// Say why a request would be allowed or denied, or why one of the past was
+    Explain(Explain),
+    /// Questions over the whole set of policies
+    #[command(subcommand)]
+    Policy(policy::Policy),
     #[command(hide = true)]
     Keys(Later),
     #[command(hide = true)]
@@ -139,6 +143,38 @@ struct Find {
 }
 
 #[derive(Args, Debug)]
+struct Explain {
+    #[command(flatten)]
+    file: File,
+    /// Explain this request of the past: the `x-amz-request-id` of its answer
+    #[arg(value_name = "REQUEST-ID", required_unless_present = "principal", conflicts_with_all = ["principal", "action", "resource", "from", "with"])]
+    request_id: Option<String>,
+    /// Who asks: the ARN of a user, a role, a session of a role or a root; or `anonymous`
+    #[arg(long = "as", value_name = "ARN", requires_all = ["action", "resource"])]
+    principal: Option<String>,
+    /// What is to be done: `s3:GetObject`
+    #[arg(long = "do", value_name = "ACTION", requires = "principal")]
+    action: Option<String>,
+    /// On what
+    #[arg(long = "on", value_name = "ARN", requires = "principal")]
+    resource: Option<String>,
+    /// The client's address
+    #[arg(long, value_name = "IP", requires = "principal")]
+    from: Option<IpAddr>,
+    /// A condition key that the request carries; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "principal")]
+    with: Vec<(String, String)>,
+}
+
+/// Reads `key=value`; the value may hold more of the sign.
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE: `aws:SourceVpce=vpce-0a1b2c3d`".to_owned()),
+    }
+}
+
+#[derive(Args, Debug)]
 struct Reload {
     #[command(flatten)]
     file: File,
@@ -184,8 +220,8 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Log(Log::Find(find)) => look::log_find(&find, cli.json, io),
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
         Command::Status(file) => look::status(&file, cli.json, io),
-        Command::Explain(_) => later("explain", io),
-        Command::Policy(_) => later("policy", io),
+        Command::Explain(explain) => explain::run(&explain, cli.json, io),
+        Command::Policy(policy) => policy::run(&policy, cli.json, io),
         Command::Keys(_) => later("keys", io),
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod policies;
 pub mod status;
 pub mod tokens;
+pub mod why;
 
 mod reader;
 mod units;

@@ -109,6 +109,7 @@ pub fn run(
         stores,
         journal: Arc::clone(&journal),
         clock,
+        uploads: Arc::default(),
         keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         replay: build::replay(&config),

@@ -16,7 +16,7 @@ use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::InFlight;
-use crate::pipeline::{self, Answer, Finished, Keeper, Live, Observe, Store, TlsFacts, Worker, walk};
+use crate::pipeline::{self, Answer, Finished, Keeper, Live, Observe, Store, TlsFacts, Uploads, Worker, walk};
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
@@ -29,6 +29,7 @@ pub(super) struct Shared {
     pub(super) stores: Vec<StorePlan>,
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) uploads: Arc<Uploads>,
     pub(super) keeper: Arc<dyn Keeper>,
     pub(super) in_flight: InFlight,
     pub(super) replay: Option<Arc<Replay>>,
@@ -58,6 +59,7 @@ impl Gate {
             stores: shared.stores.iter().map(store).collect(),
             journal: Arc::clone(&shared.journal),
             clock: Arc::clone(&shared.clock),
+            uploads: Arc::clone(&shared.uploads),
             keeper: Arc::clone(&shared.keeper),
             in_flight: shared.in_flight.clone(),
             replay: shared.replay.clone(),

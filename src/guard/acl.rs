@@ -216,6 +216,7 @@ mod tests {
             parameters: Vec::new(),
             headers: headers.collect(),
             copy_source: None,
+            account: None,
         };
         let answer = check_acl(&routed, OWNER, document.as_bytes()).map_err(|fault| fault.code());
         assert_eq!(answer, expected, "{operation:?}");

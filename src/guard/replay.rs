@@ -263,6 +263,7 @@ mod tests {
             parameters: Vec::new(),
             headers: HeaderMap::new(),
             copy_source: None,
+            account: None,
         }
     }
 

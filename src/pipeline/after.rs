@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
 use super::settings::{Change, Keeper};
+use super::uploads::{self, Uploads};
 use crate::access::absence::{self, Told, Verdict};
-use crate::access::{self, Document, Nothing, Side};
+use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
@@ -31,6 +32,15 @@ pub(super) enum After {
     Buckets {
         /// The caller's account.
         account: String,
+    },
+    /// A multipart upload says how it is encrypted, and its parts will not say it again.
+    Begun {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// What it said.
+        encryption: UploadEncryption,
     },
     /// A bucket was made: here, too.
     Made {
@@ -76,6 +86,10 @@ impl After {
                 Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
             }
             (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
+            (operation, Some(bucket)) if let Some(encryption) = uploads::said(operation, &out.headers) => {
+                let key = out.key.clone().unwrap_or_default();
+                Self::Begun { bucket: bucket.clone(), key, encryption }
+            }
             (operation, _) if side(operation).is_some() => {
                 Self::Read(Box::new(Read { facts, site, who: Arc::clone(who) }))
             }
@@ -87,11 +101,24 @@ impl After {
     ///
     /// # Errors
     /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
-    pub(super) async fn measure(self, live: &Live, keeper: &dyn Keeper, reply: Reply) -> Result<Reply, Fault> {
+    pub(super) async fn measure(
+        self,
+        live: &Live,
+        known: &Uploads,
+        keeper: &dyn Keeper,
+        reply: Reply,
+    ) -> Result<Reply, Fault> {
         match self {
             Self::Read(read) => read.measure(live, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
             Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
+            Self::Begun { bucket, key, encryption } if reply.status == StatusCode::OK => {
+                let document = reply.body.whole(LONGEST_LIST).await?;
+                let root = Element::parse(&document, "InitiateMultipartUploadResult").map_err(|_| unreadable())?;
+                let id = root.text_of("UploadId").ok().flatten().ok_or_else(unreadable)?;
+                known.begin(&bucket, &key, id, encryption);
+                Ok(Reply { body: ReplyBody::Full(document), ..reply })
+            }
             // Of a bucket that was there already nothing changes.
             Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
                 keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
@@ -117,8 +144,10 @@ const fn side(operation: Operation) -> Option<Side> {
 
 impl Read {
     fn measure(&self, live: &Live, mut reply: Reply) -> Result<Reply, Fault> {
+        // Of a bucket or an upload that is not there nothing is said about a key.
+        let others = [Code::NoSuchBucket, Code::NoSuchUpload].map(Code::as_str);
         let absent =
-            reply.status == StatusCode::NOT_FOUND && reply.code.as_deref() != Some(Code::NoSuchBucket.as_str());
+            reply.status == StatusCode::NOT_FOUND && reply.code.as_deref().is_none_or(|code| !others.contains(&code));
         if absent {
             self.asked(live, |case, side| {
                 let version = case.names_version(side) && reply.code.as_deref() != Some(Code::NoSuchKey.as_str());
@@ -260,11 +289,11 @@ fn copy(writer: &mut Writer, element: &Element) {
     writer.close(&element.name);
 }
 
-fn instead(mut headers: http::HeaderMap, upstream_id: Option<http::HeaderValue>, document: Vec<u8>) -> Reply {
+fn instead(mut headers: http::HeaderMap, upstream_id: Option<HeaderValue>, document: Vec<u8>) -> Reply {
     headers.insert(CONTENT_LENGTH, document.len().into());
     Reply { status: StatusCode::OK, headers, body: ReplyBody::Full(Bytes::from(document)), upstream_id, code: None }
 }
 
 fn unreadable() -> Fault {
-    Fault::plain(Code::InternalError, "upstream-list").detail("the store's list cannot be read")
+    Fault::plain(Code::InternalError, "upstream-list").detail("the store's document cannot be read")
 }

@@ -27,7 +27,7 @@ pub struct Answer(Kind);
 enum Kind {
     Empty,
     Full(Option<Bytes>),
-    Late(Metered<Late, Closing>),
+    Late(Metered<Box<Late>, Closing>),
     Stream(Metered<UnsyncBoxBody<Bytes, io::Error>, Closing>),
     Wire(Metered<Download, Closing>),
 }
@@ -68,12 +68,13 @@ pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing) -> Re
     response
 }
 
-/// What every answer carries.
+/// What every answer carries, written over what a store may have said there.
 pub(super) fn stamp(headers: &mut HeaderMap, id: &RequestId) {
     headers.insert(SERVER, HeaderValue::from_static("Bartizan"));
-    for (name, value) in [(REQUEST_ID, id.as_str()), (HOST_ID, id.host_id())] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
+    for (name, value) in [(REQUEST_ID, id.as_bytes()), (HOST_ID, id.host_bytes())] {
+        match HeaderValue::from_bytes(value) {
+            Ok(value) => drop(headers.insert(name, value)),
+            Err(_) => drop(headers.remove(name)),
         }
     }
 }

@@ -16,13 +16,14 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const LONGEST: u64 = 8 * 1024 * 1024;
 
 /// What an operation asks of its body.
-pub(super) fn duties(operation: Operation) -> Duties {
-    let spec = operation.spec();
+pub(super) fn duties(routed: &Routed) -> Duties {
+    let spec = routed.operation.spec();
     Duties {
         takes_body: spec.body != BodyKind::None,
         needs_length: matches!(spec.body, BodyKind::Blob | BodyKind::Form),
-        needs_checksum: spec.checksum_required,
-        checksums_of_body: operation != Operation::CompleteMultipartUpload,
+        // SDKs send none to S3 Control.
+        needs_checksum: spec.checksum_required && routed.account.is_none(),
+        checksums_of_body: routed.operation != Operation::CompleteMultipartUpload,
     }
 }
 

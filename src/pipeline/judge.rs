@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live, Site};
 use crate::access::absence::{self, Verdict};
 use crate::access::{self, Ask, Caller, Channel, Document, Endpoint, Given, Looked, Needs, Owner, Side, origin, words};
-use crate::identity::Principal;
+use crate::identity::{Kind, Principal};
 use crate::policy::engine::{Brought, Decision, Grant, Shelf};
 use crate::s3::route::{Auth, Routed};
 use crate::s3::{Code, Fault, Operation};
@@ -55,12 +55,15 @@ pub(super) struct Denial {
 }
 
 impl<'a> Case<'a> {
-    /// What has to hold before policies are asked: the owners that the client expects
-    /// (spec/policy-evaluation.md 5).
+    /// What has to hold before policies are asked: the owners that the client expects; and of S3 Control
+    /// everybody has what is about its own account (spec/policy-evaluation.md 5).
     ///
     /// # Errors
     /// `AccessDenied`
     pub(super) fn check_expected_owners(&self) -> Result<(), Fault> {
+        if self.routed.account.as_deref().is_some_and(|account| account != self.who.account) {
+            return Err(Fault::plain(Code::AccessDenied, "other-account"));
+        }
         let source = self.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
         for (name, bucket) in [(EXPECTED_OWNER, self.routed.bucket.as_deref()), (EXPECTED_SOURCE_OWNER, source)] {
             let owner = bucket.map(|bucket| self.live.estate.owner(bucket)).unwrap_or_default();
@@ -113,17 +116,23 @@ impl<'a> Case<'a> {
 
     /// Policies of a bucket are managed from its own account alone (spec/policy-evaluation.md 5).
     fn check_account(&self) -> Result<(), Fault> {
-        let manages = matches!(
-            self.routed.operation,
-            Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
-        );
-        let home =
-            self.routed.bucket.as_deref().is_none_or(|bucket| self.live.estate.owner(bucket) == self.who.account);
-        if manages && !home {
+        if self.manages_policy() && !self.is_at_home() {
             let message = "The specified method is not allowed against this resource.";
             return Err(Fault::new(Code::MethodNotAllowed, "policy-of-another-account", message));
         }
         Ok(())
+    }
+
+    fn manages_policy(&self) -> bool {
+        matches!(
+            self.routed.operation,
+            Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
+        )
+    }
+
+    /// Whether the bucket, if there is one, is of the caller's account.
+    fn is_at_home(&self) -> bool {
+        self.routed.bucket.as_deref().is_none_or(|bucket| self.live.estate.owner(bucket) == self.who.account)
     }
 
     /// Where a denied read leaves the caller the right to hear that there is nothing to read.
@@ -173,7 +182,8 @@ impl<'a> Case<'a> {
         let question = view.question(consent);
         let question =
             crate::policy::engine::Question { canonical_id: rules.canonical_id(&self.who.account), ..question };
-        rules.decide(&question, &Brought { session, endpoint: self.endpoint(), object: None })
+        let spares_owner = self.manages_policy() && self.who.kind == Kind::Root && self.is_at_home();
+        rules.decide(&question, &Brought { session, endpoint: self.endpoint(), object: None, spares_owner })
     }
 
     /// The session policies of the credentials.

@@ -136,7 +136,7 @@ impl Live {
             Resource::AccessPoint { .. } => {
                 Err(not_here("access-point", "Access points are not available in this version."))
             }
-            Resource::Control { .. } => Err(not_here("s3-control", "S3 Control is not available in this version.")),
+            Resource::Control { account } => route::route_control(account, head, &query, auth, rules),
             // The token service has been looked for above.
             Resource::Kms | Resource::Sts => {
                 Err(not_here("other-service", "This service is not available in this version."))

@@ -39,9 +39,6 @@ pub(super) async fn look(case: &Case<'_>, store: &Store, needs: Needs, looked: &
     if needs.has(Needs::TARGET_TAGS) {
         looked.target_tags = Some(tags(case, store, object(case, Side::Target)?).await?);
     }
-    if needs.has(Needs::UPLOAD) {
-        looked.upload = Some(None);
-    }
     Ok(())
 }
 

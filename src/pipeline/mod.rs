@@ -17,6 +17,7 @@ mod rule;
 mod settings;
 mod stage;
 mod task;
+mod uploads;
 mod walk;
 
 pub use answer::Answer;
@@ -26,4 +27,5 @@ pub use live::{Live, Site, Way};
 pub use refusal::Refusal;
 pub use settings::{Change, Keeper};
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Exit, Guarded, Logged, Out, Parsed};
+pub use uploads::Uploads;
 pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

@@ -112,7 +112,11 @@ impl LoggedRefusal {
         let body = if bare {
             Answer::empty()
         } else {
-            Answer::full(Bytes::from(xml::error_document(&fault, id.as_str(), id.host_id())))
+            let document = match envelope {
+                Envelope::Control => xml::control_error_document(&fault, id.as_str(), id.host_id()),
+                Envelope::S3 | Envelope::Sts => xml::error_document(&fault, id.as_str(), id.host_id()),
+            };
+            Answer::full(Bytes::from(document))
         };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -178,7 +182,7 @@ pub(super) fn completion(fault: &Fault) -> Completion<'_> {
 /// The same with the status, code and words that the client gets.
 pub(super) fn told(fault: &Fault, envelope: Envelope) -> Completion<'_> {
     match envelope {
-        Envelope::S3 => completion(fault),
+        Envelope::Control | Envelope::S3 => completion(fault),
         Envelope::Sts => {
             let said = sts::said(fault);
             Completion { status: Some(said.status), error_code: Some(said.code), ..completion(fault) }

@@ -3,9 +3,10 @@
 use super::after::{Refused, delete_result};
 use super::judge::{Case, Denial, Round, Ruling};
 use super::look;
+use super::uploads::Uploads;
 use super::walk::Store;
 use crate::access::absence::Missing;
-use crate::access::{Document, Looked, Side};
+use crate::access::{Document, Looked, Needs, Side};
 use crate::policy::Grant;
 use crate::s3::{Code, Fault};
 
@@ -43,7 +44,7 @@ impl From<Fault> for Overruled {
 /// # Errors
 /// `AccessDenied`; what is wrong with the request so that it cannot be decided; `ServiceUnavailable` where
 /// the decision hangs on a fact that the store does not tell.
-pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>) -> Result<Ruled, Overruled> {
+pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>, uploads: &Uploads) -> Result<Ruled, Overruled> {
     case.check_expected_owners()?;
     let session = case.session()?;
     let mut looked = Looked::default();
@@ -51,6 +52,9 @@ pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>) -> Result<Ruled
         match case.decide(&looked, session.as_ref())? {
             Round::Settled(ruling) => return settle(case, store, ruling).await,
             Round::Look(needs) => {
+                if needs.has(Needs::UPLOAD) {
+                    looked.upload = Some(uploads.of(case.routed));
+                }
                 let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
                 // Rarely needed, and large: the common way keeps a small future.
                 Box::pin(look::look(case, store, needs, &mut looked)).await?;

@@ -19,7 +19,7 @@ use crate::guard;
 use crate::policy::document::{Principal, Who};
 use crate::policy::engine::public::{Block, PolicyWrite};
 use crate::policy::put;
-use crate::s3::xml::{Element, S3_NAMESPACE, Writer};
+use crate::s3::xml::{CONTROL_NAMESPACE, Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Reply, ReplyBody};
 
@@ -120,9 +120,12 @@ pub(super) async fn guard(
     store: Option<&Store>,
 ) -> Result<Option<Setting>, Fault> {
     let routed = case.routed;
+    let document = document.map(Bytes::as_ref).unwrap_or_default();
+    if let Some(account) = &routed.account {
+        return of_account(case, account, document).map(Some);
+    }
     let Some(bucket) = routed.bucket.as_deref() else { return Ok(None) };
     let estate = &case.live.estate;
-    let document = document.map(Bytes::as_ref).unwrap_or_default();
     if guard::speaks_of_lists(routed) {
         let creates = routed.operation == Operation::CreateBucket;
         let owner = if creates { case.who.account.as_str() } else { estate.owner(bucket) };
@@ -150,6 +153,29 @@ pub(super) async fn guard(
         return Err(case.missing(Side::Target));
     }
     settle(case, bucket, document).map(Some)
+}
+
+/// Block Public Access of an account (spec/access-points.md 7.3).
+fn of_account(case: &Case<'_>, account: &str, document: &[u8]) -> Result<Setting, Fault> {
+    let (estate, owned) = (&case.live.estate, account.to_owned());
+    let block = match case.routed.operation {
+        Operation::GetPublicAccessBlock => {
+            let block = estate.account_block(account).ok_or_else(|| no_block().with("AccountId", account))?;
+            return Ok(told("application/xml", write_block(block, CONTROL_NAMESPACE)));
+        }
+        Operation::PutPublicAccessBlock => Some(read_block(document)?),
+        _ => None,
+    };
+    if estate.rules().block_levels("", account, None).organization.is_some() {
+        let fault = Fault::plain(Code::AccessDenied, "organization-block");
+        return Err(fault.detail("the organization sets Block Public Access for all of its accounts"));
+    }
+    Ok(Setting::Change(Change::AccountBlock { account: owned, block }))
+}
+
+fn no_block() -> Fault {
+    let message = "The public access block configuration was not found";
+    Fault::new(Code::NoSuchPublicAccessBlockConfiguration, "no-block", message)
 }
 
 fn taken(bucket: &str) -> Fault {
@@ -182,11 +208,9 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
             return Ok(xml("PolicyStatus", |out| out.element("IsPublic", if public { "true" } else { "false" })));
         }
         Operation::GetPublicAccessBlock => {
-            let block = estate.kept(bucket).and_then(|kept| kept.block).ok_or_else(|| {
-                let message = "The public access block configuration was not found";
-                Fault::new(Code::NoSuchPublicAccessBlockConfiguration, "no-block", message).with("BucketName", bucket)
-            })?;
-            return Ok(told("application/xml", write_block(block)));
+            let block =
+                estate.kept(bucket).and_then(|kept| kept.block).ok_or_else(|| no_block().with("BucketName", bucket))?;
+            return Ok(told("application/xml", write_block(block, S3_NAMESPACE)));
         }
         Operation::GetBucketOwnershipControls => {
             return Ok(xml("OwnershipControls", |out| {
@@ -262,9 +286,9 @@ fn read_block(document: &[u8]) -> Result<Block, Fault> {
 }
 
 /// Writes four settings.
-fn write_block(block: Block) -> Bytes {
+fn write_block(block: Block, namespace: &str) -> Bytes {
     let mut out = Writer::document();
-    out.open_in("PublicAccessBlockConfiguration", S3_NAMESPACE);
+    out.open_in("PublicAccessBlockConfiguration", namespace);
     for (name, on) in [
         ("BlockPublicAcls", block.public_acls),
         ("IgnorePublicAcls", block.ignore_public_acls),

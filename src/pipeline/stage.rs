@@ -4,7 +4,7 @@
 //! An address cannot be authorized; it has no such method:
 //! ```compile_fail,E0599
 //! fn skip<B>(request: bartizan::pipeline::Addressed<B>, live: &bartizan::pipeline::Live) {
-//!     let _ = request.authorize(live, &[]);
+//!     let _ = request.authorize(live, &[], &Default::default());
 //! }
 //! ```
 //! A grant cannot be made up:
@@ -43,6 +43,7 @@ use super::refusal::Refusal;
 use super::rule::{Overruled, Ruled, rule};
 use super::settings::{self, Setting};
 use super::task::{Envelope, Task};
+use super::uploads::Uploads;
 use super::walk::{Open, Store};
 use crate::access::Document;
 use crate::audit::{Decision, Journal, Receipt};
@@ -126,7 +127,7 @@ enum Payload<B> {
     /// Read before, and understood.
     Spent,
     /// Read, verified, and where its meaning matters written anew.
-    Document(Box<SealedBody>),
+    Document(SealedBody),
     /// Read and verified; it is about something that is kept here.
     Setting(Box<Setting>),
     /// Untouched.
@@ -167,6 +168,9 @@ where
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
             Ok(found) => {
+                if matches!(&found.asked, Asked::Store(Ok(routed)) if routed.account.is_some()) {
+                    self.facts.envelope = Envelope::Control;
+                }
                 if let Asked::Tokens(asked) = &found.asked {
                     self.facts.envelope = Envelope::Sts;
                     if let Err(fault) = asked {
@@ -259,8 +263,8 @@ impl<B> Addressed<B> {
             }
         };
         parsed.facts.who = Some(Arc::clone(&who));
-        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         parsed.facts.signed = verified.signed();
+        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
             parsed.facts.signed_text = Some(verified.take_signed_text());
         }
@@ -283,8 +287,8 @@ impl<B> Addressed<B> {
             Ok(routed) => routed,
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
-        let signatures = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
-        let duties = duties(routed.operation);
+        let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
+        let duties = duties(&routed);
         let Parsed { facts, body } = parsed;
         let contract = facts.with_head(|head| match &form {
             Some((_, form)) => early::file_contract(head, form, verified.file_length()),
@@ -292,9 +296,13 @@ impl<B> Addressed<B> {
         });
         let body = match (contract, body) {
             (Ok(contract), Some(body)) => Payload::Unread(body, Box::new(contract)),
-            (Err(fault), _) => return Err(Refusal::asked(fault, facts, routed.into())),
+            (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
             (Ok(_), None) => {
-                return Err(Refusal::asked(Fault::plain(Code::InternalError, "body-spent"), facts, routed.into()));
+                return Err(Refusal::asked(
+                    Fault::plain(Code::InternalError, "body-spent"),
+                    facts,
+                    Task::Store(routed),
+                ));
             }
         };
         Ok(Authenticated { facts, site: at, task: Task::Store(routed), who, body, said: Document::None })
@@ -361,7 +369,7 @@ where
             _ => Err(Fault::plain(Code::InternalError, "body-spent")),
         };
         match read {
-            Ok((said, document)) => Ok(Self { said, body: Payload::Document(Box::new(document)), ..self }),
+            Ok((said, document)) => Ok(Self { said, body: Payload::Document(document), ..self }),
             Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
     }
@@ -373,8 +381,13 @@ impl<B> Authenticated<B> {
     /// # Errors
     /// `AccessDenied`; `NoSuchKey` and `NoSuchVersion` for who may know that; `ServiceUnavailable` where the
     /// decision hangs on a fact that the store does not tell.
-    pub async fn authorize(mut self, live: &Live, stores: &[Store]) -> Result<Authorized<B>, Refusal> {
-        match self.rule(live, stores).await {
+    pub async fn authorize(
+        mut self,
+        live: &Live,
+        stores: &[Store],
+        uploads: &Uploads,
+    ) -> Result<Authorized<B>, Refusal> {
+        match self.rule(live, stores, uploads).await {
             Ok((Ruled { grant, refused }, way)) => {
                 self.facts.statements = grant.statements().map(str::to_owned).collect();
                 Ok(Authorized { inner: self, way, grant, refused })
@@ -383,7 +396,7 @@ impl<B> Authenticated<B> {
         }
     }
 
-    async fn rule(&mut self, live: &Live, stores: &[Store]) -> Result<(Ruled, Way), Overruled> {
+    async fn rule(&mut self, live: &Live, stores: &[Store], uploads: &Uploads) -> Result<(Ruled, Way), Overruled> {
         self.facts.client = Some(judge::client(live, &self.facts)?);
         let site = live.site(self.facts.connection.listener, self.site)?;
         match &self.task {
@@ -394,7 +407,7 @@ impl<B> Authenticated<B> {
             }
             Task::Store(routed) => {
                 let case = Case { live, site, facts: &self.facts, routed, document: &self.said, who: &self.who };
-                let ruled = rule(&case, stores.get(site.store)).await?;
+                let ruled = rule(&case, stores.get(site.store), uploads).await?;
                 let source = routed.copy_source.as_ref().map(|source| source.bucket.as_str());
                 let owners = case.owners(routed.bucket.as_deref(), source);
                 Ok((ruled, Way { store: site.store, owners }))
@@ -416,11 +429,11 @@ where
         let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
         let body = match (task.routed(), body, said) {
             (Some(_), Payload::Document(document), Document::Delete(delete)) => {
-                Payload::Document(Box::new(document::kept(&document, delete, &refused)))
+                Payload::Document(document::kept(&document, delete, &refused))
             }
             (Some(routed), Payload::Unread(body, contract), _) if routed.has_document() => {
                 match document::read(body, *contract, routed).await {
-                    Ok(document) => Payload::Document(Box::new(document)),
+                    Ok(document) => Payload::Document(document),
                     Err(fault) => return Err(Refusal::asked(fault, facts, task)),
                 }
             }
@@ -502,7 +515,7 @@ where
         let open = Open::new(receipt, permit, write, &mut facts, &task);
         let body = match body {
             Payload::Spent => SealedBody::empty(),
-            Payload::Document(document) => *document,
+            Payload::Document(document) => document,
             Payload::Setting(setting) => {
                 let Task::Store(routed) = task else {
                     return Err(Refusal::after(Fault::plain(Code::InternalError, "setting-of-nothing"), open));

@@ -15,6 +15,8 @@ pub(super) enum Task {
 /// In whose words errors are told.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Envelope {
+    /// As S3 Control does.
+    Control,
     /// As S3 does.
     #[default]
     S3,

@@ -21,6 +21,7 @@ use super::refusal::{Refusal, told};
 use super::settings::Keeper;
 use super::stage::{Exit, Out, Parsed};
 use super::task::{Envelope, Task};
+use super::uploads::Uploads;
 use crate::audit::{Completion, Journal, Outcome, Receipt};
 use crate::body::{End, SealedBody, Tell, Verdict};
 use crate::guard::{Replay, Write};
@@ -74,7 +75,7 @@ where
         .authenticate(&live, &worker.keys, now.seconds())?
         .read_document(&live)
         .await?
-        .authorize(&live, &worker.stores)
+        .authorize(&live, &worker.stores, &worker.uploads)
         .await?
         .guard(&live, &worker.stores)
         .await?
@@ -104,7 +105,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
         (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
     };
     let measured = match sent {
-        Ok(reply) => after.measure(live, &*worker.keeper, reply).await,
+        Ok(reply) => after.measure(live, &worker.uploads, &*worker.keeper, reply).await,
         Err(fault) => Err(fault),
     };
     match measured {
@@ -163,6 +164,8 @@ pub struct Worker {
     pub journal: Arc<Journal>,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// How multipart uploads under way were begun, over all workers.
+    pub uploads: Arc<Uploads>,
     /// Who writes settings down.
     pub keeper: Arc<dyn Keeper>,
     /// Requests in flight, over all workers.
@@ -422,7 +425,7 @@ impl Drop for Closing {
 /// What goes to the store, from what was routed.
 pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
     let location = location(facts, &routed);
-    let Routed { operation, bucket, key, parameters, mut headers, copy_source } = routed;
+    let Routed { operation, bucket, key, parameters, mut headers, copy_source, account: _ } = routed;
     // Checked here; what a store is told of owners is what was decided.
     headers.remove(EXPECTED_OWNER);
     headers.remove(EXPECTED_SOURCE_OWNER);

@@ -55,10 +55,16 @@ impl<'a> Head<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Repeated;
 
+/// In so few octets a mark is found sooner by looking at each.
+const SHORT: usize = 32;
+
 /// Splits a text at the first mark, which must be ASCII. For the short texts of a head: the searcher
 /// behind `str::split_once` costs more than the split.
 pub fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
-    let at = memchr::memchr(mark, text.as_bytes())?;
+    let at = match text.len() {
+        0..=SHORT => text.bytes().position(|octet| octet == mark)?,
+        _ => memchr::memchr(mark, text.as_bytes())?,
+    };
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 

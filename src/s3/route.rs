@@ -1,5 +1,6 @@
 //! From method, level, query and headers to exactly one operation (spec/s3-operations.md 3).
 
+mod control;
 mod copy;
 mod form;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use super::uri::Query;
 use super::{Code, Fault, Head};
 use copy::read_copy_source;
 
+pub use control::{ACCOUNT_ID, route_control};
 pub use copy::CopySource;
 pub use form::{FormHeaders, route_form};
 
@@ -103,6 +105,8 @@ pub struct Routed {
     pub headers: HeaderMap,
     /// The source of a copy.
     pub copy_source: Option<CopySource>,
+    /// The account that an operation of S3 Control is about; then there is no bucket.
+    pub account: Option<String>,
 }
 
 /// Routes a request whose address is known.
@@ -142,7 +146,7 @@ pub fn route(
     }
     let Names { parameters, headers, copy_source, .. } = names;
     let copy_source = copy_source.map(|value| read_copy_source(&value, rules.keys)).transpose()?;
-    Ok(Routed { operation, bucket, key, parameters, headers, copy_source })
+    Ok(Routed { operation, bucket, key, parameters, headers, copy_source, account: None })
 }
 
 fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
@@ -385,15 +389,15 @@ impl Names<'_> {
     fn take(&mut self, lower: &[u8], value: &[u8]) -> Result<(), Fault> {
         let spec = self.operation.spec();
         let amz = lower.starts_with(b"x-amz-");
-        let known = spec.headers.binary_search_by(|known| known.as_bytes().cmp(lower)).is_ok()
-            || spec.metadata && lower.starts_with(b"x-amz-meta-");
+        // The names of query authentication mean nothing as headers.
+        let idle = amz && (among(&IDLE, lower) || among(&QUERY_AUTHENTICATION, lower));
+        if idle || among(&CONSUMED, lower) {
+            return Ok(());
+        }
+        let known = among(spec.headers, lower) || spec.metadata && lower.starts_with(b"x-amz-meta-");
         if !known && !amz {
             // S3 does not look at it either; MinIO does at its own.
             return if lower.starts_with(b"x-minio-") { Err(unknown_header(lower)) } else { Ok(()) };
-        }
-        // The names of query authentication mean nothing as headers.
-        if among(&CONSUMED, lower) || among(&IDLE, lower) || among(&QUERY_AUTHENTICATION, lower) {
-            return Ok(());
         }
         if lower == b"x-amz-api-version" && value == API_VERSION {
             return Ok(());

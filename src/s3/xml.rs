@@ -298,6 +298,9 @@ impl CreateBucket {
 }
 
 /// The namespace of S3's documents.
+/// The namespace of documents of S3 Control.
+pub const CONTROL_NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
+/// The namespace of documents of S3.
 pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// Writes a document; text is escaped, names are not.
@@ -310,6 +313,14 @@ impl Writer {
     /// Begins with the XML declaration.
     pub fn document() -> Self {
         Self { out: b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_vec() }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        self.element("Code", fault.code().as_str());
+        self.element("Message", fault.message());
+        for (name, text) in fault.elements() {
+            self.element(name, text);
+        }
     }
 
     /// `<name>`
@@ -375,14 +386,23 @@ pub fn escape_into(text: &str, out: &mut Vec<u8>) {
 pub fn error_document(fault: &Fault, request_id: &str, host_id: &str) -> Vec<u8> {
     let mut writer = Writer::document();
     writer.open("Error");
-    writer.element("Code", fault.code().as_str());
-    writer.element("Message", fault.message());
-    for (name, text) in fault.elements() {
-        writer.element(name, text);
-    }
+    writer.fault(fault);
     writer.element("RequestId", request_id);
     writer.element("HostId", host_id);
     writer.close("Error");
+    writer.finish()
+}
+
+/// The error document of S3 Control (spec/errors.md 2).
+pub fn control_error_document(fault: &Fault, request_id: &str, host_id: &str) -> Vec<u8> {
+    let mut writer = Writer::document();
+    writer.open("ErrorResponse");
+    writer.open("Error");
+    writer.fault(fault);
+    writer.close("Error");
+    writer.element("RequestId", request_id);
+    writer.element("HostId", host_id);
+    writer.close("ErrorResponse");
     writer.finish()
 }
 

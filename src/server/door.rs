@@ -102,7 +102,9 @@ pub(super) async fn enter<S: Service>(
         Err(Panicked) => return Ok(apologise(&door, turn)),
     };
     let headers = response.headers_mut();
-    headers.entry(SERVER).or_insert(answer::NAME);
+    if !headers.contains_key(SERVER) {
+        headers.insert(SERVER, answer::NAME);
+    }
     if floor.wire.must_close() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -34,15 +34,17 @@ impl HeadScan {
     }
 
     /// Takes the next octets of the connection; those after the head are left alone.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
-        while !self.seen.whole {
-            match memchr::memchr(b'\n', bytes) {
-                Some(at) => {
-                    self.line(bytes.get(..at).unwrap_or_default());
-                    bytes = bytes.get(at + 1..).unwrap_or_default();
-                }
-                None => return self.carry(bytes),
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            if self.seen.whole {
+                return;
             }
+            self.line(bytes.get(from..at).unwrap_or_default());
+            from = at + 1;
+        }
+        if !self.seen.whole {
+            self.carry(bytes.get(from..).unwrap_or_default());
         }
     }
 

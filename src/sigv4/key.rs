@@ -251,22 +251,21 @@ impl Scoped {
 pub(super) fn hex_into(octets: &[u8], out: &mut Vec<u8>) {
     out.reserve(octets.len() * 2);
     for octet in octets {
-        out.extend_from_slice(&digits(*octet));
+        out.extend_from_slice(&[digit(octet >> 4), digit(octet & 15)]);
     }
 }
 
 /// A digest in lower-case hexadecimal.
 pub(super) fn hex32(octets: &[u8; 32]) -> [u8; 64] {
     let mut out = [0; 64];
-    for (pair, octet) in out.chunks_exact_mut(2).zip(octets) {
-        pair.copy_from_slice(&digits(*octet));
+    for (place, octet) in out.as_chunks_mut::<2>().0.iter_mut().zip(octets) {
+        *place = [octet >> 4, octet & 15];
     }
-    out
+    out.map(digit) // many at a time
 }
 
-/// Two lower-case hexadecimal digits.
-fn digits(octet: u8) -> [u8; 2] {
-    [octet >> 4, octet & 15].map(|nibble| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble })
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble }
 }
 
 /// Lower-case hexadecimal as text.

@@ -88,7 +88,7 @@ pub struct Verified {
     payload: Payload,
     signature: Option<String>,
     signed: Option<Signed>,
-    chunks: Option<Chunks>,
+    chunks: Option<Box<Chunks>>,
     file: LengthRange,
     canonical_request: Vec<u8>,
     string_to_sign: Vec<u8>,
@@ -159,7 +159,7 @@ impl Verified {
     }
 
     /// Takes out what checks the chunks of the body.
-    pub fn take_chunks(&mut self) -> Option<Chunks> {
+    pub fn take_chunks(&mut self) -> Option<Box<Chunks>> {
         self.chunks.take()
     }
 
@@ -457,7 +457,7 @@ impl<K: KeySource> Verifier<'_, K> {
         let complete = claim.names.iter().all(|name| has(self.request.head, name));
         let first = self.attempt(&claim, &key, PathForm::Whole)?;
         let path = self.request.head.path();
-        let second = match path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) && !first.matches {
+        let second = match !first.matches && path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
             true => Some(self.attempt(&claim, &key, PathForm::Segments)?),
             false => None,
         };
@@ -501,7 +501,8 @@ impl<K: KeySource> Verifier<'_, K> {
         let signed_chunks = matches!(claim.payload, Payload::Chunks { signed: true, .. });
         let chunks = signed_chunks.then(|| {
             let canonical = Some((&*attempt.canonical, self.settings.details));
-            Chunks::new(key, &claim.time, claim.scope.text, claim.scope.access_key, claim.signature, canonical)
+            let (time, Scope { text, access_key, .. }) = (&claim.time, claim.scope);
+            Box::new(Chunks::new(key, time, text, access_key, claim.signature, canonical))
         });
         Verified {
             kind: claim.kind,

@@ -59,7 +59,7 @@ pub struct Owners {
     pub source: Option<String>,
 }
 
-/// A store's answer: status, end-to-end headers (no hop-by-hop, no ids), body.
+/// A store's answer: status, end-to-end headers (no hop-by-hop; its name and ids are written over), body.
 #[derive(Debug)]
 pub struct Reply<B = ReplyBody> {
     /// HTTP status.
@@ -85,7 +85,7 @@ pub enum ReplyBody {
     /// From another server.
     Wire(wire::Download),
     /// From another server, whose early 200 may still turn into an error.
-    Late(wire::Late),
+    Late(Box<wire::Late>),
     /// From elsewhere, piece by piece. An error breaks the connection to the client.
     Stream(UnsyncBoxBody<Bytes, std::io::Error>),
 }

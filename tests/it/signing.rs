@@ -365,7 +365,7 @@ fn read(headers: &Owned, body: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut verified = verify(b"PUT", b"/b/k", headers)?;
     let lines: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
     let head = Head { method: b"PUT", target: b"/b/k", lines: &lines, authority: None };
-    let chunks = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
+    let chunks = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
     let duties = Duties { takes_body: true, needs_length: true, needs_checksum: false, checksums_of_body: true };
     let contract = Contract::new(verified.payload(), chunks, &head, duties)?;
     let mut body = Unread::new(Full::new(Bytes::copy_from_slice(body))).open(contract)?;

@@ -101,7 +101,7 @@ impl Resource {
                 false => Err(misfit(act, resource, kinds)),
             };
         }
-        plain.in_bucket(act, kinds, path, principal, estate)
+        plain.in_bucket(act, kinds, path, estate)
     }
 
     /// `*`, for what acts on nothing in particular.
@@ -115,14 +115,7 @@ impl Resource {
     }
 
     /// A bucket, or an object in one.
-    fn in_bucket(
-        self,
-        act: Act<'_>,
-        kinds: &[ResourceKind],
-        path: &str,
-        principal: &Principal,
-        estate: &Estate,
-    ) -> Result<Self, Implausible> {
+    fn in_bucket(self, act: Act<'_>, kinds: &[ResourceKind], path: &str, estate: &Estate) -> Result<Self, Implausible> {
         if act.name() == "s3:ListAllMyBuckets" && path == "*" {
             return Ok(self);
         }
@@ -139,10 +132,9 @@ impl Resource {
             let help = format!("a key has 1 to {} octets", name::LONGEST_KEY);
             return Err(refused(format!("`{}` names no object", self.arn), help));
         }
-        // A bucket that is about to be made belongs to whoever makes it.
-        let made = act.name() == "s3:CreateBucket" && estate.rules().owner(bucket).is_none();
-        let owner = if made { principal.account.as_str() } else { estate.owner(bucket) };
-        Ok(Self { bucket: Some(bucket.to_owned()), owner: (!owner.is_empty()).then(|| owner.to_owned()), ..self })
+        // To make a bucket is nobody's business but the maker's: there is none yet that somebody owns.
+        let owner = (act.name() != "s3:CreateBucket").then(|| estate.owner(bucket)).filter(|owner| !owner.is_empty());
+        Ok(Self { bucket: Some(bucket.to_owned()), owner: owner.map(str::to_owned), ..self })
     }
 
     /// What is behind an access point.

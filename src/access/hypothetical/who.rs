@@ -42,7 +42,7 @@ pub fn principal(directory: &Directory, arn: &str, now: Seconds) -> Result<Found
     let known = directory.knows_account(parsed.account);
     match parsed.resource {
         Resource::Role(_) => match directory.role(arn) {
-            Some(role) => Principal::of_role(role, SESSION, Some(begun(now))).map(found),
+            Some(role) => Principal::of_role(role, SESSION, Some(Arc::new(begun(now)))).map(found),
             None if known => return Err(absent(arn, directory)),
             None => {
                 Some(stranger(arn, parsed.account, Some((arn, parsed.partition, parsed.resource.name(), SESSION)), now))
@@ -75,15 +75,15 @@ fn stranger(arn: &str, account: &str, role: Option<(&str, &str, &str, &str)>, no
         None if arn.ends_with(":root") => (arn.to_owned(), Kind::Root),
         None => (arn.to_owned(), Kind::User),
     };
-    let session = role.map(|_| begun(now));
+    let session = role.map(|_| Arc::new(begun(now)));
     let principal =
         Principal { arn, account: account.to_owned(), kind, policies: Vec::new(), tags: BTreeMap::new(), session };
     Found { principal: Arc::new(principal), assumed: true }
 }
 
 /// A session that the token service begins now, without policies or tags of its own.
-fn begun(now: Seconds) -> Arc<Session> {
-    Arc::new(Session {
+pub fn begun(now: Seconds) -> Session {
+    Session {
         issued: now,
         expires: Seconds(now.0.saturating_add(LASTS)),
         policies: SessionPolicies::default(),
@@ -92,7 +92,7 @@ fn begun(now: Seconds) -> Arc<Session> {
         source_identity: None,
         mfa: false,
         federated: None,
-    })
+    }
 }
 
 /// `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`
@@ -127,7 +127,7 @@ impl<'a> AssumedRole<'a> {
             })
         };
         let role = directory.roles().find(is);
-        if let Some(role) = role.and_then(|role| Principal::of_role(role, self.session, Some(begun(now)))) {
+        if let Some(role) = role.and_then(|role| Principal::of_role(role, self.session, Some(Arc::new(begun(now))))) {
             return Ok(found(role));
         }
         if directory.knows_account(self.account) {

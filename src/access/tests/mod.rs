@@ -1,5 +1,6 @@
 //! What requests ask for, and what conditions see of them.
 
+mod agreement;
 mod asking;
 mod deciding;
 mod keys;

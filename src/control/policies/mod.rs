@@ -19,7 +19,7 @@ mod tests;
 mod watch;
 mod widening;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use super::config::Config;
 use super::finding::{Finding, Findings};
 use crate::access::Estate;
 use crate::identity::{Directory, Kind as PrincipalKind, Role, canonical_id};
+use crate::policy::engine::public::Block;
 use crate::policy::engine::{AccountRules, Attachments, Policy, Sources};
 use crate::policy::read::Kind;
 use crate::sts;
@@ -78,7 +79,7 @@ fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result
     let mut desk = Desk::new(directory, drafts);
     let entries = folder::entries(config, &mut desk);
     let identities = identities(&mut desk, &config.policies, &entries, directory);
-    let mut accounts = accounts(&mut desk, &entries, directory);
+    let (mut accounts, blocks) = accounts(&mut desk, &entries, directory);
     let organizations = organization::read(&mut desk, &entries, directory, &mut accounts);
     let buckets = buckets::read(&mut desk, &entries, &config.account, directory);
     let sources = Sources {
@@ -95,7 +96,7 @@ fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result
         return Err(findings);
     }
     let roles = roles(&identities, &sources);
-    let estate = Arc::new(Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept));
+    let estate = Arc::new(Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept, blocks));
     let world = World { directory, region: &config.region, now: SystemClock.now_millis() };
     tests.iter().for_each(|test| findings.extend(test.failures(&estate, world)));
     if findings.has_errors() {
@@ -171,16 +172,24 @@ fn attachments(directory: &Directory, identities: &Identities) -> BTreeMap<Strin
     users.chain(roles).collect()
 }
 
-/// The accounts, with their Block Public Access.
-fn accounts(desk: &mut Desk<'_>, entries: &[Entry], directory: &Directory) -> BTreeMap<String, AccountRules> {
+/// The accounts, with their Block Public Access; and that once more, for those where it has been said.
+fn accounts(
+    desk: &mut Desk<'_>,
+    entries: &[Entry],
+    directory: &Directory,
+) -> (BTreeMap<String, AccountRules>, HashMap<String, Block>) {
     let rules = |account: &str| AccountRules { canonical_id: Some(canonical_id(account)), ..AccountRules::default() };
     let mut accounts: BTreeMap<String, AccountRules> =
         directory.accounts().map(|(account, _)| (account.to_owned(), rules(account))).collect();
+    let mut blocks = HashMap::new();
     for Entry { path, place } in entries {
         let Place::AccountBlock(account) = place else { continue };
         let block = buckets::block(desk, path);
         match (accounts.get_mut(account), block) {
-            (Some(rules), Some(block)) => rules.block = block,
+            (Some(rules), Some(block)) => {
+                rules.block = block;
+                blocks.insert(account.clone(), block);
+            }
             (Some(_), None) => {}
             (None, _) => {
                 let help = format!("declare it in credentials.toml: `[[account]]` with `id = \"{account}\"`");
@@ -188,7 +197,7 @@ fn accounts(desk: &mut Desk<'_>, entries: &[Entry], directory: &Directory) -> BT
             }
         }
     }
-    accounts
+    (accounts, blocks)
 }
 
 /// The trust policy of every role that has one.

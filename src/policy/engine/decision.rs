@@ -79,7 +79,7 @@ pub enum Layer {
 
 impl Layer {
     /// The words of AWS for the kind of policy.
-    fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             Self::ServiceControl => "service control policy",
             Self::ResourceControl => "resource control policy",

@@ -7,6 +7,7 @@
 use super::super::condition;
 use super::super::context::Values;
 use super::super::document::{Condition, Effect, Quantifier, Statement};
+use super::change::{self, Turn};
 use super::decision::{Decision, Layer, StatementRef};
 use super::facts::{Filter, Hit, Said};
 use super::layers::{Asked, Layers, Scan};
@@ -23,6 +24,15 @@ pub struct Explanation {
     /// The layers in the order in which they were asked. A layer of several levels, or one that is asked
     /// about two ARNs, is there several times; one that takes no part is not there.
     pub layers: Vec<Consulted>,
+    /// The caller's account owns what is asked for: one side's consent is enough.
+    pub at_home: bool,
+    /// Access control lists are in force.
+    pub lists: bool,
+    /// Whether RestrictPublicBuckets would turn this caller away.
+    pub restricted: bool,
+    /// The smallest changes that were found to turn the answer, each one enough by itself. None where no
+    /// change of policies alone would.
+    pub turns: Vec<Turn>,
 }
 
 /// One policy or set of policies that was asked.
@@ -43,37 +53,38 @@ pub struct Looked {
     pub statement: StatementRef,
     /// What it does if it applies.
     pub effect: Effect,
-    /// Whether it does; if not, the first element that does not match.
-    pub outcome: Outcome,
+    /// The elements that do not match, in the order of [`Miss`]; it applies if there are none. Conditions
+    /// count only where everything else matches.
+    pub misses: Vec<Miss>,
+    /// Its clauses, in order, whether they hold or not; not looked at where another element does not match.
+    pub clauses: Vec<Clause>,
 }
 
-/// What came of looking at a statement.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// It applies.
-    Applies,
+/// An element of a statement that does not match.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Miss {
     /// `Action` or `NotAction` leaves this action out.
     Action,
     /// `Principal` or `NotPrincipal` leaves the caller out.
     Principal,
     /// `Resource` or `NotResource` leaves the resource out.
     Resource,
-    /// A clause does not hold.
-    Condition(Failed),
+    /// At least one clause does not hold.
+    Condition,
 }
 
-/// A clause that does not hold.
+/// A clause beside what the request has.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Failed {
-    /// Its place in the statement, from 0.
-    pub place: usize,
+pub struct Clause {
     /// The operator with prefix and suffix.
     pub operator: String,
     /// The key, as the statement writes it.
     pub key: String,
+    /// What it is compared with, as the statement writes it.
+    pub operands: Vec<String>,
     /// The values that the request has for it; `None`: the key is absent.
     pub seen: Option<Vec<String>>,
-    /// What was compared.
+    /// What was compared, and whether the clause holds.
     pub comparison: condition::Explanation,
 }
 
@@ -81,15 +92,36 @@ impl<'a> Layers<'a> {
     /// Decides a question as [`Layers::decide`] does and says why.
     pub fn explain(&self, question: &Question<'_>) -> Explanation {
         let mut recorder = Recorder::default();
-        let decision = self.facts(question, &mut recorder).decide(question);
-        Explanation { decision, layers: recorder.0 }
+        let facts = self.facts(question, &mut recorder);
+        let decision = facts.decide(question);
+        let turns = change::turns(self, question, &decision, &recorder.0);
+        Explanation {
+            decision,
+            layers: recorder.0,
+            at_home: facts.at_home,
+            lists: self.lists.is_some(),
+            restricted: facts.restricted,
+            turns,
+        }
     }
 }
 
 impl Consulted {
     /// The statements that apply and have an effect.
     pub fn applying(&self, effect: Effect) -> impl Iterator<Item = &Looked> {
-        self.statements.iter().filter(move |looked| looked.effect == effect && looked.outcome == Outcome::Applies)
+        self.statements.iter().filter(move |looked| looked.effect == effect && looked.applies())
+    }
+}
+
+impl Looked {
+    /// Whether the statement applies.
+    pub fn applies(&self) -> bool {
+        self.misses.is_empty()
+    }
+
+    /// The clauses that do not hold.
+    pub fn failed(&self) -> impl Iterator<Item = &Clause> {
+        self.clauses.iter().filter(|clause| !clause.comparison.holds)
     }
 }
 
@@ -110,12 +142,17 @@ impl Recorder {
         let mut statements = Vec::new();
         for candidate in shelf.all() {
             let met = kinds(candidate.statement);
-            let outcome = judge(asked, candidate.statement, met);
-            if outcome == Outcome::Applies {
+            let statement = Hit::of(&candidate).statement();
+            let misses = misses(asked, candidate.statement, met);
+            let clauses = match misses[..] {
+                [] | [Miss::Condition] => candidate.statement.conditions.iter().map(|one| beside(one, asked)).collect(),
+                _ => Vec::new(),
+            };
+            let looked = Looked { statement, effect: candidate.effect(), misses, clauses };
+            if looked.applies() {
                 note(met, &candidate);
             }
-            let statement = Hit::of(&candidate).statement();
-            statements.push(Looked { statement, effect: candidate.effect(), outcome });
+            statements.push(looked);
         }
         self.0.push(Consulted { layer, resource: asked.resource.to_owned(), statements });
     }
@@ -136,26 +173,30 @@ impl<'a> Scan<'a> for Recorder {
     }
 }
 
-fn judge(asked: &Asked<'_>, statement: &Statement, kinds: Kinds) -> Outcome {
-    if !asked.action_matches(statement) {
-        return Outcome::Action;
+/// The elements of a statement that do not match; `kinds` says how its principals meet the caller.
+pub(super) fn misses(asked: &Asked<'_>, statement: &Statement, kinds: Kinds) -> Vec<Miss> {
+    let elements = [
+        (Miss::Action, asked.action_matches(statement)),
+        (Miss::Principal, !kinds.is_empty()),
+        (Miss::Resource, asked.resource_matches(statement)),
+    ];
+    let mut misses: Vec<Miss> = elements.into_iter().filter_map(|(miss, matches)| (!matches).then_some(miss)).collect();
+    if misses.is_empty() && !statement.conditions.iter().all(|clause| clause.holds(asked.question.context)) {
+        misses.push(Miss::Condition);
     }
-    if kinds.is_empty() {
-        return Outcome::Principal;
+    misses
+}
+
+fn beside(clause: &Condition, asked: &Asked<'_>) -> Clause {
+    let context = asked.question.context;
+    let values = context.values(&clause.key.folded);
+    Clause {
+        operator: operator(clause),
+        key: clause.key.text.clone(),
+        operands: clause.operands.iter().map(|operand| operand.text.clone()).collect(),
+        seen: values.map(|values: Values<'_>| values.iter().map(str::to_owned).collect()),
+        comparison: clause.explain(context),
     }
-    if !asked.resource_matches(statement) {
-        return Outcome::Resource;
-    }
-    for (place, clause) in statement.conditions.iter().enumerate() {
-        let comparison = clause.explain(asked.question.context);
-        if !comparison.holds {
-            let values = asked.question.context.values(&clause.key.folded);
-            let seen = values.map(|values: Values<'_>| values.iter().map(str::to_owned).collect());
-            let (operator, key) = (operator(clause), clause.key.text.clone());
-            return Outcome::Condition(Failed { place, operator, key, seen, comparison });
-        }
-    }
-    Outcome::Applies
 }
 
 /// An operator with prefix and suffix, as documents write it.

@@ -107,6 +107,13 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// Notes a statement that names the caller in every way.
+    pub(super) fn grant_all(&mut self, hit: Hit<'a>) {
+        for kinds in Kinds::ALL {
+            self.grant(kinds, Source::Statement(hit));
+        }
+    }
+
     /// Whether a statement there could still add something.
     pub(super) fn lacks(&self, kinds: Kinds, place: Place) -> bool {
         self.grants.iter().zip(Kinds::ALL).any(|(slot, kind)| {
@@ -193,6 +200,14 @@ impl<'a> Own<'a> {
 type Rests = [Option<Basis>; 2];
 
 impl<'a> Facts<'a> {
+    /// Changes the caller's own side, wherever it was asked.
+    pub(super) fn each_own(&mut self, change: impl Fn(&mut Own<'a>)) {
+        change(&mut self.own);
+        if let Some(door) = &mut self.door {
+            change(&mut door.behind);
+        }
+    }
+
     /// The decision that the layers add up to.
     pub(super) fn decide(&self, question: &Question<'_>) -> Decision {
         if let Some((layer, hit)) = self.denied() {

@@ -152,6 +152,9 @@ pub struct Brought<'a> {
     pub endpoint: Option<&'a str>,
     /// The object acted on, where lists are in force and there is one.
     pub object: Option<ObjectList<'a>>,
+    /// The bucket's policy is not asked: nobody can lock an account out of its own bucket's policy
+    /// (spec/policy-evaluation.md 5).
+    pub spares_owner: bool,
 }
 
 /// Shelves by the documents on them, so that equal ones are compiled once.
@@ -284,7 +287,7 @@ impl Generation {
             boundary: attached.and_then(|attached| attached.boundary.as_deref()),
             trust: None,
             session: brought.session,
-            bucket: bucket.and_then(|bucket| bucket.policy.as_deref()),
+            bucket: bucket.filter(|_| !brought.spares_owner).and_then(|bucket| bucket.policy.as_deref()),
             // An access point that nothing is known of grants nothing: nobody owns it.
             access_point: question.behind.map(|_| AccessPoint {
                 owner: point.map(|point| point.owner.as_str()).unwrap_or_default(),

@@ -9,10 +9,11 @@
 //! Invariants:
 //! - total: a decision cannot fail, wait, look at a clock, or allocate on the common path;
 //! - a [`Grant`] comes from a decision alone and names the statements it rests on;
-//! - one place adds up what layers say (`facts`), for decisions and explanations alike.
+//! - one place adds up what layers say (`facts`), for decisions, explanations and what would change them.
 
 pub mod acl;
 mod arn;
+mod change;
 mod decision;
 mod explain;
 mod facts;
@@ -25,8 +26,9 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub use change::{Change, Turn};
 pub use decision::{Basis, Decision, Forbidden, Grant, Layer, StatementRef};
-pub use explain::{Consulted, Explanation, Failed, Looked, Outcome};
+pub use explain::{Clause, Consulted, Explanation, Looked, Miss};
 pub use generation::{
     AccessPointRef, AccessPointRules, AccountRules, Attachments, Brought, BucketRules, Generation, Sources,
 };

@@ -158,12 +158,18 @@ impl Blocked {
 
 /// Whether a policy is public. It is unless a reason says otherwise.
 pub fn is_public(document: &Document, of: PolicyOf) -> bool {
+    opening(document, of).next().is_some()
+}
+
+/// The statements that make a policy public.
+pub fn opening(document: &Document, of: PolicyOf) -> impl Iterator<Item = &Statement> {
     // PUB-9
-    if of == PolicyOf::AccessPoint(Origin::Vpc) {
-        return false;
-    }
+    let closed = of == PolicyOf::AccessPoint(Origin::Vpc);
     // PUB-1, PUB-10
-    document.statements.iter().any(|statement| statement.effect == Effect::Allow && opens(statement, of))
+    document
+        .statements
+        .iter()
+        .filter(move |statement| !closed && statement.effect == Effect::Allow && opens(statement, of))
 }
 
 /// Whether an Allow statement is public. Its actions and resources play no part (PUB-3, PUB-11).

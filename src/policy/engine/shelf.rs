@@ -292,6 +292,9 @@ fn known_actions(statement: &Statement) -> Actions {
 }
 
 impl Place {
+    /// Before all others.
+    pub(super) const FIRST: Self = Self { policy: 0, statement: 0 };
+
     /// The statement's place in its document.
     pub(super) fn statement(self) -> u32 {
         self.statement

@@ -94,14 +94,8 @@ impl Wire {
     /// A store nobody has spoken to yet.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let pool = Pool::new(settings.endpoint.clone(), settings.limits);
-        Self {
-            host: request::host(&settings),
-            settings,
-            pool,
-            clock,
-            retries: Cell::new(0),
-            confirmed: Confirmed::default(),
-        }
+        let host = request::host(&settings);
+        Self { settings, host, pool, clock, retries: Cell::new(0), confirmed: Confirmed::default() }
     }
 
     /// Reads that were sent a second time.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -117,7 +118,7 @@ impl Pool {
     pub async fn connect(self: &Rc<Self>) -> Result<Line, ConnectError> {
         if self.open.get() >= self.limits.connections {
             // An idle connection may have died unnoticed; its place is free again.
-            self.idle.borrow_mut().retain_mut(|idle| idle.line.drive(&mut Context::from_waker(Waker::noop())));
+            self.idle.borrow_mut().retain_mut(|idle| idle.line.drive(&mut nobody()));
             if self.open.get() >= self.limits.connections {
                 return Err(ConnectError::Exhausted(self.limits.connections));
             }
@@ -160,22 +161,43 @@ impl Line {
 
     /// Waits until it takes a request; false when it never will.
     async fn ready(&mut self) -> bool {
-        poll_fn(|cx| match self.drive(cx) {
+        // Nearly always it does at once. Then nobody may be left to be woken by the request.
+        if let Poll::Ready(ready) = self.poll_ready(&mut nobody()) {
+            return ready;
+        }
+        poll_fn(|cx| self.poll_ready(cx)).await
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self.drive(cx) {
             true => self.sender.poll_ready(cx).map(|ready| ready.is_ok()),
             false => Poll::Ready(false),
-        })
-        .await
+        }
     }
 
     /// Sends a request and drives the connection until its answer begins.
+    ///
+    /// Only the connection itself can make the answer ready, and it is looked at after every move of the
+    /// connection. So nobody need be woken for it: the task would only wake itself, and be polled once
+    /// more for nothing. What must wake it is the socket, and the body of an upload.
     pub async fn exchange(
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
+        let uploading = !request.body().is_end_stream();
         let mut sending = pin!(self.sender.try_send_request(request));
+        let mut begun = false;
         poll_fn(|cx| {
+            if begun && !uploading {
+                // Whoever reads the answer drives on, and is woken then.
+                self.drive(&mut nobody());
+                if let Poll::Ready(answer) = sending.as_mut().poll(&mut nobody()) {
+                    return Poll::Ready(answer);
+                }
+            }
+            begun = true;
             self.drive(cx);
-            sending.as_mut().poll(cx)
+            sending.as_mut().poll(&mut nobody())
         })
         .await
     }
@@ -183,7 +205,7 @@ impl Line {
     /// Keeps the connection for the next request, if this one is over in both directions: a store that
     /// answers before it has read the whole body leaves nothing to go on with.
     pub fn put_back(mut self) {
-        if self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready() {
+        if self.drive(&mut nobody()) && self.sender.is_ready() {
             self.fresh = false;
             let pool = Rc::clone(&self.pool);
             pool.idle.borrow_mut().push(Idle { line: self, since: Instant::now() });
@@ -195,6 +217,11 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.pool.open.set(self.pool.open.get().saturating_sub(1));
     }
+}
+
+/// For a look at what will be looked at again in any case.
+pub(super) fn nobody() -> Context<'static> {
+    Context::from_waker(Waker::noop())
 }
 
 /// A place in the count while the connection is being made.

@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::document::{StoreError, rewrite_late};
-use super::pool::Line;
+use super::pool::{Line, nobody};
 use crate::id::RequestId;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
@@ -26,21 +26,7 @@ use crate::upstream::{Forward, Reply, ReplyBody};
 /// The longest error document that is read (spec/errors.md 1).
 const ERROR_DOCUMENT: usize = 64 * 1024;
 
-/// End-to-end headers that any answer may carry, whatever the operation.
-const COMMON: [HeaderName; 4] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED];
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
-
-/// What GetObject and HeadObject may carry on top of the table: the model has no member for it, HTTP has.
-const OBJECT: [HeaderName; 7] = [
-    header::ACCEPT_RANGES,
-    header::CACHE_CONTROL,
-    header::CONTENT_DISPOSITION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LANGUAGE,
-    header::CONTENT_RANGE,
-    header::EXPIRES,
-];
 
 /// Codes that speak of the proxy's own identity towards the store; a client would blame its own.
 const OWN_IDENTITY: [&str; 8] = [
@@ -126,11 +112,16 @@ impl Body for Download {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        // Without its connection nothing more comes.
+        let mut polled = match &this.line {
+            Some(_) => Pin::new(&mut this.incoming).poll_frame(&mut nobody()),
+            None => Pin::new(&mut this.incoming).poll_frame(cx),
+        };
         if let (Poll::Pending, Some(line)) = (&polled, &mut this.line) {
-            // What was asked for just now is read here, not by another task.
+            // What was asked for just now is read here, not by another task; so only the socket need wake
+            // this one, not what comes out of the connection while it is driven.
             line.drive(cx);
-            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+            polled = Pin::new(&mut this.incoming).poll_frame(&mut nobody());
         }
         let Poll::Ready(frame) = polled else {
             std::task::ready!(this.patience.wait(cx));
@@ -160,8 +151,8 @@ impl Body for Download {
 /// # Errors
 /// `InternalError` where the store speaks of the proxy's identity or redirects; `ServiceUnavailable`
 /// where it is down.
-pub async fn reply(out: &Answering, mut head: Parts, body: Download) -> Result<Reply, Fault> {
-    let upstream_id = head.headers.remove(REQUEST_ID);
+pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply, Fault> {
+    let upstream_id = head.headers.get(REQUEST_ID).cloned();
     if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
         return Err(redirected(&head));
     }
@@ -184,7 +175,7 @@ pub async fn reply(out: &Answering, mut head: Parts, body: Download) -> Result<R
         _ if nothing => ReplyBody::Empty,
         Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::UploadPartCopy => {
             headers.remove(header::CONTENT_LENGTH); // the rewritten document has another length
-            ReplyBody::Late(Late::new(body, out))
+            ReplyBody::Late(Box::new(Late::new(body, out)))
         }
         _ => ReplyBody::Wire(body),
     };
@@ -374,19 +365,33 @@ fn unavailable(status: StatusCode) -> Fault {
 
 /// Keeps what the operation's table names; everything hop-by-hop falls away because nobody names it.
 fn filter(operation: Operation, headers: &mut HeaderMap) {
-    let spec = operation.spec();
-    let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
-    let keep = |name: &HeaderName| {
-        COMMON.contains(name)
-            || object
-                && (OBJECT.contains(name)
-                    || name.as_str().starts_with("x-amz-meta-")
-                    || name.as_str() == "x-amz-mp-parts-count")
-            || spec.response_headers.binary_search(&name.as_str()).is_ok()
-    };
-    let rest: Vec<HeaderName> = headers.keys().filter(|name| !keep(name)).cloned().collect();
+    let rest: Vec<HeaderName> = headers.keys().filter(|name| !is_kept(operation, name.as_str())).cloned().collect();
     for name in rest {
         headers.remove(name);
+    }
+}
+
+fn is_kept(operation: Operation, name: &str) -> bool {
+    let object = matches!(operation, Operation::GetObject | Operation::HeadObject);
+    match name {
+        // End-to-end headers that any answer may carry, whatever the operation.
+        "content-length" | "content-type" | "etag" | "last-modified" => true,
+        // Every answer has the proxy's own in their place, so these need not be taken out one by one.
+        "server" | "x-amz-id-2" | "x-amz-request-id" => true,
+        // What an object may have on top of the table: the model has no member for it, HTTP has.
+        "accept-ranges"
+        | "cache-control"
+        | "content-disposition"
+        | "content-encoding"
+        | "content-language"
+        | "content-range"
+        | "expires"
+        | "x-amz-mp-parts-count"
+            if object =>
+        {
+            true
+        }
+        _ => object && name.starts_with("x-amz-meta-") || operation.spec().response_headers.contains(&name),
     }
 }
 

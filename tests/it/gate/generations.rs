@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+use bartizan::s3::checksum::{self, Algorithm};
+
 use super::{Ask, Gate};
 
 const NOBODY: &str = "AKIANOBODYNOBODY0001";
@@ -14,6 +16,12 @@ fn policy(effect: &str, principal: &str) -> String {
     format!(
         r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "{effect}", "Principal": {principal}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}}}}"#
     )
+}
+
+/// A request that sets the policy of `bucket`.
+fn put(text: &str) -> Ask {
+    let md5 = checksum::of(Algorithm::Md5, text.as_bytes()).to_base64();
+    Ask::put("/bucket?policy=", text.as_bytes()).header("content-md5", &md5)
 }
 
 const TO_NOBODY: &str = r#"{"AWS": "arn:aws:iam::111122223333:user/nobody"}"#;
@@ -48,10 +56,9 @@ fn a_policy_that_a_request_sets_is_in_force_when_the_request_is_answered() {
     assert_eq!(gate.send(&Ask::put("/bucket/k", b"data")).status, 200);
     let get = by(NOBODY, Ask::new("GET", "/bucket/k"));
     gate.send(&get).refused(403, "AccessDenied");
-    let put = |text: &str| gate.send(&Ask::put("/bucket?policy=", text.as_bytes()));
-    assert_eq!(put(&policy("Allow", TO_NOBODY)).status, 204);
+    assert_eq!(gate.send(&put(&policy("Allow", TO_NOBODY))).status, 204);
     assert_eq!(gate.send(&get).status, 200);
-    put(&policy("Allow", "\"*\"")).refused(403, "AccessDenied");
+    gate.send(&put(&policy("Allow", "\"*\""))).refused(403, "AccessDenied");
     assert_eq!(file(&gate, "buckets/bucket/policy.json"), Some(policy("Allow", TO_NOBODY)));
     assert_eq!(gate.send(&Ask::new("DELETE", "/bucket?policy=")).status, 204);
     gate.send(&get).refused(403, "AccessDenied");
@@ -68,7 +75,7 @@ fn a_request_cannot_set_a_policy_that_breaks_a_test_of_the_operator() {
     let files = [("policies/tests/nobody.toml", test)];
     let gate = Gate::launch("", "[upstream]\nkind = \"embedded\"", &files).unwrap_or_else(|told| panic!("{told}"));
     assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
-    gate.send(&Ask::put("/bucket?policy=", policy("Allow", TO_NOBODY).as_bytes())).refused(403, "AccessDenied");
+    gate.send(&put(&policy("Allow", TO_NOBODY))).refused(403, "AccessDenied");
     assert_eq!(file(&gate, "buckets/bucket/policy.json"), None);
     let (records, _) = gate.finish();
     assert!(records.iter().any(|record| record["reason"] == "policy-change-refused"), "{records:#?}");

@@ -278,3 +278,71 @@ fn only_trusted_proxies_choose_the_clients_address() {
         get("192.0.2.7, 198.51.100.7").refused(403, "AccessDenied");
     }
 }
+
+#[test]
+fn block_public_access_of_an_account_is_set_through_s3_control_by_that_account_alone() {
+    let gate = gate("kind = \"embedded\"", &[]);
+    let target = "/v20180820/configuration/publicAccessBlock";
+    let ask = |method, account: &str| Ask::new(method, target).header("x-amz-account-id", account);
+    let document =
+        b"<PublicAccessBlockConfiguration><BlockPublicPolicy>true</BlockPublicPolicy></PublicAccessBlockConfiguration>";
+    let ours = "111122223333";
+    let reply = gate.send(&ask("GET", ours));
+    reply.refused(404, "NoSuchPublicAccessBlockConfiguration");
+    assert!(text(&reply).contains("<ErrorResponse><Error><Code>") && text(&reply).contains("<AccountId>"), "{reply:?}");
+    assert_eq!(gate.send(&Ask { body: document.to_vec(), ..ask("PUT", ours) }).status, 200);
+    assert!(text(&gate.send(&ask("GET", ours))).contains("<BlockPublicPolicy>true</BlockPublicPolicy>"));
+    gate.send(&by(STRANGER, ask("GET", ours))).refused(403, "AccessDenied");
+    gate.send(&by(NOBODY, Ask { body: document.to_vec(), ..ask("PUT", ours) })).refused(403, "AccessDenied");
+    // It holds for every bucket of the account.
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    assert_eq!(gate.send(&Ask::new("DELETE", "/bucket?publicAccessBlock=")).status, 204);
+    let policy = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::bucket/*"}}"#;
+    let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, policy.as_bytes()).to_base64();
+    let put =
+        Ask { body: policy.as_bytes().to_vec(), ..Ask::new("PUT", "/bucket?policy=") }.header("content-md5", &md5);
+    let reply = gate.send(&put);
+    reply.refused(403, "AccessDenied");
+    assert!(text(&reply).contains("BlockPublicPolicy setting in S3 Block Public Access"), "{reply:?}");
+    assert_eq!(gate.send(&ask("DELETE", ours)).status, 204);
+    assert_eq!(gate.send(&put).status, 204);
+    assert!(text(&gate.send(&Ask::new("GET", "/bucket?policyStatus="))).contains("<IsPublic>true</IsPublic>"));
+    assert_eq!(gate.send(&Ask::new("GET", "/bucket?policy=")).body, policy.as_bytes());
+}
+
+#[test]
+fn parts_inherit_the_encryption_that_their_upload_was_begun_with() {
+    let policy = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::bucket/*", "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}}}}"#;
+    let store =
+        telling("200 OK", "<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>");
+    let gate = gate(&store.upstream("us-east-1"), &[("policies/buckets/bucket/policy.json", policy)]);
+    let begin = Ask::new("POST", "/bucket/k?uploads=");
+    gate.send(&begin).refused(403, "AccessDenied");
+    let reply = gate.send(&begin.header("x-amz-server-side-encryption", "AES256"));
+    assert!(reply.status == 200 && text(&reply).contains("<UploadId>one</UploadId>"), "{reply:?}");
+    let part = |id: &str| gate.send(&Ask::put(&format!("/bucket/k?partNumber=1&uploadId={id}"), b"data"));
+    assert_eq!(part("one").status, 200);
+    part("another").refused(403, "AccessDenied");
+}
+
+#[test]
+fn nobody_locks_an_account_out_of_the_policy_of_its_own_bucket() {
+    let root = "\n[[user]]\narn = \"arn:aws:iam::111122223333:root\"\n\
+                keys = [{ id = \"AKIAROOTROOTROOT0001\", secret = \"testsecrettestsecrettestsecrettestsecret\" }]\n";
+    let users = format!("{USERS}{root}");
+    let policy = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}}"#;
+    let store = Script::ok();
+    let files = [("policies/credentials.toml", users.as_str()), ("policies/buckets/bucket/policy.json", policy)];
+    let gate = gate(&store.upstream("us-east-1"), &files);
+    let ask = |key, method, target: &str| gate.send(&by(key, Ask::new(method, target)));
+    ask(super::KEY, "GET", "/bucket?policy=").refused(403, "AccessDenied");
+    let root = "AKIAROOTROOTROOT0001";
+    assert_eq!(ask(root, "GET", "/bucket?policy=").status, 200);
+    ask(root, "GET", "/bucket/k").refused(403, "AccessDenied");
+    ask(STRANGER, "DELETE", "/bucket?policy=").refused(403, "AccessDenied");
+    assert_eq!(ask(root, "DELETE", "/bucket?policy=").status, 204);
+    assert_eq!(ask(super::KEY, "GET", "/bucket/k").status, 200);
+}

@@ -50,7 +50,7 @@ fn as_the_store_reads(seen: &Seen) -> (Payload, Vec<u8>) {
     let mut verified =
         sigv4::verify(Kind::Header, &request, &keys, &settings, &KeyCache::default(), SystemClock.now()).unwrap();
     let payload = verified.payload();
-    let chunks = verified.take_chunks().map(|chunks| Box::new(chunks) as Box<dyn ChunkSignatures>);
+    let chunks = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
     let duties = Duties { takes_body: true, needs_length: true, needs_checksum: false, checksums_of_body: true };
     let contract = Contract::new(payload, chunks, &head, duties).unwrap();
     let mut body = Unread::new(Full::new(Bytes::from(seen.body.clone()))).open(contract).unwrap();

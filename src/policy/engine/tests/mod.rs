@@ -1,6 +1,7 @@
 //! The engine beside its oracle, and what must hold whatever the documents say.
 
 mod cases;
+mod changes;
 mod oracle;
 mod properties;
 mod rules;

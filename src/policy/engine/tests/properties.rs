@@ -6,7 +6,7 @@ use super::cases::{self, Dice};
 use super::{ask, oracle};
 
 /// Calls `check` with seeded cases; fewer where the build is slow.
-fn each(share: u64, check: impl Fn(&mut Dice, Value)) {
+pub(super) fn each(share: u64, check: impl Fn(&mut Dice, Value)) {
     let asked = std::env::var("POLICY_CASES").ok().map(|count| count.parse::<u64>().expect("POLICY_CASES is a number"));
     let count = asked.unwrap_or(if cfg!(debug_assertions) { 1_500 } else { 100_000 }) / share;
     for seed in 0..count {
@@ -16,7 +16,7 @@ fn each(share: u64, check: impl Fn(&mut Dice, Value)) {
     }
 }
 
-fn decide(case: &Value) -> &'static str {
+pub(super) fn decide(case: &Value) -> &'static str {
     ask(case, |layers, question| layers.decide(question).name())
 }
 
@@ -86,7 +86,7 @@ fn names_and_order_of_statements_change_nothing() {
 }
 
 /// The statements of a document as a list.
-fn statements(document: &mut Value) -> &mut Vec<Value> {
+pub(super) fn statements(document: &mut Value) -> &mut Vec<Value> {
     let statement = &mut document["Statement"];
     if !statement.is_array() {
         *statement = json!([statement.take()]);
@@ -95,7 +95,7 @@ fn statements(document: &mut Value) -> &mut Vec<Value> {
 }
 
 /// Every document of a case.
-fn documents(policies: &mut Value) -> Vec<&mut Value> {
+pub(super) fn documents(policies: &mut Value) -> Vec<&mut Value> {
     match policies {
         Value::Object(members) if members.contains_key("Statement") => vec![policies],
         Value::Object(members) => members.values_mut().flat_map(documents).collect(),

@@ -428,11 +428,12 @@ fn an_explanation_says_which_element_and_which_value() {
     assert_eq!(explanation.decision.reason(), "silent-identity");
     let [consulted] = &explanation.layers[..] else { panic!("{explanation:?}") };
     assert_eq!((consulted.layer, consulted.resource.as_str()), (Layer::Resource, "arn:aws:s3:::b/k"));
-    let Outcome::Condition(failed) = &consulted.statements[0].outcome else { panic!("{consulted:?}") };
+    assert_eq!(consulted.statements[0].misses, [Miss::Condition]);
+    let failed = consulted.statements[0].failed().next().unwrap();
     assert_eq!((failed.operator.as_str(), failed.key.as_str()), ("StringEqualsIfExists", "aws:SourceVpc"));
-    assert_eq!(failed.seen, Some(vec!["vpc-2".to_owned()]));
-    let rest: Vec<&Outcome> = consulted.statements[1..].iter().map(|looked| &looked.outcome).collect();
-    assert_eq!(rest, [&Outcome::Action, &Outcome::Principal, &Outcome::Resource]);
+    assert_eq!((&failed.operands[..], &failed.seen), (&["vpc-1".to_owned()][..], &Some(vec!["vpc-2".to_owned()])));
+    let rest: Vec<&[Miss]> = consulted.statements[1..].iter().map(|looked| &looked.misses[..]).collect();
+    assert_eq!(rest, [[Miss::Action], [Miss::Principal], [Miss::Resource]]);
 }
 
 #[test]
