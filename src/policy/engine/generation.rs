@@ -305,8 +305,12 @@ impl Generation {
 }
 
 /// The bucket that a question is about; empty where it is about none. The ARN of an access point is not
-/// that of a bucket called `accesspoint`.
+/// that of a bucket called `accesspoint`. To make a bucket has no resource's side: what is written about
+/// its name is about a bucket that is there (spec/policy-evaluation.md 5).
 fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
+    if question.action.name() == "s3:CreateBucket" {
+        return "";
+    }
     match arn_segments(question.behind.unwrap_or(question.resource)) {
         Some(["arn", _, "s3", "", "", path]) => arn::component(path),
         _ => "",
