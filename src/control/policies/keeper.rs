@@ -136,10 +136,12 @@ impl Keeper {
         Some(self.picture(&live)).filter(|seen| *seen != live.seen)
     }
 
-    /// Folders whose changes matter.
+    /// Folders whose changes matter. Each is watched once: a second watch of the same folder would take the
+    /// place of the first, and not look into folders that are made later.
     pub(super) fn watched(&self) -> Vec<PathBuf> {
-        let parent = self.config.credentials.parent().map(Path::to_owned);
-        std::iter::once(self.config.policies.clone()).chain(parent).collect()
+        let policies = &self.config.policies;
+        let parent = self.config.credentials.parent().filter(|parent| !parent.starts_with(policies));
+        std::iter::once(policies.clone()).chain(parent.map(Path::to_owned)).collect()
     }
 
     fn picture(&self, live: &Standing) -> Picture {
