@@ -213,8 +213,7 @@ impl<'a> Case<'a> {
 
     /// The VPC endpoint that the request came through.
     fn endpoint(&self) -> Option<&'a str> {
-        let way = self.live.way(self.facts.connection.listener);
-        self.facts.connection.vpc_endpoint.as_deref().or_else(|| way.and_then(|way| way.vpc_endpoint.as_deref()))
+        self.live.endpoint(&self.facts.connection)
     }
 
     /// What conditions may ask about besides the request's own text.
