@@ -10,6 +10,7 @@ use super::stored::{Needs, Stored};
 use crate::identity::Kind;
 use crate::policy::context::{Context, Values};
 use crate::policy::engine::{Act, Question};
+use crate::policy::value;
 use crate::s3::permission::Key;
 use crate::s3::route::Auth;
 use crate::s3::tags::{self, Tags};
@@ -57,9 +58,10 @@ impl<'a> Request<'a> {
     /// Reads what conditions may compare and what must be well-formed for that.
     ///
     /// # Errors
-    /// `InvalidArgument`: `x-amz-tagging`, a retain-until date or a duration that cannot be read. A
+    /// `InvalidArgument`: `x-amz-tagging`, a number, a retain-until date or a duration that cannot be read. A
     /// condition that does not see what the store might read could be slipped past.
     pub fn new(given: Given<'a>, facts: Facts<'a>, stored: &'a dyn Stored) -> Result<Self, Fault> {
+        check_numbers(given)?;
         let mut request = Self::bare(given, facts, stored);
         // On a copy they count only where they take the place of the source's: otherwise the request could
         // show tags that the object will not have.
@@ -390,7 +392,8 @@ impl View<'_> {
             // The test before an absence is no listing: nothing but its prefix is asked.
             Key::S3Delimiter | Key::S3MaxKeys if self.ask.prefix.is_some() => None,
             Key::S3Delimiter => parameter("delimiter"),
-            Key::S3MaxKeys => parameter("max-keys").or(Some("1000")),
+            // Stores read nothing as their default.
+            Key::S3MaxKeys => parameter("max-keys").filter(|sent| !sent.is_empty()).or(Some("1000")),
             Key::S3AnnotationPrefix => parameter("annotation-prefix"),
             Key::S3MaxAnnotationResults => parameter("max-annotation-results"),
             Key::S3Versionid => self.version(),
@@ -538,9 +541,23 @@ fn find_tag<'t>(tags: &'t Tags, key: &str) -> Option<&'t str> {
 /// A day in milliseconds.
 const DAY: i64 = 86_400_000;
 
-/// An instant in ISO 8601 with its offset; `Z`, in practice.
+/// An instant in ISO 8601 with its offset (`Z`, in practice), in a spelling that conditions read as well.
 fn instant(text: &str) -> Option<Millis> {
+    value::Instant::parse(text)?;
     text.parse::<jiff::Timestamp>().ok().map(|instant| Millis(instant.as_millisecond()))
+}
+
+/// Parameters that conditions compare as numbers: a Deny for large ones does not hold for what is none, and
+/// some store may still read it as one.
+fn check_numbers(given: Given<'_>) -> Result<(), Fault> {
+    for name in ["max-keys", "max-annotation-results"] {
+        let sent = given.routed.parameter(name).unwrap_or_default();
+        if !sent.is_empty() && document::count(sent).is_none() {
+            let message = format!("Provided {name} not an integer or within integer range");
+            return Err(Fault::argument("number", message, name, Some(sent.to_owned())));
+        }
+    }
+    Ok(())
 }
 
 fn bad_date(given: Given<'_>) -> Fault {

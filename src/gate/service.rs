@@ -15,7 +15,7 @@ use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
-use crate::limit::InFlight;
+use crate::limit::{InFlight, Room};
 use crate::pipeline::{self, Answer, Finished, Keeper, Live, Observe, Store, TlsFacts, Uploads, Worker, walk};
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) uploads: Arc<Uploads>,
     pub(super) keeper: Arc<dyn Keeper>,
     pub(super) in_flight: InFlight,
+    pub(super) room: Room,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
@@ -62,6 +63,7 @@ impl Gate {
             uploads: Arc::clone(&shared.uploads),
             keeper: Arc::clone(&shared.keeper),
             in_flight: shared.in_flight.clone(),
+            room: shared.room.clone(),
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),

@@ -157,14 +157,19 @@ impl Facts {
         self.head.method == http::Method::HEAD
     }
 
-    /// What conditions of trust policies can look at.
-    pub(super) fn circumstances(&self) -> Circumstances<'_> {
+    /// What conditions of trust policies can look at, of the request itself.
+    pub(super) fn circumstances<'a>(&'a self, region: &'a str) -> Circumstances<'a> {
         let agent = self.head.headers.get(http::header::USER_AGENT);
         Circumstances {
             source: self.client.unwrap_or(self.connection.peer),
             tls: self.connection.is_tls(),
             now: self.received.seconds(),
             user_agent: agent.and_then(|agent| agent.to_str().ok()),
+            vpc: None,
+            vpc_endpoint: None,
+            region,
+            caller_organization: None,
+            role_organization: None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live, Site};
 use crate::access::absence::{self, Verdict};
 use crate::access::{self, Ask, Caller, Channel, Document, Endpoint, Given, Looked, Needs, Owner, Side, origin, words};
-use crate::identity::{Kind, Principal};
+use crate::identity::Principal;
 use crate::policy::engine::{Brought, Decision, Grant, Shelf};
 use crate::s3::route::{Auth, Routed};
 use crate::s3::{Code, Fault, Operation};
@@ -182,8 +182,7 @@ impl<'a> Case<'a> {
         let question = view.question(consent);
         let question =
             crate::policy::engine::Question { canonical_id: rules.canonical_id(&self.who.account), ..question };
-        let spares_owner = self.manages_policy() && self.who.kind == Kind::Root && self.is_at_home();
-        rules.decide(&question, &Brought { session, endpoint: self.endpoint(), object: None, spares_owner })
+        rules.decide(&question, &Brought { session, endpoint: self.endpoint(), object: None })
     }
 
     /// The session policies of the credentials.
@@ -220,8 +219,7 @@ impl<'a> Case<'a> {
 
     /// The VPC endpoint that the request came through.
     fn endpoint(&self) -> Option<&'a str> {
-        let way = self.live.way(self.facts.connection.listener);
-        self.facts.connection.vpc_endpoint.as_deref().or_else(|| way.and_then(|way| way.vpc_endpoint.as_deref()))
+        self.live.endpoint(&self.facts.connection)
     }
 
     /// What conditions may ask about besides the request's own text.

@@ -4,6 +4,7 @@
 
 mod after;
 mod answer;
+mod destination;
 mod document;
 mod early;
 mod facts;

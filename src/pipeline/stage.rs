@@ -28,6 +28,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::Method;
 use http_body::Body;
@@ -50,7 +51,7 @@ use crate::audit::{Decision, Journal, Receipt};
 use crate::body::{Contract, SealedBody, Unread};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
-use crate::limit::{InFlight, Permit};
+use crate::limit::{InFlight, Permit, Room};
 use crate::policy::Grant;
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::Auth;
@@ -353,8 +354,8 @@ where
     /// bodies stay unread.
     ///
     /// # Errors
-    /// A document that does not verify or parse.
-    pub async fn read_document(mut self, live: &Live) -> Result<Self, Refusal> {
+    /// A document that does not verify or parse; `SlowDown`.
+    pub async fn read_document(mut self, live: &Live, room: &Room) -> Result<Self, Refusal> {
         let operation = match &self.task {
             Task::Store(routed) if Document::is_needed(routed.operation) => routed.operation,
             _ => return Ok(self),
@@ -362,7 +363,7 @@ where
         let rules = live.site(self.facts.connection.listener, self.site).map(|site| site.rules);
         let read = match (self.task.routed(), std::mem::replace(&mut self.body, Payload::Spent), rules) {
             (Some(routed), Payload::Unread(body, contract), Ok(rules)) => {
-                let document = document::read(body, *contract, routed).await;
+                let document = document::read_within(room, body, *contract, routed).await;
                 document.and_then(|document| Ok((document::understand(&document, operation, rules)?, document)))
             }
             (_, _, Err(fault)) => Err(fault),
@@ -401,7 +402,7 @@ impl<B> Authenticated<B> {
         let site = live.site(self.facts.connection.listener, self.site)?;
         match &self.task {
             Task::Tokens(ask) => {
-                let grant = live.decide_tokens(&self.who, ask, self.facts.circumstances())?;
+                let grant = live.decide_tokens(site, &self.who, ask, &self.facts)?;
                 let way = Way { store: site.store, owners: Owners::default() };
                 Ok((Ruled { grant, refused: Vec::new() }, way))
             }
@@ -421,23 +422,55 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Applies the rules that hold whoever asks. All other control documents are read here.
+    /// Reads and verifies all other control documents.
     ///
     /// # Errors
-    /// A document that does not verify or parse, or that a rule refuses.
+    /// A document that does not verify.
+    pub async fn read_document(mut self) -> Result<Self, Refusal> {
+        let Some(routed) = self.inner.task.routed().filter(|routed| routed.has_document()) else { return Ok(self) };
+        match std::mem::replace(&mut self.inner.body, Payload::Spent) {
+            Payload::Unread(body, contract) => match document::read(body, *contract, routed).await {
+                Ok(document) => self.inner.body = Payload::Document(document),
+                Err(fault) => return Err(Refusal::asked(fault, self.inner.facts, self.inner.task)),
+            },
+            body => self.inner.body = body,
+        }
+        Ok(self)
+    }
+
+    /// Decides once more, where a body was waited for and a newer generation has come meanwhile: whoever
+    /// keeps a body back must not keep a permission with it. Gives the generation that has decided.
+    ///
+    /// # Errors
+    /// As for [`Authenticated::authorize`]; credentials that are not good any more.
+    pub async fn renew(
+        self,
+        live: Arc<Live>,
+        newest: &ArcSwap<Live>,
+        stores: &[Store],
+        uploads: &Uploads,
+    ) -> Result<(Arc<Live>, Self), Refusal> {
+        if !matches!(self.inner.body, Payload::Document(_)) || newest.load().number == live.number {
+            return Ok((live, self));
+        }
+        let (live, inner) = (newest.load_full(), self.inner);
+        match live.check_still(inner.facts.access_key.as_deref(), &inner.who) {
+            Ok(()) => inner.authorize(&live, stores, uploads).await.map(|renewed| (live, renewed)),
+            Err(fault) => Err(Refusal::asked(fault, inner.facts, inner.task)),
+        }
+    }
+
+    /// Applies the rules that hold whoever asks.
+    ///
+    /// # Errors
+    /// A document that does not parse, or that a rule refuses.
     pub async fn guard(self, live: &Live, stores: &[Store]) -> Result<Guarded<B>, Refusal> {
         let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
-        let body = match (task.routed(), body, said) {
-            (Some(_), Payload::Document(document), Document::Delete(delete)) => {
+        let body = match (body, said) {
+            (Payload::Document(document), Document::Delete(delete)) => {
                 Payload::Document(document::kept(&document, delete, &refused))
             }
-            (Some(routed), Payload::Unread(body, contract), _) if routed.has_document() => {
-                match document::read(body, *contract, routed).await {
-                    Ok(document) => Payload::Document(document),
-                    Err(fault) => return Err(Refusal::asked(fault, facts, task)),
-                }
-            }
-            (_, body, _) => body,
+            (body, _) => body,
         };
         let setting = match (task.routed(), live.site(facts.connection.listener, site)) {
             (None, _) => Ok(None),
@@ -448,7 +481,7 @@ where
                     Payload::Document(document) => document.whole(),
                     _ => None,
                 };
-                settings::guard(&case, document, stores.get(way.store)).await
+                settings::guard(&case, document, stores, way.store).await
             }
         };
         let body = match setting {

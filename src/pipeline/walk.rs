@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
+use super::early::in_time;
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
@@ -27,7 +29,7 @@ use crate::body::{End, SealedBody, Tell, Verdict};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::identity::Principal;
-use crate::limit::{InFlight, Permit};
+use crate::limit::{InFlight, Permit, Room};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
@@ -66,20 +68,23 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let live = worker.live.load_full(); // one generation, first octet to last
+    let live = worker.live.load_full(); // one generation, first octet to last, or the newest behind a slow document
     let now = worker.clock.now_millis();
-    let staged = Parsed::new(request, connection, worker.next_id(), now)
+    let (live, decided) = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
-        .read_document(&live)
+        .read_document(&live, &worker.room)
         .await?
         .authorize(&live, &worker.stores, &worker.uploads)
         .await?
-        .guard(&live, &worker.stores)
+        .read_document()
         .await?
-        .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
+        .renew(live, &worker.live, &worker.stores, &worker.uploads)
+        .await?;
+    let staged =
+        decided.guard(&live, &worker.stores).await?.admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
@@ -89,6 +94,11 @@ where
 /// So much is always read whole: the file of a form that may be empty has no last octet to hold back.
 const LEAST_WHOLE: u64 = 2;
 
+/// How long so many octets may take: a minute, and more for more at 16 KiB a second.
+const fn patience(octets: u64) -> Duration {
+    Duration::from_secs(60 + (octets >> 14))
+}
+
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
     let Out { store, out, body, mut open, after } = out;
@@ -96,7 +106,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let (id, verdict) = (out.id, body.verdict());
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
-        true => body.settle(verify_first).await,
+        true => in_time(patience(verify_first), body.settle(verify_first)).await,
         false => Ok(body),
     };
     let sent = match (body, worker.stores.get(store)) {
@@ -170,6 +180,8 @@ pub struct Worker {
     pub keeper: Arc<dyn Keeper>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
+    /// Room for what is read before a decision, over all workers.
+    pub room: Room,
     /// The writes of the last half hour, over all workers; where replays are refused.
     pub replay: Option<Arc<Replay>>,
     /// Signing keys this worker has derived.

@@ -152,9 +152,6 @@ pub struct Brought<'a> {
     pub endpoint: Option<&'a str>,
     /// The object acted on, where lists are in force and there is one.
     pub object: Option<ObjectList<'a>>,
-    /// The bucket's policy is not asked: nobody can lock an account out of its own bucket's policy
-    /// (spec/policy-evaluation.md 5).
-    pub spares_owner: bool,
 }
 
 /// Shelves by the documents on them, so that equal ones are compiled once.
@@ -287,7 +284,7 @@ impl Generation {
             boundary: attached.and_then(|attached| attached.boundary.as_deref()),
             trust: None,
             session: brought.session,
-            bucket: bucket.filter(|_| !brought.spares_owner).and_then(|bucket| bucket.policy.as_deref()),
+            bucket: bucket.filter(|_| !unlocks(question)).and_then(|bucket| bucket.policy.as_deref()),
             // An access point that nothing is known of grants nothing: nobody owns it.
             access_point: question.behind.map(|_| AccessPoint {
                 owner: point.map(|point| point.owner.as_str()).unwrap_or_default(),
@@ -315,6 +312,13 @@ fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
         Some(["arn", _, "s3", "", "", path]) => arn::component(path),
         _ => "",
     }
+}
+
+/// Whether the root user of a bucket's account manages its policy: that it may do whatever the policy says,
+/// or nobody could take back one that forbids everything to everyone (spec/policy-evaluation.md 5).
+fn unlocks(question: &Question<'_>) -> bool {
+    const MANAGE: [&str; 3] = ["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"];
+    question.caller.is_root() && question.caller.is_of(question.owner) && MANAGE.contains(&question.action.name())
 }
 
 fn is_public(policy: Option<&Arc<Policy>>, of: PolicyOf) -> bool {

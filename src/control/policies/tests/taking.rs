@@ -106,6 +106,17 @@ fn a_policy_of_a_request_is_on_the_disk_and_in_force() {
 }
 
 #[test]
+fn of_two_who_make_a_bucket_at_once_the_first_one_owns_it() {
+    let kept = Kept::plain();
+    let made = |owner: &str| Change::Made { bucket: "bbb".to_owned(), owner: owner.to_owned() };
+    kept.keeper.change(&made(OTHER)).unwrap();
+    let settings = kept.file("buckets/bbb/settings.toml");
+    assert_eq!(kept.keeper.change(&made(ACCOUNT)).unwrap_err().kind, ChangeFaultKind::Taken);
+    assert_eq!(kept.file("buckets/bbb/settings.toml"), settings);
+    assert_eq!(kept.keeper.change(&made(OTHER)).unwrap(), None, "it is there, and theirs");
+}
+
+#[test]
 fn a_bucket_that_was_made_has_an_owner_and_is_closed_until_it_is_gone() {
     let kept = Kept::plain();
     let made = Change::Made { bucket: "bbb".to_owned(), owner: OTHER.to_owned() };
