@@ -12,7 +12,7 @@ use super::explain::{Consulted, Miss, misses};
 use super::facts::{Facts, Filter, Hit, Said};
 use super::layers::{Asked, Layers, Scan};
 use super::principal::Kinds;
-use super::question::Question;
+use super::question::{Caller, Question};
 use super::shelf::{Candidate, Place, Policy, Shelf};
 
 /// The most changes that one way may need: beyond them it is no small change.
@@ -154,12 +154,13 @@ impl Supposed {
     fn decide(&self, layers: &Layers<'_>, question: &Question<'_>) -> Decision {
         let mut facts = layers.facts(question, &mut &*self);
         for change in &self.changes {
-            match change {
-                Change::Allow(layer) => allow(&mut facts, *layer),
-                Change::Unrestrict => facts.restricted = false,
-                Change::Meet(..) | Change::Remove(..) => {}
+            if let Change::Allow(layer) = change {
+                allow(&mut facts, *layer);
+                // A statement that names nobody's account makes the policy public (spec/policy-evaluation.md 8.3).
+                facts.restricted |= layers.restrict.on && *layer == Layer::Resource && nameless(question);
             }
         }
+        facts.restricted &= !self.changes.contains(&Change::Unrestrict);
         facts.decide(question)
     }
 
@@ -198,6 +199,11 @@ impl<'a> Scan<'a> for &Supposed {
         }
         found
     }
+}
+
+/// Whether no principal is just the caller, or its account.
+fn nameless(question: &Question<'_>) -> bool {
+    matches!(question.caller, Caller::Anonymous | Caller::Web { .. })
 }
 
 /// Stands for the statement that somebody would write.

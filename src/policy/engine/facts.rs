@@ -36,6 +36,8 @@ pub(super) struct Filter<'a> {
 pub(super) struct Said<'a> {
     pub(super) deny: Option<Hit<'a>>,
     grants: [Option<Source<'a>>; 4],
+    /// Statements cannot grant it, whatever they say.
+    powerless: bool,
 }
 
 /// What an access point adds.
@@ -93,9 +95,10 @@ impl<'a> Said<'a> {
         Filter { present: true, allow: allows.min_by_key(|hit| hit.place), deny: self.deny }
     }
 
-    /// Forgets what is granted; what is forbidden stays.
+    /// Takes from statements what they grant, and would grant; what they forbid stays.
     pub(super) fn forget_grants(&mut self) {
         self.grants = [None; 4];
+        self.powerless = true;
     }
 
     /// Notes a grant unless one of its kind is known already.
@@ -109,6 +112,9 @@ impl<'a> Said<'a> {
 
     /// Notes a statement that names the caller in every way.
     pub(super) fn grant_all(&mut self, hit: Hit<'a>) {
+        if self.powerless {
+            return;
+        }
         for kinds in Kinds::ALL {
             self.grant(kinds, Source::Statement(hit));
         }

@@ -52,6 +52,8 @@ pub struct AccessPoint<'a> {
 /// What RestrictPublicBuckets closes to other accounts and the anonymous (spec/policy-evaluation.md 8.5).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Restrict {
+    /// The setting is on, whether a policy is public or not.
+    pub on: bool,
     /// The bucket's policy is public, and the setting is on for it.
     pub bucket: bool,
     /// The access point's policy is public, and the setting is on for it.

@@ -131,7 +131,7 @@ impl BlockLevels {
     /// What RestrictPublicBuckets closes, given which policies are public.
     pub fn restrict(&self, bucket_is_public: bool, access_point_is_public: bool) -> Restrict {
         let on = self.effective().restrict_public_buckets;
-        Restrict { bucket: on && bucket_is_public, access_point: on && access_point_is_public }
+        Restrict { on, bucket: on && bucket_is_public, access_point: on && access_point_is_public }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 pub(super) const OWNER: &str = "111122223333";
-const OTHER: &str = "444455556666";
+pub(super) const OTHER: &str = "444455556666";
 const POINT: &str = "arn:aws:s3:eu-west-1:111122223333:accesspoint/reports";
 const FAR_POINT: &str = "arn:aws:s3:eu-west-1:444455556666:accesspoint/partner";
 
@@ -49,6 +49,11 @@ const ACTIONS: &[&str] = &[
     "s3:ListBucket",
     "s3:GetBucketPolicy",
     "s3:PutObjectTagging",
+    "s3:GetObjectAcl",
+    "s3:PutObjectAcl",
+    "s3:GetBucketAcl",
+    "s3:GetObjectAttributes",
+    "s3:NextYearsObject",
 ];
 const ACTION_PATTERNS: &[&str] = &[
     "s3:*",
@@ -85,16 +90,23 @@ const TAILS: &[&str] = &[
     "*a*a*",
 ];
 
-/// A case with everything in it that takes part.
+/// A case with everything in it that takes part: `request` and `policies` as in the vectors, and besides
+/// `lists` (Object Ownership and access control lists) and `block` (Block Public Access by level).
 pub(super) fn case(dice: &mut Dice) -> Value {
     let through = dice.one_in(4);
     let bucket = dice.pick(&["acme-data", "acme-logs"]);
     let action = dice.pick(ACTIONS);
-    let key = if action == "s3:ListBucket" || action == "s3:GetBucketPolicy" { None } else { Some(dice.pick(KEYS)) };
+    let key = if action.contains("Bucket") { None } else { Some(dice.pick(KEYS)) };
     let plain = key.map_or_else(|| format!("arn:aws:s3:::{bucket}"), |key| format!("arn:aws:s3:::{bucket}/{key}"));
     let owner = if dice.one_in(3) { OTHER } else { OWNER };
     let principal = principal(dice);
     let mut request = Map::new();
+    if let Some(account) = principal.get("account").filter(|_| !dice.one_in(4)) {
+        request.insert("canonicalId".into(), json!(canonical_id(account.as_str().unwrap())));
+    }
+    if dice.one_in(if action == "s3:PutObjectAcl" { 3 } else { 40 }) {
+        request.insert("consent".into(), json!(true));
+    }
     request.insert("context".into(), context(dice, &principal));
     request.insert("principal".into(), principal);
     request.insert("action".into(), json!(action));
@@ -102,24 +114,64 @@ pub(super) fn case(dice: &mut Dice) -> Value {
     if through {
         let (arn, account) = if dice.one_in(3) { (FAR_POINT, OTHER) } else { (POINT, OWNER) };
         let front = key.map_or_else(|| arn.to_owned(), |key| format!("{arn}/object/{key}"));
-        request.insert("accessPoint".into(), json!({"arn": arn, "account": account}));
+        let origin = dice.pick(&["Internet", "Internet", "VPC"]);
+        request.insert("accessPoint".into(), json!({"arn": arn, "account": account, "origin": origin}));
         request.insert("accessPointResource".into(), json!(front));
         request.insert("bucketResource".into(), json!(plain));
     } else {
         request.insert("resource".into(), json!(plain));
     }
-    json!({"request": request, "policies": policies(dice, through)})
+    let has_side = ["IamUser", "AssumedRole", "FederatedUser"].iter().any(|kind| request["principal"]["type"] == *kind);
+    let mut case = json!({"request": request, "policies": policies(dice, through, has_side)});
+    if dice.one_in(3) {
+        case["lists"] = lists(dice, key.is_some());
+    }
+    if dice.one_in(2) {
+        case["block"] = block(dice);
+    }
+    case
 }
 
-fn policies(dice: &mut Dice, through: bool) -> Value {
+/// The canonical id of an account, as if there were one.
+pub(super) fn canonical_id(account: &str) -> String {
+    account.repeat(6)[..64].to_owned()
+}
+
+fn lists(dice: &mut Dice, object: bool) -> Value {
+    let grants = |dice: &mut Dice| -> Value {
+        let grantees = ["AllUsers", "AuthenticatedUsers", "LogDelivery", &canonical_id(OWNER), &canonical_id(OTHER)];
+        let permissions = ["READ", "READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL"];
+        let grant = |dice: &mut Dice| json!({"grantee": dice.pick(&grantees), "permission": dice.pick(&permissions)});
+        (0..dice.below(4)).map(|_| grant(dice)).collect()
+    };
+    let ownership = dice.pick(&["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter", "ObjectWriter"]);
+    let mut lists = json!({"ownership": ownership, "bucket": grants(dice)});
+    if object && !dice.one_in(3) {
+        lists["object"] = json!({"owner": dice.pick(&[OWNER, OTHER]), "grants": grants(dice)});
+    }
+    lists
+}
+
+fn block(dice: &mut Dice) -> Value {
+    let mut levels = Map::new();
+    for level in ["organization", "account", "bucket", "accessPoint"] {
+        if dice.one_in(3) {
+            let level_settings = json!({"ignorePublicAcls": dice.one_in(2), "restrictPublicBuckets": !dice.one_in(4)});
+            levels.insert(level.to_owned(), level_settings);
+        }
+    }
+    Value::Object(levels)
+}
+
+fn policies(dice: &mut Dice, through: bool, has_side: bool) -> Value {
     let mut all = Map::new();
-    let identity: Vec<Value> = (0..dice.below(3)).map(|_| document(dice, false)).collect();
-    if !identity.is_empty() {
+    let identity: Vec<Value> = (0..dice.below(3)).map(|_| likely(dice, false)).collect();
+    if !identity.is_empty() && has_side {
         all.insert("identity".into(), json!(identity));
     }
     for (name, odds) in [("boundary", 6), ("session", 6)] {
-        if dice.one_in(odds) {
-            all.insert(name.into(), document(dice, false));
+        if dice.one_in(odds) && has_side {
+            all.insert(name.into(), likely(dice, false));
         }
     }
     for (name, resource) in [("scp", false), ("rcp", true)] {
@@ -131,18 +183,44 @@ fn policies(dice: &mut Dice, through: bool) -> Value {
         }
     }
     if dice.one_in(6) {
-        all.insert("vpcEndpoint".into(), document(dice, true));
+        all.insert("vpcEndpoint".into(), likely(dice, true));
     }
     let names: &[&str] = if through { &["accessPoint", "bucket"] } else { &["resource"] };
     for name in names {
         if !dice.one_in(4) {
-            all.insert((*name).into(), document(dice, true));
+            all.insert((*name).into(), likely(dice, true));
         }
     }
     Value::Object(all)
 }
 
-/// A document that allows much, so that the layers behind it are reached.
+/// One of the kinds of policies of a case that have a document.
+pub(super) fn kind(dice: &mut Dice, policies: &Value) -> Option<&'static str> {
+    let kinds = ["scp", "rcp", "vpcEndpoint", "identity", "boundary", "session", "resource", "bucket", "accessPoint"];
+    let there: Vec<&'static str> = kinds.into_iter().filter(|kind| policies.get(*kind).is_some()).collect();
+    if there.is_empty() { None } else { Some(there[dice.below(there.len())]) }
+}
+
+/// Any document, and often one that allows much as well, so that the layers behind it are reached.
+fn likely(dice: &mut Dice, resource: bool) -> Value {
+    let mut document = document(dice, resource);
+    if dice.one_in(3) {
+        let mut statement = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+        if resource {
+            statement["Principal"] = principals(dice, false);
+        }
+        let more = document["Statement"].take();
+        document["Statement"] = json!([statement]);
+        let statements = document["Statement"].as_array_mut().unwrap();
+        match more {
+            Value::Array(more) => statements.extend(more.into_iter().take(1)),
+            more => statements.push(more),
+        }
+    }
+    document
+}
+
+/// A document that allows everything, as a rule: what an organization begins with.
 fn broad(dice: &mut Dice) -> Value {
     if dice.one_in(3) {
         return document(dice, false);
@@ -219,7 +297,16 @@ const NAMED: &[&str] = &[
     "arn:aws:sts::111122223333:federated-user/fred",
 ];
 
+/// A provider of web identities.
+pub(super) const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/idp.example";
+
 fn principals(dice: &mut Dice, not: bool) -> Value {
+    if dice.one_in(12) {
+        return json!({"CanonicalUser": canonical_id(dice.pick(&[OTHER, OWNER]))});
+    }
+    if dice.one_in(20) {
+        return json!({"Federated": PROVIDER});
+    }
     match dice.below(if not { 3 } else { 6 }) {
         0 => json!({"AWS": (0..=dice.below(4)).map(|_| dice.pick(NAMED)).collect::<Vec<_>>()}),
         1 => {
@@ -235,9 +322,12 @@ fn principals(dice: &mut Dice, not: bool) -> Value {
 fn principal(dice: &mut Dice) -> Value {
     let account = if dice.one_in(3) { OTHER } else { OWNER };
     let user = |account| if account == OWNER { ("bob", "user/bob") } else { ("dana", "user/eng/dana") };
+    if dice.one_in(40) {
+        return json!({"type": "WebIdentity", "name": PROVIDER});
+    }
     match dice.below(8) {
         0 => json!({"type": "Anonymous"}),
-        1 => json!({"type": "Service", "service": "cloudtrail.amazonaws.com"}),
+        1 => json!({"type": "Service", "name": "cloudtrail.amazonaws.com"}),
         2 => json!({"type": "Root", "account": account, "arn": format!("arn:aws:iam::{account}:root")}),
         3 => json!({
             "type": "FederatedUser", "account": account, "arn": format!("arn:aws:sts::{account}:federated-user/fred"),
@@ -298,6 +388,7 @@ const PATTERNS: &[&str] = &[
     "${",
     "${aws:TagKeys}",
 ];
+const ACCOUNTS: &[&str] = &[OWNER, OTHER, "1111*", "anonymous"];
 const TRUTHS: &[&str] = &["true", "false", "TRUE", "maybe"];
 const BINARIES: &[&str] = &["QmFydGl6YW4=", "YWJj", "%%%"];
 
@@ -348,6 +439,9 @@ fn conditions(dice: &mut Dice) -> Value {
                 dice.pick(&["s3:prefix", "aws:PrincipalTag/team", "aws:TagKeys", "aws:username", "AWS:TAGKEYS"]),
                 PATTERNS,
             ),
+            4 if dice.one_in(3) => {
+                (&["StringEquals", "StringLike", "StringNotEquals"], "aws:PrincipalAccount", ACCOUNTS)
+            }
             4 => (
                 &[
                     "NumericEquals",

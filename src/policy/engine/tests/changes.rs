@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::{Change, Explanation, Layer, Turn};
-use super::ask;
-use super::properties::{decide, documents, each, statements};
+use super::super::{Change, Layer, Turn};
+use super::properties::{documents, each, statements};
+use super::{cases, decide, explain};
 
 /// Gives every statement a name of its own, so that it can be found again.
 fn name_all(case: &mut Value) {
@@ -20,16 +20,14 @@ fn name_all(case: &mut Value) {
     }
 }
 
-fn explain(case: &Value) -> Explanation {
-    ask(case, |layers, question| layers.explain(question))
-}
-
 /// Does to the documents what the changes say; none where that cannot be done to documents alone.
 fn carry_out(case: &Value, turn: &Turn) -> Option<Value> {
     let mut changed = case.clone();
     for change in turn {
         match change {
             Change::Allow(layer) => add(&mut changed, *layer),
+            // Clauses that are gone limit nobody: the policy may be public then.
+            Change::Meet(_) if restricts(case) => return None,
             Change::Meet(statement) => {
                 let sid = statement.sid().unwrap();
                 for document in documents(&mut changed["policies"]) {
@@ -51,10 +49,21 @@ fn carry_out(case: &Value, turn: &Turn) -> Option<Value> {
                     }
                 }
             }
-            Change::Unrestrict => return None,
+            Change::Unrestrict => {
+                for level in ["organization", "account", "bucket", "accessPoint"] {
+                    if let Some(level) = changed["block"].get_mut(level) {
+                        level["restrictPublicBuckets"] = json!(false);
+                    }
+                }
+            }
         }
     }
     Some(changed)
+}
+
+/// Whether RestrictPublicBuckets is on at some level.
+fn restricts(case: &Value) -> bool {
+    case["block"].as_object().into_iter().flatten().any(|(_, level)| level["restrictPublicBuckets"] == true)
 }
 
 fn sid_needs_principal(statement: &super::super::StatementRef) -> bool {
@@ -72,7 +81,8 @@ fn add(case: &mut Value, layer: Layer) {
     let principal = &request["principal"];
     let who = match principal["type"].as_str().unwrap() {
         "Anonymous" => json!("*"),
-        "Service" => json!({"Service": principal["service"]}),
+        "Service" => json!({"Service": principal["name"]}),
+        "WebIdentity" => json!({"Federated": cases::PROVIDER}),
         _ => json!({"AWS": principal["arn"]}),
     };
     let document = |statement: &Value| json!({"Version": "2012-10-17", "Statement": [statement]});
@@ -99,6 +109,7 @@ fn add(case: &mut Value, layer: Layer) {
     match policies.get_mut(name) {
         Some(Value::Array(list)) => list.push(document(&statement)),
         Some(one) => statements(one).push(statement),
+        None if name == "identity" => policies[name] = json!([document(&statement)]),
         None => policies[name] = document(&statement),
     }
 }
@@ -113,9 +124,9 @@ fn a_change_that_is_promised_to_turn_the_answer_turns_it() {
             let Some(changed) = carry_out(&case, turn) else { continue };
             let after = decide(&changed);
             assert_eq!(
-                after == "Allow",
+                after.is_allow(),
                 !explanation.decision.is_allow(),
-                "{:?}, then {after} by {turn:?}: {case:#}",
+                "{:?}, then {after:?} by {turn:?}: {case:#}",
                 explanation.decision
             );
             for change in turn {
@@ -132,7 +143,7 @@ fn a_change_that_is_promised_to_turn_the_answer_turns_it() {
     // A search that found nothing would pass as well.
     let counts = counts.into_inner();
     assert!(
-        ["allow", "meet", "remove"].iter().all(|name| counts.get(name).is_some_and(|count| *count > 20)),
+        ["allow", "meet", "remove", "unrestrict"].iter().all(|name| counts.get(name).is_some_and(|count| *count > 5)),
         "{counts:?}"
     );
 }
@@ -147,7 +158,7 @@ fn no_change_of_a_turn_can_be_left_out() {
                 let mut rest = turn.clone();
                 rest.remove(left_out);
                 let Some(changed) = carry_out(&case, &rest) else { continue };
-                let turned = (decide(&changed) == "Allow") != explanation.decision.is_allow();
+                let turned = decide(&changed).is_allow() != explanation.decision.is_allow();
                 assert!(!turned, "without {:?} of {turn:?}: {case:#}", turn[left_out]);
             }
         }

@@ -6,77 +6,234 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-/// The decision of a case in the form of `vectors/policy`.
-pub(super) fn decide(case: &Value) -> &'static str {
-    let request = &case["request"];
-    let policies = &case["policies"];
-    let through = request.get("accessPoint").is_some();
-    let front = text(if through { &request["accessPointResource"] } else { &request["resource"] });
-    let behind = if through { text(&request["bucketResource"]) } else { front };
-    let bucket = &policies[if through { "bucket" } else { "resource" }];
-    let who = &request["principal"];
-    let kind = text(&who["type"]);
-    let has_side = !matches!(kind, "Anonymous" | "Service");
-    let own = |name: &str| if has_side && kind != "Root" { list(&policies[name]) } else { Vec::new() };
-    let levels = |name: &str| list(&policies[name]);
-    let scps = if has_side { levels("scp") } else { Vec::new() };
-    let endpoint = list(&policies["vpcEndpoint"]);
+/// What a case comes to: `allowed`, or `denied-` or `silent-` with the kind of policy (spec/policy-evaluation.md
+/// 4, 6, 8.5, 9.3, 10).
+pub(super) fn decide(case: &Value) -> String {
+    if let Some(layer) = forbidding(case) {
+        return format!("denied-{layer}");
+    }
+    match granted(case) {
+        Err(layer) => format!("silent-{layer}"),
+        Ok(()) if restricted(case) => "denied-public-access-block".to_owned(),
+        Ok(()) => "allowed".to_owned(),
+    }
+}
 
-    let denied = scps.iter().any(|level| !all(case, &list(level), front, "Deny", false).is_empty())
-        || levels("rcp").iter().any(|level| {
-            let level = list(level);
-            [front, behind].iter().any(|arn| !all(case, &level, arn, "Deny", true).is_empty())
-        })
-        || [front, behind].iter().any(|arn| !all(case, &endpoint, arn, "Deny", true).is_empty())
-        || ["identity", "boundary", "session"]
-            .iter()
-            .any(|name| !all(case, &own(name), front, "Deny", false).is_empty())
-        || !all(case, &list(bucket), behind, "Deny", true).is_empty()
-        || !all(case, &list(&policies["accessPoint"]), front, "Deny", true).is_empty();
-    if denied {
-        return "ExplicitDeny";
+/// The ARN of the request, and that of what is behind the access point: without one they are the same.
+fn arns(case: &Value) -> [&str; 2] {
+    let request = &case["request"];
+    match request.get("accessPoint") {
+        Some(_) => [text(&request["accessPointResource"]), text(&request["bucketResource"])],
+        None => [text(&request["resource"]); 2],
     }
-    if scps.iter().any(|level| all(case, &list(level), front, "Allow", false).is_empty()) {
-        return "ImplicitDeny";
+}
+
+fn bucket_policy(case: &Value) -> Vec<&Value> {
+    list(&case["policies"][if case["request"].get("accessPoint").is_some() { "bucket" } else { "resource" }])
+}
+
+/// The documents of the caller's own side; only users, roles and federated users have one.
+fn own<'a>(case: &'a Value, name: &str) -> Vec<&'a Value> {
+    let has_side = matches!(text(&case["request"]["principal"]["type"]), "IamUser" | "AssumedRole" | "FederatedUser");
+    if has_side { list(&case["policies"][name]) } else { Vec::new() }
+}
+
+fn service_controls(case: &Value) -> Vec<&Value> {
+    let bound = case["request"]["principal"].get("account").is_some();
+    if bound { list(&case["policies"]["scp"]) } else { Vec::new() }
+}
+
+/// The first kind of policy that forbids.
+fn forbidding(case: &Value) -> Option<&'static str> {
+    let ([front, behind], policies) = (arns(case), &case["policies"]);
+    let denies = |documents: &[&Value], arn: &str, resource| !all(case, documents, arn, "Deny", resource).is_empty();
+    let (scps, rcps) = (service_controls(case), list(&policies["rcp"]));
+    let endpoint = list(&policies["vpcEndpoint"]);
+    let either = |documents: &[&Value]| denies(documents, front, true) || denies(documents, behind, true);
+    let kinds = [
+        ("service-control", scps.iter().any(|level| denies(&list(level), front, false))),
+        ("resource-control", rcps.iter().any(|level| either(&list(level)))),
+        ("endpoint", either(&endpoint)),
+        ("identity", denies(&own(case, "identity"), front, false)),
+        ("boundary", denies(&own(case, "boundary"), front, false)),
+        ("session", denies(&own(case, "session"), front, false)),
+        ("access-point", denies(&list(&policies["accessPoint"]), front, true)),
+        ("resource", denies(&bucket_policy(case), behind, true)),
+    ];
+    kinds.into_iter().find_map(|(kind, forbids)| forbids.then_some(kind))
+}
+
+/// Whether everything allows that must; if not, the first kind of policy that does not.
+fn granted(case: &Value) -> Result<(), &'static str> {
+    let ([front, behind], request) = (arns(case), &case["request"]);
+    let silent = |documents: &[&Value], arn: &str, resource| all(case, documents, arn, "Allow", resource).is_empty();
+    if service_controls(case).iter().any(|level| silent(&list(level), front, false)) {
+        return Err("service-control");
     }
-    if !endpoint.is_empty() && [front, behind].iter().any(|arn| all(case, &endpoint, arn, "Allow", true).is_empty()) {
-        return "ImplicitDeny";
+    let endpoint = list(&case["policies"]["vpcEndpoint"]);
+    if !endpoint.is_empty() && (silent(&endpoint, front, true) || silent(&endpoint, behind, true)) {
+        return Err("endpoint");
     }
-    let passes =
-        |name: &str, arn: &str| policies.get(name).is_none() || !all(case, &own(name), arn, "Allow", false).is_empty();
-    let limits = |arn: &str| passes("boundary", arn) && passes("session", arn);
-    // Identity policies that forbid what is behind the access point do not also allow it.
-    let forbids = |arn: &str| {
-        ["identity", "boundary", "session"].iter().any(|name| !all(case, &own(name), arn, "Deny", false).is_empty())
+    let (grants, owner) = bucket_grants(case);
+    let who = &request["principal"];
+    let Some(point) = request.get("accessPoint") else {
+        let enough = match text(&who["type"]) {
+            "Anonymous" => grants.contains(&"wildcard"),
+            "Service" => !grants.is_empty(),
+            "WebIdentity" => grants.contains(&"direct"),
+            _ => return side(case, &grants, owner, false, "resource"),
+        };
+        return if enough { Ok(()) } else { Err("resource") };
     };
-    let ident =
-        |arn: &str| !all(case, &own("identity"), arn, "Allow", false).is_empty() && limits(arn) && !forbids(arn);
-    let r_b = all(case, &list(bucket), behind, "Allow", true);
-    let side = |r: &[&str], owner: &str, extra: bool| {
-        let has = |kind| r.contains(&kind);
-        if has_side && text(&who["account"]) == owner {
-            kind == "Root"
-                || has("wildcard")
-                || has("direct")
-                || (has("role") && limits(front))
-                || ident(front)
-                || extra
-        } else {
-            !r.is_empty() && (kind == "Root" || ident(front))
+    let mut at_point = all(case, &list(&case["policies"]["accessPoint"]), front, "Allow", true);
+    if request["consent"] == true {
+        at_point.push("account");
+    }
+    side(case, &at_point, text(&point["account"]), false, "access-point")?;
+    let at_home = who.get("account").is_some_and(|account| account == owner);
+    match side(case, &grants, owner, may(case, behind), "resource") {
+        // The caller's policies were content with the access point, or need not be: the bucket is missing.
+        Err("identity") if at_home => Err("resource"),
+        result => result,
+    }
+}
+
+/// What the bucket's side grants: the ways in which it names the caller, and whose account it is.
+fn bucket_grants(case: &Value) -> (Vec<&'static str>, &str) {
+    let (request, lists) = (&case["request"], &case["lists"]);
+    let mut grants = all(case, &bucket_policy(case), arns(case)[1], "Allow", true);
+    let mut owner = text(&request["resourceAccount"]);
+    let action = text(&request["action"]).trim_start_matches("s3:");
+    if lists.is_object() && lists["ownership"] != "BucketOwnerEnforced" {
+        let object_owner = lists["object"].get("owner").map(text);
+        let reads_object = action.starts_with("GetObject") || action.contains("ObjectAcl");
+        if let Some(foreign) = object_owner.filter(|object| *object != owner && reads_object) {
+            grants.clear();
+            owner = foreign;
         }
+        let who = &request["principal"];
+        let others = object_owner.is_some_and(|object| who.get("account").is_none_or(|account| account != object));
+        let (list, permission) = match action {
+            "ListBucket" | "ListBucketVersions" => ("bucket", "READ"),
+            "PutObject" if !others => ("bucket", "WRITE"),
+            "GetBucketAcl" => ("bucket", "READ_ACP"),
+            "PutBucketAcl" => ("bucket", "WRITE_ACP"),
+            "GetObject" | "GetObjectVersion" => ("object", "READ"),
+            "GetObjectAcl" | "GetObjectVersionAcl" => ("object", "READ_ACP"),
+            "PutObjectAcl" | "PutObjectVersionAcl" => ("object", "WRITE_ACP"),
+            _ => ("none", ""),
+        };
+        let entries = if list == "object" { &lists["object"]["grants"] } else { &lists[list] };
+        grants.extend(listed(case, entries, permission));
+    }
+    if request["consent"] == true {
+        grants.push("account");
+    }
+    (grants, owner)
+}
+
+/// How a list grants a permission to the caller.
+fn listed(case: &Value, entries: &Value, permission: &str) -> Vec<&'static str> {
+    let (request, kind) = (&case["request"], text(&case["request"]["principal"]["type"]));
+    let signed = request["principal"].get("account").is_some();
+    let groups_count = !setting(case, "ignorePublicAcls");
+    let covering = list(entries)
+        .into_iter()
+        .filter(|entry| entry["permission"] == permission || entry["permission"] == "FULL_CONTROL");
+    let kinds = covering.filter_map(|entry| match text(&entry["grantee"]) {
+        "AllUsers" => (groups_count && (signed || kind == "Anonymous")).then_some("wildcard"),
+        "AuthenticatedUsers" => (groups_count && signed).then_some("wildcard"),
+        id => (request.get("canonicalId").is_some_and(|own| own == id)).then_some("account"),
+    });
+    kinds.collect()
+}
+
+/// Whether boundary and session policy let the caller's own side allow; if not, the first that does not.
+fn limited(case: &Value, arn: &str) -> Option<&'static str> {
+    ["boundary", "session"].into_iter().find(|name| {
+        let documents = own(case, name);
+        !documents.is_empty() && all(case, &documents, arn, "Allow", false).is_empty()
+    })
+}
+
+/// Whether the caller's own side allows it. Policies that forbid what is behind the access point do not also
+/// allow it.
+fn may(case: &Value, arn: &str) -> bool {
+    let forbids = |name| !all(case, &own(case, name), arn, "Deny", false).is_empty();
+    !all(case, &own(case, "identity"), arn, "Allow", false).is_empty()
+        && limited(case, arn).is_none()
+        && !["identity", "boundary", "session"].into_iter().any(forbids)
+}
+
+/// Whether one side agrees, that of the bucket or that of the access point; `also`: the caller's own side
+/// allows it by another ARN.
+fn side(case: &Value, grants: &[&str], owner: &str, also: bool, missing: &'static str) -> Result<(), &'static str> {
+    let (who, front) = (&case["request"]["principal"], arns(case)[0]);
+    let Some(account) = who.get("account") else { return Err(missing) };
+    let root = who["type"] == "Root";
+    let has = |kind| grants.contains(&kind);
+    let silence = limited(case, front).unwrap_or("identity");
+    if account == owner {
+        let resource = has("wildcard") || has("direct") || (has("role") && limited(case, front).is_none());
+        return if root || resource || may(case, front) || also { Ok(()) } else { Err(silence) };
+    }
+    if !root && !may(case, front) {
+        return Err(silence);
+    }
+    if grants.is_empty() { Err(missing) } else { Ok(()) }
+}
+
+/// Whether a setting of Block Public Access is in force for the request.
+fn setting(case: &Value, name: &str) -> bool {
+    let block = &case["block"];
+    let through = case["request"].get("accessPoint").is_some();
+    let account = if block.get("organization").is_some() { "organization" } else { "account" };
+    block[account][name] == true || block["bucket"][name] == true || (through && block["accessPoint"][name] == true)
+}
+
+/// Whether RestrictPublicBuckets cuts off whom policies allow.
+fn restricted(case: &Value) -> bool {
+    let request = &case["request"];
+    let who = &request["principal"];
+    let of = |owner: &Value| who.get("account").is_some_and(|account| account == owner);
+    if !setting(case, "restrictPublicBuckets") || who["type"] == "Service" || of(&request["resourceAccount"]) {
+        return false;
+    }
+    let point = request.get("accessPoint").filter(|point| point["origin"] != "VPC" && !of(&point["account"]));
+    bucket_policy(case).into_iter().any(is_public)
+        || (point.is_some() && list(&case["policies"]["accessPoint"]).into_iter().any(is_public))
+}
+
+/// Whether a policy is public (spec/policy-evaluation.md 8.3), as far as the keys of the cases go.
+fn is_public(document: &Value) -> bool {
+    list(&document["Statement"]).into_iter().filter(|statement| statement["Effect"] == "Allow").any(|statement| {
+        let element = &statement["Principal"];
+        let everyone = element == "*" || list(&element["AWS"]).into_iter().any(|entry| entry == "*");
+        let clauses = statement["Condition"].as_object().into_iter().flatten();
+        let limiting = |(operator, keys): (&String, &Value)| {
+            keys.as_object().unwrap().iter().any(|(key, operands)| limits(operator, key, &list(operands)))
+        };
+        element.get("Federated").is_some() || (everyone && !clauses.into_iter().any(limiting))
+    })
+}
+
+fn limits(operator: &str, key: &str, operands: &[&Value]) -> bool {
+    let operator = strip(operator, "ForAnyValue:").1;
+    let positive = ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "IpAddress"];
+    let fixed = |text: &str| !text.contains(['*', '?']) && !text.contains("${");
+    let narrow = |text: &str| {
+        let (address, bits) = text.split_once('/').unwrap_or((text, "128"));
+        let least = if address.contains(':') { 32 } else { 8 };
+        address.parse::<IpAddr>().is_ok() && bits.parse::<u8>().unwrap() >= least
     };
-    let allowed = if through {
-        let r_ap = all(case, &list(&policies["accessPoint"]), front, "Allow", true);
-        let owner = text(&request["accessPoint"]["account"]);
-        side(&r_ap, owner, false) && side(&r_b, text(&request["resourceAccount"]), ident(behind))
-    } else {
-        match kind {
-            "Anonymous" => r_b.contains(&"wildcard"),
-            "Service" => !r_b.is_empty(),
-            _ => side(&r_b, text(&request["resourceAccount"]), false),
-        }
+    let of_key: &dyn Fn(&str) -> bool = match key.to_lowercase().as_str() {
+        "aws:sourceip" => &narrow,
+        "aws:sourcearn" => &fixed,
+        // What requests without a signature carry is no account.
+        "aws:principalaccount" => &|text| fixed(text) && text != "anonymous",
+        _ => return false,
     };
-    if allowed { "Allow" } else { "ImplicitDeny" }
+    positive.contains(&operator) && operands.iter().all(|operand| of_key(text(operand)))
 }
 
 /// For every statement of the effect that applies: the ways in which it names the caller.
@@ -124,8 +281,11 @@ fn principal(case: &Value, statement: &Value) -> Vec<&'static str> {
                 kinds.push("role");
             }
         }
-        if list(&element["Service"]).iter().any(|entry| who.get("service") == Some(*entry)) {
+        if ["Service", "Federated"].iter().any(|name| list(&element[name]).contains(&&who["name"])) {
             kinds.push("direct");
+        }
+        if list(&element["CanonicalUser"]).iter().any(|entry| case["request"].get("canonicalId") == Some(*entry)) {
+            kinds.push("account");
         }
         kinds
     };
@@ -135,7 +295,7 @@ fn principal(case: &Value, statement: &Value) -> Vec<&'static str> {
     let kinds = named(&statement["NotPrincipal"]);
     let needed: &[&str] = match text(&who["type"]) {
         "Anonymous" => &["wildcard"],
-        "Service" => &["direct"],
+        "Service" | "WebIdentity" => &["direct"],
         "Root" => &["account"],
         "IamUser" => &["account", "direct"],
         _ => &["account", "role", "direct"],
@@ -367,6 +527,6 @@ fn list(value: &Value) -> Vec<&Value> {
 }
 
 /// The ways in which what applies of some documents meets the caller.
-fn all<'v>(case: &Value, docs: &[&'v Value], arn: &str, effect: &str, resource: bool) -> Vec<&'v str> {
+fn all(case: &Value, docs: &[&Value], arn: &str, effect: &str, resource: bool) -> Vec<&'static str> {
     docs.iter().flat_map(|doc| applying(case, doc, arn, effect, resource)).flatten().collect()
 }
