@@ -357,7 +357,7 @@ fn a_store_is_not_made_to_write_into_the_bucket_of_another_account() {
     };
     put("/theirs?replication=", replication("bucket")).refused(403, "AccessDenied");
     put("/theirs?logging=", logging("bucket")).refused(403, "AccessDenied");
-    put("/theirs?inventory=&id=i", inventory("bucket")).refused(403, "AccessDenied");
+    put("/theirs?id=i&inventory=", inventory("bucket")).refused(403, "AccessDenied");
     put("/theirs?replication=", replication("not a bucket")).refused(403, "AccessDenied");
     assert!(store.seen().is_empty(), "{:?}", store.seen());
     assert_eq!(put("/theirs?replication=", replication("theirs")).status, 200);

@@ -102,8 +102,12 @@ fn a_bucket_of_one_region_is_not_taken_over_by_making_it_in_another() {
         ("policies/buckets/guarded/policy.json", guarded),
     ];
     let gate = Gate::launch("", &upstreams, &files).unwrap_or_else(|told| panic!("{told}"));
-    let there =
-        |key, method, target: &str| gate.send(&Ask { key, method, ..at("s3.eu.internal", "eu-central-1", target) });
+    let place =
+        "<CreateBucketConfiguration><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>";
+    let there = |key, method, target: &str| {
+        let body = if method == "PUT" { place.as_bytes().to_vec() } else { Vec::new() };
+        gate.send(&Ask { key, method, body, ..at("s3.eu.internal", "eu-central-1", target) })
+    };
     let here = |key, target: &str| gate.send(&Ask { key, ..at("localhost", "us-east-1", target) });
     // Another account makes it, and would own it in both.
     there("AKIASTRANGERSTRANG01", "PUT", "/bucket").refused(409, "BucketAlreadyExists");
