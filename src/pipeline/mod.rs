@@ -22,7 +22,7 @@ mod uploads;
 mod walk;
 
 pub use answer::Answer;
-pub use facts::{Connection, TlsFacts};
+pub use facts::{Connection, Last, TlsFacts};
 pub use here::Here;
 pub use live::{Live, Site, Way};
 pub use refusal::Refusal;
