@@ -37,6 +37,7 @@ use http_body::Body;
 use super::after::{After, Refused};
 use super::document::{self, duties};
 use super::early::{self, Early};
+use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::judge::{self, Case};
@@ -60,7 +61,7 @@ use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Rejection, Request};
 use crate::time::{Millis, Seconds};
-use crate::upstream::{Forward, Owners};
+use crate::upstream::Owners;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -579,28 +580,4 @@ where
             Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })
     }
-}
-
-/// Who answers.
-#[derive(Debug)]
-pub enum Exit {
-    /// A store.
-    Store(Out),
-    /// This process.
-    Here(Box<Here>),
-}
-
-/// What goes to a store.
-#[derive(Debug)]
-pub struct Out {
-    /// Which store.
-    pub store: usize,
-    /// The head.
-    pub out: Box<Forward>,
-    /// The body.
-    pub body: SealedBody,
-    /// The record that must be closed.
-    pub open: Box<Open>,
-    /// What is left to be done with the answer.
-    pub(super) after: After,
 }

@@ -15,13 +15,14 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::early::in_time;
+use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
 use super::settings::Keeper;
-use super::stage::{Exit, Out, Parsed};
+use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
 use crate::audit::{Completion, Journal, Outcome, Receipt};
