@@ -29,7 +29,8 @@ pub struct Request<'a> {
     until: Option<Millis>,
     hold_days: Option<u32>,
     needs: Cell<Needs>,
-    made: Made,
+    /// None while no condition has asked for such a value.
+    made: OnceCell<Box<Made>>,
 }
 
 /// The condition keys of one check.
@@ -85,7 +86,7 @@ impl<'a> Request<'a> {
             until: None,
             hold_days: None,
             needs: Cell::new(Needs::NONE),
-            made: Made::default(),
+            made: OnceCell::new(),
         }
     }
 
@@ -100,6 +101,10 @@ impl<'a> Request<'a> {
         self.needs.get()
     }
 
+    fn made(&self) -> &Made {
+        self.made.get_or_init(Box::default)
+    }
+
     fn need<T>(&self, known: Option<T>, needs: Needs) -> Option<T> {
         if known.is_none() {
             self.needs.set(self.needs.get().and(needs));
@@ -108,7 +113,10 @@ impl<'a> Request<'a> {
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.given.routed.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+        let headers = &self.given.routed.headers;
+        // Most reads have none that decides anything, and to look for a name costs more than to see that.
+        let found = if headers.is_empty() { None } else { headers.get(name) };
+        found.and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
     fn retain_until(&self) -> Option<&str> {
@@ -144,7 +152,7 @@ impl<'a> Request<'a> {
 
     fn tag_keys<'s>(&'s self, tags: Option<&'s Tags>) -> Option<&'s [String]> {
         let tags = tags.filter(|tags| !tags.is_empty())?;
-        Some(self.made.tag_keys.get_or_init(|| tags.iter().map(|(key, _)| key.clone()).collect()))
+        Some(self.made().tag_keys.get_or_init(|| tags.iter().map(|(key, _)| key.clone()).collect()))
     }
 }
 
@@ -288,7 +296,7 @@ impl View<'_> {
     }
 
     fn time(&self, key: Key) -> &str {
-        let (made, now) = (&self.request.made, self.request.facts.now.seconds());
+        let (made, now) = (self.request.made(), self.request.facts.now.seconds());
         match key {
             Key::AwsEpochTime => made.epoch_time.get_or_init(|| now.0.to_string()),
             _ => made.current_time.get_or_init(|| now.rfc3339()),
@@ -298,7 +306,7 @@ impl View<'_> {
     /// How the request came. Through a VPC endpoint the address is a private one.
     fn channel(&self, key: Key) -> Option<&str> {
         let channel = &self.request.facts.channel;
-        let address = || self.request.made.address.get_or_init(|| channel.address.to_string()).as_str();
+        let address = || self.request.made().address.get_or_init(|| channel.address.to_string()).as_str();
         let endpoint = channel.endpoint.as_ref();
         match key {
             Key::AwsSecureTransport => Some(bool_text(channel.tls.is_some())),
@@ -333,7 +341,7 @@ impl View<'_> {
             // Only what can be kept and sent later has an age.
             Key::S3SignatureAge if matches!(signature.kind, Auth::Query | Auth::Form) => {
                 let signed = signature.signed?.0.saturating_mul(1000);
-                Some(self.request.made.age.get_or_init(|| facts.now.0.saturating_sub(signed).to_string()))
+                Some(self.request.made().age.get_or_init(|| facts.now.0.saturating_sub(signed).to_string()))
             }
             _ => None,
         }
@@ -358,7 +366,7 @@ impl View<'_> {
                 Kind::User => Some("User"),
                 Kind::Web => None,
             },
-            (Key::AwsUserid, _) => Some(self.request.made.user_id.get_or_init(|| principal.user_id())),
+            (Key::AwsUserid, _) => Some(self.request.made().user_id.get_or_init(|| principal.user_id())),
             (Key::AwsUsername, Kind::User) => principal.arn.rsplit('/').next(),
             _ => None,
         }
@@ -366,8 +374,9 @@ impl View<'_> {
 
     /// What only temporary credentials have.
     fn session(&self, key: Key) -> Option<&str> {
-        let (principal, made) = (self.request.facts.caller.principal, &self.request.made);
+        let principal = self.request.facts.caller.principal;
         let session = principal.session.as_deref()?;
+        let made = self.request.made();
         match key {
             Key::AwsTokenIssueTime => Some(made.issued.get_or_init(|| session.issued.rfc3339())),
             Key::AwsMultiFactorAuthPresent => Some(bool_text(session.mfa)),
@@ -436,7 +445,7 @@ impl View<'_> {
         let source = self.request.given.routed.copy_source.as_ref()?;
         match self.ask.spelling {
             Spelling::Sent => Some(&source.sent),
-            Spelling::Canonical => Some(self.request.made.canonical_source.get_or_init(|| source.canonical())),
+            Spelling::Canonical => Some(self.request.made().canonical_source.get_or_init(|| source.canonical())),
         }
     }
 
@@ -466,7 +475,7 @@ impl View<'_> {
     }
 
     fn lock(&self, key: Key) -> Option<&str> {
-        let (request, made) = (self.request, &self.request.made);
+        let request = self.request;
         let retention = match request.given.document {
             Document::Retention(retention) => Some(retention),
             _ => None,
@@ -475,11 +484,11 @@ impl View<'_> {
             Key::S3ObjectLockRetainUntilDate => request.retain_until(),
             Key::S3ObjectLockRemainingRetentionDays => {
                 let left = request.until?.0.saturating_sub(request.facts.now.0);
-                Some(made.remaining_days.get_or_init(|| ceiling(left, DAY).to_string()))
+                Some(request.made().remaining_days.get_or_init(|| ceiling(left, DAY).to_string()))
             }
             Key::S3ObjectLockEventHoldDurationDays => {
                 let days = request.hold_days?;
-                Some(made.hold_days.get_or_init(|| days.to_string()))
+                Some(request.made().hold_days.get_or_init(|| days.to_string()))
             }
             Key::S3ObjectLockMode if retention.is_some() => retention?.mode.as_deref(),
             Key::S3ObjectLockEventHold if retention.is_some() => retention?.event_hold.as_deref(),

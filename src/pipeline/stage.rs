@@ -9,7 +9,7 @@
 //! ```
 //! A grant cannot be made up:
 //! ```compile_fail,E0451
-//! fn forge(statements: Vec<bartizan::policy::StatementId>) -> bartizan::policy::Grant {
+//! fn forge(statements: std::sync::Arc<[bartizan::policy::StatementId]>) -> bartizan::policy::Grant {
 //!     bartizan::policy::Grant { statements }
 //! }
 //! ```
@@ -26,6 +26,7 @@
 //! }
 //! ```
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -36,6 +37,7 @@ use http_body::Body;
 use super::after::{After, Refused};
 use super::document::{self, duties};
 use super::early::{self, Early};
+use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::judge::{self, Case};
@@ -57,9 +59,9 @@ use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::Auth;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
-use crate::sigv4::{KeyCache, Request};
+use crate::sigv4::{KeyCache, Rejection, Request};
 use crate::time::{Millis, Seconds};
-use crate::upstream::{Forward, Owners};
+use crate::upstream::Owners;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -156,7 +158,7 @@ where
     B::Error: Into<BoxError>,
 {
     /// Takes a request whose head has passed the server's screen.
-    pub fn new(request: http::Request<B>, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
+    pub fn new(request: http::Request<B>, connection: Rc<Connection>, id: RequestId, received: Millis) -> Self {
         let (head, body) = request.into_parts();
         Self { facts: Box::new(Facts::new(head, connection, id, received)), body: Some(Unread::new(body)) }
     }
@@ -245,13 +247,20 @@ impl<B> Addressed<B> {
                 let query = Query::parse(head.query()).map_err(Fault::from)?;
                 let form = early.form(form_bucket.as_deref());
                 let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
-                live.verify(site, auth, &request, cache, now)
+                let (who, mut verified) = live.verify(site, auth, &request, cache, now)?;
+                // What the body must be is read here, where the head is at hand, and told in its turn.
+                let plain = routed.as_ref().ok().filter(|_| form.is_none());
+                let contract = plain.map(|routed| {
+                    let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
+                    Contract::new(verified.payload(), signatures, head, duties(routed))
+                });
+                Ok::<_, Box<Rejection>>((who, verified, contract))
             })
         });
         if live.external(listener).is_some() {
             parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
         }
-        let (who, mut verified) = match verified {
+        let (who, mut verified, contract) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
                 parsed.facts.mismatch = parsed.facts.with_head(|head| {
@@ -288,13 +297,12 @@ impl<B> Addressed<B> {
             Ok(routed) => routed,
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
-        let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
-        let duties = duties(&routed);
         let Parsed { facts, body } = parsed;
-        let contract = facts.with_head(|head| match &form {
-            Some((_, form)) => early::file_contract(head, form, verified.file_length()),
-            None => Contract::new(verified.payload(), signatures, head, duties),
-        });
+        let contract = match (&form, contract) {
+            (Some((_, form)), _) => facts.with_head(|head| early::file_contract(head, form, verified.file_length())),
+            (None, Some(contract)) => contract,
+            (None, None) => Err(Fault::plain(Code::InternalError, "no-contract")),
+        };
         let body = match (contract, body) {
             (Ok(contract), Some(body)) => Payload::Unread(body, Box::new(contract)),
             (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
@@ -390,7 +398,7 @@ impl<B> Authenticated<B> {
     ) -> Result<Authorized<B>, Refusal> {
         match self.rule(live, stores, uploads).await {
             Ok((Ruled { grant, refused }, way)) => {
-                self.facts.statements = grant.statements().map(str::to_owned).collect();
+                self.facts.grant = Some(grant.clone());
                 Ok(Authorized { inner: self, way, grant, refused })
             }
             Err(overruled) => Err(Refusal::overruled(overruled, self.facts, self.task)),
@@ -522,8 +530,8 @@ impl<B> Admitted<B> {
     pub async fn log_intent(self, journal: &Journal) -> Result<Logged<Self>, Refusal> {
         let recorded = {
             let Guarded { facts, task, grant, .. } = &self.inner;
-            let (lines, statements) = (facts.lines(), grant.statements().collect::<Vec<_>>());
-            journal.record(&facts.intent(Some(task), &lines, &statements, Decision::Allow)).await
+            let lent = facts.lent(Some(grant));
+            journal.record(&facts.intent(Some(task), &lent, Decision::Allow)).await
         };
         match recorded {
             Ok(receipt) => Ok(Logged { inner: self, receipt }),
@@ -572,28 +580,4 @@ where
             Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })
     }
-}
-
-/// Who answers.
-#[derive(Debug)]
-pub enum Exit {
-    /// A store.
-    Store(Out),
-    /// This process.
-    Here(Box<Here>),
-}
-
-/// What goes to a store.
-#[derive(Debug)]
-pub struct Out {
-    /// Which store.
-    pub store: usize,
-    /// The head.
-    pub out: Box<Forward>,
-    /// The body.
-    pub body: SealedBody,
-    /// The record that must be closed.
-    pub open: Box<Open>,
-    /// What is left to be done with the answer.
-    pub(super) after: After,
 }

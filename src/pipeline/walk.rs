@@ -15,13 +15,14 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
 use super::early::in_time;
+use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
 use super::settings::Keeper;
-use super::stage::{Exit, Out, Parsed};
+use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
 use crate::audit::{Completion, Journal, Outcome, Receipt};
@@ -41,7 +42,7 @@ use crate::upstream::{Forward, Owners, Reply, Upstream};
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// Answers one request, whatever it is.
-pub async fn walk<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
+pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -53,7 +54,7 @@ where
 }
 
 /// Puts a refusal on record that was answered before there was a request to walk.
-pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Arc<Connection>, worker: &Worker) {
+pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Rc<Connection>, worker: &Worker) {
     let facts = Box::new(Facts::new(head, connection, id, worker.clock.now_millis()));
     let _answered_already = Refusal::new(fault, facts).log(worker).await;
 }
@@ -61,7 +62,7 @@ pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection
 /// From the head to the store and back. `?` collects a refusal from any stage.
 async fn run<B>(
     request: Request<B>,
-    connection: Arc<Connection>,
+    connection: Rc<Connection>,
     worker: &Rc<Worker>,
 ) -> Result<Response<Answer>, Refusal>
 where

@@ -395,9 +395,15 @@ fn behind_segments<'t>(patterns: &[Pattern], text: &'t str) -> Option<&'t str> {
 
 /// The six segments of an ARN, cut at its first five colons.
 pub fn arn_segments(text: &str) -> Option<[&str; 6]> {
-    let mut parts = text.splitn(6, ':');
-    let mut next = || parts.next();
-    Some([next()?, next()?, next()?, next()?, next()?, next()?])
+    let mut rest = text;
+    let mut next = || {
+        let colon = rest.bytes().position(|octet| octet == b':')?;
+        let (piece, after) = (rest.get(..colon)?, rest.get(colon + 1..)?);
+        rest = after;
+        Some(piece)
+    };
+    let [a, b, c, d, e] = [next()?, next()?, next()?, next()?, next()?];
+    Some([a, b, c, d, e, rest])
 }
 
 impl Operator {

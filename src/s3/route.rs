@@ -12,6 +12,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use super::form::is_form;
+use super::head::has_capitals;
 use super::name::KeyRules;
 use super::operation::{BodyKind, Level, Operation};
 use super::uri::Query;
@@ -376,7 +377,7 @@ impl Names<'_> {
     fn read_headers(&mut self) -> Result<(), Fault> {
         let lines = self.head.lines;
         for (at, (name, value)) in lines.iter().enumerate() {
-            let lower: Cow<'_, [u8]> = match name.iter().any(u8::is_ascii_uppercase) {
+            let lower: Cow<'_, [u8]> = match has_capitals(name) {
                 true => name.to_ascii_lowercase().into(),
                 false => (*name).into(),
             };

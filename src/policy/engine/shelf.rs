@@ -20,6 +20,8 @@ use super::question::Caller;
 pub struct Policy {
     name: Box<str>,
     document: document::Document,
+    /// What each statement is called, in records of what it has decided.
+    statements: Box<[Box<str>]>,
 }
 
 /// Documents that take part together: the policies of a user with its groups, a bucket's policy, one level
@@ -92,7 +94,13 @@ pub(super) struct Candidate<'a> {
 impl Policy {
     /// Names a document.
     pub fn new(name: impl Into<Box<str>>, document: document::Document) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), document })
+        let name = name.into();
+        let called = |(at, statement): (usize, &Statement)| match &statement.sid {
+            Some(sid) => format!("{name}#{}", sid.value).into(),
+            None => format!("{name}#NO_ID-{at}").into(),
+        };
+        let statements = document.statements.iter().enumerate().map(called).collect();
+        Arc::new(Self { name, document, statements })
     }
 
     /// What it is known by: the file it came from, as a rule.
@@ -107,6 +115,12 @@ impl Policy {
 
     pub(super) fn statement(&self, index: usize) -> Option<&Statement> {
         self.document.statements.get(index)
+    }
+
+    /// What a statement is called: `identities/team#Read` or, without a name of its own,
+    /// `identities/team#NO_ID-2`.
+    pub(super) fn statement_name(&self, index: usize) -> &str {
+        self.statements.get(index).map_or(&*self.name, |name| name)
     }
 }
 
