@@ -270,7 +270,7 @@ class World:
 
     def glance(self, paths: list[str]) -> dict:
         """As much of a snapshot as lies in the buckets of these paths; of what the paths name, all."""
-        held = self.outline()
+        held = self.folder() if all("/" in path for path in paths) else self.outline()
         for path in paths:
             short, _, key = path.partition("/")
             if short not in SEEN:
@@ -286,13 +286,15 @@ class World:
         return held
 
     def outline(self) -> dict:
-        """Which buckets there are, and the policies folder."""
+        """The policies folder, and which buckets there are."""
         eyes = [self.behind] if self.behind else [self.client("admin"), self.client("eve")]
         buckets = {bucket["Name"] for eye in eyes for bucket in eye.list_buckets()["Buckets"]}
+        return self.folder() | {"buckets": sorted(bucket for bucket in buckets if RUN in bucket)}
+
+    def folder(self) -> dict:
         folder = self.proxy.folder / "policies"
         files = (path for path in folder.rglob("*") if path.is_file())
-        digests = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-        return {"buckets": sorted(bucket for bucket in buckets if RUN in bucket), "policies": digests}
+        return {"policies": {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}}
 
     def contents(self, short: str) -> dict:
         """Every version and upload of a bucket."""
@@ -375,7 +377,7 @@ def asked(call, member: str, **arguments):
 
 def changes(first: dict, now: dict) -> list[str]:
     """What of a snapshot is not as it was; `now` may be a glance."""
-    found = [part for part in ("buckets", "policies") if first[part] != now[part]]
+    found = [part for part in ("buckets", "policies") if part in now and first[part] != now[part]]
     for short in SEEN:
         for part, held in now.get(short, {}).items():
             before = first[short][part]
