@@ -1,25 +1,26 @@
 //! Pieces of ARNs, as the index needs them: `arn:partition:service:region:account:path`.
 
+use super::super::document::arn_segments;
+
 /// What follows the fifth colon; nothing where there are fewer.
 pub(super) fn path(arn: &str) -> &str {
-    arn.splitn(6, ':').nth(5).unwrap_or_default()
+    arn_segments(arn).map(|[.., path]| path).unwrap_or_default()
 }
 
 /// The account of an ARN, if it is one.
 pub(super) fn account(arn: &str) -> Option<&str> {
-    let mut parts = arn.splitn(6, ':');
-    let account = parts.nth(4)?;
-    parts.next().map(|_| account)
+    arn_segments(arn).map(|[_, _, _, _, account, _]| account)
 }
 
 /// The partition of an ARN.
 pub(super) fn partition(arn: &str) -> Option<&str> {
-    arn.split(':').nth(1)
+    arn_segments(arn).map(|[_, partition, ..]| partition)
 }
 
 /// The part of a path before its first slash: the bucket, as a rule.
 pub(super) fn component(path: &str) -> &str {
-    path.split('/').next().unwrap_or_default()
+    let slash = path.bytes().position(|octet| octet == b'/');
+    slash.and_then(|slash| path.get(..slash)).unwrap_or(path)
 }
 
 /// The literal beginning of the path of a resource pattern: up to its first wildcard or variable. Empty

@@ -12,6 +12,7 @@ use super::layers::{AccessPoint, Layers};
 use super::public::{self, Block, BlockLevels, Origin, PolicyOf};
 use super::question::Question;
 use super::shelf::{Policy, Shelf};
+use crate::hash::QuickMap;
 
 /// What a generation is compiled from: documents by what they are attached to. Documents are shared, so a
 /// policy of many principals is held once.
@@ -101,11 +102,11 @@ pub struct AccessPointRef<'a> {
 /// Compiled sources. Immutable; a reload compiles another.
 #[derive(Debug, Default)]
 pub struct Generation {
-    identities: HashMap<String, Attached>,
-    accounts: HashMap<String, Account>,
-    buckets: HashMap<String, Bucket>,
-    access_points: HashMap<String, Point>,
-    endpoints: HashMap<String, Arc<Shelf>>,
+    identities: QuickMap<String, Attached>,
+    accounts: QuickMap<String, Account>,
+    buckets: QuickMap<String, Bucket>,
+    access_points: QuickMap<String, Point>,
+    endpoints: QuickMap<String, Arc<Shelf>>,
 }
 
 #[derive(Debug)]
@@ -209,20 +210,22 @@ impl Generation {
 
     /// Decides a question. Total, like [`Layers::decide`].
     pub fn decide(&self, question: &Question<'_>, brought: &Brought<'_>) -> Decision {
-        let question = self.settled(question);
-        self.layers(&question, brought).decide(&question)
+        let (question, bucket) = self.settled(question);
+        self.layers(&question, bucket, brought).decide(&question)
     }
 
     /// Decides a question and says why.
     pub fn explain(&self, question: &Question<'_>, brought: &Brought<'_>) -> Explanation {
-        let question = self.settled(question);
-        self.layers(&question, brought).explain(&question)
+        let (question, bucket) = self.settled(question);
+        self.layers(&question, bucket, brought).explain(&question)
     }
 
-    /// The question with the owner that is known here: who owns a bucket is not for the asker to say.
-    fn settled<'q>(&'q self, question: &Question<'q>) -> Question<'q> {
-        let owner = self.owner(bucket_of(question)).unwrap_or(question.owner);
-        Question { owner, ..*question }
+    /// The question with the owner that is known here, since who owns a bucket is not for the asker to say;
+    /// and the bucket.
+    fn settled<'q>(&'q self, question: &Question<'q>) -> (Question<'q>, Option<&'q Bucket>) {
+        let bucket = self.buckets.get(bucket_of(question));
+        let owner = bucket.map_or(question.owner, |bucket| bucket.owner.as_str());
+        (Question { owner, ..*question }, bucket)
     }
 
     /// The account that owns a bucket, if that is known.
@@ -262,11 +265,10 @@ impl Generation {
 
     /// The layers that take part in a question. A caller without policies of its own has an empty identity
     /// layer; a bucket, account or endpoint that nothing is known of adds none.
-    fn layers<'a>(&'a self, question: &Question<'_>, brought: &Brought<'a>) -> Layers<'a> {
+    fn layers<'a>(&'a self, question: &Question<'_>, bucket: Option<&'a Bucket>, brought: &Brought<'a>) -> Layers<'a> {
         let attached = question.caller.identity().and_then(|arn| self.identities.get(arn));
         let caller_account = question.caller.account().and_then(|account| self.accounts.get(account));
         let owner = self.accounts.get(question.owner);
-        let bucket = self.buckets.get(bucket_of(question));
         let point_arn = question.behind.map(|_| access_point_arn(question.resource));
         let point = point_arn.and_then(|arn| self.access_points.get(arn));
         let levels = BlockLevels {

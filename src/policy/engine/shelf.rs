@@ -14,6 +14,7 @@ use super::super::action::{Action, Actions};
 use super::super::document::{self, Effect, Element, ResourceEntry, Statement, Who};
 use super::arn;
 use super::question::Caller;
+use crate::hash::QuickMap;
 
 /// A document with the name it is known by.
 #[derive(Debug)]
@@ -30,14 +31,14 @@ pub struct Shelf {
     /// Statements that do not name accounts, or not only accounts.
     everyone: Zone,
     /// Statements of resource policies whose principals all belong to an account.
-    accounts: HashMap<Box<str>, Zone>,
+    accounts: QuickMap<Box<str>, Zone>,
 }
 
 /// Statements about one set of callers.
 #[derive(Debug, Default)]
 struct Zone {
     /// By the first component of the resource, where that is literal.
-    named: HashMap<Box<str>, Node>,
+    named: QuickMap<Box<str>, Node>,
     /// All others.
     wide: Node,
 }
@@ -149,15 +150,15 @@ impl Shelf {
         })
     }
 
-    /// Calls `visit` with every statement that could apply, some of them more than once.
+    /// Calls `visit` with every statement that could apply to the resource whose ARN has this path, some of
+    /// them more than once.
     pub(super) fn candidates<'a>(
         &'a self,
         caller: &Caller<'_>,
         action: Option<Action>,
-        resource: &str,
+        path: &str,
         visit: &mut impl FnMut(Candidate<'a>),
     ) {
-        let path = arn::path(resource);
         let component = arn::component(path);
         let mut post = |posting: Posting| {
             let Some(policy) = self.policies.get(posting.place.policy as usize) else { return };

@@ -133,7 +133,8 @@ fn a_change_that_is_promised_to_turn_the_answer_turns_it() {
                 let name = match change {
                     Change::Allow(_) => "allow",
                     Change::Meet(_) => "meet",
-                    Change::Remove(_) => "remove",
+                    Change::Remove(_) if explanation.decision.is_allow() => "remove a grant",
+                    Change::Remove(_) => "remove a deny",
                     Change::Unrestrict => "unrestrict",
                 };
                 *counts.borrow_mut().entry(name).or_default() += 1;
@@ -143,9 +144,21 @@ fn a_change_that_is_promised_to_turn_the_answer_turns_it() {
     // A search that found nothing would pass as well.
     let counts = counts.into_inner();
     assert!(
-        ["allow", "meet", "remove", "unrestrict"].iter().all(|name| counts.get(name).is_some_and(|count| *count > 5)),
+        ["allow", "meet", "remove a deny", "remove a grant", "unrestrict"]
+            .iter()
+            .all(|name| counts.get(name).is_some_and(|count| *count > 5)),
         "{counts:?}"
     );
+}
+
+#[test]
+fn who_may_do_nothing_hears_of_both_sides_that_could_allow_it() {
+    let case = json!({"policies": {}, "request": {
+        "action": "s3:GetObject", "resource": "arn:aws:s3:::acme-data/k", "resourceAccount": cases::OWNER,
+        "context": {}, "principal": {"type": "IamUser", "account": cases::OWNER, "userName": "bob",
+            "arn": "arn:aws:iam::111122223333:user/bob"}}});
+    let turns = explain(&case).turns;
+    assert_eq!(turns, [[Change::Allow(Layer::Identity)], [Change::Allow(Layer::Resource)]]);
 }
 
 #[test]

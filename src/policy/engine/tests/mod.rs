@@ -4,6 +4,7 @@ mod cases;
 mod changes;
 mod oracle;
 mod properties;
+mod public;
 mod rules;
 
 use std::sync::Arc;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::super::context::Keys;
+use super::super::super::document::Effect;
 use super::super::super::read::Kind;
 use super::super::acl::{self, Acl, AclGrant, Grantee, ObjectList, Ownership, Permission};
+use super::super::arn;
 use super::super::public::{Block, BlockLevels, Blocked, Origin, PolicyWrite};
 use super::super::*;
 use super::{policy, shelf};
@@ -356,6 +358,37 @@ fn an_access_point_needs_both_policies() {
     assert_eq!(ask(at_point(account()), at_bucket(), Block::ALL), "allowed");
 }
 
+/// spec/policy-evaluation.md 6: `ident(access point ARN) or ident(bucket ARN)`
+#[test]
+fn behind_an_access_point_the_callers_own_word_about_the_bucket_is_enough() {
+    let arn = "arn:aws:s3:eu-west-1:111122223333:accesspoint/p";
+    let resource = format!("{arn}/object/k");
+    let user = json!({"AWS": "arn:aws:iam::111122223333:user/bob"});
+    let ask = |identity: &[Value], boundary: Option<Value>| {
+        let mut world = World::default().identity(BOB, identity, boundary).bucket(None, |_| {});
+        let at_point = document("Allow", Some(user.clone()), "s3:GetObject", &format!("{arn}/object/*"));
+        let rules = AccessPointRules {
+            owner: HOME.to_owned(),
+            bucket: "b".to_owned(),
+            origin: Origin::Internet,
+            policy: Some(policy("access-points/p", &at_point, Kind::Resource)),
+            block: Block::default(),
+        };
+        world.sources.access_points.insert(arn.to_owned(), rules);
+        let keys = Keys::default();
+        let question =
+            Question { resource: &resource, behind: Some("arn:aws:s3:::b/k"), ..question(BOB, "s3:GetObject", &keys) };
+        Generation::new(world.sources).decide(&question, &Brought::default())
+    };
+    let about_bucket = |effect| document(effect, None, "s3:GetObject", "arn:aws:s3:::b/*");
+    assert_eq!(ask(&[], None).reason(), "silent-resource");
+    assert_eq!(ask(&[about_bucket("Allow"), about_bucket("Deny")], None).reason(), "silent-resource");
+    assert_eq!(ask(&[about_bucket("Allow")], Some(about_bucket("Deny"))).reason(), "silent-boundary");
+    let Decision::Allow(grant) = ask(&[about_bucket("Allow")], None) else { panic!("denied") };
+    let basis: Vec<String> = grant.basis().map(ToString::to_string).collect();
+    assert_eq!(basis, ["identities/own#One", "access-points/p#One"]);
+}
+
 #[test]
 fn an_access_point_that_nobody_knows_opens_nothing() {
     let keys = Keys::default();
@@ -379,6 +412,22 @@ fn a_boundary_cannot_be_spared() {
     world(Some(everything("Allow"))).check(BOB, "denied-resource");
 }
 
+/// spec/policy-language.md 2.1
+#[test]
+fn a_session_is_spared_where_account_role_and_session_are_listed() {
+    let all = [HOME, "arn:aws:iam::111122223333:role/app", "arn:aws:sts::111122223333:assumed-role/app/one"];
+    let check = |listed: &[&str], expected: &str| {
+        let mut spare = document("Deny", None, "s3:*", "arn:aws:s3:::b/*");
+        spare["Statement"][0]["NotPrincipal"] = json!({"AWS": listed});
+        World::default().identity(APP, &[everything("Allow")], None).bucket(Some(spare), |_| {}).check(APP, expected);
+    };
+    check(&all, "allowed");
+    for left_out in 0..3 {
+        let listed: Vec<&str> = (0..3).filter(|at| *at != left_out).map(|at| all[at]).collect();
+        check(&listed, "denied-resource");
+    }
+}
+
 #[test]
 fn actions_that_no_table_knows_meet_wildcards_only() {
     let world = || World::default().identity(BOB, &[everything("Allow")], None).bucket(None, |_| {});
@@ -398,7 +447,8 @@ fn actions_that_no_table_knows_meet_wildcards_only() {
 #[test]
 fn an_explanation_says_which_element_and_which_value() {
     let mut conditional = document("Allow", Some(json!("*")), "s3:GetObject", "arn:aws:s3:::b/*");
-    conditional["Statement"][0]["Condition"] = json!({"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}});
+    conditional["Statement"][0]["Condition"] =
+        json!({"Null": {"aws:SourceVpc": "false"}, "StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}});
     for (action, principal, resource) in [
         ("s3:PutObject", json!("*"), "arn:aws:s3:::b/*"),
         ("s3:GetObject", json!({"AWS": AWAY}), "arn:aws:s3:::b/*"),
@@ -416,11 +466,33 @@ fn an_explanation_says_which_element_and_which_value() {
     let [consulted] = &explanation.layers[..] else { panic!("{explanation:?}") };
     assert_eq!((consulted.layer, consulted.resource.as_str()), (Layer::Resource, "arn:aws:s3:::b/k"));
     assert_eq!(consulted.statements[0].misses, [Miss::Condition]);
-    let failed = consulted.statements[0].failed().next().unwrap();
+    assert!(!explanation.lists);
+    let failed: Vec<&Clause> = consulted.statements[0].failed().collect();
+    let [failed] = failed[..] else { panic!("{failed:?}") };
     assert_eq!((failed.operator.as_str(), failed.key.as_str()), ("StringEqualsIfExists", "aws:SourceVpc"));
     assert_eq!((&failed.operands[..], &failed.seen), (&["vpc-1".to_owned()][..], &Some(vec!["vpc-2".to_owned()])));
     let rest: Vec<&[Miss]> = consulted.statements[1..].iter().map(|looked| &looked.misses[..]).collect();
     assert_eq!(rest, [[Miss::Action], [Miss::Principal], [Miss::Resource]]);
+}
+
+#[test]
+fn an_explanation_tells_what_applies_from_what_was_looked_at() {
+    let mut policy = naming(json!("*"));
+    let more = [
+        json!({"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/*"}),
+        json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/*"}),
+    ];
+    policy["Statement"].as_array_mut().unwrap().extend(more);
+    let world = World::default().bucket(Some(policy), |rules| rules.ownership = Ownership::ObjectWriter);
+    let keys = Keys::default();
+    let explanation =
+        Generation::new(world.sources).explain(&question(BOB, "s3:GetObject", &keys), &Brought::default());
+    assert!(explanation.lists);
+    let applying = |effect| -> Vec<usize> {
+        explanation.layers[0].applying(effect).map(|looked| looked.statement.index()).collect()
+    };
+    assert_eq!(applying(Effect::Allow), [0]);
+    assert_eq!(applying(Effect::Deny), [0; 0]);
 }
 
 #[test]
@@ -453,6 +525,7 @@ fn public_writes_are_refused_where_a_setting_guards_them() {
     assert_eq!(check(at_point, PolicyWrite::Bucket { through_access_point: true }), Err(Blocked::Policy));
     assert_eq!(check(at_bucket, point(true)), Err(Blocked::Policy));
     assert_eq!(check(at_bucket, point(false)), Ok(()));
+    assert_eq!(check(at_point, point(false)), Err(Blocked::Policy));
     assert_eq!(check(BlockLevels::default(), direct), Ok(()));
     // An organization that switched everything off overrides the account.
     let overridden =
@@ -461,6 +534,11 @@ fn public_writes_are_refused_where_a_setting_guards_them() {
     let list = acl(group(acl::AUTHENTICATED_USERS), Permission::ReadAcp);
     assert_eq!(at_bucket.check_acl(&list), Err(Blocked::Acl));
     assert_eq!(BlockLevels::default().check_acl(&list), Ok(()));
+    // One public grant among others is enough.
+    let mut mixed = acl(Grantee::Account(CANONICAL.to_owned()), Permission::FullControl);
+    assert_eq!(at_bucket.check_acl(&mixed), Ok(()));
+    mixed.grants.extend(list.grants);
+    assert_eq!(at_bucket.check_acl(&mixed), Err(Blocked::Acl));
     assert!(Blocked::Policy.message("a", "b", "c").contains("prevented by the BlockPublicPolicy setting"));
 }
 
@@ -475,7 +553,7 @@ fn statements_about_others_are_not_looked_at() {
     let count = |resource: &str, action: &str| {
         let mut found = 0;
         let action = Act::named(action).known();
-        all.candidates(&BOB, action, resource, &mut |_| found += 1);
+        all.candidates(&BOB, action, arn::path(resource), &mut |_| found += 1);
         found
     };
     assert_eq!(count("arn:aws:s3:::bucket-7/k", "s3:GetObject"), 1);
@@ -497,7 +575,7 @@ fn prefixes_of_prefixes_are_all_found() {
     for key in ["", "a", "a/", "a/b/c", "a/b/cd", "a/c/d", "abc", "b/x", "zz", "a/b0"] {
         let mut found = Vec::new();
         let resource = format!("arn:aws:s3:::b/{key}");
-        all.candidates(&BOB, Act::named("s3:GetObject").known(), &resource, &mut |candidate| {
+        all.candidates(&BOB, Act::named("s3:GetObject").known(), arn::path(&resource), &mut |candidate| {
             found.push(candidate.place.statement() as usize);
         });
         found.sort_unstable();
