@@ -112,7 +112,8 @@ pub struct Principal {
 pub enum Who {
     /// `"*"` or `{"AWS": "*"}`: everyone, the anonymous included.
     Everyone,
-    /// An account by its number or the ARN of its root: every principal of the account.
+    /// An account, by its number, which may have been written as the ARN of its root: every principal of the
+    /// account.
     Account(String),
     /// An account by its canonical ID.
     Canonical(String),

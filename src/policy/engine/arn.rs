@@ -12,11 +12,6 @@ pub(super) fn account(arn: &str) -> Option<&str> {
     arn_segments(arn).map(|[_, _, _, _, account, _]| account)
 }
 
-/// The partition of an ARN.
-pub(super) fn partition(arn: &str) -> Option<&str> {
-    arn_segments(arn).map(|[_, partition, ..]| partition)
-}
-
 /// The part of a path before its first slash: the bucket, as a rule.
 pub(super) fn component(path: &str) -> &str {
     let slash = path.bytes().position(|octet| octet == b'/');
@@ -74,6 +69,5 @@ mod tests {
         assert_eq!(account("arn:aws:iam::111122223333:user/a"), Some("111122223333"));
         assert_eq!(account("arn:aws:iam::111122223333"), None);
         assert_eq!(account("111122223333"), None);
-        assert_eq!(partition("arn:aws-cn:iam::111122223333:root"), Some("aws-cn"));
     }
 }

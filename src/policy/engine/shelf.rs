@@ -182,7 +182,7 @@ fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
         match &entry.who {
             Who::Everyone | Who::Canonical(_) | Who::Service(_) | Who::Federated(_) => return None,
             Who::Deleted(_) => {}
-            Who::Account(name) => accounts.push(arn::account(name).unwrap_or(name)),
+            Who::Account(number) => accounts.push(number.as_str()),
             Who::User(arn) | Who::Role(arn) | Who::Session(arn) | Who::FederatedUser(arn) => {
                 accounts.push(arn::account(arn)?);
             }

@@ -22,6 +22,7 @@ const APP: Caller<'_> = Caller::Role {
     arn: "arn:aws:sts::111122223333:assumed-role/app/one",
     role: "arn:aws:iam::111122223333:role/app",
 };
+const POINT: &str = "arn:aws:s3:eu-west-1:111122223333:accesspoint/p";
 const CANONICAL: &str = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be";
 
 fn document(effect: &str, principal: Option<Value>, action: &str, resource: &str) -> Value {
@@ -74,6 +75,31 @@ impl World {
     fn account(mut self, id: &str, change: impl FnOnce(&mut AccountRules)) -> Self {
         change(self.sources.accounts.entry(id.to_owned()).or_default());
         self
+    }
+
+    /// The access point [`POINT`] of [`HOME`], which leads to the bucket.
+    fn access_point(mut self, document: Option<Value>, block: Block) -> Self {
+        let rules = AccessPointRules {
+            owner: HOME.to_owned(),
+            bucket: "b".to_owned(),
+            origin: Origin::Internet,
+            policy: document.map(|document| policy("access-points/p", &document, Kind::Resource)),
+            block,
+        };
+        self.sources.access_points.insert(POINT.to_owned(), rules);
+        self
+    }
+
+    /// Asks through the access point.
+    fn ask_through(self, caller: Caller<'_>, action: &str, consent: bool) -> Decision {
+        let keys = Keys::default();
+        let question = Question {
+            resource: &format!("{POINT}/object/k"),
+            behind: Some("arn:aws:s3:::b/k"),
+            consent,
+            ..question(caller, action, &keys)
+        };
+        Generation::new(self.sources).decide(&question, &Brought::default())
     }
 
     fn ask(self, caller: Caller<'_>, action: &str, brought: &Brought<'_>) -> Decision {
@@ -318,6 +344,12 @@ fn consent_stands_in_for_the_resource_and_never_for_a_deny() {
     assert_eq!(ask(None, &[]), "silent-identity");
     let deny = document("Deny", Some(json!("*")), "s3:PutObjectAcl", "arn:aws:s3:::b/*");
     assert_eq!(ask(Some(deny), &[everything("Allow")]), "denied-resource");
+    // Through an access point it stands in for both of its policies.
+    let through = |consent| {
+        let world = World::default().identity(DANA, &[everything("Allow")], None).bucket(None, |_| {});
+        world.access_point(None, Block::default()).ask_through(DANA, "s3:PutObjectAcl", consent).reason()
+    };
+    assert_eq!((through(true), through(false)), ("allowed", "silent-access-point"));
 }
 
 #[test]
@@ -331,24 +363,11 @@ fn the_owner_is_who_the_generation_says_not_who_the_question_says() {
 
 #[test]
 fn an_access_point_needs_both_policies() {
-    let arn = "arn:aws:s3:eu-west-1:111122223333:accesspoint/p";
-    let resource = format!("{arn}/object/k");
     let ask = |point: Option<Value>, bucket: Option<Value>, block: Block| {
-        let mut world = World::default().identity(DANA, &[everything("Allow")], None).bucket(bucket, |_| {});
-        let rules = AccessPointRules {
-            owner: HOME.to_owned(),
-            bucket: "b".to_owned(),
-            origin: Origin::Internet,
-            policy: point.map(|document| policy("access-points/p", &document, Kind::Resource)),
-            block,
-        };
-        world.sources.access_points.insert(arn.to_owned(), rules);
-        let keys = Keys::default();
-        let question =
-            Question { resource: &resource, behind: Some("arn:aws:s3:::b/k"), ..question(DANA, "s3:GetObject", &keys) };
-        Generation::new(world.sources).decide(&question, &Brought::default()).reason()
+        let world = World::default().identity(DANA, &[everything("Allow")], None).bucket(bucket, |_| {});
+        world.access_point(point, block).ask_through(DANA, "s3:GetObject", false).reason()
     };
-    let at_point = |principal| Some(document("Allow", Some(principal), "s3:GetObject", &format!("{arn}/object/*")));
+    let at_point = |principal| Some(document("Allow", Some(principal), "s3:GetObject", &format!("{POINT}/object/*")));
     let account = || json!({"AWS": AWAY});
     let at_bucket = || Some(naming(account()));
     assert_eq!(ask(at_point(account()), at_bucket(), Block::default()), "allowed");
@@ -361,24 +380,11 @@ fn an_access_point_needs_both_policies() {
 /// spec/policy-evaluation.md 6: `ident(access point ARN) or ident(bucket ARN)`
 #[test]
 fn behind_an_access_point_the_callers_own_word_about_the_bucket_is_enough() {
-    let arn = "arn:aws:s3:eu-west-1:111122223333:accesspoint/p";
-    let resource = format!("{arn}/object/k");
     let user = json!({"AWS": "arn:aws:iam::111122223333:user/bob"});
     let ask = |identity: &[Value], boundary: Option<Value>| {
-        let mut world = World::default().identity(BOB, identity, boundary).bucket(None, |_| {});
-        let at_point = document("Allow", Some(user.clone()), "s3:GetObject", &format!("{arn}/object/*"));
-        let rules = AccessPointRules {
-            owner: HOME.to_owned(),
-            bucket: "b".to_owned(),
-            origin: Origin::Internet,
-            policy: Some(policy("access-points/p", &at_point, Kind::Resource)),
-            block: Block::default(),
-        };
-        world.sources.access_points.insert(arn.to_owned(), rules);
-        let keys = Keys::default();
-        let question =
-            Question { resource: &resource, behind: Some("arn:aws:s3:::b/k"), ..question(BOB, "s3:GetObject", &keys) };
-        Generation::new(world.sources).decide(&question, &Brought::default())
+        let at_point = document("Allow", Some(user.clone()), "s3:GetObject", &format!("{POINT}/object/*"));
+        let world = World::default().identity(BOB, identity, boundary).bucket(None, |_| {});
+        world.access_point(Some(at_point), Block::default()).ask_through(BOB, "s3:GetObject", false)
     };
     let about_bucket = |effect| document(effect, None, "s3:GetObject", "arn:aws:s3:::b/*");
     assert_eq!(ask(&[], None).reason(), "silent-resource");
