@@ -134,7 +134,7 @@ pub(super) fn case(dice: &mut Dice) -> Value {
 
 /// The canonical id of an account, as if there were one.
 pub(super) fn canonical_id(account: &str) -> String {
-    account.repeat(6)[..64].to_owned()
+    account.chars().cycle().take(64).collect()
 }
 
 fn lists(dice: &mut Dice, object: bool) -> Value {
