@@ -161,14 +161,14 @@ impl Given<'_> {
         } else if is(Target::Bucket) {
             self.at_bucket()
         } else if self.routed.operation == Operation::ListBuckets {
-            Ok(Arn::plain(format!("arn:{}:s3:::*", self.partition)))
+            Ok(Arn::plain(["arn:", self.partition, ":s3:::*"].concat()))
         } else {
             Ok(Arn::plain("*".to_owned()))
         }
     }
 
     fn at_bucket(&self) -> Result<Arn, Fault> {
-        let bucket = format!("arn:{}:s3:::{}", self.partition, self.bucket()?);
+        let bucket = ["arn:", self.partition, ":s3:::", self.bucket()?].concat();
         Ok(match self.access_point {
             None => Arn::plain(bucket),
             Some(point) => Arn { resource: point.into(), behind: Some(bucket.into()) },
@@ -176,7 +176,7 @@ impl Given<'_> {
     }
 
     fn object(&self, key: &str) -> Result<Arn, Fault> {
-        let object = format!("arn:{}:s3:::{}/{key}", self.partition, self.bucket()?);
+        let object = ["arn:", self.partition, ":s3:::", self.bucket()?, "/", key].concat();
         Ok(match self.access_point {
             None => Arn::plain(object),
             Some(point) => Arn { resource: format!("{point}/object/{key}").into(), behind: Some(object.into()) },

@@ -10,6 +10,7 @@ use super::stored::{Needs, Stored};
 use crate::identity::Kind;
 use crate::policy::context::{Context, Values};
 use crate::policy::engine::{Act, Question};
+use crate::policy::value;
 use crate::s3::permission::Key;
 use crate::s3::route::Auth;
 use crate::s3::tags::{self, Tags};
@@ -28,7 +29,8 @@ pub struct Request<'a> {
     until: Option<Millis>,
     hold_days: Option<u32>,
     needs: Cell<Needs>,
-    made: Made,
+    /// None while no condition has asked for such a value.
+    made: OnceCell<Box<Made>>,
 }
 
 /// The condition keys of one check.
@@ -57,9 +59,10 @@ impl<'a> Request<'a> {
     /// Reads what conditions may compare and what must be well-formed for that.
     ///
     /// # Errors
-    /// `InvalidArgument`: `x-amz-tagging`, a retain-until date or a duration that cannot be read. A
+    /// `InvalidArgument`: `x-amz-tagging`, a number, a retain-until date or a duration that cannot be read. A
     /// condition that does not see what the store might read could be slipped past.
     pub fn new(given: Given<'a>, facts: Facts<'a>, stored: &'a dyn Stored) -> Result<Self, Fault> {
+        check_numbers(given)?;
         let mut request = Self::bare(given, facts, stored);
         // On a copy they count only where they take the place of the source's: otherwise the request could
         // show tags that the object will not have.
@@ -83,7 +86,7 @@ impl<'a> Request<'a> {
             until: None,
             hold_days: None,
             needs: Cell::new(Needs::NONE),
-            made: Made::default(),
+            made: OnceCell::new(),
         }
     }
 
@@ -98,6 +101,10 @@ impl<'a> Request<'a> {
         self.needs.get()
     }
 
+    fn made(&self) -> &Made {
+        self.made.get_or_init(Box::default)
+    }
+
     fn need<T>(&self, known: Option<T>, needs: Needs) -> Option<T> {
         if known.is_none() {
             self.needs.set(self.needs.get().and(needs));
@@ -106,7 +113,10 @@ impl<'a> Request<'a> {
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.given.routed.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+        let headers = &self.given.routed.headers;
+        // Most reads have none that decides anything, and to look for a name costs more than to see that.
+        let found = if headers.is_empty() { None } else { headers.get(name) };
+        found.and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
     fn retain_until(&self) -> Option<&str> {
@@ -142,7 +152,7 @@ impl<'a> Request<'a> {
 
     fn tag_keys<'s>(&'s self, tags: Option<&'s Tags>) -> Option<&'s [String]> {
         let tags = tags.filter(|tags| !tags.is_empty())?;
-        Some(self.made.tag_keys.get_or_init(|| tags.iter().map(|(key, _)| key.clone()).collect()))
+        Some(self.made().tag_keys.get_or_init(|| tags.iter().map(|(key, _)| key.clone()).collect()))
     }
 }
 
@@ -286,7 +296,7 @@ impl View<'_> {
     }
 
     fn time(&self, key: Key) -> &str {
-        let (made, now) = (&self.request.made, self.request.facts.now.seconds());
+        let (made, now) = (self.request.made(), self.request.facts.now.seconds());
         match key {
             Key::AwsEpochTime => made.epoch_time.get_or_init(|| now.0.to_string()),
             _ => made.current_time.get_or_init(|| now.rfc3339()),
@@ -296,7 +306,7 @@ impl View<'_> {
     /// How the request came. Through a VPC endpoint the address is a private one.
     fn channel(&self, key: Key) -> Option<&str> {
         let channel = &self.request.facts.channel;
-        let address = || self.request.made.address.get_or_init(|| channel.address.to_string()).as_str();
+        let address = || self.request.made().address.get_or_init(|| channel.address.to_string()).as_str();
         let endpoint = channel.endpoint.as_ref();
         match key {
             Key::AwsSecureTransport => Some(bool_text(channel.tls.is_some())),
@@ -331,7 +341,7 @@ impl View<'_> {
             // Only what can be kept and sent later has an age.
             Key::S3SignatureAge if matches!(signature.kind, Auth::Query | Auth::Form) => {
                 let signed = signature.signed?.0.saturating_mul(1000);
-                Some(self.request.made.age.get_or_init(|| facts.now.0.saturating_sub(signed).to_string()))
+                Some(self.request.made().age.get_or_init(|| facts.now.0.saturating_sub(signed).to_string()))
             }
             _ => None,
         }
@@ -356,7 +366,7 @@ impl View<'_> {
                 Kind::User => Some("User"),
                 Kind::Web => None,
             },
-            (Key::AwsUserid, _) => Some(self.request.made.user_id.get_or_init(|| principal.user_id())),
+            (Key::AwsUserid, _) => Some(self.request.made().user_id.get_or_init(|| principal.user_id())),
             (Key::AwsUsername, Kind::User) => principal.arn.rsplit('/').next(),
             _ => None,
         }
@@ -364,8 +374,9 @@ impl View<'_> {
 
     /// What only temporary credentials have.
     fn session(&self, key: Key) -> Option<&str> {
-        let (principal, made) = (self.request.facts.caller.principal, &self.request.made);
+        let principal = self.request.facts.caller.principal;
         let session = principal.session.as_deref()?;
+        let made = self.request.made();
         match key {
             Key::AwsTokenIssueTime => Some(made.issued.get_or_init(|| session.issued.rfc3339())),
             Key::AwsMultiFactorAuthPresent => Some(bool_text(session.mfa)),
@@ -390,7 +401,8 @@ impl View<'_> {
             // The test before an absence is no listing: nothing but its prefix is asked.
             Key::S3Delimiter | Key::S3MaxKeys if self.ask.prefix.is_some() => None,
             Key::S3Delimiter => parameter("delimiter"),
-            Key::S3MaxKeys => parameter("max-keys").or(Some("1000")),
+            // Stores read nothing as their default.
+            Key::S3MaxKeys => parameter("max-keys").filter(|sent| !sent.is_empty()).or(Some("1000")),
             Key::S3AnnotationPrefix => parameter("annotation-prefix"),
             Key::S3MaxAnnotationResults => parameter("max-annotation-results"),
             Key::S3Versionid => self.version(),
@@ -433,7 +445,7 @@ impl View<'_> {
         let source = self.request.given.routed.copy_source.as_ref()?;
         match self.ask.spelling {
             Spelling::Sent => Some(&source.sent),
-            Spelling::Canonical => Some(self.request.made.canonical_source.get_or_init(|| source.canonical())),
+            Spelling::Canonical => Some(self.request.made().canonical_source.get_or_init(|| source.canonical())),
         }
     }
 
@@ -463,7 +475,7 @@ impl View<'_> {
     }
 
     fn lock(&self, key: Key) -> Option<&str> {
-        let (request, made) = (self.request, &self.request.made);
+        let request = self.request;
         let retention = match request.given.document {
             Document::Retention(retention) => Some(retention),
             _ => None,
@@ -472,11 +484,11 @@ impl View<'_> {
             Key::S3ObjectLockRetainUntilDate => request.retain_until(),
             Key::S3ObjectLockRemainingRetentionDays => {
                 let left = request.until?.0.saturating_sub(request.facts.now.0);
-                Some(made.remaining_days.get_or_init(|| ceiling(left, DAY).to_string()))
+                Some(request.made().remaining_days.get_or_init(|| ceiling(left, DAY).to_string()))
             }
             Key::S3ObjectLockEventHoldDurationDays => {
                 let days = request.hold_days?;
-                Some(made.hold_days.get_or_init(|| days.to_string()))
+                Some(request.made().hold_days.get_or_init(|| days.to_string()))
             }
             Key::S3ObjectLockMode if retention.is_some() => retention?.mode.as_deref(),
             Key::S3ObjectLockEventHold if retention.is_some() => retention?.event_hold.as_deref(),
@@ -538,9 +550,23 @@ fn find_tag<'t>(tags: &'t Tags, key: &str) -> Option<&'t str> {
 /// A day in milliseconds.
 const DAY: i64 = 86_400_000;
 
-/// An instant in ISO 8601 with its offset; `Z`, in practice.
+/// An instant in ISO 8601 with its offset (`Z`, in practice), in a spelling that conditions read as well.
 fn instant(text: &str) -> Option<Millis> {
+    value::Instant::parse(text)?;
     text.parse::<jiff::Timestamp>().ok().map(|instant| Millis(instant.as_millisecond()))
+}
+
+/// Parameters that conditions compare as numbers: a Deny for large ones does not hold for what is none, and
+/// some store may still read it as one.
+fn check_numbers(given: Given<'_>) -> Result<(), Fault> {
+    for name in ["max-keys", "max-annotation-results"] {
+        let sent = given.routed.parameter(name).unwrap_or_default();
+        if !sent.is_empty() && document::count(sent).is_none() {
+            let message = format!("Provided {name} not an integer or within integer range");
+            return Err(Fault::argument("number", message, name, Some(sent.to_owned())));
+        }
+    }
+    Ok(())
 }
 
 fn bad_date(given: Given<'_>) -> Fault {

@@ -1,7 +1,7 @@
 //! A request that was never sent: what policy would say to it, and why.
 //!
 //! Its condition keys come from the same table as those of real requests
-//! ([`View`](super::View)); keys given by hand lie over them. What follows from principal, owner, address and
+//! ([`View`]); keys given by hand lie over them. What follows from principal, owner, address and
 //! time is there without being given; what a request would say itself (headers, parameters, tags) is there
 //! only if given, and absent otherwise.
 //!

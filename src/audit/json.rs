@@ -57,6 +57,16 @@ impl<'b> Object<'b> {
         self.out.push(b'"');
     }
 
+    /// Members that were written before, without the braces around them.
+    pub(super) fn members(&mut self, written: &[u8]) {
+        if !written.is_empty() {
+            if !std::mem::take(&mut self.empty) {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(written);
+        }
+    }
+
     /// A text if there is one.
     pub(super) fn maybe(&mut self, name: &'static str, value: Option<impl AsRef<[u8]>>, limit: usize) {
         if let Some(value) = value {
@@ -237,18 +247,20 @@ const fn is_plain(octet: u8) -> bool {
 
 /// Whether a block goes out as it is; tested without a branch.
 #[inline]
-fn is_block_plain(block: &[u8; 16]) -> bool {
+fn is_block_plain<const N: usize>(block: &[u8; N]) -> bool {
     block.iter().fold(true, |all, octet| all & is_plain(*octet))
 }
 
 /// Whether all of it goes out as it is.
 fn is_all_plain(octets: &[u8]) -> bool {
-    let (blocks, tail) = octets.as_chunks::<16>();
-    let mut last = [b' '; 16];
-    if let Some(place) = last.get_mut(..tail.len()) {
-        place.copy_from_slice(tail);
+    // Where the blocks leave a rest, the last ones are looked at once more rather than the rest by itself.
+    if let Some(last) = octets.last_chunk::<16>() {
+        return octets.as_chunks::<16>().0.iter().all(is_block_plain) && is_block_plain(last);
     }
-    blocks.iter().all(is_block_plain) && is_block_plain(&last)
+    match (octets.first_chunk::<8>(), octets.last_chunk::<8>()) {
+        (Some(first), Some(last)) => is_block_plain(first) & is_block_plain(last),
+        _ => octets.iter().all(|octet| is_plain(*octet)),
+    }
 }
 
 /// How many octets at the start go out as they are.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::Text;
+use crate::s3::head::has_capitals;
 
 /// What stands in place of a secret (spec/access-logs.md 3.3).
 const MASK: &[u8] = b"XXXXXXXX";
@@ -93,7 +94,7 @@ pub(super) fn header_of_interest(name: &[u8]) -> Option<(Cow<'_, [u8]>, Shown)> 
     if name.len() > LONGEST_NAME {
         return None;
     }
-    let lower: Cow<'_, [u8]> = match name.iter().any(u8::is_ascii_uppercase) {
+    let lower: Cow<'_, [u8]> = match has_capitals(name) {
         true => name.to_ascii_lowercase().into(),
         false => name.into(),
     };
@@ -105,51 +106,62 @@ pub(super) fn header_of_interest(name: &[u8]) -> Option<(Cow<'_, [u8]>, Shown)> 
 }
 
 fn is_listed(name: &[u8]) -> bool {
+    match name.strip_prefix(b"x-amz-") {
+        Some(rest) => is_listed_of_amazon(rest),
+        // what decides about the outcome
+        None => matches!(
+            name,
+            b"content-encoding"
+                | b"content-type"
+                | b"if-match"
+                | b"if-modified-since"
+                | b"if-none-match"
+                | b"if-unmodified-since"
+                | b"origin"
+                | b"range"
+        ),
+    }
+}
+
+/// The same of what follows `x-amz-`.
+fn is_listed_of_amazon(name: &[u8]) -> bool {
     match name {
         // spec/cloudtrail.md 3.1
-        b"x-amz-acl"
-        | b"x-amz-bucket-namespace"
-        | b"x-amz-bucket-object-lock-enabled"
-        | b"x-amz-bypass-governance-retention"
-        | b"x-amz-copy-source"
-        | b"x-amz-copy-source-range"
-        | b"x-amz-copy-source-server-side-encryption-customer-algorithm"
-        | b"x-amz-expected-bucket-owner"
-        | b"x-amz-grant-full-control"
-        | b"x-amz-grant-read"
-        | b"x-amz-grant-read-acp"
-        | b"x-amz-grant-write"
-        | b"x-amz-grant-write-acp"
-        | b"x-amz-metadata-directive"
-        | b"x-amz-object-lock-legal-hold"
-        | b"x-amz-object-lock-mode"
-        | b"x-amz-object-lock-retain-until-date"
-        | b"x-amz-object-ownership"
-        | b"x-amz-request-payer"
-        | b"x-amz-server-side-encryption"
-        | b"x-amz-server-side-encryption-aws-kms-key-id"
-        | b"x-amz-server-side-encryption-bucket-key-enabled"
-        | b"x-amz-server-side-encryption-customer-algorithm"
-        | b"x-amz-storage-class"
-        | b"x-amz-tagging"
-        | b"x-amz-tagging-directive"
-        | b"x-amz-website-redirect-location"
+        b"acl"
+        | b"bucket-namespace"
+        | b"bucket-object-lock-enabled"
+        | b"bypass-governance-retention"
+        | b"copy-source"
+        | b"copy-source-range"
+        | b"copy-source-server-side-encryption-customer-algorithm"
+        | b"expected-bucket-owner"
+        | b"grant-full-control"
+        | b"grant-read"
+        | b"grant-read-acp"
+        | b"grant-write"
+        | b"grant-write-acp"
+        | b"metadata-directive"
+        | b"object-lock-legal-hold"
+        | b"object-lock-mode"
+        | b"object-lock-retain-until-date"
+        | b"object-ownership"
+        | b"request-payer"
+        | b"server-side-encryption"
+        | b"server-side-encryption-aws-kms-key-id"
+        | b"server-side-encryption-bucket-key-enabled"
+        | b"server-side-encryption-customer-algorithm"
+        | b"storage-class"
+        | b"tagging"
+        | b"tagging-directive"
+        | b"website-redirect-location"
         // what decides about the outcome
-        | b"content-encoding"
-        | b"content-type"
-        | b"if-match"
-        | b"if-modified-since"
-        | b"if-none-match"
-        | b"if-unmodified-since"
-        | b"origin"
-        | b"range"
-        | b"x-amz-content-sha256"
-        | b"x-amz-copy-source-if-match"
-        | b"x-amz-copy-source-if-modified-since"
-        | b"x-amz-copy-source-if-none-match"
-        | b"x-amz-copy-source-if-unmodified-since"
-        | b"x-amz-decoded-content-length"
-        | b"x-amz-source-expected-bucket-owner" => true,
+        | b"content-sha256"
+        | b"copy-source-if-match"
+        | b"copy-source-if-modified-since"
+        | b"copy-source-if-none-match"
+        | b"copy-source-if-unmodified-since"
+        | b"decoded-content-length"
+        | b"source-expected-bucket-owner" => true,
         _ => false,
     }
 }

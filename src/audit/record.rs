@@ -127,6 +127,23 @@ pub struct Connection<'a> {
     pub region: Option<&'a str>,
 }
 
+/// How a request came in and who asks, the signature left out, as records say it. Written once where many
+/// requests have it in common, and copied into their records.
+#[derive(Clone, Debug)]
+pub struct Origin(Box<[u8]>);
+
+impl Origin {
+    /// Writes it.
+    pub fn of(connection: &Connection<'_>, requester: &Requester<'_>) -> Self {
+        let mut out = Vec::with_capacity(512);
+        let mut object = Object::begin(&mut out);
+        connection.members(&mut object);
+        requester.members(&mut object);
+        object.end();
+        Self(out.get(1..out.len() - 1).unwrap_or_default().into())
+    }
+}
+
 /// How the object will be encrypted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Encryption<'a> {
@@ -151,6 +168,8 @@ pub struct Intent<'a> {
     pub requester: Requester<'a>,
     /// How it came in.
     pub connection: Connection<'a>,
+    /// Both of them, already written: then of the requester only the signature counts.
+    pub origin: Option<&'a Origin>,
     /// The host header, port included.
     pub host: Option<&'a [u8]>,
     /// The method.
@@ -207,6 +226,7 @@ impl<'a> Intent<'a> {
             received,
             requester: Requester::default(),
             connection: Connection::default(),
+            origin: None,
             host: None,
             method: None,
             target: None,
@@ -245,8 +265,16 @@ impl<'a> Intent<'a> {
         object.word("request_id", self.id.as_bytes());
         object.word("host_id", self.id.host_bytes());
         object.instant("request_time", self.received);
-        self.connection.members(object);
-        self.requester.members(object);
+        match self.origin {
+            Some(origin) => object.members(&origin.0),
+            None => {
+                self.connection.members(object);
+                self.requester.members(object);
+            }
+        }
+        if let Some(signature) = self.requester.signature {
+            object.text("signature", signature.get(..SIGNATURE).unwrap_or_default(), SHORT);
+        }
         object.maybe("operation", self.operation, SHORT);
         object.maybe("bucket_name", self.bucket, SHORT);
         object.maybe("bucket_account", self.bucket_account, SHORT);
@@ -350,9 +378,6 @@ impl Requester<'_> {
         }
         object.maybe("signature_version", self.signature_version, SHORT);
         object.maybe("authentication_type", self.authentication, SHORT);
-        if let Some(signature) = self.signature {
-            object.text("signature", signature.get(..SIGNATURE).unwrap_or_default(), SHORT);
-        }
     }
 }
 

@@ -154,10 +154,9 @@ fn groups(root: &mut Table<'_>) -> HashMap<String, Vec<String>> {
         }
         let policies = policies(&mut table);
         if let Some(name) = name {
-            if groups.contains_key(&name.value) {
+            // A fault refuses the file, so that which of the two stays does not matter.
+            if groups.insert(name.value, policies).is_some() {
                 table.fault(name.span, "this group is declared twice", "taken above", "put its policies together");
-            } else {
-                groups.insert(name.value, policies);
             }
         }
         table.finish();

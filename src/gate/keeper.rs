@@ -2,14 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::pipeline::{Change, Keeper};
 use crate::s3::{Code, Fault};
 
 /// How many changes may wait.
 const QUEUE: usize = 64;
+/// How long to wait before asking for room again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 type Answer = oneshot::Sender<Result<(), Fault>>;
 
@@ -39,13 +43,19 @@ impl Keeping {
 
 impl Keeper for Keeping {
     fn change(&self, change: Change) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + '_>> {
+        // What a store has done already cannot be refused: it waits until there is room.
+        let is_done = matches!(change, Change::Gone { .. } | Change::Made { .. });
         let (answer, answered) = oneshot::channel();
-        let sent = self.changes.try_send((change, answer));
+        let mut order = (change, answer);
         Box::pin(async move {
-            match sent {
-                Ok(()) => answered.await.unwrap_or_else(|_| Err(lost("the keeper has ended"))),
-                Err(TrySendError::Full(_)) => Err(Fault::plain(Code::SlowDown, "keeper-busy")),
-                Err(TrySendError::Disconnected(_)) => Err(lost("the keeper has ended")),
+            loop {
+                order = match self.changes.try_send(order) {
+                    Ok(()) => return answered.await.unwrap_or_else(|_| Err(lost("the keeper has ended"))),
+                    Err(TrySendError::Full(order)) if is_done => order,
+                    Err(TrySendError::Full(_)) => return Err(Fault::plain(Code::SlowDown, "keeper-busy")),
+                    Err(TrySendError::Disconnected(_)) => return Err(lost("the keeper has ended")),
+                };
+                sleep(PAUSE).await;
             }
         })
     }
@@ -53,4 +63,40 @@ impl Keeper for Keeping {
 
 fn lost(detail: &'static str) -> Fault {
     Fault::plain(Code::InternalError, "settings-not-kept").detail(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[test]
+    fn what_a_store_has_done_is_kept_however_many_changes_wait() {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let keeping = Keeping::start(move |_| {
+            let _wait = gone.recv();
+            Ok(())
+        });
+        let keeping = keeping.unwrap();
+        let bucket = || "bbb".to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut waiting = Vec::new();
+            // One is being kept, the others wait for it.
+            while waiting.len() <= QUEUE {
+                let mut change = keeping.change(Change::Policy { bucket: bucket(), document: None });
+                match poll_fn(|cx| Poll::Ready(change.as_mut().poll(cx))).await {
+                    Poll::Ready(refused) => assert_eq!(refused.unwrap_err().code(), Code::SlowDown),
+                    Poll::Pending => waiting.push(change),
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let mut made = keeping.change(Change::Made { bucket: bucket(), owner: "111122223333".to_owned() });
+            assert!(poll_fn(|cx| Poll::Ready(made.as_mut().poll(cx).is_pending())).await);
+            drop(go);
+            made.await.unwrap();
+        });
+    }
 }

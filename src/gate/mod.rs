@@ -17,6 +17,7 @@ use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{admin, tokens};
 use crate::identity::{Directory, TokenKeys};
+use crate::limit::Room;
 use crate::pipeline::Live;
 use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Page, Server};
@@ -25,6 +26,9 @@ use crate::upstream::store::StoreError;
 use keeper::Keeping;
 use probes::Running;
 use service::{Gate, Shared};
+
+/// How many octets of documents may be read at once for callers that nobody has decided about.
+const ROOM: u64 = 256 << 20;
 
 /// Why the proxy does not run, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +116,7 @@ pub fn run(
         uploads: Arc::default(),
         keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
+        room: Room::new(ROOM),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),

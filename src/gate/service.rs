@@ -15,8 +15,8 @@ use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
-use crate::limit::InFlight;
-use crate::pipeline::{self, Answer, Finished, Keeper, Live, Observe, Store, TlsFacts, Uploads, Worker, walk};
+use crate::limit::{InFlight, Room};
+use crate::pipeline::{self, Answer, Finished, Keeper, Last, Live, Observe, Store, TlsFacts, Uploads, Worker, walk};
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) uploads: Arc<Uploads>,
     pub(super) keeper: Arc<dyn Keeper>,
     pub(super) in_flight: InFlight,
+    pub(super) room: Room,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
@@ -62,6 +63,7 @@ impl Gate {
             uploads: Arc::clone(&shared.uploads),
             keeper: Arc::clone(&shared.keeper),
             in_flight: shared.in_flight.clone(),
+            room: shared.room.clone(),
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
@@ -75,7 +77,7 @@ impl Service for Gate {
     type Body = Answer;
 
     async fn call(&self, request: Request<TimedBody>, connection: Rc<Connection>) -> Response<Answer> {
-        let facts = Arc::clone(&connection.keep(facts));
+        let facts = connection.keep(facts);
         let request = request.map(|body| body.map_err(|error| error.fault()));
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return walk(request, facts, &self.worker).await;
@@ -86,20 +88,21 @@ impl Service for Gate {
     }
 
     fn refused(&self, head: &Parts, fault: &Fault, id: RequestId, connection: &Connection) {
-        let (facts, worker) = (Arc::clone(&connection.keep(facts)), Rc::clone(&self.worker));
+        let (facts, worker) = (connection.keep(facts), Rc::clone(&self.worker));
         let (head, fault) = (head.clone(), fault.clone());
         tokio::task::spawn_local(async move { pipeline::record_refusal(head, fault, id, facts, &worker).await });
     }
 }
 
 /// What is on record about a connection, made once for all its requests.
-fn facts(connection: &Connection) -> Arc<pipeline::Connection> {
-    Arc::new(pipeline::Connection {
+fn facts(connection: &Connection) -> pipeline::Connection {
+    pipeline::Connection {
         listener: connection.listener.number,
         peer: connection.peer.ip(),
         vpc_endpoint: connection.vpc_endpoint.clone(),
         tls: connection.tls.as_ref().map(|tls| TlsFacts { version: tls.version, cipher: tls.cipher_suite }),
-    })
+        last: Last::default(),
+    }
 }
 
 impl Observe for Counting {

@@ -353,6 +353,15 @@ impl Directory {
         }
     }
 
+    /// Whether the user, root or role is there that a principal is, or has a session of.
+    pub fn has(&self, who: &Principal) -> bool {
+        match &who.kind {
+            Kind::Anonymous | Kind::Web => false,
+            Kind::Role { role, .. } => self.roles.contains_key(role),
+            Kind::Root | Kind::User => self.users.contains_key(&who.arn),
+        }
+    }
+
     /// The key of an id.
     pub fn find(&self, access_key: &str) -> Option<&Key> {
         self.keys.get(access_key)

@@ -144,8 +144,10 @@ const fn side(operation: Operation) -> Option<Side> {
 
 impl Read {
     fn measure(&self, live: &Live, mut reply: Reply) -> Result<Reply, Fault> {
+        // Of a bucket or an upload that is not there nothing is said about a key.
+        let others = [Code::NoSuchBucket, Code::NoSuchUpload].map(Code::as_str);
         let absent =
-            reply.status == StatusCode::NOT_FOUND && reply.code.as_deref() != Some(Code::NoSuchBucket.as_str());
+            reply.status == StatusCode::NOT_FOUND && reply.code.as_deref().is_none_or(|code| !others.contains(&code));
         if absent {
             self.asked(live, |case, side| {
                 let version = case.names_version(side) && reply.code.as_deref() != Some(Code::NoSuchKey.as_str());

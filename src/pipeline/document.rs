@@ -1,11 +1,15 @@
 //! Control documents: small bodies that are configuration or a list, read and verified as a whole.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body::Body;
 
 use super::after::Refused;
+use super::early::in_time;
 use crate::access::Document;
 use crate::body::{Contract, Duties, SealedBody, Unread};
+use crate::limit::Room;
 use crate::s3::operation::BodyKind;
 use crate::s3::route::{Routed, Rules};
 use crate::s3::{Code, Fault, Operation, xml};
@@ -14,6 +18,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The longest control document: a thousand keys of a kilobyte each, every octet escaped.
 const LONGEST: u64 = 8 * 1024 * 1024;
+/// How long a client may take over one, however it spreads it out: it is held in memory meanwhile, for
+/// callers that nobody has decided about.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What an operation asks of its body.
 pub(super) fn duties(routed: &Routed) -> Duties {
@@ -27,16 +34,35 @@ pub(super) fn duties(routed: &Routed) -> Duties {
     }
 }
 
-/// Reads and verifies a document.
+/// Reads and verifies a document of a caller that nobody has decided about.
 ///
 /// # Errors
-/// What does not verify; a document that is missing; one that could be read in two ways.
+/// `SlowDown` where too much is being read; `RequestTimeout`; what does not verify; a document that is
+/// missing; one that could be read in two ways.
+pub(super) async fn read_within<B>(
+    room: &Room,
+    body: Unread<B>,
+    contract: Contract,
+    routed: &Routed,
+) -> Result<SealedBody, Fault>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    let _taken = room.take(contract.length().unwrap_or(LONGEST).min(LONGEST))?;
+    read(body, contract, routed).await
+}
+
+/// The same for a caller that may send it.
+///
+/// # Errors
+/// As for [`read_within`].
 pub(super) async fn read<B>(body: Unread<B>, contract: Contract, routed: &Routed) -> Result<SealedBody, Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    let document = body.open(contract)?.settle(LONGEST).await?;
+    let document = in_time(PATIENCE, body.open(contract)?.settle(LONGEST)).await?;
     let kind = routed.operation.spec().body;
     if matches!(kind, BodyKind::Xml { required: true }) && document.decoded_length() == 0 {
         return Err(Fault::plain(Code::MissingRequestBodyError, "document-missing"));

@@ -86,8 +86,13 @@ where
     Ok((Early::Whole(Hidden(data)), None))
 }
 
-async fn in_time<T>(limit: Duration, reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    timeout(limit, reading).await.unwrap_or_else(|_| Err(Fault::plain(Code::RequestTimeout, "early-body-slow")))
+/// Waits for a body that is read whole, but not for ever: a client that sends an octet now and then would
+/// keep what it takes, and what it may do, for weeks.
+///
+/// # Errors
+/// `RequestTimeout`
+pub(super) async fn in_time<T>(limit: Duration, reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(limit, reading).await.unwrap_or_else(|_| Err(Fault::plain(Code::RequestTimeout, "body-slow")))
 }
 
 /// The PutObject that a verified form stands for. A form authenticates nothing else: what else was asked

@@ -1,6 +1,8 @@
 //! What is known of a request so far: for the record, never for a decision.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::Version;
@@ -8,9 +10,10 @@ use http::request::Parts;
 
 use super::landing::Landing;
 use super::task::{Envelope, Task};
-use crate::audit::{self, Decision, Intent, Requester};
+use crate::audit::{self, Decision, Intent, Origin, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
+use crate::policy::Grant;
 use crate::s3::route::Auth;
 use crate::s3::{Head, Operation};
 use crate::sigv4::{Diagnosis, Signed};
@@ -18,7 +21,7 @@ use crate::sts::Circumstances;
 use crate::time::Millis;
 
 /// The connection a request came on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Connection {
     /// Which listener, by its place in the configuration.
     pub listener: usize,
@@ -28,6 +31,23 @@ pub struct Connection {
     pub tls: Option<TlsFacts>,
     /// The VPC endpoint that a balancer in front has named.
     pub vpc_endpoint: Option<String>,
+    /// Who asked last, as its record says it.
+    pub last: Last,
+}
+
+/// Who asked last on a connection, as its record says it: the next request is nearly always by the same key.
+#[derive(Debug, Default)]
+pub struct Last(RefCell<Option<Asker>>);
+
+/// What [`Origin`] is written from, and what came of it.
+#[derive(Debug)]
+struct Asker {
+    who: Arc<Principal>,
+    access_key: Option<String>,
+    auth: Option<Auth>,
+    signed: bool,
+    client: Option<IpAddr>,
+    origin: Rc<Origin>,
 }
 
 /// What is on record about the TLS of a connection.
@@ -43,7 +63,7 @@ pub struct TlsFacts {
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) head: Parts,
-    pub(super) connection: Arc<Connection>,
+    pub(super) connection: Rc<Connection>,
     pub(super) id: RequestId,
     pub(super) received: Millis,
     pub(super) who: Option<Arc<Principal>>,
@@ -55,8 +75,10 @@ pub(super) struct Facts {
     pub(super) auth: Option<Auth>,
     pub(super) task: Option<Task>,
     pub(super) envelope: Envelope,
-    /// The statements that decided.
-    pub(super) statements: Vec<String>,
+    /// What policy has granted.
+    pub(super) grant: Option<Grant>,
+    /// The statement that forbids.
+    pub(super) forbidden: Option<String>,
     /// What a form is answered.
     pub(super) landing: Option<Box<Landing>>,
     /// The URL that the client used, without query, where the listener has an external one.
@@ -68,7 +90,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(head: Parts, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
+    pub(super) fn new(head: Parts, connection: Rc<Connection>, id: RequestId, received: Millis) -> Self {
         Self {
             head,
             connection,
@@ -82,7 +104,8 @@ impl Facts {
             auth: None,
             task: None,
             envelope: Envelope::default(),
-            statements: Vec::new(),
+            grant: None,
+            forbidden: None,
             landing: None,
             url: None,
             signed_text: None,
@@ -107,6 +130,31 @@ impl Facts {
     /// The header lines in the order received within each name.
     pub(super) fn lines(&self) -> Vec<(&[u8], &[u8])> {
         self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect()
+    }
+
+    /// What the record borrows, with the statements of what was granted.
+    pub(super) fn lent<'a>(&'a self, grant: Option<&'a Grant>) -> Lent<'a> {
+        let statements = grant.into_iter().flat_map(Grant::statements).chain(self.forbidden.as_deref());
+        Lent { lines: self.lines(), statements: statements.collect(), origin: self.origin() }
+    }
+
+    /// How it came and who asks, for the record. The facts of a session come with each request anew.
+    fn origin(&self) -> Option<Rc<Origin>> {
+        let who = self.who.as_ref().filter(|who| who.session.is_none())?;
+        let mut last = self.connection.last.0.borrow_mut();
+        if let Some(last) = last.as_ref().filter(|last| last.is(self, who)) {
+            return Some(Rc::clone(&last.origin));
+        }
+        let origin = Rc::new(Origin::of(&self.connection.record(self.client), &self.requester()));
+        *last = Some(Asker {
+            who: Arc::clone(who),
+            access_key: self.access_key.clone(),
+            auth: self.auth,
+            signed: self.signature.is_some(),
+            client: self.client,
+            origin: Rc::clone(&origin),
+        });
+        Some(origin)
     }
 
     /// What the record says of a signature that did not match.
@@ -157,31 +205,37 @@ impl Facts {
         self.head.method == http::Method::HEAD
     }
 
-    /// What conditions of trust policies can look at.
-    pub(super) fn circumstances(&self) -> Circumstances<'_> {
+    /// What conditions of trust policies can look at, of the request itself.
+    pub(super) fn circumstances<'a>(&'a self, region: &'a str) -> Circumstances<'a> {
         let agent = self.head.headers.get(http::header::USER_AGENT);
         Circumstances {
             source: self.client.unwrap_or(self.connection.peer),
             tls: self.connection.is_tls(),
             now: self.received.seconds(),
             user_agent: agent.and_then(|agent| agent.to_str().ok()),
+            vpc: None,
+            vpc_endpoint: None,
+            region,
+            caller_organization: None,
+            role_organization: None,
         }
     }
 
     /// The record of what is about to happen, or to be refused.
-    pub(super) fn intent<'a>(
-        &'a self,
-        task: Option<&'a Task>,
-        lines: &'a [(&'a [u8], &'a [u8])],
-        statements: &'a [&'a str],
-        decision: Decision,
-    ) -> Intent<'a> {
+    pub(super) fn intent<'a>(&'a self, task: Option<&'a Task>, lent: &'a Lent<'a>, decision: Decision) -> Intent<'a> {
+        let (lines, origin) = (&lent.lines, lent.origin.as_deref());
         let line = |name: &str| lines.iter().find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| *value);
         let task = task.or(self.task.as_ref());
         let (routed, role) = (task.and_then(Task::routed), task.and_then(Task::role));
         Intent {
-            requester: self.requester(),
+            requester: match origin {
+                Some(_) => {
+                    Requester { signature: self.signature.as_deref().map(str::as_bytes), ..Requester::default() }
+                }
+                None => self.requester(),
+            },
             connection: self.connection.record(self.client),
+            origin,
             host: line("host").or_else(|| self.head.uri.authority().map(|authority| authority.as_str().as_bytes())),
             method: Some(self.head.method.as_str().as_bytes()),
             target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
@@ -196,7 +250,7 @@ impl Facts {
             referer: line("referer"),
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
-            statements,
+            statements: &lent.statements,
             headers: lines,
             ..Intent::new(self.id, self.received)
         }
@@ -241,6 +295,24 @@ impl Facts {
     }
 }
 
+/// What the record of a request borrows from its facts.
+pub(super) struct Lent<'a> {
+    lines: Vec<(&'a [u8], &'a [u8])>,
+    statements: Vec<&'a str>,
+    origin: Option<Rc<Origin>>,
+}
+
+impl Asker {
+    /// Whether a request has everything of this in common.
+    fn is(&self, facts: &Facts, who: &Arc<Principal>) -> bool {
+        Arc::ptr_eq(&self.who, who)
+            && self.access_key == facts.access_key
+            && self.auth == facts.auth
+            && self.signed == facts.signature.is_some()
+            && self.client == facts.client
+    }
+}
+
 impl Connection {
     /// Whether the client's octets came encrypted.
     pub fn is_tls(&self) -> bool {
@@ -263,5 +335,65 @@ fn version(version: Version) -> &'static str {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_2 => "HTTP/2",
         _ => "HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_record_never_names_who_asked_before_on_the_connection() {
+        let connection = Rc::new(Connection {
+            listener: 0,
+            peer: "192.0.2.7".parse().unwrap(),
+            tls: None,
+            vpc_endpoint: None,
+            last: Last::default(),
+        });
+        let principal = |name: &str| {
+            Arc::new(Principal {
+                arn: format!("arn:aws:iam::111122223333:user/{name}"),
+                account: "111122223333".to_owned(),
+                kind: Kind::User,
+                policies: Vec::new(),
+                tags: BTreeMap::new(),
+                session: None,
+            })
+        };
+        let (alice, bob) = (principal("alice"), principal("bob"));
+        let client = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        for (who, key, auth, signature, client) in [
+            (Some(&alice), "A1", Auth::Header, Some("11111111"), client("192.0.2.7")),
+            (Some(&alice), "A1", Auth::Header, Some("22222222"), client("192.0.2.7")),
+            (Some(&alice), "A2", Auth::Header, Some("22222222"), client("192.0.2.7")),
+            (Some(&alice), "A2", Auth::Query, Some("22222222"), client("192.0.2.7")),
+            (Some(&alice), "A2", Auth::Query, None, client("192.0.2.7")),
+            (Some(&alice), "A2", Auth::Query, None, client("198.51.100.1")),
+            (Some(&bob), "A2", Auth::Query, None, client("198.51.100.1")),
+            (None, "A2", Auth::Query, None, None),
+            (Some(&alice), "A1", Auth::Header, Some("11111111"), client("192.0.2.7")),
+        ] {
+            let (head, ()) = http::Request::get("/b/k").body(()).unwrap().into_parts();
+            let facts = Facts {
+                who: who.map(Arc::clone),
+                access_key: Some(key.to_owned()),
+                auth: Some(auth),
+                signature: signature.map(str::to_owned),
+                client,
+                ..Facts::new(head, Rc::clone(&connection), RequestId::from_random(&[7; 34]), Millis(0))
+            };
+            let written = |lent: &Lent<'_>| {
+                let mut out = Vec::new();
+                facts.intent(None, lent, Decision::Deny).write(&mut out);
+                String::from_utf8(out).unwrap()
+            };
+            let lent = facts.lent(None);
+            assert_eq!(lent.origin.is_some(), who.is_some());
+            let anew = Lent { lines: facts.lines(), statements: Vec::new(), origin: None };
+            assert_eq!(written(&lent), written(&anew));
+        }
     }
 }

@@ -116,17 +116,23 @@ impl<'a> Case<'a> {
 
     /// Policies of a bucket are managed from its own account alone (spec/policy-evaluation.md 5).
     fn check_account(&self) -> Result<(), Fault> {
-        let manages = matches!(
-            self.routed.operation,
-            Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
-        );
-        let home =
-            self.routed.bucket.as_deref().is_none_or(|bucket| self.live.estate.owner(bucket) == self.who.account);
-        if manages && !home {
+        if self.manages_policy() && !self.is_at_home() {
             let message = "The specified method is not allowed against this resource.";
             return Err(Fault::new(Code::MethodNotAllowed, "policy-of-another-account", message));
         }
         Ok(())
+    }
+
+    fn manages_policy(&self) -> bool {
+        matches!(
+            self.routed.operation,
+            Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
+        )
+    }
+
+    /// Whether the bucket, if there is one, is of the caller's account.
+    fn is_at_home(&self) -> bool {
+        self.routed.bucket.as_deref().is_none_or(|bucket| self.live.estate.owner(bucket) == self.who.account)
     }
 
     /// Where a denied read leaves the caller the right to hear that there is nothing to read.
@@ -213,8 +219,7 @@ impl<'a> Case<'a> {
 
     /// The VPC endpoint that the request came through.
     fn endpoint(&self) -> Option<&'a str> {
-        let way = self.live.way(self.facts.connection.listener);
-        self.facts.connection.vpc_endpoint.as_deref().or_else(|| way.and_then(|way| way.vpc_endpoint.as_deref()))
+        self.live.endpoint(&self.facts.connection)
     }
 
     /// What conditions may ask about besides the request's own text.

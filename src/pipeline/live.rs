@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use ring::digest::{SHA256, digest};
 
+use super::facts::{Connection, Facts};
 use crate::access::Estate;
 use crate::access::origin::Cidr;
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
@@ -180,6 +181,12 @@ impl Live {
         self.ways.get(listener)
     }
 
+    /// The VPC endpoint that a connection came through: the one that a balancer names, or the listener's.
+    pub(super) fn endpoint<'a>(&'a self, connection: &'a Connection) -> Option<&'a str> {
+        let way = self.way(connection.listener);
+        connection.vpc_endpoint.as_deref().or_else(|| way.and_then(|way| way.vpc_endpoint.as_deref()))
+    }
+
     /// Where the clients of a listener think they are.
     pub(super) fn external(&self, listener: usize) -> Option<&External> {
         self.external.get(listener).and_then(Option::as_ref)
@@ -249,6 +256,22 @@ impl Live {
         Ok((who, verified))
     }
 
+    /// Whether credentials that were good under an older generation are good under this one.
+    ///
+    /// # Errors
+    /// `InvalidAccessKeyId`
+    pub(super) fn check_still(&self, access_key: Option<&str>, who: &Principal) -> Result<(), Fault> {
+        let Some(access_key) = access_key else { return Ok(()) };
+        let good = match self.directory.find(access_key) {
+            Some(key) => key.principal.arn == who.arn,
+            None => {
+                let issued = self.tokens.as_ref().is_some_and(|tokens| tokens.issued(access_key));
+                issued && self.directory.has(who)
+            }
+        };
+        if good { Ok(()) } else { Err(Fault::plain(Code::InvalidAccessKeyId, "key-revoked")) }
+    }
+
     /// Verifies who asks the token service for what: by the signature over the body, or by the token of a
     /// provider of web identities in it.
     ///
@@ -294,8 +317,19 @@ impl Live {
     ///
     /// # Errors
     /// As for [`sts::Rules::decide`]; what such a request must satisfy besides.
-    pub(super) fn decide_tokens(&self, who: &Principal, ask: &Ask, seen: Circumstances<'_>) -> Result<Grant, Fault> {
+    pub(super) fn decide_tokens(&self, site: &Site, who: &Principal, ask: &Ask, facts: &Facts) -> Result<Grant, Fault> {
         let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
+        let organization = |account: &str| {
+            let found = self.estate.organization(account)?;
+            Some((found.id.as_str(), found.paths.as_slice()))
+        };
+        let seen = Circumstances {
+            vpc: self.way(facts.connection.listener).and_then(|way| way.vpc.as_deref()),
+            vpc_endpoint: self.endpoint(&facts.connection),
+            caller_organization: organization(&who.account),
+            role_organization: role.and_then(|role| organization(&role.account)),
+            ..facts.circumstances(&site.address.region)
+        };
         let grant = self.roles.decide(ask, who, role, seen)?;
         Grantor::check(ask, who, role)?;
         Ok(grant)

@@ -4,8 +4,10 @@
 
 mod after;
 mod answer;
+mod destination;
 mod document;
 mod early;
+mod exit;
 mod facts;
 mod here;
 mod judge;
@@ -21,11 +23,12 @@ mod uploads;
 mod walk;
 
 pub use answer::Answer;
-pub use facts::{Connection, TlsFacts};
+pub use exit::{Exit, Out};
+pub use facts::{Connection, Last, TlsFacts};
 pub use here::Here;
 pub use live::{Live, Site, Way};
 pub use refusal::Refusal;
 pub use settings::{Change, Keeper};
-pub use stage::{Addressed, Admitted, Authenticated, Authorized, Exit, Guarded, Logged, Out, Parsed};
+pub use stage::{Addressed, Admitted, Authenticated, Authorized, Guarded, Logged, Parsed};
 pub use uploads::Uploads;
 pub use walk::{Finished, Observe, Store, Worker, record_refusal, walk};

@@ -57,7 +57,7 @@ impl Refusal {
     /// By policy.
     pub(super) fn overruled(overruled: Overruled, mut facts: Box<Facts>, task: Task) -> Self {
         let Overruled { fault, statement, instead } = overruled;
-        facts.statements.extend(statement);
+        facts.forbidden = statement;
         let mut refusal = Self::asked(fault, facts, task);
         refusal.0.instead = instead;
         refusal
@@ -80,12 +80,10 @@ impl Refusal {
             State::Before(facts) => {
                 let completion = Completion { mismatch: facts.mismatch(), ..told(&fault, facts.envelope) };
                 let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
-                let lines = facts.lines();
-                let statements: Vec<&str> = facts.statements.iter().map(String::as_str).collect();
+                let lent = facts.lent(facts.grant.as_ref());
                 worker.observer.finished(&counted(&fault, facts.task.as_ref()));
                 facts.tell_mismatch();
-                let recorded =
-                    worker.journal.refuse(&facts.intent(None, &lines, &statements, decision), &completion).await;
+                let recorded = worker.journal.refuse(&facts.intent(None, &lent, decision), &completion).await;
                 let (fault, instead) = match recorded {
                     Ok(_filed) => (fault, instead),
                     Err(full) => (journal_full(&full), None),

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::destination;
 use super::judge::Case;
 use super::look;
 use super::walk::Store;
@@ -117,7 +118,8 @@ pub(super) const fn done(operation: Operation) -> StatusCode {
 pub(super) async fn guard(
     case: &Case<'_>,
     document: Option<&Bytes>,
-    store: Option<&Store>,
+    stores: &[Store],
+    at: usize,
 ) -> Result<Option<Setting>, Fault> {
     let routed = case.routed;
     let document = document.map(Bytes::as_ref).unwrap_or_default();
@@ -131,11 +133,13 @@ pub(super) async fn guard(
         let owner = if creates { case.who.account.as_str() } else { estate.owner(bucket) };
         guard::check_acl(routed, &estate.canonical_id(owner), document)?;
     }
+    destination::check(case, bucket, document)?;
+    check_elsewhere(case, bucket, stores, at).await?;
     let foreign = routed.operation == Operation::CreateBucket && case.who.account != estate.owner(bucket);
     if !foreign && !is_kept_here(routed.operation) {
         return Ok(None);
     }
-    let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    let store = stores.get(at).ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
     let there = Box::pin(look::has_bucket(case, store, bucket)).await?;
     if foreign {
         if !case.live.policy_api {
@@ -153,6 +157,31 @@ pub(super) async fn guard(
         return Err(case.missing(Side::Target));
     }
     settle(case, bucket, document).map(Some)
+}
+
+/// A name is one bucket, whatever store it is in, because there is one policy and one owner for it: who
+/// makes it in a second store would be its owner in the first one, and to remove it there would remove what
+/// guards it here.
+///
+/// # Errors
+/// `BucketAlreadyExists`; `AccessDenied` where another store has a bucket of the name that is to be removed;
+/// `ServiceUnavailable` where one does not say.
+async fn check_elsewhere(case: &Case<'_>, bucket: &str, stores: &[Store], at: usize) -> Result<(), Fault> {
+    let removes = case.routed.operation == Operation::DeleteBucket;
+    if !removes && case.routed.operation != Operation::CreateBucket {
+        return Ok(());
+    }
+    for (_, store) in stores.iter().enumerate().filter(|(place, _)| *place != at) {
+        if !Box::pin(look::has_bucket(case, store, bucket)).await? {
+            continue;
+        }
+        let message = "Another store behind this endpoint has a bucket of this name, and both have the same policies.";
+        return Err(match removes {
+            true => Fault::new(Code::AccessDenied, "bucket-elsewhere", message),
+            false => taken(bucket).detail(message),
+        });
+    }
+    Ok(())
 }
 
 /// Block Public Access of an account (spec/access-points.md 7.3).

@@ -9,7 +9,7 @@
 //! ```
 //! A grant cannot be made up:
 //! ```compile_fail,E0451
-//! fn forge(statements: Vec<bartizan::policy::StatementId>) -> bartizan::policy::Grant {
+//! fn forge(statements: std::sync::Arc<[bartizan::policy::StatementId]>) -> bartizan::policy::Grant {
 //!     bartizan::policy::Grant { statements }
 //! }
 //! ```
@@ -26,8 +26,10 @@
 //! }
 //! ```
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::Method;
 use http_body::Body;
@@ -35,6 +37,7 @@ use http_body::Body;
 use super::after::{After, Refused};
 use super::document::{self, duties};
 use super::early::{self, Early};
+use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::judge::{self, Case};
@@ -50,15 +53,15 @@ use crate::audit::{Decision, Journal, Receipt};
 use crate::body::{Contract, SealedBody, Unread};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
-use crate::limit::{InFlight, Permit};
+use crate::limit::{InFlight, Permit, Room};
 use crate::policy::Grant;
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::Auth;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
-use crate::sigv4::{KeyCache, Request};
+use crate::sigv4::{KeyCache, Rejection, Request};
 use crate::time::{Millis, Seconds};
-use crate::upstream::{Forward, Owners};
+use crate::upstream::Owners;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -155,7 +158,7 @@ where
     B::Error: Into<BoxError>,
 {
     /// Takes a request whose head has passed the server's screen.
-    pub fn new(request: http::Request<B>, connection: Arc<Connection>, id: RequestId, received: Millis) -> Self {
+    pub fn new(request: http::Request<B>, connection: Rc<Connection>, id: RequestId, received: Millis) -> Self {
         let (head, body) = request.into_parts();
         Self { facts: Box::new(Facts::new(head, connection, id, received)), body: Some(Unread::new(body)) }
     }
@@ -244,13 +247,20 @@ impl<B> Addressed<B> {
                 let query = Query::parse(head.query()).map_err(Fault::from)?;
                 let form = early.form(form_bucket.as_deref());
                 let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
-                live.verify(site, auth, &request, cache, now)
+                let (who, mut verified) = live.verify(site, auth, &request, cache, now)?;
+                // What the body must be is read here, where the head is at hand, and told in its turn.
+                let plain = routed.as_ref().ok().filter(|_| form.is_none());
+                let contract = plain.map(|routed| {
+                    let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
+                    Contract::new(verified.payload(), signatures, head, duties(routed))
+                });
+                Ok::<_, Box<Rejection>>((who, verified, contract))
             })
         });
         if live.external(listener).is_some() {
             parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
         }
-        let (who, mut verified) = match verified {
+        let (who, mut verified, contract) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
                 parsed.facts.mismatch = parsed.facts.with_head(|head| {
@@ -287,13 +297,12 @@ impl<B> Addressed<B> {
             Ok(routed) => routed,
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
-        let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
-        let duties = duties(&routed);
         let Parsed { facts, body } = parsed;
-        let contract = facts.with_head(|head| match &form {
-            Some((_, form)) => early::file_contract(head, form, verified.file_length()),
-            None => Contract::new(verified.payload(), signatures, head, duties),
-        });
+        let contract = match (&form, contract) {
+            (Some((_, form)), _) => facts.with_head(|head| early::file_contract(head, form, verified.file_length())),
+            (None, Some(contract)) => contract,
+            (None, None) => Err(Fault::plain(Code::InternalError, "no-contract")),
+        };
         let body = match (contract, body) {
             (Ok(contract), Some(body)) => Payload::Unread(body, Box::new(contract)),
             (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
@@ -353,8 +362,8 @@ where
     /// bodies stay unread.
     ///
     /// # Errors
-    /// A document that does not verify or parse.
-    pub async fn read_document(mut self, live: &Live) -> Result<Self, Refusal> {
+    /// A document that does not verify or parse; `SlowDown`.
+    pub async fn read_document(mut self, live: &Live, room: &Room) -> Result<Self, Refusal> {
         let operation = match &self.task {
             Task::Store(routed) if Document::is_needed(routed.operation) => routed.operation,
             _ => return Ok(self),
@@ -362,7 +371,7 @@ where
         let rules = live.site(self.facts.connection.listener, self.site).map(|site| site.rules);
         let read = match (self.task.routed(), std::mem::replace(&mut self.body, Payload::Spent), rules) {
             (Some(routed), Payload::Unread(body, contract), Ok(rules)) => {
-                let document = document::read(body, *contract, routed).await;
+                let document = document::read_within(room, body, *contract, routed).await;
                 document.and_then(|document| Ok((document::understand(&document, operation, rules)?, document)))
             }
             (_, _, Err(fault)) => Err(fault),
@@ -389,7 +398,7 @@ impl<B> Authenticated<B> {
     ) -> Result<Authorized<B>, Refusal> {
         match self.rule(live, stores, uploads).await {
             Ok((Ruled { grant, refused }, way)) => {
-                self.facts.statements = grant.statements().map(str::to_owned).collect();
+                self.facts.grant = Some(grant.clone());
                 Ok(Authorized { inner: self, way, grant, refused })
             }
             Err(overruled) => Err(Refusal::overruled(overruled, self.facts, self.task)),
@@ -401,7 +410,7 @@ impl<B> Authenticated<B> {
         let site = live.site(self.facts.connection.listener, self.site)?;
         match &self.task {
             Task::Tokens(ask) => {
-                let grant = live.decide_tokens(&self.who, ask, self.facts.circumstances())?;
+                let grant = live.decide_tokens(site, &self.who, ask, &self.facts)?;
                 let way = Way { store: site.store, owners: Owners::default() };
                 Ok((Ruled { grant, refused: Vec::new() }, way))
             }
@@ -421,23 +430,55 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Applies the rules that hold whoever asks. All other control documents are read here.
+    /// Reads and verifies all other control documents.
     ///
     /// # Errors
-    /// A document that does not verify or parse, or that a rule refuses.
+    /// A document that does not verify.
+    pub async fn read_document(mut self) -> Result<Self, Refusal> {
+        let Some(routed) = self.inner.task.routed().filter(|routed| routed.has_document()) else { return Ok(self) };
+        match std::mem::replace(&mut self.inner.body, Payload::Spent) {
+            Payload::Unread(body, contract) => match document::read(body, *contract, routed).await {
+                Ok(document) => self.inner.body = Payload::Document(document),
+                Err(fault) => return Err(Refusal::asked(fault, self.inner.facts, self.inner.task)),
+            },
+            body => self.inner.body = body,
+        }
+        Ok(self)
+    }
+
+    /// Decides once more, where a body was waited for and a newer generation has come meanwhile: whoever
+    /// keeps a body back must not keep a permission with it. Gives the generation that has decided.
+    ///
+    /// # Errors
+    /// As for [`Authenticated::authorize`]; credentials that are not good any more.
+    pub async fn renew(
+        self,
+        live: Arc<Live>,
+        newest: &ArcSwap<Live>,
+        stores: &[Store],
+        uploads: &Uploads,
+    ) -> Result<(Arc<Live>, Self), Refusal> {
+        if !matches!(self.inner.body, Payload::Document(_)) || newest.load().number == live.number {
+            return Ok((live, self));
+        }
+        let (live, inner) = (newest.load_full(), self.inner);
+        match live.check_still(inner.facts.access_key.as_deref(), &inner.who) {
+            Ok(()) => inner.authorize(&live, stores, uploads).await.map(|renewed| (live, renewed)),
+            Err(fault) => Err(Refusal::asked(fault, inner.facts, inner.task)),
+        }
+    }
+
+    /// Applies the rules that hold whoever asks.
+    ///
+    /// # Errors
+    /// A document that does not parse, or that a rule refuses.
     pub async fn guard(self, live: &Live, stores: &[Store]) -> Result<Guarded<B>, Refusal> {
         let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
-        let body = match (task.routed(), body, said) {
-            (Some(_), Payload::Document(document), Document::Delete(delete)) => {
+        let body = match (body, said) {
+            (Payload::Document(document), Document::Delete(delete)) => {
                 Payload::Document(document::kept(&document, delete, &refused))
             }
-            (Some(routed), Payload::Unread(body, contract), _) if routed.has_document() => {
-                match document::read(body, *contract, routed).await {
-                    Ok(document) => Payload::Document(document),
-                    Err(fault) => return Err(Refusal::asked(fault, facts, task)),
-                }
-            }
-            (_, body, _) => body,
+            (body, _) => body,
         };
         let setting = match (task.routed(), live.site(facts.connection.listener, site)) {
             (None, _) => Ok(None),
@@ -448,7 +489,7 @@ where
                     Payload::Document(document) => document.whole(),
                     _ => None,
                 };
-                settings::guard(&case, document, stores.get(way.store)).await
+                settings::guard(&case, document, stores, way.store).await
             }
         };
         let body = match setting {
@@ -489,8 +530,8 @@ impl<B> Admitted<B> {
     pub async fn log_intent(self, journal: &Journal) -> Result<Logged<Self>, Refusal> {
         let recorded = {
             let Guarded { facts, task, grant, .. } = &self.inner;
-            let (lines, statements) = (facts.lines(), grant.statements().collect::<Vec<_>>());
-            journal.record(&facts.intent(Some(task), &lines, &statements, Decision::Allow)).await
+            let lent = facts.lent(Some(grant));
+            journal.record(&facts.intent(Some(task), &lent, Decision::Allow)).await
         };
         match recorded {
             Ok(receipt) => Ok(Logged { inner: self, receipt }),
@@ -539,28 +580,4 @@ where
             Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })
     }
-}
-
-/// Who answers.
-#[derive(Debug)]
-pub enum Exit {
-    /// A store.
-    Store(Out),
-    /// This process.
-    Here(Box<Here>),
-}
-
-/// What goes to a store.
-#[derive(Debug)]
-pub struct Out {
-    /// Which store.
-    pub store: usize,
-    /// The head.
-    pub out: Box<Forward>,
-    /// The body.
-    pub body: SealedBody,
-    /// The record that must be closed.
-    pub open: Box<Open>,
-    /// What is left to be done with the answer.
-    pub(super) after: After,
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -13,13 +14,15 @@ use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
+use super::early::in_time;
+use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::refusal::{Refusal, told};
 use super::settings::Keeper;
-use super::stage::{Exit, Out, Parsed};
+use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
 use crate::audit::{Completion, Journal, Outcome, Receipt};
@@ -27,7 +30,7 @@ use crate::body::{End, SealedBody, Tell, Verdict};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::identity::Principal;
-use crate::limit::{InFlight, Permit};
+use crate::limit::{InFlight, Permit, Room};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
@@ -39,7 +42,7 @@ use crate::upstream::{Forward, Owners, Reply, Upstream};
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// Answers one request, whatever it is.
-pub async fn walk<B>(request: Request<B>, connection: Arc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
+pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -51,7 +54,7 @@ where
 }
 
 /// Puts a refusal on record that was answered before there was a request to walk.
-pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Arc<Connection>, worker: &Worker) {
+pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Rc<Connection>, worker: &Worker) {
     let facts = Box::new(Facts::new(head, connection, id, worker.clock.now_millis()));
     let _answered_already = Refusal::new(fault, facts).log(worker).await;
 }
@@ -59,27 +62,30 @@ pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection
 /// From the head to the store and back. `?` collects a refusal from any stage.
 async fn run<B>(
     request: Request<B>,
-    connection: Arc<Connection>,
+    connection: Rc<Connection>,
     worker: &Rc<Worker>,
 ) -> Result<Response<Answer>, Refusal>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let live = worker.live.load_full(); // one generation, first octet to last
+    let live = worker.live.load_full(); // one generation, first octet to last, or the newest behind a slow document
     let now = worker.clock.now_millis();
-    let staged = Parsed::new(request, connection, worker.next_id(), now)
+    let (live, decided) = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
-        .read_document(&live)
+        .read_document(&live, &worker.room)
         .await?
         .authorize(&live, &worker.stores, &worker.uploads)
         .await?
-        .guard(&live, &worker.stores)
+        .read_document()
         .await?
-        .admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
+        .renew(live, &worker.live, &worker.stores, &worker.uploads)
+        .await?;
+    let staged =
+        decided.guard(&live, &worker.stores).await?.admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
@@ -89,6 +95,11 @@ where
 /// So much is always read whole: the file of a form that may be empty has no last octet to hold back.
 const LEAST_WHOLE: u64 = 2;
 
+/// How long so many octets may take: a minute, and more for more at 16 KiB a second.
+const fn patience(octets: u64) -> Duration {
+    Duration::from_secs(60 + (octets >> 14))
+}
+
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
     let Out { store, out, body, mut open, after } = out;
@@ -96,7 +107,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let (id, verdict) = (out.id, body.verdict());
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
-        true => body.settle(verify_first).await,
+        true => in_time(patience(verify_first), body.settle(verify_first)).await,
         false => Ok(body),
     };
     let sent = match (body, worker.stores.get(store)) {
@@ -170,6 +181,8 @@ pub struct Worker {
     pub keeper: Arc<dyn Keeper>,
     /// Requests in flight, over all workers.
     pub in_flight: InFlight,
+    /// Room for what is read before a decision, over all workers.
+    pub room: Room,
     /// The writes of the last half hour, over all workers; where replays are refused.
     pub replay: Option<Arc<Replay>>,
     /// Signing keys this worker has derived.

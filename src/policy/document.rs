@@ -112,8 +112,7 @@ pub struct Principal {
 pub enum Who {
     /// `"*"` or `{"AWS": "*"}`: everyone, the anonymous included.
     Everyone,
-    /// An account, by its number, which may have been written as the ARN of its root: every principal of the
-    /// account.
+    /// An account by its number or the ARN of its root: every principal of the account.
     Account(String),
     /// An account by its canonical ID.
     Canonical(String),
@@ -397,16 +396,14 @@ fn behind_segments<'t>(patterns: &[Pattern], text: &'t str) -> Option<&'t str> {
 /// The six segments of an ARN, cut at its first five colons.
 pub fn arn_segments(text: &str) -> Option<[&str; 6]> {
     let mut rest = text;
-    // By hand: for pieces this short the searcher of `str::split` costs more than the search.
     let mut next = || {
         let colon = rest.bytes().position(|octet| octet == b':')?;
-        let part = rest.get(..colon)?;
-        rest = rest.get(colon + 1..)?;
-        Some(part)
+        let (piece, after) = (rest.get(..colon)?, rest.get(colon + 1..)?);
+        rest = after;
+        Some(piece)
     };
-    let head = [next()?, next()?, next()?, next()?, next()?];
-    let [arn, partition, service, region, account] = head;
-    Some([arn, partition, service, region, account, rest])
+    let [a, b, c, d, e] = [next()?, next()?, next()?, next()?, next()?];
+    Some([a, b, c, d, e, rest])
 }
 
 impl Operator {

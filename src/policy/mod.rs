@@ -19,8 +19,8 @@ pub mod put;
 pub mod read;
 pub mod value;
 
-use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The policy that may do everything, as shipped.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -30,19 +30,28 @@ pub const ADMINISTRATOR_DOCUMENT: &str = include_str!("../../policies/identities
 
 /// A statement, by its policy and its name or place there: `identities/administrator#NO_ID-0`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StatementId(Cow<'static, str>);
+pub struct StatementId(Source);
 
-/// Everything that a request needs was permitted.
+/// Where the name of a statement stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Source {
+    /// In the document that it is of, once for all requests.
+    Decided(engine::Basis),
+    /// Here: no document needs to say it.
+    Fixed(&'static str),
+}
+
+/// Everything that a request needs was permitted. A copy is a pointer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Grant {
-    statements: Vec<StatementId>,
+    statements: Arc<[StatementId]>,
 }
 
 /// Decides what needs no permission and cannot be forbidden (spec/s3-operations.md 8): to ask who one is,
 /// and to open a session of oneself. Only nobody may not.
 pub fn decide_self(account: Option<&str>) -> Option<Grant> {
     let known = account.is_some_and(|account| !account.is_empty());
-    known.then(|| Grant { statements: vec![StatementId("self".into())] })
+    known.then(|| Grant { statements: Arc::new([StatementId(Source::Fixed("self"))]) })
 }
 
 impl Grant {
@@ -50,23 +59,31 @@ impl Grant {
     pub fn of<'g>(grants: impl IntoIterator<Item = &'g engine::Grant>) -> Option<Self> {
         let mut statements: Vec<StatementId> = Vec::with_capacity(2);
         for basis in grants.into_iter().flat_map(engine::Grant::basis) {
-            let statement = StatementId(basis.to_string().into());
-            if !statements.contains(&statement) {
-                statements.push(statement);
+            if !statements.iter().any(|known| known.name() == basis.name()) {
+                statements.push(StatementId(Source::Decided(basis.clone())));
             }
         }
-        (!statements.is_empty()).then_some(Self { statements })
+        (!statements.is_empty()).then(|| Self { statements: statements.into() })
     }
 
     /// The statements that gave it, each once.
     pub fn statements(&self) -> impl Iterator<Item = &str> {
-        self.statements.iter().map(|statement| &*statement.0)
+        self.statements.iter().map(StatementId::name)
+    }
+}
+
+impl StatementId {
+    fn name(&self) -> &str {
+        match &self.0 {
+            Source::Decided(basis) => basis.name(),
+            Source::Fixed(name) => name,
+        }
     }
 }
 
 impl fmt::Display for StatementId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.name())
     }
 }
 

@@ -80,7 +80,7 @@ pub type Kept = Result<Resource, Fault>;
 pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fault> {
     let name = host_name(host)?;
     let path = decoded_path(head)?;
-    let request = Request { settings, head, path: &path };
+    let request = Request { settings, head, path: &path, as_sent: matches!(path, Cow::Borrowed(_)) };
     match base_and_label(settings, &name) {
         Some(None) => Ok(request.control(None).unwrap_or_else(|| request.path_style())),
         Some(Some(label)) => Ok(request.below_base(label)),
@@ -92,7 +92,10 @@ pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fa
 struct Request<'a> {
     settings: &'a Settings,
     head: &'a Head<'a>,
+    /// Decoded.
     path: &'a str,
+    /// Nothing in it had to be decoded.
+    as_sent: bool,
 }
 
 impl Request<'_> {
@@ -140,12 +143,18 @@ impl Request<'_> {
             return Ok(Resource::Service);
         }
         let (segment, rest) = split_once(wire);
-        let segment = decode(segment)?;
+        let decoded = match self.as_sent {
+            true => cut(self.path.strip_prefix('/').unwrap_or(self.path), b'/'),
+            false => None,
+        };
+        let (segment, key) = match decoded {
+            Some((segment, key)) => (Cow::Borrowed(segment), Some(Cow::Borrowed(key))),
+            None => (decode(segment)?, rest.map(decode).transpose()?),
+        };
         if segment.starts_with("arn:") {
             return self.arn(&segment, rest);
         }
-        let key = rest.map(decode).transpose()?.filter(|key| !key.is_empty());
-        self.bucket_named(&segment, key, true)
+        self.bucket_named(&segment, key.filter(|key| !key.is_empty()), true)
     }
 
     /// An ARN typed as a bucket name (spec/addressing.md 5.2).

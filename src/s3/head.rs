@@ -79,6 +79,13 @@ pub fn pieces(text: &str, mark: u8) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Whether a name has capital letters. Hardly one has: all of it is looked at, eight octets at a time.
+pub fn has_capitals(name: &[u8]) -> bool {
+    let any = |octets: &[u8]| octets.iter().fold(false, |any, octet| any | octet.is_ascii_uppercase());
+    let (blocks, rest) = name.as_chunks::<8>();
+    blocks.iter().any(|block| any(block)) || any(rest)
+}
+
 /// Strips spaces and tabs at both ends.
 pub fn trim(value: &[u8]) -> &[u8] {
     let is_space = |octet: &u8| matches!(octet, b' ' | b'\t');
@@ -90,6 +97,20 @@ pub fn trim(value: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn capitals_are_seen_wherever_they_stand() {
+        for length in 1..40 {
+            let mut name = vec![b'a'; length];
+            assert!(!has_capitals(&name));
+            for at in 0..length {
+                name[at] = if at % 2 == 0 { b'A' } else { b'Z' };
+                assert!(has_capitals(&name), "{at} of {length}");
+                name[at] = b'-';
+            }
+        }
+        assert!(!has_capitals(b"@[`{"));
+    }
 
     #[test]
     fn pieces_are_those_of_the_standard_split() {

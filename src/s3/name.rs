@@ -112,14 +112,19 @@ impl KeyRules {
         let refuse = |reason, message: &'static str| {
             Err(Fault::argument(reason, message, "key", None).detail(format!("{key:?}")))
         };
-        let dots = |segment: &str| matches!(segment.trim(), "." | "..");
+        // A letter or digit at the begin, as nearly every segment has, is never trimmed.
+        let dots = |segment: &[u8]| {
+            !segment.first().is_some_and(u8::is_ascii_alphanumeric)
+                && std::str::from_utf8(segment).is_ok_and(|segment| matches!(segment.trim(), "." | ".."))
+        };
+        let segments = || key.as_bytes().split(|octet| matches!(octet, b'/' | b'\\'));
         if self.control_bytes && key.bytes().any(|octet| octet < 0x20 || octet == 0x7f) {
             return refuse(
                 "key-control-bytes",
                 "The key contains control characters, which this endpoint does not accept.",
             );
         }
-        if self.dot_segments && memchr::memchr(b'.', key.as_bytes()).is_some() && key.split(['/', '\\']).any(dots) {
+        if self.dot_segments && memchr::memchr(b'.', key.as_bytes()).is_some() && segments().any(dots) {
             return refuse(
                 "key-dot-segment",
                 "The key contains a '.' or '..' segment, which this endpoint does not accept.",

@@ -12,6 +12,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use super::form::is_form;
+use super::head::has_capitals;
 use super::name::KeyRules;
 use super::operation::{BodyKind, Level, Operation};
 use super::uri::Query;
@@ -48,6 +49,10 @@ const CONSUMED: [&str; 9] = [
 
 /// Dropped without a word.
 const IDLE: [&str; 3] = ["x-amz-cf-id", "x-amz-te", "x-amz-user-agent"];
+
+/// Metadata that is an order: MinIO and its kin unpack the archive into keys that it names itself, and that
+/// nobody has decided about.
+const UNPACK: &[u8] = b"snowball-auto-extract";
 
 /// The one version of the API there is; the SDK for C++ says so in `x-amz-api-version`.
 const API_VERSION: &[u8] = b"2006-03-01";
@@ -372,7 +377,7 @@ impl Names<'_> {
     fn read_headers(&mut self) -> Result<(), Fault> {
         let lines = self.head.lines;
         for (at, (name, value)) in lines.iter().enumerate() {
-            let lower: Cow<'_, [u8]> = match name.iter().any(u8::is_ascii_uppercase) {
+            let lower: Cow<'_, [u8]> = match has_capitals(name) {
                 true => name.to_ascii_lowercase().into(),
                 false => (*name).into(),
             };
@@ -398,6 +403,9 @@ impl Names<'_> {
         if !known && !amz {
             // S3 does not look at it either; MinIO does at its own.
             return if lower.starts_with(b"x-minio-") { Err(unknown_header(lower)) } else { Ok(()) };
+        }
+        if amz && memchr::memmem::find(lower, UNPACK).is_some() {
+            return Err(unknown_header(lower));
         }
         if lower == b"x-amz-api-version" && value == API_VERSION {
             return Ok(());

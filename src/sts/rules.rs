@@ -44,7 +44,20 @@ pub struct Circumstances<'a> {
     pub now: Seconds,
     /// Its `User-Agent`.
     pub user_agent: Option<&'a str>,
+    /// The VPC that it came from.
+    pub vpc: Option<&'a str>,
+    /// The VPC endpoint that it came through.
+    pub vpc_endpoint: Option<&'a str>,
+    /// The region of the endpoint.
+    pub region: &'a str,
+    /// The organization of the caller's account.
+    pub caller_organization: Option<Organization<'a>>,
+    /// The organization of the role's account.
+    pub role_organization: Option<Organization<'a>>,
 }
+
+/// An organization of accounts: its id, and the paths of the account in it.
+pub type Organization<'a> = (&'a str, &'a [String]);
 
 impl Rules {
     /// Takes an identity document in, by the name that principals and sessions give it.
@@ -228,7 +241,7 @@ fn keys(ask: &Ask, who: &Principal, role: &Role, seen: Circumstances<'_>) -> Key
     keys.set("aws:CurrentTime", seen.now.rfc3339());
     keys.set("aws:EpochTime", seen.now.0.to_string());
     keys.set("aws:SecureTransport", seen.tls.to_string());
-    keys.set("aws:SourceIp", seen.source.to_canonical().to_string());
+    of_way(seen, who, &mut keys);
     if let Some(agent) = seen.user_agent {
         keys.set("aws:UserAgent", agent);
     }
@@ -262,6 +275,27 @@ fn keys(ask: &Ask, who: &Principal, role: &Role, seen: Circumstances<'_>) -> Key
     keys
 }
 
+/// The condition keys of the way that a request came, and of whose accounts it is about; the same ones that
+/// requests to a store have.
+fn of_way(seen: Circumstances<'_>, who: &Principal, keys: &mut Keys) {
+    // Through a VPC endpoint the address is a private one, and has a key of its own.
+    let inside = seen.vpc.is_some() || seen.vpc_endpoint.is_some();
+    let address = if inside { "aws:VpcSourceIp" } else { "aws:SourceIp" };
+    keys.set(address, seen.source.to_canonical().to_string());
+    keys.set("aws:RequestedRegion", seen.region);
+    keys.set("aws:ViaAWSService", "false");
+    for (key, value) in [("aws:SourceVpc", seen.vpc), ("aws:SourceVpce", seen.vpc_endpoint)] {
+        value.into_iter().for_each(|value| keys.set(key, value));
+    }
+    let of_caller = seen.caller_organization.filter(|_| who.kind != Kind::Web);
+    for (name, found) in [("Principal", of_caller), ("Resource", seen.role_organization)] {
+        if let Some((id, paths)) = found {
+            keys.set(&format!("aws:{name}OrgID"), id);
+            keys.set_all(&format!("aws:{name}OrgPaths"), paths.to_vec());
+        }
+    }
+}
+
 fn of_caller(who: &Principal, keys: &mut Keys) {
     if let Some(federated) = who.session.as_ref().and_then(|session| session.federated.as_ref()) {
         let provider = federated.provider();
@@ -271,6 +305,9 @@ fn of_caller(who: &Principal, keys: &mut Keys) {
             keys.set("aws:FederatedProvider", who.arn.as_str());
             return;
         }
+        let partition = Arn::parse(&who.arn).map_or("aws", |arn| arn.partition);
+        let arn = format!("arn:{partition}:iam::{}:oidc-provider/{provider}", who.account);
+        keys.set("aws:FederatedProvider", arn);
     }
     keys.set("aws:PrincipalAccount", who.account.as_str());
     keys.set("aws:PrincipalIsAWSService", "false");

@@ -151,6 +151,8 @@ struct World {
     directory: Directory,
     rules: Rules,
     tokens: TokenKeys,
+    /// The VPC that requests come from.
+    vpc: Option<&'static str>,
 }
 
 fn role(arn: &str, trust: &str, policies: &[&str]) -> Role {
@@ -181,7 +183,7 @@ impl World {
         directory.add_account("111122223333", "main").unwrap();
         directory.add_role(role(ROLE, "trust", &["administrator"]));
         let tokens = TokenKeys::new(TokenKey::new(&[7; 32]).unwrap(), Vec::new());
-        Self { directory, rules, tokens }
+        Self { directory, rules, tokens, vpc: None }
     }
 
     fn decide(&self, ask: &Ask, who: &Principal) -> Result<String, Fault> {
@@ -190,6 +192,11 @@ impl World {
             tls: true,
             now: Seconds(1_800_000_000),
             user_agent: None,
+            vpc: self.vpc,
+            vpc_endpoint: None,
+            region: "us-east-1",
+            caller_organization: None,
+            role_organization: None,
         };
         let role = ask.narrowed().and_then(|narrowed| self.directory.role(&narrowed.role));
         let grant = self.rules.decide(ask, who, role, seen)?;
@@ -315,6 +322,20 @@ fn conditions_of_the_trust_policy_hold() {
     ));
     assert!(any.decide(&ask(&[]), &alice).is_ok());
     assert!(any.decide(&ask(&[]), &user("111122223333", "bob", &[])).is_err());
+}
+
+#[test]
+fn from_a_vpc_the_address_is_no_public_one() {
+    let from = |condition: &str, vpc| {
+        let world = World { vpc, ..World::trusting(&trusts(ALICE, &format!(",\"Condition\":{condition}"))) };
+        world.decide(&ask(&[]), &user("111122223333", "alice", &[])).is_ok()
+    };
+    let public = "{\"IpAddress\":{\"aws:SourceIp\":\"192.0.2.0/24\"}}";
+    assert!(from(public, None) && !from(public, Some("vpc-1")));
+    let inside =
+        "{\"IpAddress\":{\"aws:VpcSourceIp\":\"192.0.2.0/24\"},\"StringEquals\":{\"aws:SourceVpc\":\"vpc-1\"}}";
+    assert!(from(inside, Some("vpc-1")) && !from(inside, Some("vpc-2")) && !from(inside, None));
+    assert!(from("{\"StringEquals\":{\"aws:RequestedRegion\":\"us-east-1\"}}", None));
 }
 
 #[test]

@@ -211,6 +211,8 @@ fn what_cannot_be_read_is_refused_before_a_condition_misses_it() {
         ("x-amz-tagging", "a=%f"),
         ("x-amz-object-lock-retain-until-date", "tomorrow"),
         ("x-amz-object-lock-retain-until-date", ""),
+        ("x-amz-object-lock-retain-until-date", "2030-01-01 00:00:00Z"),
+        ("x-amz-object-lock-retain-until-date", "20300101T000000Z"),
         ("x-amz-object-lock-event-hold-duration-days", "-1"),
         ("x-amz-object-lock-event-hold-duration-years", "99999999"),
     ] {

@@ -54,6 +54,31 @@ fn an_intent_says_who_asks_for_what_and_why_it_may() {
 }
 
 #[test]
+fn what_requests_have_in_common_is_written_as_if_it_stood_in_each() {
+    let requester = Requester {
+        kind: Some("IAMUser"),
+        arn: Some("arn:aws:iam::111122223333:user/\"odd\""),
+        access_key: Some(b"AKIAALICEEXAMPLE0001"),
+        signature: Some(b"0123456789abcdef"),
+        ..Requester::default()
+    };
+    let connection = Connection { remote: Some("192.0.2.7".parse().unwrap()), ..Connection::default() };
+    let written = |intent: Intent<'_>| {
+        let mut out = Vec::new();
+        intent.write(&mut out);
+        String::from_utf8(out).unwrap()
+    };
+    for (connection, requester) in [(connection, requester), (Connection::default(), Requester::default())] {
+        let origin = Origin::of(&connection, &requester);
+        let apart = Intent { connection, requester, method: Some(b"GET"), ..Intent::new(id(), Millis(0)) };
+        let only_signature = Requester { signature: requester.signature, ..Requester::default() };
+        let together =
+            Intent { origin: Some(&origin), connection: Connection::default(), requester: only_signature, ..apart };
+        assert_eq!(written(together), written(apart));
+    }
+}
+
+#[test]
 fn the_hash_of_nothing_is_not_worth_a_line_and_every_other_is() {
     let of = |hash: &'static [u8]| {
         let headers: &[(&[u8], &[u8])] = &[(b"host", b"h"), (b"x-amz-content-sha256", hash)];

@@ -69,6 +69,10 @@ pub(super) fn entries(config: &Config, desk: &mut Desk<'_>) -> Vec<Entry> {
     let mut paths = walk(folder, &mut desk.findings);
     paths.retain(|path| desk.drafts.iter().all(|draft| draft.path != *path));
     paths.extend(desk.drafts.iter().filter(|draft| draft.text.is_some()).map(|draft| draft.path.clone()));
+    // A request must not write what no process could read again.
+    if paths.len() > FILES_LIMIT && desk.findings.is_empty() {
+        desk.findings.push(too_many(folder));
+    }
     paths.sort();
     for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
@@ -170,14 +174,18 @@ pub(super) fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
                 _ => found.push(entry.path()),
             }
             if found.len() + waiting.len() > FILES_LIMIT {
-                let message = format!("the folder holds more than {FILES_LIMIT} files and folders");
-                findings.push(Finding::file(&folder, message).help("attach one document to many"));
+                findings.push(too_many(&folder));
                 return found;
             }
         }
     }
     found.sort();
     found
+}
+
+fn too_many(folder: &Path) -> Finding {
+    let message = format!("the folder holds more than {FILES_LIMIT} files and folders");
+    Finding::file(folder, message).help("attach one document to many")
 }
 
 impl<'d> Desk<'d> {

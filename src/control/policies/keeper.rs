@@ -65,6 +65,8 @@ pub struct ChangeFault {
 pub enum ChangeFaultKind {
     /// `policy_api = "refuse"`.
     Off,
+    /// A bucket was made that another account has made meanwhile.
+    Taken,
     /// With the change, the folder would not be taken: a policy test fails, or the document is none.
     Refused,
     /// The folder cannot be read or written, or holds changes that were refused.
@@ -136,10 +138,12 @@ impl Keeper {
         Some(self.picture(&live)).filter(|seen| *seen != live.seen)
     }
 
-    /// Folders whose changes matter.
+    /// Folders whose changes matter. Each is watched once: a second watch of the same folder would take the
+    /// place of the first, and not look into folders that are made later.
     pub(super) fn watched(&self) -> Vec<PathBuf> {
-        let parent = self.config.credentials.parent().map(Path::to_owned);
-        std::iter::once(self.config.policies.clone()).chain(parent).collect()
+        let policies = &self.config.policies;
+        let parent = self.config.credentials.parent().filter(|parent| !parent.starts_with(policies));
+        std::iter::once(policies.clone()).chain(parent.map(Path::to_owned)).collect()
     }
 
     fn picture(&self, live: &Standing) -> Picture {
@@ -205,6 +209,14 @@ impl Keeper {
         let unavailable = |detail| ChangeFault { kind: ChangeFaultKind::Unavailable, detail };
         let mut live = self.lock();
         self.settle(&mut live).map_err(unavailable)?;
+        if let Change::Made { bucket, owner } = change
+            && let Some(there) = live.sources.buckets.get(bucket)
+        {
+            // Who comes second does not take it over, nor open or close what is in it.
+            let detail = format!("`{bucket}` belongs to {} already", there.owner);
+            let taken = ChangeFault { kind: ChangeFaultKind::Taken, detail };
+            return if there.owner == *owner { Ok(None) } else { Err(taken) };
+        }
         let drafts = self.drafts(change).map_err(unavailable)?;
         let candidate = self.candidate(&live, &drafts, Consent::Given).map_err(|findings| {
             self.metrics.policy_reload_failed();
@@ -297,6 +309,7 @@ impl ChangeFaultKind {
     pub fn message(self) -> &'static str {
         match self {
             Self::Off => "Policies are set by the operator of this endpoint, not by requests.",
+            Self::Taken => "The requested bucket name is not available.",
             Self::Refused => "The rules of this endpoint do not allow this change.",
             Self::Unavailable => "Policies cannot be changed now. Please try again.",
         }
@@ -306,6 +319,7 @@ impl ChangeFaultKind {
     fn reason(self) -> &'static str {
         match self {
             Self::Off => "policy-api-off",
+            Self::Taken => "bucket-exists",
             Self::Refused => "policy-change-refused",
             Self::Unavailable => "policy-change-unavailable",
         }
@@ -316,6 +330,7 @@ impl From<ChangeFault> for Fault {
     fn from(fault: ChangeFault) -> Self {
         let code = match fault.kind {
             ChangeFaultKind::Off | ChangeFaultKind::Refused => Code::AccessDenied,
+            ChangeFaultKind::Taken => Code::BucketAlreadyExists,
             ChangeFaultKind::Unavailable => Code::ServiceUnavailable,
         };
         Self::new(code, fault.kind.reason(), fault.kind.message()).detail(fault.detail)

@@ -263,10 +263,10 @@ fn units(root: &mut Table<'_>, chart: &mut Chart) {
             resource_control: policies(&mut table, "resource_control", &[]),
         };
         let span = table.span_of("parent").or_else(|| table.span_of("id")).unwrap_or_else(|| table.span());
-        if chart.units.contains_key(&id) {
+        // An id that is missing has been told of.
+        let unit = Unit { level, parent, span: span.clone() };
+        if !id.is_empty() && chart.units.insert(id, unit).is_some() {
             table.fault(span, "this unit is declared twice", "taken above", "write each unit once");
-        } else if !id.is_empty() {
-            chart.units.insert(id, Unit { level, parent, span });
         }
         table.finish();
     }

@@ -2,9 +2,12 @@
 
 mod table;
 
+use std::sync::LazyLock;
+
 use table::{ACTIONS, COUNT, KEYS};
 
 use super::context::fold;
+use crate::hash::QuickMap;
 
 /// A known action.
 #[derive(Clone, Copy)]
@@ -71,6 +74,10 @@ pub enum KeyType {
     Address,
 }
 
+/// Actions as the permissions of operations spell them, which every request asks for.
+static AS_SPELLED: LazyLock<QuickMap<&str, Action>> =
+    LazyLock::new(|| ACTIONS.iter().map(|row| (row.name, Action(row))).collect());
+
 impl Action {
     /// Every action.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -79,6 +86,9 @@ impl Action {
 
     /// The action of a name; letter case is ignored.
     pub fn named(name: &str) -> Option<Self> {
+        if let Some(known) = AS_SPELLED.get(name) {
+            return Some(*known);
+        }
         let folded = name.to_ascii_lowercase();
         let found = ACTIONS.binary_search_by(|row| row.folded.cmp(folded.as_str())).ok()?;
         ACTIONS.get(found).map(Self)

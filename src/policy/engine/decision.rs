@@ -220,6 +220,11 @@ impl StatementRef {
         self.index as usize
     }
 
+    /// `identities/team#Read` or, for a statement without a name, `identities/team#NO_ID-2`.
+    pub fn name(&self) -> &str {
+        self.policy.statement_name(self.index())
+    }
+
     /// The statement as it was read.
     pub fn statement(&self) -> Option<&Statement> {
         self.policy.statement(self.index())
@@ -256,24 +261,27 @@ impl fmt::Debug for StatementRef {
     }
 }
 
-/// `identities/team#Read` or, for a statement without a name, `identities/team#NO_ID-2`.
+/// As [`StatementRef::name`] says it.
 impl fmt::Display for StatementRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#", self.policy.name())?;
-        match self.sid() {
-            Some(sid) => f.write_str(sid),
-            None => write!(f, "NO_ID-{}", self.index),
+        f.write_str(self.name())
+    }
+}
+
+impl Basis {
+    /// What records call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Acl => "acl",
+            Self::Root => "root",
+            Self::Consent => "consent",
+            Self::Statement(statement) => statement.name(),
         }
     }
 }
 
 impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Acl => f.write_str("acl"),
-            Self::Root => f.write_str("root"),
-            Self::Consent => f.write_str("consent"),
-            Self::Statement(statement) => statement.fmt(f),
-        }
+        f.write_str(self.name())
     }
 }

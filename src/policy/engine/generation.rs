@@ -104,9 +104,9 @@ pub struct AccessPointRef<'a> {
 pub struct Generation {
     identities: QuickMap<String, Attached>,
     accounts: QuickMap<String, Account>,
-    buckets: QuickMap<String, Bucket>,
-    access_points: QuickMap<String, Point>,
-    endpoints: QuickMap<String, Arc<Shelf>>,
+    buckets: HashMap<String, Bucket>,
+    access_points: HashMap<String, Point>,
+    endpoints: HashMap<String, Arc<Shelf>>,
 }
 
 #[derive(Debug)]
@@ -220,11 +220,11 @@ impl Generation {
         self.layers(&question, bucket, brought).explain(&question)
     }
 
-    /// The question with the owner that is known here, since who owns a bucket is not for the asker to say;
-    /// and the bucket.
+    /// The bucket that a question is about, and the question with the owner that is known here: who owns a
+    /// bucket is not for the asker to say.
     fn settled<'q>(&'q self, question: &Question<'q>) -> (Question<'q>, Option<&'q Bucket>) {
         let bucket = self.buckets.get(bucket_of(question));
-        let owner = bucket.map_or(question.owner, |bucket| bucket.owner.as_str());
+        let owner = bucket.map_or(question.owner, |bucket| &bucket.owner);
         (Question { owner, ..*question }, bucket)
     }
 
@@ -268,7 +268,8 @@ impl Generation {
     fn layers<'a>(&'a self, question: &Question<'_>, bucket: Option<&'a Bucket>, brought: &Brought<'a>) -> Layers<'a> {
         let attached = question.caller.identity().and_then(|arn| self.identities.get(arn));
         let caller_account = question.caller.account().and_then(|account| self.accounts.get(account));
-        let owner = self.accounts.get(question.owner);
+        let at_home = question.caller.is_of(question.owner);
+        let owner = if at_home { caller_account } else { self.accounts.get(question.owner) };
         let point_arn = question.behind.map(|_| access_point_arn(question.resource));
         let point = point_arn.and_then(|arn| self.access_points.get(arn));
         let levels = BlockLevels {
@@ -286,7 +287,7 @@ impl Generation {
             boundary: attached.and_then(|attached| attached.boundary.as_deref()),
             trust: None,
             session: brought.session,
-            bucket: bucket.and_then(|bucket| bucket.policy.as_deref()),
+            bucket: bucket.filter(|_| !unlocks(question)).and_then(|bucket| bucket.policy.as_deref()),
             // An access point that nothing is known of grants nothing: nobody owns it.
             access_point: question.behind.map(|_| AccessPoint {
                 owner: point.map(|point| point.owner.as_str()).unwrap_or_default(),
@@ -304,12 +305,23 @@ impl Generation {
 }
 
 /// The bucket that a question is about; empty where it is about none. The ARN of an access point is not
-/// that of a bucket called `accesspoint`.
+/// that of a bucket called `accesspoint`. To make a bucket has no resource's side: what is written about
+/// its name is about a bucket that is there (spec/policy-evaluation.md 5).
 fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
+    if question.action.name() == "s3:CreateBucket" {
+        return "";
+    }
     match arn_segments(question.behind.unwrap_or(question.resource)) {
         Some(["arn", _, "s3", "", "", path]) => arn::component(path),
         _ => "",
     }
+}
+
+/// Whether the root user of a bucket's account manages its policy: that it may do whatever the policy says,
+/// or nobody could take back one that forbids everything to everyone (spec/policy-evaluation.md 5).
+fn unlocks(question: &Question<'_>) -> bool {
+    const MANAGE: [&str; 3] = ["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"];
+    question.caller.is_root() && question.caller.is_of(question.owner) && MANAGE.contains(&question.action.name())
 }
 
 fn is_public(policy: Option<&Arc<Policy>>, of: PolicyOf) -> bool {

@@ -14,13 +14,14 @@ use super::super::action::{Action, Actions};
 use super::super::document::{self, Effect, Element, ResourceEntry, Statement, Who};
 use super::arn;
 use super::question::Caller;
-use crate::hash::QuickMap;
 
 /// A document with the name it is known by.
 #[derive(Debug)]
 pub struct Policy {
     name: Box<str>,
     document: document::Document,
+    /// What each statement is called, in records of what it has decided.
+    statements: Box<[Box<str>]>,
 }
 
 /// Documents that take part together: the policies of a user with its groups, a bucket's policy, one level
@@ -31,14 +32,14 @@ pub struct Shelf {
     /// Statements that do not name accounts, or not only accounts.
     everyone: Zone,
     /// Statements of resource policies whose principals all belong to an account.
-    accounts: QuickMap<Box<str>, Zone>,
+    accounts: HashMap<Box<str>, Zone>,
 }
 
 /// Statements about one set of callers.
 #[derive(Debug, Default)]
 struct Zone {
     /// By the first component of the resource, where that is literal.
-    named: QuickMap<Box<str>, Node>,
+    named: HashMap<Box<str>, Node>,
     /// All others.
     wide: Node,
 }
@@ -93,7 +94,13 @@ pub(super) struct Candidate<'a> {
 impl Policy {
     /// Names a document.
     pub fn new(name: impl Into<Box<str>>, document: document::Document) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), document })
+        let name = name.into();
+        let called = |(at, statement): (usize, &Statement)| match &statement.sid {
+            Some(sid) => format!("{name}#{}", sid.value).into(),
+            None => format!("{name}#NO_ID-{at}").into(),
+        };
+        let statements = document.statements.iter().enumerate().map(called).collect();
+        Arc::new(Self { name, document, statements })
     }
 
     /// What it is known by: the file it came from, as a rule.
@@ -108,6 +115,12 @@ impl Policy {
 
     pub(super) fn statement(&self, index: usize) -> Option<&Statement> {
         self.document.statements.get(index)
+    }
+
+    /// What a statement is called: `identities/team#Read` or, without a name of its own,
+    /// `identities/team#NO_ID-2`.
+    pub(super) fn statement_name(&self, index: usize) -> &str {
+        self.statements.get(index).map_or(&*self.name, |name| name)
     }
 }
 

@@ -175,6 +175,9 @@ fn aws_chunked_is_no_property_of_the_object() {
 fn what_stores_read_differently_is_settled_here() {
     check("GET", "/b/k?versionId=", &[], Err(Code::InvalidArgument));
     check("GET", "/b/k", &[("x-minio-source-mtime", "1")], Err(Code::NotImplemented));
+    let unpack = [("X-Amz-Meta-Snowball-Auto-Extract", "true")];
+    check("PUT", "/b/k", &unpack, Err(Code::NotImplemented));
+    check("POST", "/b/k?uploads", &unpack, Err(Code::NotImplemented));
     check("GET", "/b/k", &[("X-Amz-Signature", "0"), ("X-Amz-Expires", "1")], Ok(Operation::GetObject));
     let routed = ask("GET", "/b/k?acl=x", &[], Auth::Header).unwrap();
     assert_eq!(routed.parameters, [("acl".to_owned(), String::new())]);

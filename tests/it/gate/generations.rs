@@ -1,10 +1,13 @@
 //! Policies that change while the proxy runs: by requests, by files, by orders.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use bartizan::s3::checksum::{self, Algorithm};
 
-use super::{Ask, Gate};
+use super::{Ask, Gate, Reply};
 
 const NOBODY: &str = "AKIANOBODYNOBODY0001";
 
@@ -34,6 +37,29 @@ fn write(gate: &Gate, name: &str, text: &str) {
     let path = gate.folder.path().join("policies").join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
+}
+
+/// Sends a request that keeps its body back until the proxy asks for it and something has happened.
+fn meanwhile(gate: &Gate, ask: Ask, happens: impl FnOnce()) -> Reply {
+    let (head, body) = ask.header("expect", "100-continue").parts();
+    let mut stream = TcpStream::connect(&gate.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go = [0; 25];
+    stream.read_exact(&mut go).unwrap();
+    assert_eq!(&go, b"HTTP/1.1 100 Continue\r\n\r\n");
+    happens();
+    let _ = stream.write_all(&body);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    Reply::parse(&answer)
+}
+
+/// A list of one deletion in `bucket`.
+fn delete(key: &str) -> Ask {
+    let document = format!("<Delete><Object><Key>{key}</Key></Object></Delete>").into_bytes();
+    let md5 = checksum::of(Algorithm::Md5, &document).to_base64();
+    Ask { body: document, ..Ask::new("POST", "/bucket?delete=") }.header("content-md5", &md5)
 }
 
 /// `bartizan reload` with the configuration of a running proxy.
@@ -123,4 +149,42 @@ fn a_reload_says_what_it_came_to_and_wants_a_word_for_a_widening() {
     assert_eq!(refused.status.code(), Some(1));
     let answer: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
     assert_eq!((&answer["ok"], &answer["findings"][0]["line"]), (&false.into(), &1.into()), "{answer}");
+}
+
+#[test]
+fn a_policy_whose_body_was_kept_back_is_judged_by_what_holds_when_it_has_come() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    assert_eq!(gate.send(&Ask::new("DELETE", "/bucket?publicAccessBlock=")).status, 204);
+    let block = "<PublicAccessBlockConfiguration><BlockPublicPolicy>true</BlockPublicPolicy>\
+                 </PublicAccessBlockConfiguration>";
+    let md5 = checksum::of(Algorithm::Md5, block.as_bytes()).to_base64();
+    let close = Ask::put("/bucket?publicAccessBlock=", block.as_bytes()).header("content-md5", &md5);
+    let reply = meanwhile(&gate, put(&policy("Allow", "\"*\"")), || assert_eq!(gate.send(&close).status, 200));
+    reply.refused(403, "AccessDenied");
+    assert_eq!(file(&gate, "buckets/bucket/policy.json"), None);
+}
+
+#[test]
+fn whoever_loses_a_permission_while_keeping_a_body_back_has_lost_it() {
+    let gate = with_admin();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    assert_eq!(gate.send(&Ask::put("/bucket/k", b"data")).status, 200);
+    let allowing = policy("Allow", TO_NOBODY).replace("s3:GetObject", "s3:DeleteObject");
+    assert_eq!(gate.send(&put(&allowing)).status, 204);
+    let withdraw = || assert_eq!(gate.send(&Ask::new("DELETE", "/bucket?policy=")).status, 204);
+    let reply = meanwhile(&gate, by(NOBODY, delete("k")), withdraw);
+    assert!(String::from_utf8_lossy(&reply.body).contains("<Code>AccessDenied</Code>"), "{reply:?}");
+    assert_eq!(gate.send(&Ask::new("HEAD", "/bucket/k")).status, 200);
+
+    // The same for who loses the key.
+    assert_eq!(gate.send(&put(&allowing)).status, 204);
+    let path = gate.folder.path().join("policies/credentials.toml");
+    let without = std::fs::read_to_string(&path).unwrap().replace(NOBODY, "AKIANOBODYNOBODY0002");
+    let revoke = || {
+        std::fs::write(&path, &without).unwrap();
+        assert!(reload(&gate, &[]).status.success());
+    };
+    meanwhile(&gate, by(NOBODY, delete("k")), revoke).refused(403, "InvalidAccessKeyId");
+    assert_eq!(gate.send(&Ask::new("HEAD", "/bucket/k")).status, 200);
 }

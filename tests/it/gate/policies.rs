@@ -326,3 +326,89 @@ fn parts_inherit_the_encryption_that_their_upload_was_begun_with() {
     assert_eq!(part("one").status, 200);
     part("another").refused(403, "AccessDenied");
 }
+
+#[test]
+fn a_store_is_not_made_to_write_into_the_bucket_of_another_account() {
+    let store = Script::ok();
+    let theirs = [("policies/buckets/theirs/settings.toml", "owner = \"444455556666\"\n")];
+    let gate = gate(&store.upstream("us-east-1"), &theirs);
+    let put = |target: &str, document: String| {
+        let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, document.as_bytes()).to_base64();
+        let ask = Ask { body: document.into_bytes(), ..Ask::new("PUT", target) }.header("content-md5", &md5);
+        gate.send(&by(STRANGER, ask))
+    };
+    let replication = |to: &str| {
+        format!(
+            "<ReplicationConfiguration><Role>arn:aws:iam::111122223333:role/r</Role><Rule><Status>Enabled</Status>\
+             <Destination><Bucket>arn:aws:s3:::{to}</Bucket></Destination></Rule></ReplicationConfiguration>"
+        )
+    };
+    let logging = |to: &str| {
+        format!(
+            "<BucketLoggingStatus><LoggingEnabled><TargetBucket>{to}</TargetBucket><TargetPrefix/></LoggingEnabled>\
+             </BucketLoggingStatus>"
+        )
+    };
+    let inventory = |to: &str| {
+        format!(
+            "<InventoryConfiguration><Destination><S3BucketDestination><Bucket>arn:aws:s3:::{to}</Bucket>\
+             </S3BucketDestination></Destination></InventoryConfiguration>"
+        )
+    };
+    put("/theirs?replication=", replication("bucket")).refused(403, "AccessDenied");
+    put("/theirs?logging=", logging("bucket")).refused(403, "AccessDenied");
+    put("/theirs?id=i&inventory=", inventory("bucket")).refused(403, "AccessDenied");
+    put("/theirs?replication=", replication("not a bucket")).refused(403, "AccessDenied");
+    assert!(store.seen().is_empty(), "{:?}", store.seen());
+    assert_eq!(put("/theirs?replication=", replication("theirs")).status, 200);
+    assert_eq!(put("/theirs?logging=", logging("theirs")).status, 200);
+}
+
+#[test]
+fn a_policy_that_forbids_everything_to_everyone_can_still_be_removed_by_the_root_user() {
+    let root = "[[user]]\narn = \"arn:aws:iam::111122223333:root\"\n\
+                keys = [{ id = \"AKIAROOTROOTROOT0001\", secret = \"testsecrettestsecrettestsecrettestsecret\" }]\n";
+    let users = format!("{USERS}{root}");
+    let locked = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}}"#;
+    let files = [
+        ("policies/credentials.toml", users.as_str()),
+        ("policies/identities/reader.json", READER_POLICY),
+        ("policies/buckets/bucket/policy.json", locked),
+    ];
+    let store = Script::ok();
+    let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
+    let gate = Gate::launch("", &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
+    let root = |method, target| gate.send(&by("AKIAROOTROOTROOT0001", Ask::new(method, target)));
+    gate.send(&Ask::new("GET", "/bucket?policy=")).refused(403, "AccessDenied");
+    root("GET", "/bucket/k").refused(403, "AccessDenied");
+    root("DELETE", "/bucket?publicAccessBlock=").refused(403, "AccessDenied");
+    assert_eq!(root("GET", "/bucket?policy=").body, locked.as_bytes());
+    assert_eq!(root("DELETE", "/bucket?policy=").status, 204);
+    assert_eq!(root("GET", "/bucket/k").status, 200);
+}
+
+#[test]
+fn an_archive_is_not_unpacked_into_keys_that_nobody_has_decided_about() {
+    let store = Script::ok();
+    let gate = gate(&store.upstream("us-east-1"), &[]);
+    let put = |name| gate.send(&Ask::put("/bucket/mine/a.tar", b"archive").header(name, "true"));
+    put("x-amz-meta-snowball-auto-extract").refused(501, "NotImplemented");
+    assert!(store.seen().is_empty(), "{:?}", store.seen());
+    assert_eq!(put("x-amz-meta-snowball").status, 200);
+}
+
+#[test]
+fn a_number_that_a_condition_cannot_read_is_not_left_to_the_store() {
+    let policy = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket",
+        "Resource": "arn:aws:s3:::bucket", "Condition": {"NumericGreaterThan": {"s3:max-keys": "10"}}}}"#;
+    let store = Script::ok();
+    let gate = gate(&store.upstream("us-east-1"), &[("policies/buckets/bucket/policy.json", policy)]);
+    let list = |query: &str| gate.send(&Ask::new("GET", &format!("/bucket?{query}")));
+    list("max-keys=1000").refused(403, "AccessDenied");
+    list("max-keys=").refused(403, "AccessDenied");
+    list("max-keys=1e3").refused(400, "InvalidArgument");
+    list("max-keys=%201000").refused(400, "InvalidArgument");
+    assert!(store.seen().is_empty(), "{:?}", store.seen());
+    assert_eq!(list("max-keys=10").status, 200);
+}

@@ -106,6 +106,17 @@ fn a_policy_of_a_request_is_on_the_disk_and_in_force() {
 }
 
 #[test]
+fn of_two_who_make_a_bucket_at_once_the_first_one_owns_it() {
+    let kept = Kept::plain();
+    let made = |owner: &str| Change::Made { bucket: "bbb".to_owned(), owner: owner.to_owned() };
+    kept.keeper.change(&made(OTHER)).unwrap();
+    let settings = kept.file("buckets/bbb/settings.toml");
+    assert_eq!(kept.keeper.change(&made(ACCOUNT)).unwrap_err().kind, ChangeFaultKind::Taken);
+    assert_eq!(kept.file("buckets/bbb/settings.toml"), settings);
+    assert_eq!(kept.keeper.change(&made(OTHER)).unwrap(), None, "it is there, and theirs");
+}
+
+#[test]
 fn a_bucket_that_was_made_has_an_owner_and_is_closed_until_it_is_gone() {
     let kept = Kept::plain();
     let made = Change::Made { bucket: "bbb".to_owned(), owner: OTHER.to_owned() };
@@ -168,15 +179,24 @@ fn requests_set_nothing_where_the_operator_says_so() {
 fn the_watch_takes_a_changed_file_by_itself() {
     let kept = Kept::plain();
     let watch = Watch::start(Arc::clone(&kept.keeper)).unwrap();
+    // Sooner than by looking now and then, which happens every 30 seconds.
+    let until = |number: u64| {
+        let begin = Instant::now();
+        while kept.number() < number {
+            assert!(begin.elapsed() < Duration::from_secs(25), "nothing was taken");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
     kept.site.write("identities/new.json", &statement("Allow", "s3:GetObject", "*"));
-    let begin = Instant::now();
-    while kept.number() < 2 {
-        assert!(begin.elapsed() < Duration::from_secs(60), "nothing was taken");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until(2);
+    // Folders that are made while it watches are watched, too.
+    kept.site.write("buckets/bbb/settings.toml", "abac = false");
+    until(3);
+    kept.site.write("buckets/bbb/settings.toml", "abac = true");
+    until(4);
     let (tell, told) = mpsc::channel();
     watch.reload(Consent::None, Some(Box::new(move |outcome| tell.send(outcome.unwrap().number).unwrap())));
-    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), 3);
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), 5);
     watch.stop();
-    assert_eq!(kept.number(), 3);
+    assert_eq!(kept.number(), 5);
 }

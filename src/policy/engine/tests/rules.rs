@@ -173,6 +173,19 @@ fn another_account_needs_both_sides() {
     world().check(Caller::Root { account: AWAY, arn: "arn:aws:iam::444455556666:root" }, "silent-resource");
 }
 
+/// spec/policy-evaluation.md 5
+#[test]
+fn what_is_written_about_a_bucket_neither_gives_nor_forbids_to_make_it() {
+    let may = |document: Value, identity: Value, caller, expected| {
+        let world = World::default().identity(caller, &[identity], None).bucket(Some(document), |_| {});
+        world.check_action(caller, "s3:CreateBucket", expected);
+    };
+    let written = |effect| document(effect, Some(json!("*")), "s3:*", "arn:aws:s3:::b/*");
+    may(written("Allow"), silent(), BOB, "silent-identity");
+    may(written("Deny"), everything("Allow"), BOB, "allowed");
+    may(written("Deny"), everything("Deny"), BOB, "denied-identity");
+}
+
 #[test]
 fn a_grant_names_what_it_rests_on_and_a_denial_what_forbids() {
     let world = World::default()
