@@ -21,6 +21,10 @@ use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
 use http_body_util::Full;
 
+/// The allocator of the program, counting: divan shows how often and how much.
+#[global_allocator]
+static ALLOCATOR: divan::AllocProfiler<mimalloc::MiMalloc> = divan::AllocProfiler::new(mimalloc::MiMalloc);
+
 const NOW: Seconds = Seconds(1_773_480_413);
 
 /// Made by botocore.

@@ -16,11 +16,6 @@ pub(super) fn account(arn: &str) -> Option<&str> {
     parts.next().map(|_| account)
 }
 
-/// The partition of an ARN.
-pub(super) fn partition(arn: &str) -> Option<&str> {
-    arn.split(':').nth(1)
-}
-
 /// The part of a path before its first slash: the bucket, as a rule.
 pub(super) fn component(path: &str) -> &str {
     cut(path, b'/').map_or(path, |(component, _)| component)
@@ -77,6 +72,5 @@ mod tests {
         assert_eq!(account("arn:aws:iam::111122223333:user/a"), Some("111122223333"));
         assert_eq!(account("arn:aws:iam::111122223333"), None);
         assert_eq!(account("111122223333"), None);
-        assert_eq!(partition("arn:aws-cn:iam::111122223333:root"), Some("aws-cn"));
     }
 }

@@ -3,6 +3,7 @@
 use super::super::action::Action;
 use super::super::document::{Effect, Statement};
 use super::acl::{self, AccessLists};
+use super::arn;
 use super::decision::{Decision, Layer};
 use super::facts::{Door, Facts, Filter, Hit, Own, Said, Source};
 use super::principal::{Identity, Kinds};
@@ -78,6 +79,8 @@ pub(super) struct Asked<'q> {
     /// The action in lower case, where the table does not.
     pub(super) unknown_action: &'q str,
     pub(super) resource: &'q str,
+    /// The path of that ARN.
+    path: &'q str,
     /// Statements without resources are about what is asked for: in trust policies.
     pub(super) of_role: bool,
 }
@@ -105,9 +108,10 @@ impl<'a> Layers<'a> {
             action,
             unknown_action: &unknown_action,
             resource: question.resource,
+            path: arn::path(question.resource),
             of_role: false,
         };
-        let behind = Asked { resource: question.behind.unwrap_or(question.resource), ..front };
+        let behind = question.behind.map_or(front, |arn| Asked { resource: arn, path: arn::path(arn), ..front });
         let through = self.access_point.is_some();
         let mut facts = Facts::default();
         if question.caller.is_bound_by_organization() {
@@ -214,7 +218,7 @@ struct Indexed;
 impl<'a> Scan<'a> for Indexed {
     fn filter(&mut self, _: Layer, shelf: &'a Shelf, asked: &Asked<'_>) -> Filter<'a> {
         let mut found = Filter { present: true, ..Filter::default() };
-        shelf.candidates(&asked.question.caller, asked.action, asked.resource, &mut |candidate| {
+        shelf.candidates(&asked.question.caller, asked.action, asked.path, &mut |candidate| {
             if found.wants(&candidate) && asked.applies(&candidate) {
                 found.note(&candidate);
             }
@@ -224,7 +228,7 @@ impl<'a> Scan<'a> for Indexed {
 
     fn said(&mut self, _: Layer, shelf: &'a Shelf, asked: &Asked<'_>) -> Said<'a> {
         let mut found = Said::default();
-        shelf.candidates(&asked.question.caller, asked.action, asked.resource, &mut |candidate| {
+        shelf.candidates(&asked.question.caller, asked.action, asked.path, &mut |candidate| {
             let kinds = asked.identity.met_by(candidate.statement);
             if found.wants(kinds, &candidate) && asked.applies(&candidate) {
                 found.note(kinds, &candidate);

@@ -1,7 +1,6 @@
 //! Whom a statement speaks about (spec/policy-language.md 2).
 
 use super::super::document::{Effect, Element, Principal, Statement, Who};
-use super::arn;
 use super::question::Caller;
 
 /// The ways in which a statement's principal meets a caller.
@@ -70,7 +69,7 @@ impl Identity<'_> {
     fn kind(&self, who: &Who) -> Option<Kinds> {
         let (kind, met) = match (who, &self.caller) {
             (Who::Everyone, _) => (Kinds::WILDCARD, true),
-            (Who::Account(name), caller) => (Kinds::ACCOUNT, is_account(name, caller)),
+            (Who::Account(number), caller) => (Kinds::ACCOUNT, caller.is_of(number)),
             (Who::Canonical(id), _) => (Kinds::ACCOUNT, self.canonical_id == Some(id)),
             (Who::User(name), Caller::User { arn, .. }) => (Kinds::DIRECT, name == arn),
             (Who::User(name), Caller::Federated { parent, .. }) => (Kinds::ROLE, name == parent),
@@ -100,13 +99,5 @@ impl Identity<'_> {
                     kinds.has(Kinds::ACCOUNT) && kinds.has(Kinds::ROLE) && kinds.has(Kinds::DIRECT)
                 }
             }
-    }
-}
-
-/// An account by its number, or by the ARN of its root, whose partition must be the caller's.
-fn is_account(name: &str, caller: &Caller<'_>) -> bool {
-    match arn::account(name) {
-        None => caller.is_of(name),
-        Some(account) => caller.is_of(account) && caller.arn().and_then(arn::partition) == arn::partition(name),
     }
 }

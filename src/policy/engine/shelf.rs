@@ -163,15 +163,15 @@ impl Shelf {
         })
     }
 
-    /// Calls `visit` with every statement that could apply, some of them more than once.
+    /// Calls `visit` with every statement that could apply to the resource whose ARN has this path, some of
+    /// them more than once.
     pub(super) fn candidates<'a>(
         &'a self,
         caller: &Caller<'_>,
         action: Option<Action>,
-        resource: &str,
+        path: &str,
         visit: &mut impl FnMut(Candidate<'a>),
     ) {
-        let path = arn::path(resource);
         let component = arn::component(path);
         let mut post = |posting: Posting| {
             let Some(policy) = self.policies.get(posting.place.policy as usize) else { return };
@@ -195,7 +195,7 @@ fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
         match &entry.who {
             Who::Everyone | Who::Canonical(_) | Who::Service(_) | Who::Federated(_) => return None,
             Who::Deleted(_) => {}
-            Who::Account(name) => accounts.push(arn::account(name).unwrap_or(name)),
+            Who::Account(number) => accounts.push(number.as_str()),
             Who::User(arn) | Who::Role(arn) | Who::Session(arn) | Who::FederatedUser(arn) => {
                 accounts.push(arn::account(arn)?);
             }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::super::context::Keys;
+use super::super::super::document::Effect;
 use super::super::super::read::Kind;
 use super::super::acl::{self, Acl, AclGrant, Grantee, ObjectList, Ownership, Permission};
+use super::super::arn;
 use super::super::public::{Block, BlockLevels, Blocked, Origin, PolicyWrite};
 use super::super::*;
 use super::{policy, shelf};
@@ -20,6 +22,7 @@ const APP: Caller<'_> = Caller::Role {
     arn: "arn:aws:sts::111122223333:assumed-role/app/one",
     role: "arn:aws:iam::111122223333:role/app",
 };
+const POINT: &str = "arn:aws:s3:eu-west-1:111122223333:accesspoint/p";
 const CANONICAL: &str = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be";
 
 fn document(effect: &str, principal: Option<Value>, action: &str, resource: &str) -> Value {
@@ -72,6 +75,31 @@ impl World {
     fn account(mut self, id: &str, change: impl FnOnce(&mut AccountRules)) -> Self {
         change(self.sources.accounts.entry(id.to_owned()).or_default());
         self
+    }
+
+    /// The access point [`POINT`] of [`HOME`], which leads to the bucket.
+    fn access_point(mut self, document: Option<Value>, block: Block) -> Self {
+        let rules = AccessPointRules {
+            owner: HOME.to_owned(),
+            bucket: "b".to_owned(),
+            origin: Origin::Internet,
+            policy: document.map(|document| policy("access-points/p", &document, Kind::Resource)),
+            block,
+        };
+        self.sources.access_points.insert(POINT.to_owned(), rules);
+        self
+    }
+
+    /// Asks through the access point.
+    fn ask_through(self, caller: Caller<'_>, action: &str, consent: bool) -> Decision {
+        let keys = Keys::default();
+        let question = Question {
+            resource: &format!("{POINT}/object/k"),
+            behind: Some("arn:aws:s3:::b/k"),
+            consent,
+            ..question(caller, action, &keys)
+        };
+        Generation::new(self.sources).decide(&question, &Brought::default())
     }
 
     fn ask(self, caller: Caller<'_>, action: &str, brought: &Brought<'_>) -> Decision {
@@ -329,6 +357,12 @@ fn consent_stands_in_for_the_resource_and_never_for_a_deny() {
     assert_eq!(ask(None, &[]), "silent-identity");
     let deny = document("Deny", Some(json!("*")), "s3:PutObjectAcl", "arn:aws:s3:::b/*");
     assert_eq!(ask(Some(deny), &[everything("Allow")]), "denied-resource");
+    // Through an access point it stands in for both of its policies.
+    let through = |consent| {
+        let world = World::default().identity(DANA, &[everything("Allow")], None).bucket(None, |_| {});
+        world.access_point(None, Block::default()).ask_through(DANA, "s3:PutObjectAcl", consent).reason()
+    };
+    assert_eq!((through(true), through(false)), ("allowed", "silent-access-point"));
 }
 
 #[test]
@@ -342,24 +376,11 @@ fn the_owner_is_who_the_generation_says_not_who_the_question_says() {
 
 #[test]
 fn an_access_point_needs_both_policies() {
-    let arn = "arn:aws:s3:eu-west-1:111122223333:accesspoint/p";
-    let resource = format!("{arn}/object/k");
     let ask = |point: Option<Value>, bucket: Option<Value>, block: Block| {
-        let mut world = World::default().identity(DANA, &[everything("Allow")], None).bucket(bucket, |_| {});
-        let rules = AccessPointRules {
-            owner: HOME.to_owned(),
-            bucket: "b".to_owned(),
-            origin: Origin::Internet,
-            policy: point.map(|document| policy("access-points/p", &document, Kind::Resource)),
-            block,
-        };
-        world.sources.access_points.insert(arn.to_owned(), rules);
-        let keys = Keys::default();
-        let question =
-            Question { resource: &resource, behind: Some("arn:aws:s3:::b/k"), ..question(DANA, "s3:GetObject", &keys) };
-        Generation::new(world.sources).decide(&question, &Brought::default()).reason()
+        let world = World::default().identity(DANA, &[everything("Allow")], None).bucket(bucket, |_| {});
+        world.access_point(point, block).ask_through(DANA, "s3:GetObject", false).reason()
     };
-    let at_point = |principal| Some(document("Allow", Some(principal), "s3:GetObject", &format!("{arn}/object/*")));
+    let at_point = |principal| Some(document("Allow", Some(principal), "s3:GetObject", &format!("{POINT}/object/*")));
     let account = || json!({"AWS": AWAY});
     let at_bucket = || Some(naming(account()));
     assert_eq!(ask(at_point(account()), at_bucket(), Block::default()), "allowed");
@@ -367,6 +388,24 @@ fn an_access_point_needs_both_policies() {
     assert_eq!(ask(at_point(account()), None, Block::default()), "silent-resource");
     assert_eq!(ask(at_point(json!("*")), at_bucket(), Block::ALL), "denied-public-access-block");
     assert_eq!(ask(at_point(account()), at_bucket(), Block::ALL), "allowed");
+}
+
+/// spec/policy-evaluation.md 6: `ident(access point ARN) or ident(bucket ARN)`
+#[test]
+fn behind_an_access_point_the_callers_own_word_about_the_bucket_is_enough() {
+    let user = json!({"AWS": "arn:aws:iam::111122223333:user/bob"});
+    let ask = |identity: &[Value], boundary: Option<Value>| {
+        let at_point = document("Allow", Some(user.clone()), "s3:GetObject", &format!("{POINT}/object/*"));
+        let world = World::default().identity(BOB, identity, boundary).bucket(None, |_| {});
+        world.access_point(Some(at_point), Block::default()).ask_through(BOB, "s3:GetObject", false)
+    };
+    let about_bucket = |effect| document(effect, None, "s3:GetObject", "arn:aws:s3:::b/*");
+    assert_eq!(ask(&[], None).reason(), "silent-resource");
+    assert_eq!(ask(&[about_bucket("Allow"), about_bucket("Deny")], None).reason(), "silent-resource");
+    assert_eq!(ask(&[about_bucket("Allow")], Some(about_bucket("Deny"))).reason(), "silent-boundary");
+    let Decision::Allow(grant) = ask(&[about_bucket("Allow")], None) else { panic!("denied") };
+    let basis: Vec<String> = grant.basis().map(ToString::to_string).collect();
+    assert_eq!(basis, ["identities/own#One", "access-points/p#One"]);
 }
 
 #[test]
@@ -392,6 +431,22 @@ fn a_boundary_cannot_be_spared() {
     world(Some(everything("Allow"))).check(BOB, "denied-resource");
 }
 
+/// spec/policy-language.md 2.1
+#[test]
+fn a_session_is_spared_where_account_role_and_session_are_listed() {
+    let all = [HOME, "arn:aws:iam::111122223333:role/app", "arn:aws:sts::111122223333:assumed-role/app/one"];
+    let check = |listed: &[&str], expected: &str| {
+        let mut spare = document("Deny", None, "s3:*", "arn:aws:s3:::b/*");
+        spare["Statement"][0]["NotPrincipal"] = json!({"AWS": listed});
+        World::default().identity(APP, &[everything("Allow")], None).bucket(Some(spare), |_| {}).check(APP, expected);
+    };
+    check(&all, "allowed");
+    for left_out in 0..3 {
+        let listed: Vec<&str> = (0..3).filter(|at| *at != left_out).map(|at| all[at]).collect();
+        check(&listed, "denied-resource");
+    }
+}
+
 #[test]
 fn actions_that_no_table_knows_meet_wildcards_only() {
     let world = || World::default().identity(BOB, &[everything("Allow")], None).bucket(None, |_| {});
@@ -411,7 +466,8 @@ fn actions_that_no_table_knows_meet_wildcards_only() {
 #[test]
 fn an_explanation_says_which_element_and_which_value() {
     let mut conditional = document("Allow", Some(json!("*")), "s3:GetObject", "arn:aws:s3:::b/*");
-    conditional["Statement"][0]["Condition"] = json!({"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}});
+    conditional["Statement"][0]["Condition"] =
+        json!({"Null": {"aws:SourceVpc": "false"}, "StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}});
     for (action, principal, resource) in [
         ("s3:PutObject", json!("*"), "arn:aws:s3:::b/*"),
         ("s3:GetObject", json!({"AWS": AWAY}), "arn:aws:s3:::b/*"),
@@ -429,11 +485,33 @@ fn an_explanation_says_which_element_and_which_value() {
     let [consulted] = &explanation.layers[..] else { panic!("{explanation:?}") };
     assert_eq!((consulted.layer, consulted.resource.as_str()), (Layer::Resource, "arn:aws:s3:::b/k"));
     assert_eq!(consulted.statements[0].misses, [Miss::Condition]);
-    let failed = consulted.statements[0].failed().next().unwrap();
+    assert!(!explanation.lists);
+    let failed: Vec<&Clause> = consulted.statements[0].failed().collect();
+    let [failed] = failed[..] else { panic!("{failed:?}") };
     assert_eq!((failed.operator.as_str(), failed.key.as_str()), ("StringEqualsIfExists", "aws:SourceVpc"));
     assert_eq!((&failed.operands[..], &failed.seen), (&["vpc-1".to_owned()][..], &Some(vec!["vpc-2".to_owned()])));
     let rest: Vec<&[Miss]> = consulted.statements[1..].iter().map(|looked| &looked.misses[..]).collect();
     assert_eq!(rest, [[Miss::Action], [Miss::Principal], [Miss::Resource]]);
+}
+
+#[test]
+fn an_explanation_tells_what_applies_from_what_was_looked_at() {
+    let mut policy = naming(json!("*"));
+    let more = [
+        json!({"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/*"}),
+        json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/*"}),
+    ];
+    policy["Statement"].as_array_mut().unwrap().extend(more);
+    let world = World::default().bucket(Some(policy), |rules| rules.ownership = Ownership::ObjectWriter);
+    let keys = Keys::default();
+    let explanation =
+        Generation::new(world.sources).explain(&question(BOB, "s3:GetObject", &keys), &Brought::default());
+    assert!(explanation.lists);
+    let applying = |effect| -> Vec<usize> {
+        explanation.layers[0].applying(effect).map(|looked| looked.statement.index()).collect()
+    };
+    assert_eq!(applying(Effect::Allow), [0]);
+    assert_eq!(applying(Effect::Deny), [0; 0]);
 }
 
 #[test]
@@ -466,6 +544,7 @@ fn public_writes_are_refused_where_a_setting_guards_them() {
     assert_eq!(check(at_point, PolicyWrite::Bucket { through_access_point: true }), Err(Blocked::Policy));
     assert_eq!(check(at_bucket, point(true)), Err(Blocked::Policy));
     assert_eq!(check(at_bucket, point(false)), Ok(()));
+    assert_eq!(check(at_point, point(false)), Err(Blocked::Policy));
     assert_eq!(check(BlockLevels::default(), direct), Ok(()));
     // An organization that switched everything off overrides the account.
     let overridden =
@@ -474,6 +553,11 @@ fn public_writes_are_refused_where_a_setting_guards_them() {
     let list = acl(group(acl::AUTHENTICATED_USERS), Permission::ReadAcp);
     assert_eq!(at_bucket.check_acl(&list), Err(Blocked::Acl));
     assert_eq!(BlockLevels::default().check_acl(&list), Ok(()));
+    // One public grant among others is enough.
+    let mut mixed = acl(Grantee::Account(CANONICAL.to_owned()), Permission::FullControl);
+    assert_eq!(at_bucket.check_acl(&mixed), Ok(()));
+    mixed.grants.extend(list.grants);
+    assert_eq!(at_bucket.check_acl(&mixed), Err(Blocked::Acl));
     assert!(Blocked::Policy.message("a", "b", "c").contains("prevented by the BlockPublicPolicy setting"));
 }
 
@@ -488,7 +572,7 @@ fn statements_about_others_are_not_looked_at() {
     let count = |resource: &str, action: &str| {
         let mut found = 0;
         let action = Act::named(action).known();
-        all.candidates(&BOB, action, resource, &mut |_| found += 1);
+        all.candidates(&BOB, action, arn::path(resource), &mut |_| found += 1);
         found
     };
     assert_eq!(count("arn:aws:s3:::bucket-7/k", "s3:GetObject"), 1);
@@ -510,7 +594,7 @@ fn prefixes_of_prefixes_are_all_found() {
     for key in ["", "a", "a/", "a/b/c", "a/b/cd", "a/c/d", "abc", "b/x", "zz", "a/b0"] {
         let mut found = Vec::new();
         let resource = format!("arn:aws:s3:::b/{key}");
-        all.candidates(&BOB, Act::named("s3:GetObject").known(), &resource, &mut |candidate| {
+        all.candidates(&BOB, Act::named("s3:GetObject").known(), arn::path(&resource), &mut |candidate| {
             found.push(candidate.place.statement() as usize);
         });
         found.sort_unstable();
