@@ -160,11 +160,21 @@ pub struct ResourceEntry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArnShape {
     /// Five colons or more: each of the six segments by itself.
-    Segments(Box<[Pattern; 6]>),
+    Segments(Box<Segments>),
     /// Fewer colons and a `*` at the end: over the whole ARN. Resources only.
     Whole(Pattern),
     /// Anything else: matches nothing.
     Nothing,
+}
+
+/// The six segments of a pattern for ARNs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segments {
+    /// Each by itself.
+    pub patterns: [Pattern; 6],
+    /// The first five with their colons where they are plain text, as in nearly every policy: then they take
+    /// one comparison.
+    head: Option<Box<str>>,
 }
 
 /// One clause: an operator, a key, its operands (spec/policy-language.md 5).
@@ -353,10 +363,13 @@ impl ArnShape {
     pub fn segments(text: &str, variables: Variables) -> Self {
         let Some(parts) = arn_segments(text) else { return Self::Nothing };
         let mut place = 0;
-        Self::Segments(Box::new(parts.map(|part| {
+        let patterns = parts.map(|part| {
             place += 1;
             Pattern::new(part, Wildcards::On, if place == 6 { variables } else { Variables::Off })
-        })))
+        });
+        let [heads @ .., _] = &patterns;
+        let plain: Option<String> = heads.iter().map(|pattern| Some(format!("{}:", pattern.only_text()?))).collect();
+        Self::Segments(Box::new(Segments { head: plain.map(Into::into), patterns }))
     }
 
     /// The same for an entry of `Resource`, where a pattern with fewer colons that ends in `*` goes over
@@ -373,24 +386,25 @@ impl ArnShape {
         match self {
             Self::Nothing => Verdict::Differ,
             Self::Whole(pattern) => pattern.matches(text, context),
-            Self::Segments(patterns) => {
-                let [head @ .., last] = &**patterns;
-                match text.starts_with("arn:").then(|| behind_segments(head, text)).flatten() {
-                    Some(resource) => last.matches(resource, context),
-                    None => Verdict::Differ,
-                }
-            }
+            Self::Segments(segments) => segments.matches(text, context),
         }
     }
 }
 
-/// What stands behind the segments that these patterns match, each with its colon. Where a pattern is plain
-/// text, as in nearly every policy, this is one comparison.
-fn behind_segments<'t>(patterns: &[Pattern], text: &'t str) -> Option<&'t str> {
-    patterns.iter().try_fold(text, |rest, pattern| match pattern.only_text() {
-        Some(own) => rest.strip_prefix(own)?.strip_prefix(':'),
-        None => rest.split_once(':').filter(|(part, _)| pattern.matches_plain(part)).map(|(_, behind)| behind),
-    })
+impl Segments {
+    fn matches(&self, text: &str, context: &dyn Context) -> Verdict {
+        let [heads @ .., last] = &self.patterns;
+        let behind = match &self.head {
+            Some(head) => text.strip_prefix(&**head),
+            None => heads.iter().try_fold(text, |rest, pattern| {
+                rest.split_once(':').filter(|(part, _)| pattern.matches_plain(part)).map(|(_, behind)| behind)
+            }),
+        };
+        match behind.filter(|_| text.starts_with("arn:")) {
+            Some(resource) => last.matches(resource, context),
+            None => Verdict::Differ,
+        }
+    }
 }
 
 /// The six segments of an ARN, cut at its first five colons.

@@ -18,6 +18,8 @@ pub struct Pattern {
     pieces: Box<[Piece]>,
     /// No wildcard, no variable and no escape: the text is what it matches.
     fixed: bool,
+    /// A variable stands in it.
+    variable: bool,
 }
 
 /// A piece of a [`Pattern`]. No two texts and no two runs are neighbours.
@@ -87,11 +89,15 @@ impl Pattern {
             }
             rest = rest.get(letter.len_utf8()..).unwrap_or_default();
         }
-        Self { pieces: cutter.pieces.into(), fixed: !cutter.special }
+        let variable = cutter.pieces.iter().any(|piece| matches!(piece, Piece::Variable { .. }));
+        Self { pieces: cutter.pieces.into(), fixed: !cutter.special, variable }
     }
 
     /// Matches a whole text, octet by octet but for the wildcards.
     pub fn matches(&self, text: &str, context: &dyn Context) -> Verdict {
+        if !self.variable {
+            return verdict(glob(&self.pieces, text));
+        }
         // Most patterns of a policy are not about this text, and need no value to say so.
         if !text.starts_with(self.prefix()) {
             return Verdict::Differ;
@@ -104,6 +110,12 @@ impl Pattern {
 
     /// Compares with a whole text, letter case ignored. The pattern was made without wildcards.
     pub fn same_but_case(&self, text: &str, context: &dyn Context) -> Verdict {
+        if let Some(own) = self.only_text()
+            && own.is_ascii()
+            && text.is_ascii()
+        {
+            return verdict(own.eq_ignore_ascii_case(text));
+        }
         let Some(pieces) = self.substituted(context) else { return Verdict::NoValue };
         let mine = pieces.iter().flat_map(|piece| folded(if let Piece::Text(text) = piece { text } else { "" }));
         verdict(mine.eq(folded(text)))
@@ -126,7 +138,7 @@ impl Pattern {
 
     /// Whether a variable stands in it.
     pub fn has_variables(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Variable { .. }))
+        self.variable
     }
 
     /// The one text that it matches, if there is only one whatever the request says.
@@ -148,7 +160,7 @@ impl Pattern {
 
     /// The pieces with every variable replaced by its value; `None` where one has none.
     fn substituted(&self, context: &dyn Context) -> Option<Cow<'_, [Piece]>> {
-        if !self.has_variables() {
+        if !self.variable {
             return Some(Cow::Borrowed(&self.pieces));
         }
         let mut cutter = Cutter::default();
@@ -218,6 +230,13 @@ fn quoted(text: &str) -> Option<&str> {
 
 /// Matches a whole text with pieces that hold no variable.
 fn glob(pieces: &[Piece], text: &str) -> bool {
+    // What nearly every pattern of a policy is.
+    match pieces {
+        [Piece::Text(own)] => return own == text,
+        [Piece::Text(own), Piece::Run] => return text.starts_with(own.as_str()),
+        [Piece::Run] => return true,
+        _ => {}
+    }
     let mut segments = pieces.split(|piece| *piece == Piece::Run);
     let Some(rest) = segments.next().and_then(|first| after(first, text)) else { return false };
     let Some(last) = segments.next_back() else { return rest.is_empty() };

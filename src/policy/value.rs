@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::s3::head::cut;
 use crate::time::Seconds;
 
 /// A decimal number of any length, compared exactly. Two spellings of one number are equal.
@@ -59,7 +60,7 @@ impl<'a> Digits<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let negative = text.starts_with('-');
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, behind)| (whole, Some(behind)));
+        let (whole, fraction) = cut(digits, b'.').map_or((digits, None), |(whole, behind)| (whole, Some(behind)));
         if !is_digits(whole) || !fraction.is_none_or(is_digits) {
             return None;
         }

@@ -242,12 +242,22 @@ fn bad_day(date: &str, place: Place) -> Fault {
 
 /// Reads a list of signed names: legal, lower-case, each once; sorted as the canonical form wants.
 pub(super) fn signed_names(list: &str, place: Place) -> Result<Vec<&str>, Fault> {
-    let token = |octet: u8| matches!(octet, b'-' | b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+.^_`|~".contains(&octet);
+    let legal = |octet: u8| {
+        let mark = matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'|' | b'~' | b';');
+        mark || matches!(octet, b'0'..=b'9' | b'^'..=b'z')
+    };
+    // Hardly a list is not: all of it is looked at, many octets at a time.
+    let legal = list.bytes().fold(true, |all, octet| all & legal(octet));
     let mut names: Vec<&str> = Vec::with_capacity(8);
     names.extend(pieces(list, b';'));
-    let legal = names.iter().all(|name| !name.is_empty() && name.bytes().all(token));
-    names.sort_unstable();
-    let once = names.is_sorted_by(|name, next| name < next);
+    let in_order = |names: &[&str]| names.is_sorted_by(|name, next| name < next);
+    let mut once = in_order(&names);
+    if !once {
+        names.sort_unstable();
+        once = in_order(&names);
+    }
+    // An empty name would be the first.
+    let legal = legal && names.first().is_some_and(|first| !first.is_empty());
     if legal && once {
         return Ok(names);
     }
@@ -295,7 +305,8 @@ pub(super) fn request_time<'a>(head: &Head<'a>) -> Result<(Cow<'a, str>, Seconds
     let amz = head.only("x-amz-date").map_err(|_| unusable())?;
     if let Some(compact) = amz {
         let time = Seconds::from_compact(compact).ok_or_else(unusable)?;
-        return Ok((String::from_utf8_lossy(compact), time, compact)); // digits and two letters
+        let text = std::str::from_utf8(compact).map_err(|_| unusable())?; // digits and two letters
+        return Ok((text.into(), time, compact));
     }
     let date = head.only("date").map_err(|_| unusable())?.ok_or_else(unusable)?;
     let time = Seconds::from_compact(date).or_else(|| http_date(date)).ok_or_else(unusable)?;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::canonical::{self, PathForm};
@@ -427,7 +426,7 @@ impl<K: KeySource> Verifier<'_, K> {
             (None, None) => Known::Good(found.secret),
             (None, Some(_)) => Known::Bad(Fault::plain(Code::InvalidToken, "token-with-long-term-key")),
             (Some(_), None) => unknown(),
-            (Some(right), Some(given)) if !bool::from(right.expose().as_bytes().ct_eq(given)) => other(),
+            (Some(right), Some(given)) if !right.is(given) => other(),
             (Some(_), Some(_)) if found.expires.is_some_and(|end| self.now >= end) => over(),
             (Some(_), Some(_)) => Known::Good(found.secret),
         }
@@ -454,10 +453,9 @@ impl<K: KeySource> Verifier<'_, K> {
     /// Computes and compares; for an unknown key with a stand-in, so that the work is the same.
     fn compare(&self, claim: Claim<'_>, known: Known<'_>) -> Result<Verified, Box<Rejection>> {
         let key = self.key(claim.algorithm, &claim.scope, &known)?;
-        let complete = claim.names.iter().all(|name| has(self.request.head, name));
         let first = self.attempt(&claim, &key, PathForm::Whole)?;
-        let path = self.request.head.path();
-        let second = match !first.matches && path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
+        let has_slash = |path: &[u8]| path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f"));
+        let second = match !first.matches && has_slash(self.request.head.path()) {
             true => Some(self.attempt(&claim, &key, PathForm::Segments)?),
             false => None,
         };
@@ -468,7 +466,7 @@ impl<K: KeySource> Verifier<'_, K> {
             }));
         }
         match second {
-            _ if !complete => {}
+            _ if !first.complete => {}
             _ if first.matches => return Ok(self.verified(claim, key, first)),
             Some(second) if second.matches => return Ok(self.verified(claim, key, second)),
             _ => {}
@@ -485,8 +483,9 @@ impl<K: KeySource> Verifier<'_, K> {
         canonical.push(b'\n');
         canonical::query_into(query, claim.kind == Kind::Query, &mut canonical);
         canonical.push(b'\n');
+        let mut complete = true;
         for name in &claim.names {
-            canonical::header_into(head, name, &mut canonical);
+            complete &= canonical::header_into(head, name, &mut canonical);
         }
         canonical.push(b'\n');
         canonical::names_into(&claim.names, &mut canonical);
@@ -494,7 +493,7 @@ impl<K: KeySource> Verifier<'_, K> {
         canonical.extend_from_slice(&claim.payload_line);
         let string_to_sign = canonical::string_to_sign(claim.algorithm, &claim.time, claim.scope.text, &canonical);
         let matches = key.matches(&string_to_sign, claim.signature.as_bytes());
-        Ok(Attempt { canonical, string_to_sign, matches })
+        Ok(Attempt { canonical, string_to_sign, matches, complete })
     }
 
     fn verified(&self, claim: Claim<'_>, key: Key, attempt: Attempt) -> Verified {
@@ -552,6 +551,8 @@ struct Attempt {
     canonical: Vec<u8>,
     string_to_sign: Vec<u8>,
     matches: bool,
+    /// The request has every header that was signed.
+    complete: bool,
 }
 
 /// All lines of a header as one value, the way they are signed.
@@ -570,8 +571,4 @@ fn joined<'a>(head: &Head<'a>, name: &str) -> Option<Cow<'a, [u8]>> {
         next = lines.next();
     }
     Some(Cow::Owned(out))
-}
-
-fn has(head: &Head<'_>, name: &str) -> bool {
-    head.all(name).next().is_some() || name == "host" && head.authority.is_some()
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::super::document::arn_segments;
 use super::acl::{AccessLists, Acl, ObjectList, Ownership};
 use super::arn;
 use super::decision::Decision;
@@ -13,6 +12,7 @@ use super::public::{self, Block, BlockLevels, Origin, PolicyOf};
 use super::question::Question;
 use super::shelf::{Policy, Shelf};
 use crate::hash::QuickMap;
+use crate::s3::head::cut;
 
 /// What a generation is compiled from: documents by what they are attached to. Documents are shared, so a
 /// policy of many principals is held once.
@@ -311,10 +311,11 @@ fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
     if question.action.name() == "s3:CreateBucket" {
         return "";
     }
-    match arn_segments(question.behind.unwrap_or(question.resource)) {
-        Some(["arn", _, "s3", "", "", path]) => arn::component(path),
-        _ => "",
-    }
+    let in_s3 = || {
+        let behind = question.behind.unwrap_or(question.resource).strip_prefix("arn:")?;
+        cut(behind, b':')?.1.strip_prefix("s3:::")
+    };
+    in_s3().map(arn::component).unwrap_or_default()
 }
 
 /// Whether the root user of a bucket's account manages its policy: that it may do whatever the policy says,

@@ -6,7 +6,7 @@
 //!
 //! Invariant: the index only leaves out what cannot apply. What it finds is still judged in full.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::super::action::{Action, Actions};
 use super::super::document::{self, Effect, Element, ResourceEntry, Statement, Who};
 use super::arn;
 use super::question::Caller;
+use crate::hash::QuickMap;
 
 /// A document with the name it is known by.
 #[derive(Debug)]
@@ -32,14 +33,14 @@ pub struct Shelf {
     /// Statements that do not name accounts, or not only accounts.
     everyone: Zone,
     /// Statements of resource policies whose principals all belong to an account.
-    accounts: HashMap<Box<str>, Zone>,
+    accounts: QuickMap<Box<str>, Zone>,
 }
 
 /// Statements about one set of callers.
 #[derive(Debug, Default)]
 struct Zone {
     /// By the first component of the resource, where that is literal.
-    named: HashMap<Box<str>, Node>,
+    named: QuickMap<Box<str>, Node>,
     /// All others.
     wide: Node,
 }
@@ -128,7 +129,7 @@ impl Shelf {
     /// Compiles documents. More than `u32::MAX` statements in one document cannot be: a document has a bound.
     pub fn new(policies: Vec<Arc<Policy>>) -> Self {
         let mut everyone = ZoneBuilder::default();
-        let mut accounts: HashMap<Box<str>, ZoneBuilder> = HashMap::new();
+        let mut accounts: QuickMap<Box<str>, ZoneBuilder<'_>> = QuickMap::default();
         for (policy_at, policy) in (0_u32..).zip(&policies) {
             for (statement_at, statement) in (0_u32..).zip(&policy.document.statements) {
                 let place = Place { policy: policy_at, statement: statement_at };
@@ -239,7 +240,7 @@ impl Node {
 /// Collects what a [`Zone`] will hold.
 #[derive(Default)]
 struct ZoneBuilder<'a> {
-    named: HashMap<&'a str, NodeBuilder<'a>>,
+    named: QuickMap<&'a str, NodeBuilder<'a>>,
     wide: NodeBuilder<'a>,
 }
 

@@ -155,7 +155,7 @@ fn resource(own: &ResourceEntry, other: &ResourceEntry) -> bool {
         (ArnShape::Whole(whole), _) => pattern(whole, &other.text),
         (ArnShape::Segments(own), ArnShape::Segments(_)) => {
             let parts = other.text.splitn(6, ':');
-            own.iter().zip(parts).all(|(own, other)| pattern(own, other))
+            own.patterns.iter().zip(parts).all(|(own, other)| pattern(own, other))
         }
         _ => false,
     }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod changes;
+mod index;
 mod oracle;
 mod properties;
 mod public;
