@@ -51,7 +51,7 @@ fn bucket_name(file: &Value, case: &Value) -> Result<(), Difference> {
     let addressable = mapped == json!({"kind": "bucket", "bucket": name, "key": "k"});
     let account = name.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 12).unwrap_or_default();
     let creatable = |account_regional| {
-        let claimed = settings.access_points.iter().any(|point| format!("{}-{}", point.name, point.account) == name);
+        let claimed = settings.access_points.claim(&settings.region, name);
         !claimed && name::NewBucket { account, region: &settings.region, account_regional }.takes(name)
     };
     for (what, got) in

@@ -2,7 +2,8 @@
 //! documents that decide.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use bytes::Bytes;
 
@@ -10,7 +11,9 @@ use super::facts::Organization;
 use crate::identity::canonical_id;
 use crate::policy::engine::public::Block;
 use crate::policy::engine::{Generation, Sources};
+use crate::s3::address::{AccessPoint, AccessPoints};
 use crate::s3::tags::Tags;
+use crate::time::Seconds;
 
 /// One generation of policies. Immutable; a reload makes another.
 #[derive(Debug, Default)]
@@ -24,6 +27,39 @@ pub struct Estate {
     kept: HashMap<String, Kept>,
     /// Block Public Access of accounts, where it has been said.
     account_blocks: HashMap<String, Block>,
+    /// By ARN, so that those of one account lie together, by name.
+    access_points: BTreeMap<String, Point>,
+}
+
+/// What is kept of an access point (spec/access-points.md 1). Its policy decides as one of the
+/// [`Generation`]'s.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Point {
+    /// `arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME`
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The account that owns it.
+    pub account: String,
+    /// Its region.
+    pub region: String,
+    /// The bucket it leads to.
+    pub bucket: String,
+    /// The account that owned the bucket when the access point was made: to a bucket of another one it
+    /// leads no more.
+    pub bucket_account: String,
+    /// The VPC that it is reached from; none for anywhere.
+    pub vpc: Option<String>,
+    /// Its Block Public Access.
+    pub block: Block,
+    /// Its alias.
+    pub alias: String,
+    /// When it was made.
+    pub created: Seconds,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its policy, as it was written.
+    pub policy: Option<Bytes>,
 }
 
 /// What is kept of a bucket for those who ask for it.
@@ -48,6 +84,36 @@ impl Estate {
     #[must_use]
     pub fn with_kept(self, kept: HashMap<String, Kept>, account_blocks: HashMap<String, Block>) -> Self {
         Self { kept, account_blocks, ..self }
+    }
+
+    /// Takes in the access points.
+    #[must_use]
+    pub fn with_access_points(self, points: impl IntoIterator<Item = Point>) -> Self {
+        let access_points = points.into_iter().map(|point| (point.arn.clone(), point)).collect();
+        Self { access_points, ..self }
+    }
+
+    /// The access point of an ARN.
+    pub fn access_point(&self, arn: &str) -> Option<&Point> {
+        self.access_points.get(arn)
+    }
+
+    /// Every access point whose ARN begins so, in the order of their ARNs, from `first` on.
+    pub fn access_points<'a>(&'a self, prefix: &'a str, first: &str) -> impl Iterator<Item = &'a Point> {
+        let from = self.access_points.range::<str, _>((Bound::Included(first.max(prefix)), Bound::Unbounded));
+        from.map(|(_, point)| point).take_while(move |point| point.arn.starts_with(prefix))
+    }
+
+    /// The access points, as addresses lead to them.
+    pub fn addresses(&self) -> AccessPoints {
+        let address = |point: &Point| AccessPoint {
+            name: point.name.clone(),
+            account: point.account.clone(),
+            region: point.region.clone(),
+            alias: point.alias.clone(),
+            bucket: point.bucket.clone(),
+        };
+        self.access_points.values().map(address).collect()
     }
 
     /// What decides.

@@ -39,6 +39,6 @@ mod tests;
 pub use ask::{Ask, Asks, Given, Side, checks};
 pub use context::{Request, View};
 pub use document::{Document, Retention};
-pub use estate::{Estate, Kept};
+pub use estate::{Estate, Kept, Point};
 pub use facts::{AccessPoint, Caller, Channel, Endpoint, Facts, Organization, Owner, Signature, tls_version};
 pub use stored::{Looked, Needs, Nothing, Stored, UploadEncryption};

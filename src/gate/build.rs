@@ -15,7 +15,7 @@ use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site, Way};
-use crate::s3::address;
+use crate::s3::address::{self, AccessPoints};
 use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
 use crate::server;
@@ -75,8 +75,9 @@ pub(super) fn live(
     tokens: Option<Arc<TokenKeys>>,
     number: u64,
 ) -> Live {
+    let access_points = loaded.estate.addresses();
     Live {
-        listeners: config.listen.iter().map(|listen| sites(config, listen)).collect(),
+        listeners: config.listen.iter().map(|listen| sites(config, listen, &access_points)).collect(),
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         directory,
         tokens,
@@ -103,7 +104,7 @@ fn confirms_owners(upstream: &config::Upstream) -> bool {
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
-fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
+fn sites(config: &Config, listen: &config::Listen, access_points: &AccessPoints) -> Vec<Site> {
     let site = |(store, upstream): (usize, &config::Upstream)| {
         let region = served(config, upstream);
         let is_home = region == config.region;
@@ -116,7 +117,7 @@ fn sites(config: &Config, listen: &config::Listen) -> Vec<Site> {
                 base_domains: own.into_iter().chain(upstream.hosts.iter().cloned()).collect(),
                 accept_aws_hosts: listen.accept_aws_hosts,
                 legacy_bucket_names: false,
-                access_points: Vec::new(),
+                access_points: if is_home { access_points.clone() } else { AccessPoints::default() },
             },
             tokens: signature(config, regions.clone(), sts::SERVICE),
             signature: signature(config, regions, "s3"),

@@ -15,11 +15,12 @@ use super::destination;
 use super::judge::Case;
 use super::look;
 use super::walk::Store;
-use crate::access::Side;
+use crate::access::{Point, Side};
 use crate::guard;
 use crate::policy::document::{Principal, Who};
 use crate::policy::engine::public::{Block, PolicyWrite};
 use crate::policy::put;
+use crate::s3::tags::Tags;
 use crate::s3::xml::{CONTROL_NAMESPACE, Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Reply, ReplyBody};
@@ -47,6 +48,30 @@ pub enum Change {
         account: String,
         /// The four settings.
         block: Option<Block>,
+    },
+    /// An access point is to be made; that of its name must not exist.
+    NewPoint {
+        /// All of it.
+        point: Box<Point>,
+    },
+    /// The policy of an access point; none to remove it.
+    PointPolicy {
+        /// The access point, by its ARN.
+        arn: String,
+        /// The document, as it was sent.
+        document: Option<Bytes>,
+    },
+    /// The tags of an access point, all of them.
+    PointTags {
+        /// The access point, by its ARN.
+        arn: String,
+        /// The tags.
+        tags: Tags,
+    },
+    /// An access point is to go, and its policy with it.
+    PointGone {
+        /// The access point, by its ARN.
+        arn: String,
     },
     /// A bucket was made: whose it is, and that nothing of it is public.
     Made {

@@ -1,6 +1,8 @@
 //! From host and path to a bucket, key or access point (spec/addressing.md 2 to 5).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
@@ -20,7 +22,18 @@ pub struct Settings {
     /// Take the old bucket names in path style.
     pub legacy_bucket_names: bool,
     /// Access points that exist.
-    pub access_points: Vec<AccessPoint>,
+    pub access_points: AccessPoints,
+}
+
+/// Access points, found by name and by alias. Cheap to copy.
+#[derive(Clone, Debug, Default)]
+pub struct AccessPoints(Arc<Points>);
+
+#[derive(Debug, Default)]
+struct Points {
+    /// By region, account and name.
+    named: HashMap<String, Arc<AccessPoint>>,
+    aliases: HashMap<String, Arc<AccessPoint>>,
 }
 
 /// An access point, as far as addressing needs it.
@@ -36,6 +49,38 @@ pub struct AccessPoint {
     pub alias: String,
     /// The bucket behind it.
     pub bucket: String,
+}
+
+impl AccessPoints {
+    /// The access point of this name.
+    pub fn named(&self, region: &str, account: &str, name: &str) -> Option<&AccessPoint> {
+        self.0.named.get(&key(region, account, name)).map(|point| &**point)
+    }
+
+    /// The access point of this alias.
+    pub fn with_alias(&self, alias: &str) -> Option<&AccessPoint> {
+        self.0.aliases.get(alias).map(|point| &**point)
+    }
+
+    /// Whether `{name}-{account}` is one of them in a region: then no bucket may be called that.
+    pub fn claim(&self, region: &str, label: &str) -> bool {
+        access_point_label(label).is_some_and(|(name, account)| self.named(region, account, name).is_some())
+    }
+}
+
+impl FromIterator<AccessPoint> for AccessPoints {
+    fn from_iter<I: IntoIterator<Item = AccessPoint>>(points: I) -> Self {
+        let mut found = Points::default();
+        for point in points.into_iter().map(Arc::new) {
+            found.aliases.insert(point.alias.clone(), Arc::clone(&point));
+            found.named.insert(key(&point.region, &point.account, &point.name), point);
+        }
+        Self(Arc::new(found))
+    }
+}
+
+fn key(region: &str, account: &str, name: &str) -> String {
+    [region, ":", account, ":", name].concat()
 }
 
 /// What a request is about.
@@ -191,11 +236,7 @@ impl Request<'_> {
     }
 
     fn access_point(&self, name: &str, account: &str) -> Option<&AccessPoint> {
-        let settings = self.settings;
-        settings
-            .access_points
-            .iter()
-            .find(|point| point.name == name && point.account == account && point.region == settings.region)
+        self.settings.access_points.named(&self.settings.region, account, name)
     }
 
     fn at_access_point(&self, point: &AccessPoint, key: Option<Cow<'_, str>>) -> Kept {
@@ -211,7 +252,7 @@ impl Request<'_> {
             return Err(foreign_endpoint());
         }
         if bucket.ends_with(ALIAS_ENDING) {
-            return match self.settings.access_points.iter().find(|point| point.alias == bucket) {
+            return match self.settings.access_points.with_alias(bucket) {
                 Some(point) => self.at_access_point(point, key),
                 None => Err(Fault::plain(Code::NoSuchBucket, "unknown-alias").with("BucketName", bucket)),
             };

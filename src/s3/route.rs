@@ -112,6 +112,17 @@ pub struct Routed {
     pub copy_source: Option<CopySource>,
     /// The account that an operation of S3 Control is about; then there is no bucket.
     pub account: Option<String>,
+    /// The access point that the request comes through; the bucket is the one behind it.
+    pub through: Option<Box<Through>>,
+}
+
+/// An access point that a request comes through.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Through {
+    /// Its ARN.
+    pub arn: String,
+    /// What the client calls it: answers show that in the place of the bucket's name.
+    pub shown: String,
 }
 
 /// Routes a request whose address is known.
@@ -151,7 +162,7 @@ pub fn route(
     }
     let Names { parameters, headers, copy_source, .. } = names;
     let copy_source = copy_source.map(|value| read_copy_source(&value, rules.keys)).transpose()?;
-    Ok(Routed { operation, bucket, key, parameters, headers, copy_source, account: None })
+    Ok(Routed { operation, bucket, key, parameters, headers, copy_source, account: None, through: None })
 }
 
 fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {

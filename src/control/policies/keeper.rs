@@ -277,6 +277,10 @@ impl Keeper {
                 vec![file(bucket, POLICY, text.map_err(|_| "the policy is not UTF-8".to_owned())?)?]
             }
             Change::Block { bucket, block } => vec![file(bucket, BLOCK, block.map(block::write))?],
+            Change::NewPoint { .. }
+            | Change::PointGone { .. }
+            | Change::PointPolicy { .. }
+            | Change::PointTags { .. } => return Err("access points are not kept yet".to_owned()),
             Change::AccountBlock { account, block } => vec![self.account(account, block.map(block::write))?],
             Change::Made { bucket, owner } => vec![
                 file(bucket, SETTINGS, Some(format!("owner = \"{owner}\"\n")))?,

@@ -46,7 +46,16 @@ pub fn route_control(
     if !parameters.is_empty() {
         return Err(super::unknown_parameter(parameters.first().map_or("?", |(name, _)| name)));
     }
-    Ok(Routed { operation, bucket: None, key: None, parameters, headers, copy_source: None, account: Some(account) })
+    Ok(Routed {
+        operation,
+        bucket: None,
+        key: None,
+        parameters,
+        headers,
+        copy_source: None,
+        account: Some(account),
+        through: None,
+    })
 }
 
 fn is_account_id(name: &[u8]) -> bool {
