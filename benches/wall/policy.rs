@@ -194,7 +194,7 @@ fn authorize_get(bencher: Bencher) {
         referer: None,
         kms_key: None,
     };
-    let given = Given { partition: "aws", routed: &routed, document: &Document::None, access_point: None };
+    let given = Given { partition: "aws", routed: &routed, document: &Document::None };
     let authorize = || {
         let asks = checks(black_box(&given), &Nothing).unwrap();
         let request = access::Request::new(given, facts, &Nothing).unwrap();

@@ -77,11 +77,11 @@ fn result(settings: &Settings, host: &str, target: &str, lines: &[(&[u8], &[u8])
         Ok(Resource::Control { account }) => json!({"kind": "s3-control", "account": account}),
         Ok(Resource::Bucket { bucket, key: None }) => json!({"kind": "bucket", "bucket": bucket}),
         Ok(Resource::Bucket { bucket, key }) => json!({"kind": "bucket", "bucket": bucket, "key": key}),
-        Ok(Resource::AccessPoint { arn, bucket, key: None }) => {
-            json!({"kind": "access-point", "access_point": arn, "bucket": bucket})
+        Ok(Resource::AccessPoint { through, bucket, key: None }) => {
+            json!({"kind": "access-point", "access_point": through.arn, "bucket": bucket})
         }
-        Ok(Resource::AccessPoint { arn, bucket, key }) => {
-            json!({"kind": "access-point", "access_point": arn, "bucket": bucket, "key": key})
+        Ok(Resource::AccessPoint { through, bucket, key }) => {
+            json!({"kind": "access-point", "access_point": through.arn, "bucket": bucket, "key": key})
         }
         Err(fault) => json!({"error_code": fault.code().as_str(), "status": fault.status()}),
     }

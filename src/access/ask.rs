@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::document::Document;
 use super::stored::{Needs, Stored};
 use crate::s3::permission::{Check, Permission, State, Target, When};
-use crate::s3::route::{CopySource, Routed};
+use crate::s3::route::{CopySource, Routed, Through};
 use crate::s3::xml::DeleteEntry;
 use crate::s3::{Code, Fault, Operation};
 
@@ -20,8 +20,6 @@ pub struct Given<'a> {
     pub routed: &'a Routed,
     /// Its body, where [`Document::is_needed`] says so.
     pub document: &'a Document,
-    /// The ARN of the access point that the request came through.
-    pub access_point: Option<&'a str>,
 }
 
 /// What must be allowed. Every one of them; with entries, every one without an entry, and for each entry
@@ -81,7 +79,7 @@ enum Holds {
 pub fn checks(given: &Given<'_>, stored: &dyn Stored) -> Result<Asks, Fault> {
     let permission = given.permission()?;
     given.check_headers()?;
-    if given.access_point.is_some() && !permission.access_point {
+    if given.routed.through.is_some() && !permission.access_point {
         return Err(Fault::plain(Code::MethodNotAllowed, "not-through-access-points"));
     }
     let mut asks = Asks { list: Vec::with_capacity(permission.checks.len()), needs: Needs::NONE };
@@ -169,18 +167,12 @@ impl Given<'_> {
 
     fn at_bucket(&self) -> Result<Arn, Fault> {
         let bucket = ["arn:", self.partition, ":s3:::", self.bucket()?].concat();
-        Ok(match self.access_point {
-            None => Arn::plain(bucket),
-            Some(point) => Arn { resource: point.into(), behind: Some(bucket.into()) },
-        })
+        Ok(Arn::of_bucket(bucket, self.routed.through.as_deref()))
     }
 
     fn object(&self, key: &str) -> Result<Arn, Fault> {
         let object = ["arn:", self.partition, ":s3:::", self.bucket()?, "/", key].concat();
-        Ok(match self.access_point {
-            None => Arn::plain(object),
-            Some(point) => Arn { resource: format!("{point}/object/{key}").into(), behind: Some(object.into()) },
-        })
+        Ok(Arn::of_object(object, self.routed.through.as_deref(), key))
     }
 
     fn copy_source(&self) -> Result<&CopySource, Fault> {
@@ -189,7 +181,8 @@ impl Given<'_> {
 
     fn source(&self) -> Option<Arn> {
         let source = self.routed.copy_source.as_ref()?;
-        Some(Arn::plain(format!("arn:{}:s3:::{}/{}", self.partition, source.bucket, source.key)))
+        let object = format!("arn:{}:s3:::{}/{}", self.partition, source.bucket, source.key);
+        Some(Arn::of_object(object, source.through.as_deref(), &source.key))
     }
 
     /// Whether a predicate holds for the request, or for one of its entries.
@@ -322,7 +315,8 @@ impl Given<'_> {
         let (arn, key) = match side {
             Side::Source => {
                 let source = self.copy_source()?;
-                (Arn::plain(format!("arn:{}:s3:::{}", self.partition, source.bucket)), source.key.as_str())
+                let bucket = format!("arn:{}:s3:::{}", self.partition, source.bucket);
+                (Arn::of_bucket(bucket, source.through.as_deref()), source.key.as_str())
             }
             Side::Target => (self.at_bucket()?, self.key()?),
         };
@@ -442,5 +436,21 @@ struct Arn {
 impl Arn {
     fn plain(resource: String) -> Self {
         Self { resource: resource.into(), behind: None }
+    }
+
+    /// A bucket, or the access point in front of it.
+    fn of_bucket(bucket: String, through: Option<&Through>) -> Self {
+        match through {
+            None => Self::plain(bucket),
+            Some(point) => Self { resource: point.arn.as_str().into(), behind: Some(bucket.into()) },
+        }
+    }
+
+    /// An object, or the same object through the access point in front of it.
+    fn of_object(object: String, through: Option<&Through>, key: &str) -> Self {
+        match through {
+            None => Self::plain(object),
+            Some(point) => Self { resource: format!("{}/object/{key}", point.arn).into(), behind: Some(object.into()) },
+        }
     }
 }

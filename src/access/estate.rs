@@ -7,11 +7,12 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use super::facts::Organization;
+use super::facts::{AccessPoint as Seen, Organization, Owner};
 use crate::identity::canonical_id;
 use crate::policy::engine::public::Block;
 use crate::policy::engine::{Generation, Sources};
 use crate::s3::address::{AccessPoint, AccessPoints};
+use crate::s3::route::Through;
 use crate::s3::tags::Tags;
 use crate::time::Seconds;
 
@@ -73,6 +74,14 @@ pub struct Kept {
     pub block: Option<Block>,
 }
 
+impl Point {
+    /// What conditions see of it.
+    fn facts(&self) -> Seen<'_> {
+        let network_origin = if self.vpc.is_some() { "VPC" } else { "Internet" };
+        Seen { arn: &self.arn, account: &self.account, network_origin, tags: Some(&self.tags) }
+    }
+}
+
 impl Estate {
     /// Compiles the documents of a folder. `account` owns every bucket that nothing is said about;
     /// `organizations` says which accounts belong where.
@@ -119,6 +128,17 @@ impl Estate {
     /// What decides.
     pub fn rules(&self) -> &Generation {
         &self.rules
+    }
+
+    /// Whose a bucket is, and through which access point it is asked for.
+    pub fn whose<'a>(&'a self, bucket: &str, through: Option<&Through>) -> Owner<'a> {
+        let account = self.owner(bucket);
+        Owner {
+            account: Some(account),
+            organization: self.organization(account),
+            tags: self.tags(bucket),
+            access_point: through.and_then(|through| self.access_point(&through.arn)).map(Point::facts),
+        }
     }
 
     /// The account that owns a bucket.

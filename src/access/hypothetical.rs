@@ -141,8 +141,7 @@ impl Hypothetical<'_> {
             kms_key: None,
         };
         let routed = routed(act, &resource);
-        let given =
-            Given { partition: &resource.partition, routed: &routed, document: &Document::None, access_point: None };
+        let given = Given { partition: &resource.partition, routed: &routed, document: &Document::None };
         let request = Request::bare(given, facts, &Nothing);
         let ask = Ask::imagined(&resource.arn, resource.behind.as_deref());
         let view = request.view(&ask);

@@ -16,7 +16,7 @@ use super::uploads::{self, Uploads};
 use crate::access::absence::{self, Told, Verdict};
 use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
-use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer};
+use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer, with_text};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
 
@@ -56,6 +56,15 @@ pub(super) enum After {
     },
     /// A list of deletions shows those that were refused here.
     Deletions(Vec<Refused>),
+    /// An answer calls the bucket what the client calls it, after the rest is done.
+    Shown {
+        /// That name.
+        shown: String,
+        /// The element of the answer that names the bucket.
+        element: &'static str,
+        /// The rest.
+        then: Box<After>,
+    },
     /// A read tells of an absence, and shows some headers, to those alone who may know.
     Read(Box<Read>),
 }
@@ -80,6 +89,14 @@ pub(super) struct Read {
 impl After {
     /// What is left of an operation to be done afterwards, besides deletions.
     pub(super) fn of(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
+        let then = Self::first(out, facts, site, who);
+        match (&out.shown, naming(out.operation)) {
+            (Some(shown), Some(element)) => Self::Shown { shown: shown.clone(), element, then: Box::new(then) },
+            _ => then,
+        }
+    }
+
+    fn first(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
         match (out.operation, &out.bucket) {
             (Operation::ListBuckets, _) => Self::Buckets { account: who.account.clone() },
             (Operation::CreateBucket, Some(bucket)) => {
@@ -109,6 +126,10 @@ impl After {
         reply: Reply,
     ) -> Result<Reply, Fault> {
         match self {
+            Self::Shown { shown, element, then } => {
+                let reply = Box::pin(then.measure(live, known, keeper, reply)).await?;
+                self::shown(reply, element, &shown).await
+            }
             Self::Read(read) => read.measure(live, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
             Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
@@ -129,6 +150,27 @@ impl After {
             _ => Ok(reply),
         }
     }
+}
+
+/// The element of an answer that names the bucket (spec/access-points.md 8). What says 200 early is written
+/// by whoever reads the store's answer.
+const fn naming(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::ListObjectVersions | Operation::ListObjects | Operation::ListObjectsV2 => Some("Name"),
+        Operation::CompleteMultipartUpload
+        | Operation::CreateMultipartUpload
+        | Operation::ListMultipartUploads
+        | Operation::ListParts => Some("Bucket"),
+        _ => None,
+    }
+}
+
+async fn shown(reply: Reply, element: &str, shown: &str) -> Result<Reply, Fault> {
+    if reply.status != StatusCode::OK || matches!(reply.body, ReplyBody::Late(_)) {
+        return Ok(reply);
+    }
+    let document = with_text(reply.body.whole(LONGEST_LIST).await?.into(), element, shown);
+    Ok(instead(reply.headers, reply.upstream_id, document))
 }
 
 /// Which object an operation may find missing without the caller being told.

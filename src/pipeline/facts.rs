@@ -244,6 +244,7 @@ impl Facts {
             bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
             key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
             version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
+            access_point: routed.and_then(|routed| routed.through.as_deref()).map(|through| through.arn.as_str()),
             role: role.map(|(role, _)| role),
             role_session: role.map(|(_, session)| session),
             user_agent: line("user-agent"),

@@ -8,7 +8,7 @@ use crate::access::absence::{self, Verdict};
 use crate::access::{self, Ask, Caller, Channel, Document, Endpoint, Given, Looked, Needs, Owner, Side, origin, words};
 use crate::identity::Principal;
 use crate::policy::engine::{Brought, Decision, Grant, Shelf};
-use crate::s3::route::{Auth, Routed};
+use crate::s3::route::{Auth, Routed, Through};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::Owners;
 
@@ -209,12 +209,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn given(&self) -> Given<'a> {
-        Given {
-            partition: &self.site.address.partition,
-            routed: self.routed,
-            document: self.document,
-            access_point: None,
-        }
+        Given { partition: &self.site.address.partition, routed: self.routed, document: self.document }
     }
 
     /// The VPC endpoint that the request came through.
@@ -249,8 +244,8 @@ impl<'a> Case<'a> {
             },
             now: facts.received,
             region: &site.address.region,
-            target: self.owner(target),
-            source: self.owner(source),
+            target: self.owner(target, routed.through.as_deref()),
+            source: self.owner(source, self.source_through()),
             content_sha256: header(&CONTENT_SHA256),
             user_agent: header(&http::header::USER_AGENT),
             referer: header(&http::header::REFERER),
@@ -262,18 +257,62 @@ impl<'a> Case<'a> {
         Caller { principal: self.who, organization: self.live.estate.organization(&self.who.account) }
     }
 
-    fn owner(&self, bucket: Option<&str>) -> Owner<'a> {
-        let account = bucket.map(|bucket| self.live.estate.owner(bucket));
-        let organization = account.and_then(|account| self.live.estate.organization(account));
-        let tags = bucket.and_then(|bucket| self.live.estate.tags(bucket));
-        Owner { account, organization, tags, access_point: None }
+    fn owner(&self, bucket: Option<&str>, through: Option<&Through>) -> Owner<'a> {
+        bucket.map(|bucket| self.live.estate.whose(bucket, through)).unwrap_or_default()
+    }
+
+    /// The access point that the source of a copy is read through.
+    fn source_through(&self) -> Option<&'a Through> {
+        self.routed.copy_source.as_ref()?.through.as_deref()
+    }
+
+    /// What holds of access points whatever policies say (spec/access-points.md 4, 5, 8): nobody comes
+    /// without a signature, or in the clear, or from elsewhere than the VPC that one is bound to; and one
+    /// whose bucket now belongs to somebody else leads nowhere.
+    ///
+    /// # Errors
+    /// `AccessDenied`, `NoSuchBucket`
+    pub(super) fn check_access_points(&self) -> Result<(), Fault> {
+        let source = self.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
+        let target = (self.routed.through.as_deref(), self.routed.bucket.as_deref());
+        for (through, bucket) in [target, (self.source_through(), source)] {
+            let Some(through) = through else { continue };
+            self.check_access_point(through, bucket.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn check_access_point(&self, through: &Through, bucket: &str) -> Result<(), Fault> {
+        let denied = |reason, detail: &str| Err(Fault::plain(Code::AccessDenied, reason).detail(detail.to_owned()));
+        if self.who.is_anonymous() {
+            return denied("access-point-unsigned", "access points are not for the anonymous");
+        }
+        if !self.facts.connection.is_tls() {
+            return denied("access-point-in-the-clear", "access points are reached over TLS only");
+        }
+        let estate = &self.live.estate;
+        let Some(point) = estate.access_point(&through.arn) else {
+            return denied("access-point-gone", "the access point is gone");
+        };
+        let own = self.live.way(self.facts.connection.listener).and_then(|way| way.vpc.as_deref());
+        if let Some(vpc) = point.vpc.as_deref().filter(|vpc| own != Some(*vpc)) {
+            return denied("network-origin", &format!("the access point is reached from {vpc} only"));
+        }
+        if estate.owner(bucket) != point.bucket_account {
+            let fault = Fault::plain(Code::NoSuchBucket, "access-point-bucket").with("BucketName", &through.shown);
+            return Err(fault.detail("the bucket is of another account than when the access point was made"));
+        }
+        Ok(())
     }
 
     /// What the caller hears of a denial, and the operator besides.
     pub(super) fn denied(&self, ask: &Ask, decision: &Decision) -> Fault {
         let source = self.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
-        let bucket = if ask.side() == Side::Source { source } else { self.routed.bucket.as_deref() };
-        words::denied(&self.caller(), &self.owner(bucket), ask, decision)
+        let owner = match ask.side() {
+            Side::Source => self.owner(source, self.source_through()),
+            Side::Target => self.owner(self.routed.bucket.as_deref(), self.routed.through.as_deref()),
+        };
+        words::denied(&self.caller(), &owner, ask, decision)
     }
 }
 

@@ -123,7 +123,8 @@ impl Live {
         let (site, kept) = self.map(listener, host, head)?;
         let query = Query::parse(head.query())?;
         let auth = sigv4::kind(head, &query)?;
-        let rules = self.site(listener, site)?.rules;
+        let Site { rules, address, .. } = self.site(listener, site)?;
+        let rules = *rules;
         if let Some(asked) = self.tokens_asked(&kept, head) {
             return Ok(Found { site, auth, form_bucket: None, asked: Asked::Tokens(asked.map_err(Box::new)) });
         }
@@ -134,14 +135,18 @@ impl Live {
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
-            Resource::AccessPoint { .. } => {
-                Err(not_here("access-point", "Access points are not available in this version."))
+            Resource::AccessPoint { through, bucket, key } => {
+                route::route_through(through, bucket, key, head, &query, auth, rules)
             }
             Resource::Control { account } => route::route_control(account, head, &query, auth, rules),
             // The token service has been looked for above.
             Resource::Kms | Resource::Sts => {
                 Err(not_here("other-service", "This service is not available in this version."))
             }
+        });
+        let routed = routed.and_then(|mut routed| {
+            routed.copy_source.as_mut().map_or(Ok(()), |source| address.resolve(source))?;
+            Ok(routed)
         });
         Ok(Found { site, auth, form_bucket, asked: Asked::Store(routed.map(Box::new).map_err(Box::new)) })
     }

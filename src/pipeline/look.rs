@@ -113,6 +113,7 @@ fn forward(case: &Case<'_>, operation: Operation) -> Forward {
         copy_source: None,
         owners: Owners::default(),
         location: None,
+        shown: None,
         account: case.who.account.clone(),
         id: case.facts.id,
     }

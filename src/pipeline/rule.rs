@@ -45,6 +45,7 @@ impl From<Fault> for Overruled {
 /// `AccessDenied`; what is wrong with the request so that it cannot be decided; `ServiceUnavailable` where
 /// the decision hangs on a fact that the store does not tell.
 pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>, uploads: &Uploads) -> Result<Ruled, Overruled> {
+    case.check_access_points()?;
     case.check_expected_owners()?;
     let session = case.session()?;
     let mut looked = Looked::default();

@@ -55,6 +55,7 @@ use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::limit::{InFlight, Permit, Room};
 use crate::policy::Grant;
+use crate::s3::address::is_about_access_points;
 use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::Auth;
 use crate::s3::uri::Query;
@@ -295,6 +296,10 @@ impl<B> Addressed<B> {
         };
         let routed = match routed {
             Ok(routed) => routed,
+            // Strangers could find out which access points there are.
+            Err(fault) if who.is_anonymous() && is_about_access_points(&fault) => {
+                return Err(Refusal::new(Fault::plain(Code::AccessDenied, "access-point-unsigned"), parsed.facts));
+            }
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
         };
         let Parsed { facts, body } = parsed;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
+use super::route::{CopySource, Through};
 use super::{Code, Fault, Head, uri};
 
 /// What the mapping depends on.
@@ -88,8 +89,8 @@ fn key(region: &str, account: &str, name: &str) -> String {
 pub enum Resource {
     /// An access point, with the bucket behind it.
     AccessPoint {
-        /// Its ARN.
-        arn: String,
+        /// The access point, and what the client calls it.
+        through: Box<Through>,
         /// The bucket behind it.
         bucket: String,
         /// The decoded key, at object level.
@@ -134,6 +135,64 @@ pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fa
     }
 }
 
+impl Settings {
+    /// The access point that an ARN names.
+    fn of_arn(&self, arn: &str) -> Result<&AccessPoint, Fault> {
+        let bad = || bad_bucket(arn);
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let &[_, partition, service, region, account, resource] = parts.as_slice() else { return Err(bad()) };
+        if matches!(service, "s3-object-lambda" | "s3-outposts" | "s3express") {
+            return Err(foreign_endpoint());
+        }
+        if partition != self.partition || service != "s3" || !name::is_account(account) {
+            return Err(bad());
+        }
+        let point =
+            resource.strip_prefix("accesspoint/").or_else(|| resource.strip_prefix("accesspoint:")).ok_or_else(bad)?;
+        if region.is_empty() {
+            return Err(foreign_endpoint());
+        }
+        if !name::is_access_point(point) {
+            return Err(bad());
+        }
+        let found = self.access_points.named(region, account, point).filter(|_| region == self.region);
+        found.ok_or_else(|| no_access_point(point))
+    }
+
+    /// The access point that a name ending like an alias stands for.
+    fn of_alias(&self, alias: &str) -> Result<&AccessPoint, Fault> {
+        let unknown = || Fault::plain(Code::NoSuchBucket, UNKNOWN_ALIAS).with("BucketName", alias);
+        self.access_points.with_alias(alias).ok_or_else(unknown)
+    }
+
+    fn through(&self, point: &AccessPoint, shown: &str) -> Through {
+        let AccessPoint { name, account, region, .. } = point;
+        let arn = format!("arn:{}:s3:{region}:{account}:accesspoint/{name}", self.partition);
+        Through { arn, shown: shown.to_owned() }
+    }
+
+    /// Finds the bucket of a copy's source that names an access point, by alias or ARN.
+    ///
+    /// # Errors
+    /// An access point that is not there, or of a kind that is not served.
+    pub fn resolve(&self, source: &mut CopySource) -> Result<(), Fault> {
+        let Some(through) = &mut source.through else { return Ok(()) };
+        let shown = std::mem::take(&mut through.shown);
+        let point = if shown.starts_with("arn:") { self.of_arn(&shown)? } else { self.of_alias(&shown)? };
+        **through = self.through(point, &shown);
+        source.bucket.clone_from(&point.bucket);
+        Ok(())
+    }
+}
+
+/// Whether a fault tells whether an access point is there. Nobody hears of that without a signature.
+pub fn is_about_access_points(fault: &Fault) -> bool {
+    matches!(fault.reason(), UNKNOWN_ALIAS | UNKNOWN_ACCESS_POINT)
+}
+
+const UNKNOWN_ACCESS_POINT: &str = "unknown-access-point";
+const UNKNOWN_ALIAS: &str = "unknown-alias";
+
 struct Request<'a> {
     settings: &'a Settings,
     head: &'a Head<'a>,
@@ -151,7 +210,7 @@ impl Request<'_> {
         if let Some((name, account)) = access_point_label(label)
             && let Some(found) = self.access_point(name, account)
         {
-            return self.at_access_point(found, self.host_key());
+            return self.at_access_point(found, label, self.host_key());
         }
         self.bucket_named(label, self.host_key(), false)
     }
@@ -211,39 +270,19 @@ impl Request<'_> {
             arn = format!("{arn}/{}", decode(next)?);
             rest = after;
         }
-        let bad = || bad_bucket(&arn);
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let &[_, partition, service, region, account, resource] = parts.as_slice() else { return Err(bad()) };
-        if matches!(service, "s3-object-lambda" | "s3-outposts" | "s3express") {
-            return Err(foreign_endpoint());
-        }
-        if partition != self.settings.partition || service != "s3" || !name::is_account(account) {
-            return Err(bad());
-        }
-        let point =
-            resource.strip_prefix("accesspoint/").or_else(|| resource.strip_prefix("accesspoint:")).ok_or_else(bad)?;
-        if region.is_empty() {
-            return Err(foreign_endpoint());
-        }
-        if !name::is_access_point(point) {
-            return Err(bad());
-        }
+        let point = self.settings.of_arn(&arn)?;
         let key = rest.map(decode).transpose()?.filter(|key| !key.is_empty());
-        match self.access_point(point, account).filter(|found| found.region == region) {
-            Some(found) => self.at_access_point(found, key),
-            None => Err(no_access_point(point)),
-        }
+        self.at_access_point(point, &arn, key)
     }
 
     fn access_point(&self, name: &str, account: &str) -> Option<&AccessPoint> {
         self.settings.access_points.named(&self.settings.region, account, name)
     }
 
-    fn at_access_point(&self, point: &AccessPoint, key: Option<Cow<'_, str>>) -> Kept {
+    fn at_access_point(&self, point: &AccessPoint, shown: &str, key: Option<Cow<'_, str>>) -> Kept {
         check_key(key.as_deref())?;
-        let arn =
-            format!("arn:{}:s3:{}:{}:accesspoint/{}", self.settings.partition, point.region, point.account, point.name);
-        Ok(Resource::AccessPoint { arn, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
+        let through = Box::new(self.settings.through(point, shown));
+        Ok(Resource::AccessPoint { through, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
     }
 
     /// A name that stands for a bucket (spec/addressing.md 3.2).
@@ -252,10 +291,7 @@ impl Request<'_> {
             return Err(foreign_endpoint());
         }
         if bucket.ends_with(ALIAS_ENDING) {
-            return match self.settings.access_points.with_alias(bucket) {
-                Some(point) => self.at_access_point(point, key),
-                None => Err(Fault::plain(Code::NoSuchBucket, "unknown-alias").with("BucketName", bucket)),
-            };
+            return self.at_access_point(self.settings.of_alias(bucket)?, bucket, key);
         }
         let legacy = path_style && self.settings.legacy_bucket_names && name::is_legacy_bucket(bucket);
         if !legacy && !name::is_addressable_bucket(bucket) {
@@ -294,7 +330,7 @@ impl Request<'_> {
             AwsEndpoint::Accelerate if !bare => self.bucket_named(label, self.host_key(), false),
             AwsEndpoint::AccessPoint => match access_point_label(label) {
                 Some((name, account)) => match self.access_point(name, account) {
-                    Some(found) => self.at_access_point(found, self.host_key()),
+                    Some(found) => self.at_access_point(found, label, self.host_key()),
                     None => Err(no_access_point(name)),
                 },
                 None => return Err(unknown_host()),
@@ -475,7 +511,7 @@ fn bad_bucket(name: &str) -> Fault {
 }
 
 fn no_access_point(name: &str) -> Fault {
-    Fault::plain(Code::NoSuchAccessPoint, "unknown-access-point").with("AccessPointName", name)
+    Fault::plain(Code::NoSuchAccessPoint, UNKNOWN_ACCESS_POINT).with("AccessPointName", name)
 }
 
 fn foreign_endpoint() -> Fault {

@@ -5,6 +5,7 @@ mod copy;
 mod form;
 #[cfg(test)]
 mod tests;
+mod through;
 
 use std::borrow::Cow;
 
@@ -22,6 +23,7 @@ use copy::read_copy_source;
 pub use control::{ACCOUNT_ID, route_control};
 pub use copy::CopySource;
 pub use form::{FormHeaders, route_form};
+pub use through::{Through, route_through};
 
 /// The names of query authentication (spec/sigv4.md 2), lower-case.
 pub const QUERY_AUTHENTICATION: [&str; 7] = [
@@ -114,15 +116,6 @@ pub struct Routed {
     pub account: Option<String>,
     /// The access point that the request comes through; the bucket is the one behind it.
     pub through: Option<Box<Through>>,
-}
-
-/// An access point that a request comes through.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Through {
-    /// Its ARN.
-    pub arn: String,
-    /// What the client calls it: answers show that in the place of the bucket's name.
-    pub shown: String,
 }
 
 /// Routes a request whose address is known.

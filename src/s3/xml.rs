@@ -382,6 +382,24 @@ pub fn escape_into(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// A document of a store with another text in the first element of this name; as it is where there is none
+/// that holds text alone. Nothing else of it is touched: markup is never part of a text.
+pub fn with_text(document: Vec<u8>, name: &str, text: &str) -> Vec<u8> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let found = || {
+        let start = memchr::memmem::find(&document, open.as_bytes())? + open.len();
+        let length = memchr::memchr(b'<', document.get(start..)?)?;
+        let end = start + length;
+        document.get(end..)?.starts_with(close.as_bytes()).then_some((document.get(..start)?, document.get(end..)?))
+    };
+    let Some((before, after)) = found() else { return document };
+    let mut out = Vec::with_capacity(document.len() + text.len());
+    out.extend_from_slice(before);
+    escape_into(text, &mut out);
+    out.extend_from_slice(after);
+    out
+}
+
 /// The error document of S3 (spec/errors.md 1).
 pub fn error_document(fault: &Fault, request_id: &str, host_id: &str) -> Vec<u8> {
     let mut writer = Writer::document();

@@ -43,6 +43,8 @@ pub struct Forward {
     pub owners: Owners,
     /// Where the result lies, as the client addresses it.
     pub location: Option<String>,
+    /// What the client calls the bucket, where that is not its name: the access point that it came through.
+    pub shown: Option<String>,
     /// The account that asks: owner of what it creates.
     pub account: String,
     /// The id of the request.

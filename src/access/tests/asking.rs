@@ -4,6 +4,7 @@ use super::*;
 use crate::policy::context::{Context, Values};
 use crate::s3::operation::EXAMPLES;
 use crate::s3::permission::State;
+use crate::s3::route::Through;
 use crate::s3::{Code, Operation};
 
 /// `action resource`, one a line; what is about the source, an entry or hangs on a state says so.
@@ -230,8 +231,9 @@ fn the_owners_side_need_not_allow_an_acl_that_gives_it_everything() {
 fn through_an_access_point_both_arns_are_asked() {
     let point = "arn:aws:s3:eu-central-1:111122223333:accesspoint/ap";
     let of = |method, target| {
-        let routed = routed(method, target, &[]);
-        let given = Given { access_point: Some(point), ..given(&routed, &Document::None) };
+        let mut routed = routed(method, target, &[]);
+        routed.through = Some(Box::new(Through { arn: point.to_owned(), shown: "ap-111122223333".to_owned() }));
+        let given = given(&routed, &Document::None);
         let asks = checks(&given, &Nothing).map_err(|fault| fault.code())?;
         let ask = asks.iter().next().unwrap();
         Ok((ask.resource().to_owned(), ask.behind().unwrap().to_owned()))

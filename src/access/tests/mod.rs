@@ -49,7 +49,7 @@ fn document(routed: &Routed, body: &str) -> Document {
 }
 
 fn given<'a>(routed: &'a Routed, document: &'a Document) -> Given<'a> {
-    Given { partition: "aws", routed, document, access_point: None }
+    Given { partition: "aws", routed, document }
 }
 
 fn user() -> Principal {

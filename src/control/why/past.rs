@@ -13,8 +13,7 @@ use serde_json::Value;
 
 use crate::access::hypothetical;
 use crate::access::{
-    self, Ask, Caller, Channel, Document, Endpoint, Estate, Facts, Given, Nothing, Owner, Request, Signature,
-    tls_version,
+    self, Ask, Caller, Channel, Document, Endpoint, Estate, Facts, Given, Nothing, Request, Signature, tls_version,
 };
 use crate::audit;
 use crate::identity::{Directory, Principal, Session};
@@ -23,7 +22,7 @@ use crate::policy::engine::{Brought, Explanation, Question};
 use crate::s3::head::Head;
 use crate::s3::name::KeyRules;
 use crate::s3::permission::Key;
-use crate::s3::route::{self, Auth, Routed, Rules, Unknown};
+use crate::s3::route::{self, Auth, Routed, Rules, Through, Unknown};
 use crate::s3::uri::Query;
 use crate::time::{Millis, Seconds};
 
@@ -99,12 +98,7 @@ impl Past<'_> {
         let principal = self.principal(directory, received.seconds())?;
         let routed = self.routed()?;
         let partition = principal.arn.split(':').nth(1).unwrap_or("aws");
-        let given = Given {
-            partition,
-            routed: &routed,
-            document: &Document::None,
-            access_point: self.whole("access_point_arn")?,
-        };
+        let given = Given { partition, routed: &routed, document: &Document::None };
         let facts = self.facts(estate, &principal, &routed, received, region)?;
         let asks = access::checks(&given, &Nothing).map_err(|fault| refused_now(&fault))?;
         let request = Request::new(given, facts, &Nothing).map_err(|fault| refused_now(&fault))?;
@@ -202,7 +196,12 @@ impl Past<'_> {
                 help: format!("ask with `bartizan explain --as ARN --do {asked} --on ARN --with KEY=VALUE`"),
             });
         }
-        Ok(routed)
+        if routed.copy_source.as_ref().is_some_and(|source| source.through.is_some()) {
+            return Err(untold("its source was named by an access point, and the record does not say which bucket"));
+        }
+        let point = of("access_point_arn")?;
+        let through = point.map(|arn| Box::new(Through { arn, shown: String::new() }));
+        Ok(Routed { through, ..routed })
     }
 
     fn auth(&self) -> Auth {
@@ -226,11 +225,7 @@ impl Past<'_> {
         received: Millis,
         region: &'s str,
     ) -> Result<Facts<'s>, Untold> {
-        let owner = |bucket: &'s str| {
-            let account = estate.owner(bucket);
-            let organization = estate.organization(account);
-            Owner { account: Some(account), organization, tags: estate.tags(bucket), access_point: None }
-        };
+        let of = |bucket, through| estate.whose(bucket, through);
         let header = |name: &str| self.intent.get("headers")?.get(name)?.as_str();
         let endpoint = self.text("vpc_endpoint_id").map(|id| Endpoint { id: Some(id), ..Endpoint::default() });
         Ok(Facts {
@@ -243,8 +238,8 @@ impl Past<'_> {
             },
             now: received,
             region: self.text("region").unwrap_or(region),
-            target: routed.bucket.as_deref().map(owner).unwrap_or_default(),
-            source: routed.copy_source.as_ref().map(|source| owner(&source.bucket)).unwrap_or_default(),
+            target: routed.bucket.as_deref().map(|bucket| of(bucket, routed.through.as_deref())).unwrap_or_default(),
+            source: routed.copy_source.as_ref().map(|source| of(&source.bucket, None)).unwrap_or_default(),
             content_sha256: header("x-amz-content-sha256"),
             user_agent: self.whole("user_agent")?,
             referer: self.whole("referer")?,

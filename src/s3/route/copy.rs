@@ -1,15 +1,20 @@
 //! The source of a copy (spec/s3-operations.md 4): parsed once, here.
 
+use std::borrow::Cow;
+
 use super::super::name::{self, KeyRules};
 use super::super::{Code, Fault, uri};
+use super::Through;
 
 /// The source of a copy, decoded once.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct CopySource {
     /// The header as sent; for conditions that look at it, never to find the source.
     pub sent: String,
-    /// Source bucket.
+    /// Source bucket; behind an access point empty until the address has been resolved.
     pub bucket: String,
+    /// The access point that the source is read through.
+    pub through: Option<Box<Through>>,
     /// Source key.
     pub key: String,
     /// Source version.
@@ -20,7 +25,7 @@ impl CopySource {
     /// A source by its parts, as if it had been sent in the one canonical spelling.
     pub fn new(bucket: &str, key: &str, version: Option<&str>) -> Self {
         let mut source =
-            Self { sent: String::new(), bucket: bucket.into(), key: key.into(), version: version.map(str::to_owned) };
+            Self { bucket: bucket.into(), key: key.into(), version: version.map(str::to_owned), ..Self::default() };
         source.sent = source.canonical();
         source
     }
@@ -29,7 +34,12 @@ impl CopySource {
     /// unreserved characters and `/` escaped. Others name the same object and read differently in a
     /// condition.
     pub fn canonical(&self) -> String {
-        let mut text = format!("{}/{}", self.bucket, uri::encode_path(self.key.as_bytes()));
+        let named = match self.through.as_deref().map(|through| through.shown.as_str()) {
+            Some(arn) if arn.starts_with("arn:") => Cow::Owned(format!("{arn}/object")),
+            Some(alias) => Cow::Borrowed(alias),
+            None => Cow::Borrowed(self.bucket.as_str()),
+        };
+        let mut text = format!("{named}/{}", uri::encode_path(self.key.as_bytes()));
         if let Some(version) = &self.version {
             text.push_str("?versionId=");
             text.push_str(&uri::encode(version.as_bytes()));
@@ -54,20 +64,30 @@ pub(super) fn read_copy_source(value: &[u8], keys: KeyRules) -> Result<CopySourc
     };
     let path = decode(path)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
+    let (bucket, key, through) = named(path, unreadable)?;
+    name::check_key_length(key)?;
+    keys.check(key)?;
+    let version = version.map(decode).transpose()?.filter(|version| !version.is_empty());
+    let sent = std::str::from_utf8(value).map_err(|_| unreadable())?.to_owned();
+    let through = through.map(|shown| Box::new(Through { arn: String::new(), shown: shown.to_owned() }));
+    Ok(CopySource { sent, bucket: bucket.to_owned(), through, key: key.to_owned(), version })
+}
+
+/// The bucket, or what names an access point instead, and the key.
+fn named(path: &str, unreadable: impl Fn() -> Fault) -> Result<(&str, &str, Option<&str>), Fault> {
     if path.starts_with("arn:") {
-        return Err(Fault::plain(Code::NotImplemented, "copy-source-arn").with("Header", "x-amz-copy-source"));
+        let (point, key) = path.split_once("/object/").filter(|(_, key)| !key.is_empty()).ok_or_else(unreadable)?;
+        return Ok(("", key, Some(point)));
     }
     let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(unreadable)?;
-    // An alias names an access point, whose policy would have to be asked: their place is kept.
-    if bucket.ends_with(name::ALIAS_ENDING) || name::FOREIGN_ENDINGS.iter().any(|ending| bucket.ends_with(ending)) {
+    if bucket.ends_with(name::ALIAS_ENDING) {
+        return Ok(("", key, Some(bucket)));
+    }
+    if name::FOREIGN_ENDINGS.iter().any(|ending| bucket.ends_with(ending)) {
         return Err(Fault::plain(Code::NotImplemented, "copy-source-alias").with("Header", "x-amz-copy-source"));
     }
     if !name::is_addressable_bucket(bucket) {
         return Err(Fault::plain(Code::InvalidBucketName, "copy-source-bucket").with("BucketName", bucket));
     }
-    name::check_key_length(key)?;
-    keys.check(key)?;
-    let version = version.map(decode).transpose()?.filter(|version| !version.is_empty());
-    let sent = std::str::from_utf8(value).map_err(|_| unreadable())?.to_owned();
-    Ok(CopySource { sent, bucket: bucket.to_owned(), key: key.to_owned(), version })
+    Ok((bucket, key, None))
 }

@@ -70,9 +70,9 @@ impl StoreError {
     }
 }
 
-/// What follows the early `200` of a copy or a completion: the result, its `Location` pointing at
-/// the proxy, or an error with the proxy's ids (spec/errors.md 3).
-pub fn rewrite_late(document: &[u8], id: &RequestId, location: Option<&str>) -> (Vec<u8>, Option<String>) {
+/// What follows the early `200` of a copy or a completion: the result, with these elements as the client is
+/// to see them, or an error with the proxy's ids (spec/errors.md 3).
+pub fn rewrite_late(document: &[u8], id: &RequestId, told: &[(&str, Option<&str>)]) -> (Vec<u8>, Option<String>) {
     if let Some(error) = StoreError::parse(document) {
         let rendered = error.render(id);
         let code = error.code;
@@ -80,19 +80,12 @@ pub fn rewrite_late(document: &[u8], id: &RequestId, location: Option<&str>) -> 
         let at = memchr::memmem::find(&rendered, b"<Error>").unwrap_or_default();
         return (rendered.get(at..).unwrap_or_default().to_vec(), Some(code));
     }
-    let Some(location) = location else { return (document.to_vec(), None) };
-    let (Some(start), Some(end)) =
-        (memchr::memmem::find(document, b"<Location>"), memchr::memmem::find(document, b"</Location>"))
-    else {
-        return (document.to_vec(), None);
-    };
-    let (Some(before), Some(after)) = (document.get(..start + 10), document.get(end..)) else {
-        return (document.to_vec(), None);
-    };
-    let mut out = Vec::with_capacity(document.len() + location.len());
-    out.extend_from_slice(before);
-    xml::escape_into(location, &mut out);
-    out.extend_from_slice(after);
+    let mut out = document.to_vec();
+    for (name, text) in told {
+        if let Some(text) = text {
+            out = xml::with_text(out, name, text);
+        }
+    }
     (out, None)
 }
 
@@ -128,7 +121,7 @@ mod tests {
         let (out, code) = rewrite_late(
             b"<R><Location>http://minio:9000/b/k</Location><Key>k</Key></R>",
             &id(),
-            Some("https://proxy/b/k&l"),
+            &[("Location", Some("https://proxy/b/k&l")), ("Bucket", None)],
         );
         assert_eq!(out, b"<R><Location>https://proxy/b/k&amp;l</Location><Key>k</Key></R>");
         assert_eq!(code, None);

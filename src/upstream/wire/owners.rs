@@ -77,6 +77,7 @@ impl Wire {
             copy_source: None,
             owners: Owners { target: Some(owner.clone()), source: None },
             location: None,
+            shown: None,
             account: out.account.clone(),
             id: out.id,
         };

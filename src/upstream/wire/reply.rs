@@ -193,12 +193,20 @@ pub struct Answering {
     pub location: Option<String>,
     /// The region the proxy serves.
     pub region: Arc<str>,
+    /// What the client calls the bucket, if not by its name.
+    pub shown: Option<String>,
 }
 
 impl Answering {
     /// Keeps of a request what its answer needs.
     pub fn to(out: &Forward, region: &Arc<str>) -> Self {
-        Self { operation: out.operation, id: out.id, location: out.location.clone(), region: Arc::clone(region) }
+        Self {
+            operation: out.operation,
+            id: out.id,
+            location: out.location.clone(),
+            shown: out.shown.clone(),
+            region: Arc::clone(region),
+        }
     }
 }
 
@@ -250,7 +258,9 @@ impl Late {
 
     fn finish(&mut self) -> Bytes {
         self.ended = true;
-        let (document, code) = rewrite_late(&self.held, &self.answering.id, self.answering.location.as_deref());
+        let Answering { id, location, shown, .. } = &self.answering;
+        let told = [("Location", location.as_deref()), ("Bucket", shown.as_deref())];
+        let (document, code) = rewrite_late(&self.held, id, &told);
         if let Some(code) = code {
             let _ = self.code.set(code); // only ever set here
         }

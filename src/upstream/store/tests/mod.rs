@@ -119,6 +119,7 @@ impl Bench {
                 copy_source: None,
                 owners: Owners::default(),
                 location: None,
+                shown: None,
                 account: ACCOUNT.into(),
                 id: RequestId::from_random(&[7; 34]),
             },
@@ -266,6 +267,7 @@ fn probe() -> Forward {
         copy_source: None,
         owners: Owners::default(),
         location: None,
+        shown: None,
         account: String::new(),
         id: RequestId::from_random(&[0; 34]),
     }
