@@ -220,28 +220,68 @@ fn make_authority(files: &Files, now: Seconds) -> Result<(), CertFault> {
 }
 
 fn make_leaf(files: &Files, now: Seconds) -> Result<(), CertFault> {
-    let authority_key = zeroize::Zeroizing::new(read(&files.authority_key)?);
-    let issuer_key = KeyPair::from_pem(&authority_key)?;
-    let issuer = chain(&files.authority)?;
-    let issuer = issuer.first().ok_or(CertFault::X509)?;
-    let subject = subject(issuer)?;
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = subject;
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let issuer = Issuer::from_params(&authority, issuer_key);
-
+    let issuer = issuer(&files.authority, &files.authority_key)?;
     let key = KeyPair::generate()?;
-    let mut params = params(now, LEAF_DAYS, "localhost")?;
-    let dns = NAMES.iter().map(|name| Ok(SanType::DnsName((*name).try_into()?)));
-    params.subject_alt_names = dns.collect::<Result<Vec<_>, rcgen::Error>>()?;
+    let mut params = leaf(now, "localhost", &NAMES)?;
     params.subject_alt_names.push(SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()));
     params.subject_alt_names.push(SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()));
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer)?;
     put(&files.key, 0o600, &zeroize::Zeroizing::new(key.serialize_pem()))?;
     put(&files.certificate, 0o644, &certificate.pem())
+}
+
+/// Our CA, ready to sign.
+fn issuer(authority: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, CertFault> {
+    let text = zeroize::Zeroizing::new(read(key)?);
+    let key = KeyPair::from_pem(&text)?;
+    let issuer = chain(authority)?;
+    let issuer = issuer.first().ok_or(CertFault::X509)?;
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name = subject(issuer)?;
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(Issuer::new(authority, key))
+}
+
+/// A server certificate for these names.
+fn leaf(now: Seconds, common: &str, names: &[&str]) -> Result<CertificateParams, CertFault> {
+    let mut params = params(now, LEAF_DAYS, common)?;
+    let dns = names.iter().map(|name| Ok(SanType::DnsName((*name).try_into()?)));
+    params.subject_alt_names = dns.collect::<Result<Vec<_>, rcgen::Error>>()?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+/// Makes certificates for one name each, under a CA of our own and with one key for all. No `Debug` of it:
+/// it holds private keys.
+pub struct Minter {
+    issuer: Issuer<'static, KeyPair>,
+    key: KeyPair,
+}
+
+impl Minter {
+    /// Takes a CA in.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or are not a CA and its key.
+    pub fn new(authority: &Path, key: &Path) -> Result<Self, CertFault> {
+        load(authority, key)?;
+        Ok(Self { issuer: issuer(authority, key)?, key: KeyPair::generate()? })
+    }
+
+    /// A certificate for a name.
+    ///
+    /// # Errors
+    /// A name that no certificate can have.
+    pub fn mint(&self, name: &str, now: Seconds) -> Result<CertifiedKey, CertFault> {
+        // A common name has 64 characters at most, and nobody looks at it.
+        let certificate = leaf(now, "bartizan", &[name])?.signed_by(&self.key, &self.issuer)?;
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).map_err(|text| CertFault::Key(text.to_owned()))?;
+        let provider = rustls::crypto::ring::default_provider();
+        let chain = vec![certificate.der().clone()];
+        CertifiedKey::from_der(chain, key, &provider).map_err(|error| CertFault::Key(error.to_string()))
+    }
 }
 
 /// The common name of our CA, with the number that tells it from an older one.

@@ -27,7 +27,7 @@ account = "111122223333"
 [[listen]]
 address = "127.0.0.1:9443"
 hosts = ["localhost", "s3.localhost"]
-tls = { certificate = "certs/server.pem", key = "certs/server.key" }
+tls = { certificate = "certs/server.pem", key = "certs/server.key", mint = { ca = "certs/ca.pem", key = "certs/ca.key" } }
 
 [upstream]
 kind = "embedded"

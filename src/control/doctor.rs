@@ -1,12 +1,12 @@
 //! What is wrong with the machine rather than with a file, and how to put it right.
 
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Resource;
 
-use super::config::{Config, Remote, Target};
+use super::config::{Config, Listen, Remote, Target};
 use super::{certs, files, status};
 use crate::time::{Clock, Seconds};
 
@@ -18,6 +18,8 @@ const SPACE: u64 = 1 << 30;
 const OWN_DESCRIPTORS: u64 = 64;
 const MONTH_DAYS: i64 = 30;
 const DAY: i64 = 86_400;
+/// How many names are looked up for each host: a resolver may take seconds over one.
+const MOST_NAMES: usize = 8;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,6 +55,7 @@ pub fn run(config: &Config, clock: &dyn Clock) -> Vec<Checked> {
         if let Some(tls) = &listener.tls {
             checked.push(certificate(&tls.certificate, clock.now()));
         }
+        checked.extend(listener.hosts.iter().map(|host| names(config, listener, host)));
     }
     checked.extend(config.admin.map(port));
     for upstream in &config.upstreams {
@@ -165,6 +168,54 @@ fn certificate(path: &Path, now: Seconds) -> Checked {
     if left < MONTH_DAYS { Checked::bad("certificate", found, "renew it") } else { Checked::fine("certificate", found) }
 }
 
+/// SDKs put an account (S3 Control) or an access point and its account in front of whatever host an endpoint
+/// has. Those names must lead here and be in the certificate (spec/addressing.md 7).
+fn names(config: &Config, listener: &Listen, host: &str) -> Checked {
+    let points = access_points(config);
+    let labels = [config.account.clone()].into_iter().chain(points.iter().cloned()).take(MOST_NAMES);
+    let all: Vec<String> = labels.map(|label| format!("{label}.{host}")).collect();
+    let lost: Vec<&str> = all.iter().map(String::as_str).filter(|name| !resolves(name)).collect();
+    if !lost.is_empty() {
+        let ip = Some(listener.address.ip()).filter(|ip| !ip.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+        let line = format!("{ip} {}", lost.join(" "));
+        let found = format!("the system knows no address of {}", lost.join(", "));
+        // Nobody needs them who has no access points yet.
+        return match points.is_empty() {
+            true => Checked::fine("names", format!("{found}; for `aws s3control`, add `{line}` to /etc/hosts")),
+            false => Checked::bad("names", found, format!("add this line to /etc/hosts of every client: `{line}`")),
+        };
+    }
+    let Some(tls) = &listener.tls else { return Checked::fine("names", format!("{} resolve", all.join(", "))) };
+    let about = certs::chain(&tls.certificate).ok().and_then(|chain| certs::about(chain.first()?).ok());
+    let covered = |name: &String| tls.mint.is_some() || about.as_ref().is_some_and(|about| about.covers(name));
+    match all.iter().find(|name| !covered(name)) {
+        None => Checked::fine("names", format!("{} resolve, and have a certificate", all.join(", "))),
+        Some(name) => {
+            let fix = format!("use a certificate for `*.{host}`, or let certificates be made with `listen.tls.mint`");
+            Checked::bad("names", format!("{} does not cover {name}", tls.certificate.display()), fix)
+        }
+    }
+}
+
+fn resolves(name: &str) -> bool {
+    (name, 443).to_socket_addrs().is_ok_and(|mut found| found.next().is_some())
+}
+
+/// The labels of the access points in the folder, as far as one can tell without reading them.
+fn access_points(config: &Config) -> Vec<String> {
+    let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut labels = Vec::new();
+    for account in entries(config.policies.join("access-points")) {
+        for file in entries(account.path()) {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let point = name.strip_suffix(".json").filter(|point| !point.ends_with(".policy"));
+            labels.extend(point.map(|point| format!("{point}-{}", account.file_name().to_string_lossy())));
+        }
+    }
+    labels.sort();
+    labels
+}
+
 fn reachable(remote: &Remote) -> Checked {
     let shown = remote.endpoint.to_string();
     let addresses = match (remote.endpoint.host.as_str(), remote.endpoint.port).to_socket_addrs() {
@@ -233,6 +284,24 @@ mod tests {
         assert!(fix(&checked, "upstream").unwrap().contains("start the store"));
         let upstream = format!("endpoint = \"http://{}\"\n{keys}", taken.local_addr().unwrap());
         assert_eq!(fix(&run(&config(dir.path(), "127.0.0.1:0", &upstream), &SystemClock), "upstream"), None);
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_come_with_their_line_of_the_hosts_file() {
+        let dir = tempfile::tempdir().unwrap();
+        // RFC 6761: nobody ever resolves these.
+        let listen = "127.0.0.1:0\"\nhosts = [\"s3.invalid\"]\n# \"";
+        let config = config(dir.path(), listen, "kind = \"embedded\"");
+        let found = |checked: &[Checked]| checked.iter().find(|checked| checked.what == "names").cloned().unwrap();
+        let checked = found(&run(&config, &SystemClock));
+        assert!(checked.fix.is_none() && checked.found.contains("`127.0.0.1 111122223333.s3.invalid`"), "{checked:?}");
+        let folder = dir.path().join("policies/access-points/111122223333");
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in ["reports.json", "reports.policy.json"] {
+            std::fs::write(folder.join(file), "{}").unwrap();
+        }
+        let fix = found(&run(&config, &SystemClock)).fix.unwrap();
+        assert!(fix.contains("`127.0.0.1 111122223333.s3.invalid reports-111122223333.s3.invalid`"), "{fix}");
     }
 
     #[test]

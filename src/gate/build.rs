@@ -280,9 +280,13 @@ fn trust(remote: &Remote) -> Result<Arc<rustls::ClientConfig>, GateError> {
     Ok(Arc::new(config))
 }
 
-pub(super) fn server(config: &Config) -> server::Settings {
+/// What mints certificates for a listener, if anything does.
+pub(super) type Minted = Option<Arc<dyn server::Mint>>;
+
+/// `mints`: what mints certificates for each listener, in their order.
+pub(super) fn server(config: &Config, mints: Vec<Minted>) -> server::Settings {
     server::Settings {
-        listeners: config.listen.iter().enumerate().map(listener).collect(),
+        listeners: config.listen.iter().zip(mints).enumerate().map(listener).collect(),
         workers: config.runtime.workers as usize,
         accept: match config.runtime.accept {
             config::Accept::LeastLoaded => server::Accept::LeastLoaded,
@@ -295,14 +299,14 @@ pub(super) fn server(config: &Config) -> server::Settings {
     }
 }
 
-fn listener((number, listen): (usize, &config::Listen)) -> server::Listener {
+fn listener((number, (listen, mint)): (usize, (&config::Listen, Minted))) -> server::Listener {
     let limits = listen.limits;
     server::Listener {
         number,
         hosts: listen.hosts.clone(),
         proxy_protocol: listen.proxy_protocol.then(|| listen.trusted_proxies.clone()),
         http2: listen.http2,
-        tls: listen.tls.as_ref().map(tls),
+        tls: listen.tls.as_ref().map(|found| tls(found, mint)),
         limits: server::Limits {
             connections: limits.connections as usize,
             per_address: limits.per_address as usize,
@@ -317,14 +321,16 @@ fn listener((number, listen): (usize, &config::Listen)) -> server::Listener {
     }
 }
 
-fn tls(tls: &config::Tls) -> server::Tls {
+fn tls(tls: &config::Tls, mint: Minted) -> server::Tls {
     let (client_ca, client_certificate) = match &tls.clients {
         config::ClientCertificates::None => (None, server::ClientCertificate::Off),
         config::ClientCertificates::Optional(ca) => (Some(ca.clone()), server::ClientCertificate::Optional),
         config::ClientCertificates::Required(ca) => (Some(ca.clone()), server::ClientCertificate::Required),
     };
     server::Tls {
-        certificate: server::Certificate::Files { certificate: tls.certificate.clone(), key: tls.key.clone() },
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        mint,
         minimum: match tls.minimum {
             config::TlsVersion::V12 => server::TlsVersion::V1_2,
             config::TlsVersion::V13 => server::TlsVersion::V1_3,

@@ -2,6 +2,7 @@
 
 mod build;
 mod keeper;
+mod mint;
 mod probes;
 mod service;
 
@@ -12,7 +13,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use crate::audit::{Journal, JournalError};
-use crate::control::config::Config;
+use crate::control::certs::CertFault;
+use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{admin, tokens};
@@ -20,10 +22,12 @@ use crate::identity::{Directory, TokenKeys};
 use crate::limit::Room;
 use crate::pipeline::Live;
 use crate::s3::Fault;
-use crate::server::{Bound, Hooks, Page, Server};
+use crate::server::{Bound, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
+use build::Minted;
 use keeper::Keeping;
+use mint::Minting;
 use probes::Running;
 use service::{Gate, Shared};
 
@@ -48,6 +52,9 @@ pub enum GateError {
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
+    /// The CA that a listener mints certificates under.
+    #[error("listen.tls.mint: {0}")]
+    Mint(#[from] CertFault),
     /// There is no thread to keep policies with.
     #[error("the threads that keep and watch the policies cannot be made: {0}")]
     Thread(std::io::Error),
@@ -75,6 +82,7 @@ impl GateError {
             }
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
+            Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
             Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
@@ -107,7 +115,7 @@ pub fn run(
     let writer = Arc::clone(&keeper);
     let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
     let stores = build::stores(&config, build::workers(&config), &clock)?;
-    let server = Server::bind(build::server(&config))?;
+    let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
         live,
         stores,
@@ -144,6 +152,15 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     Ok(())
+}
+
+/// What mints certificates for each listener.
+fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> Result<Vec<Minted>, GateError> {
+    let one = |listen: &Listen| {
+        let Some(ca) = listen.tls.as_ref().and_then(|tls| tls.mint.as_ref()) else { return Ok(None) };
+        Ok(Some(Arc::new(Minting::new(ca, listen, live, clock)?) as Arc<dyn Mint>))
+    };
+    config.listen.iter().map(one).collect()
 }
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.

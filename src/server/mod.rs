@@ -49,7 +49,7 @@ pub use run::{Control, Hooks, Server};
 pub use screen::screen;
 pub use seats::Counters;
 pub use seen::Seen;
-pub use settings::{Accept, Bound, Certificate, ClientCertificate, Error, Limits, Listener, Settings, Tls, TlsVersion};
+pub use settings::{Accept, Bound, ClientCertificate, Error, Limits, Listener, Mint, Settings, Tls, TlsVersion};
 pub use tls::TlsFault;
 
 /// What serves requests on one worker; made once per worker, on its thread, and never leaves it.

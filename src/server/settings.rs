@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::server::ResolvesServerCert;
+use rustls::sign::CertifiedKey;
 
 use crate::access::origin::Cidr;
 
@@ -165,8 +165,12 @@ impl Default for Limits {
 /// TLS of a listener.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// What the server shows.
-    pub certificate: Certificate,
+    /// The certificate chain, leaf first (PEM), read again when it changes.
+    pub certificate: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
+    /// For names that the certificate does not have.
+    pub mint: Option<Arc<dyn Mint>>,
     /// The oldest version spoken.
     pub minimum: TlsVersion,
     /// Who may issue client certificates (PEM).
@@ -175,18 +179,10 @@ pub struct Tls {
     pub client_certificate: ClientCertificate,
 }
 
-/// Where the server's certificate comes from.
-#[derive(Clone, Debug)]
-pub enum Certificate {
-    /// A chain and its key as PEM files, read again when they change.
-    Files {
-        /// The chain, leaf first.
-        certificate: PathBuf,
-        /// The private key.
-        key: PathBuf,
-    },
-    /// Chosen per handshake; for names that are minted on demand.
-    Resolver(Arc<dyn ResolvesServerCert>),
+/// Makes certificates for names that the one of a listener does not have.
+pub trait Mint: fmt::Debug + Send + Sync {
+    /// The certificate of a name that a client asks for; none where the listener's own is to be shown.
+    fn mint(&self, name: &str) -> Option<Arc<CertifiedKey>>;
 }
 
 /// The oldest TLS version a listener speaks.

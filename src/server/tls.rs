@@ -12,11 +12,12 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::settings::{Certificate, ClientCertificate, Tls, TlsVersion};
+use super::settings::{ClientCertificate, Mint, Tls, TlsVersion};
 
 /// No certificate file is larger.
 const MOST: u64 = 1024 * 1024;
@@ -61,7 +62,7 @@ impl Live {
         self.current.load_full()
     }
 
-    /// When the leaf certificate ends, in seconds since 1970; none when it is minted on demand.
+    /// When the leaf certificate ends, in seconds since 1970.
     pub(super) fn not_after(&self) -> Option<i64> {
         Some(self.not_after.load(Ordering::Relaxed)).filter(|seconds| *seconds != 0)
     }
@@ -102,11 +103,7 @@ impl Watch {
 
 fn stamps(tls: &Tls) -> Vec<Option<Stamp>> {
     use std::os::unix::fs::MetadataExt;
-    let files = match &tls.certificate {
-        Certificate::Files { certificate, key } => vec![certificate, key],
-        Certificate::Resolver(_) => Vec::new(),
-    };
-    files
+    [&tls.certificate, &tls.key]
         .into_iter()
         .chain(tls.client_ca.as_ref())
         .map(|file| {
@@ -129,25 +126,35 @@ fn build(tls: &Tls, http2: bool) -> Result<(rustls::ServerConfig, Option<i64>), 
         .with_protocol_versions(versions)
         .map_err(|error| fault(Path::new("tls"), error))?
         .with_client_cert_verifier(verifier(tls, &provider)?);
-    let (mut config, not_after) = match &tls.certificate {
-        Certificate::Files { certificate, key } => {
-            let chain = chain(certificate)?;
-            let not_after = chain.first().and_then(|leaf| not_after(leaf));
-            let private = PrivateKeyDer::from_pem_slice(&read(key)?)
-                .map_err(|error| fault(key, format!("holds no usable private key ({error}); PEM is expected")))?;
-            let config = builder.with_single_cert(chain, private).map_err(|error| {
-                fault(certificate, format!("does not go with {}: {error}; put both in place again", key.display()))
-            })?;
-            (config, not_after)
-        }
-        Certificate::Resolver(resolver) => (builder.with_cert_resolver(Arc::clone(resolver)), None),
-    };
+    let chain = chain(&tls.certificate)?;
+    let not_after = chain.first().and_then(|leaf| not_after(leaf));
+    let private = PrivateKeyDer::from_pem_slice(&read(&tls.key)?)
+        .map_err(|error| fault(&tls.key, format!("holds no usable private key ({error}); PEM is expected")))?;
+    let own = CertifiedKey::from_der(chain, private, &provider).map_err(|error| {
+        fault(&tls.certificate, format!("does not go with {}: {error}; put both in place again", tls.key.display()))
+    })?;
+    let shown = Shown { own: Arc::new(own), mint: tls.mint.clone() };
+    let mut config = builder.with_cert_resolver(Arc::new(shown));
     config.alpn_protocols = match http2 {
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
     config.ticketer = Ticketer::new().map_err(|error| fault(Path::new("tls"), error))?;
     Ok((config, not_after))
+}
+
+/// The certificate of a handshake: that of the files, or one that is minted for the name asked for.
+#[derive(Debug)]
+struct Shown {
+    own: Arc<CertifiedKey>,
+    mint: Option<Arc<dyn Mint>>,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let minted = || self.mint.as_ref()?.mint(hello.server_name()?);
+        Some(minted().unwrap_or_else(|| Arc::clone(&self.own)))
+    }
 }
 
 fn verifier(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Cidr, ClientCertificates, Endpoint, Limits, Listen, Tls, TlsVersion};
+use super::{Cidr, ClientCertificates, Endpoint, Limits, Listen, Mint, Tls, TlsVersion};
 use crate::control::reader::{Located, Table};
 use crate::control::units::plain_host;
 use crate::s3::external::External;
@@ -105,8 +105,21 @@ fn tls(listener: &mut Table<'_>) -> Option<Tls> {
     }
     let minimum = table.choice("minimum", &[("1.2", TlsVersion::V12), ("1.3", TlsVersion::V13)], TlsVersion::V12);
     let clients = client_certificates(&mut table);
+    let mint = mint(&mut table);
     table.finish();
-    Some(Tls { certificate: certificate?.value, key: key?.value, minimum, clients })
+    Some(Tls { certificate: certificate?.value, key: key?.value, mint, minimum, clients })
+}
+
+fn mint(tls: &mut Table<'_>) -> Option<Mint> {
+    let mut table = tls.table("mint")?;
+    let (ca, key) = (table.path("ca"), table.path("key"));
+    for (found, name, example) in [(&ca, "ca", "ca = \"certs/ca.pem\""), (&key, "key", "key = \"certs/ca.key\"")] {
+        if found.is_none() && !table.has(name) {
+            table.required(name, example);
+        }
+    }
+    table.finish();
+    Some(Mint { ca: ca?.value, key: key?.value })
 }
 
 /// Whoever names a CA wants certificates under it: `required` is what a missing word means then.

@@ -110,10 +110,21 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
+    /// The CA that certificates are minted under for the host names of S3 Control and access points.
+    pub mint: Option<Mint>,
     /// The oldest version spoken.
     pub minimum: TlsVersion,
     /// Whether clients show certificates, and whose.
     pub clients: ClientCertificates,
+}
+
+/// A CA of one's own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mint {
+    /// Its certificate, PEM.
+    pub ca: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
 }
 
 /// A version of TLS.

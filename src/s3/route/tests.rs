@@ -1,6 +1,7 @@
 //! What is asked comes back as what it is; what is ambiguous is refused.
 
 use super::*;
+use crate::s3::address::{self, AccessPoint};
 use crate::s3::operation::EXAMPLES;
 use crate::s3::uri;
 
@@ -120,14 +121,51 @@ fn a_copy_source_is_parsed_once() {
     for bad in ["src", "src/", "/", "", "src/../other/k", "src/a%"] {
         assert!(source(bad).is_err(), "{bad}");
     }
-    for place in [
-        "arn:aws:s3:us-east-1:111122223333:accesspoint/ap/object/k",
-        "arn%3Aaws%3As3%3Aus-east-1%3A111122223333%3Aaccesspoint/ap/object/k",
-        "/arn:aws:s3:us-east-1:111122223333:accesspoint/ap/object/k",
-        "ap-metadata-s3alias/k",
-        "name--ol-s3/k",
+    assert_eq!(source("name--ol-s3/k").unwrap_err().code(), Code::NotImplemented);
+}
+
+#[test]
+fn a_copy_source_behind_an_access_point_is_found_by_address_alone() {
+    let source = |value: &str| {
+        let routed = ask("PUT", "/b/k", &[("x-amz-copy-source", value)], Auth::Header);
+        routed.map(|routed| routed.copy_source.unwrap())
+    };
+    let arn = "arn:aws:s3:us-east-1:111122223333:accesspoint/app";
+    let point = AccessPoint {
+        name: "app".into(),
+        account: "111122223333".into(),
+        region: "us-east-1".into(),
+        alias: "ap-metadata-s3alias".into(),
+        bucket: "behind".into(),
+    };
+    let settings = address::Settings {
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+        access_points: [point].into_iter().collect(),
+        ..address::Settings::default()
+    };
+    for (sent, shown) in [
+        (format!("{arn}/object/k"), arn),
+        (arn.replace(':', "%3A") + "/object/k", arn),
+        (format!("/{arn}/object/k"), arn),
+        ("ap-metadata-s3alias/k".to_owned(), "ap-metadata-s3alias"),
     ] {
-        assert_eq!(source(place).unwrap_err().code(), Code::NotImplemented, "{place}");
+        let mut found = source(&sent).unwrap();
+        assert_eq!(found.bucket, "", "{sent}: nothing is read before it is known what");
+        settings.resolve(&mut found).unwrap();
+        assert_eq!((found.bucket.as_str(), found.key.as_str()), ("behind", "k"));
+        assert_eq!(*found.through.unwrap(), Through { arn: arn.to_owned(), shown: shown.to_owned() });
+    }
+    for (sent, code) in [
+        (arn.replace("/app", "/none") + "/object/k", Code::NoSuchAccessPoint),
+        (arn.replace("us-east-1", "us-east-2") + "/object/k", Code::NoSuchAccessPoint),
+        (arn.replace("s3:us", "s3-outposts:us") + "/object/k", Code::NotImplemented),
+        ("no-s3alias/k".to_owned(), Code::NoSuchBucket),
+    ] {
+        assert_eq!(settings.resolve(&mut source(&sent).unwrap()).unwrap_err().code(), code, "{sent}");
+    }
+    for bad in [format!("{arn}/k"), format!("{arn}/object/"), arn.to_owned()] {
+        assert!(source(&bad).is_err(), "{bad}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bartizan::server::{Certificate, ClientCertificate, Control, Listener, Server, Settings, Tls, TlsVersion};
+use bartizan::server::{ClientCertificate, Control, Listener, Server, Settings, Tls, TlsVersion};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -50,9 +50,10 @@ impl Certificates {
     }
 
     pub(crate) fn listener(&self) -> Listener {
-        let certificate = Certificate::Files { certificate: self.file("server.pem"), key: self.file("server.key") };
         let tls = Tls {
-            certificate,
+            certificate: self.file("server.pem"),
+            key: self.file("server.key"),
+            mint: None,
             minimum: TlsVersion::V1_2,
             client_ca: Some(self.file("ca.pem")),
             client_certificate: ClientCertificate::Off,

@@ -103,7 +103,10 @@ fn one_more_deny_never_allows() {
         statements(document).append(statements(&mut extra));
         let after = decide(&case);
         let same = after.reason() == before.reason();
-        assert!(same || after.is_explicit_deny(), "{before:?}, then {after:?} by {name}: {case:#}");
+        // Behind an access point, the caller's own word about the bucket is asked for what it allows alone: a
+        // Deny there takes that away, and what is left is silence.
+        let taken = case["request"].get("accessPoint").is_some() && !after.is_allow();
+        assert!(same || taken || after.is_explicit_deny(), "{before:?}, then {after:?} by {name}: {case:#}");
         *turned.borrow_mut() += u32::from(!same);
     });
     assert!(turned.into_inner() > 10, "no Deny ever counted");

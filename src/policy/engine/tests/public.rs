@@ -41,6 +41,12 @@ fn who_is_named_says_whether_a_statement_is_public() {
 }
 
 #[test]
+fn an_address_that_is_none_limits_nobody() {
+    check(&under("IpAddress", "aws:SourceIp", json!("203.0.113.0/24")), false);
+    check(&under("IpAddress", "aws:SourceIp", json!("somewhere")), true);
+}
+
+#[test]
 fn one_clause_of_a_limiting_key_with_fixed_values_is_enough() {
     let mut two = under("StringEquals", "aws:PrincipalOrgID", json!("o-1"));
     two["Condition"]["Bool"] = json!({"aws:SecureTransport": "true"});

@@ -373,6 +373,34 @@ fn the_owner_is_who_the_generation_says_not_who_the_question_says() {
     assert_eq!(decision.reason(), "silent-resource");
 }
 
+/// spec/policy-evaluation.md 5
+#[test]
+fn nobody_is_locked_out_by_the_policy_of_its_own_bucket() {
+    const ROOT: Caller<'_> = Caller::Root { account: HOME, arn: "arn:aws:iam::111122223333:root" };
+    const STRANGER: Caller<'_> = Caller::Root { account: AWAY, arn: "arn:aws:iam::444455556666:root" };
+    let check = |caller, action: &str, expected: &str| {
+        let locked = document("Deny", Some(json!("*")), "s3:*", "arn:aws:s3:::b/*");
+        let world = World::default().identity(BOB, &[everything("Allow")], None).bucket(Some(locked), |_| {});
+        world.check_action(caller, action, expected);
+    };
+    for action in ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"] {
+        check(ROOT, action, "allowed");
+        check(BOB, action, "denied-resource");
+        check(STRANGER, action, "denied-resource");
+    }
+    for action in ["s3:GetObject", "s3:GetBucketPolicyStatus", "s3:DeleteBucket"] {
+        check(ROOT, action, "denied-resource");
+    }
+    // What binds every account of an organization binds its root users, too.
+    let world = World::default().bucket(None, |_| {});
+    let world = world.account(HOME, |rules| {
+        let deny = document("Deny", None, "s3:*", "*");
+        let policies = [everything("Allow"), deny].map(|one| policy("organization/scp", &one, Kind::Identity));
+        rules.service_control = vec![policies.to_vec()];
+    });
+    world.check_action(ROOT, "s3:PutBucketPolicy", "denied-service-control");
+}
+
 #[test]
 fn an_access_point_needs_both_policies() {
     let ask = |point: Option<Value>, bucket: Option<Value>, block: Block| {
