@@ -92,7 +92,8 @@ fn served(reference: &Value) -> BTreeMap<&str, &Value> {
 fn table(reference: &Value) -> String {
     let operations = served(reference);
     let keys: Vec<&str> = list(&reference["routing"], "subresource_keys").filter_map(Value::as_str).collect();
-    let mut out = String::from("//! The operations of S3 and S3 Control. Made by `examples/generate.rs`; do not edit.\n\n");
+    let mut out =
+        String::from("//! The operations of S3 and S3 Control. Made by `examples/generate.rs`; do not edit.\n\n");
     out += "use super::{BodyKind, Level, Spec};\n\n";
     out += "/// What a request asks for (spec/s3-operations.md 6), one variant per wire form.\n";
     out += "#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]\npub enum Operation {\n";

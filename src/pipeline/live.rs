@@ -137,7 +137,10 @@ impl Live {
             Resource::AccessPoint { .. } => {
                 Err(not_here("access-point", "Access points are not available in this version."))
             }
-            Resource::Control { account } => route::route_control(account, head, &query, auth, rules),
+            Resource::Control { account } => {
+                let place = self.site(listener, site)?.address.place();
+                route::route_control(account, place, head, &query, auth, rules)
+            }
             // The token service has been looked for above.
             Resource::Kms | Resource::Sts => {
                 Err(not_here("other-service", "This service is not available in this version."))
