@@ -249,7 +249,7 @@ impl<'a> Case<'a> {
             },
             now: facts.received,
             region: &site.address.region,
-            target: self.owner(target),
+            target: self.control_target().unwrap_or_else(|| self.owner(target)),
             source: self.owner(source),
             content_sha256: header(&CONTENT_SHA256),
             user_agent: header(&http::header::USER_AGENT),
