@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
-use super::route::{CopySource, Through};
+use super::route::{CopySource, Place, Through};
 use super::{Code, Fault, Head, uri};
 
 /// What the mapping depends on.
@@ -136,6 +136,11 @@ pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fa
 }
 
 impl Settings {
+    /// Partition and region, as they stand in ARNs.
+    pub fn place(&self) -> Place<'_> {
+        Place { partition: &self.partition, region: &self.region }
+    }
+
     /// The access point that an ARN names.
     fn of_arn(&self, arn: &str) -> Result<&AccessPoint, Fault> {
         let bad = || bad_bucket(arn);
@@ -167,7 +172,7 @@ impl Settings {
 
     fn through(&self, point: &AccessPoint, shown: &str) -> Through {
         let AccessPoint { name, account, region, .. } = point;
-        let arn = format!("arn:{}:s3:{region}:{account}:accesspoint/{name}", self.partition);
+        let arn = Place { partition: &self.partition, region }.arn(account, name);
         Through { arn, shown: shown.to_owned() }
     }
 
