@@ -36,17 +36,17 @@ fn users() -> String {
     .concat()
 }
 
-fn launch(head: &str, upstream: &str, more: &[(&str, &str)]) -> Result<Gate, String> {
+fn launch(upstream: &str, more: &[(&str, &str)]) -> Result<Gate, String> {
     let users = users();
     let mut files =
         vec![("policies/credentials.toml", users.as_str()), ("policies/identities/tagger.json", TAGGER_POLICY)];
     files.extend_from_slice(more);
-    Gate::launch(head, &format!("[upstream]\n{upstream}"), &files)
+    Gate::launch("", &format!("[upstream]\n{upstream}"), &files)
 }
 
 /// Before the embedded store, with a bucket of ours.
 fn gate(more: &[(&str, &str)]) -> Gate {
-    let gate = launch("", "kind = \"embedded\"", more).unwrap_or_else(|told| panic!("{told}"));
+    let gate = launch("kind = \"embedded\"", more).unwrap_or_else(|told| panic!("{told}"));
     assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
     gate
 }
@@ -188,6 +188,7 @@ fn what_an_access_point_can_not_be_is_refused_before_anything_is_written() {
     for (name, code) in [("ab", "InvalidURI"), ("under_score", "InvalidURI"), ("a.b.c", "InvalidRequest")] {
         let told = gate.send(&at(&format!("/v20180820/accesspoint/{name}"), plain()));
         told.refused(400, code);
+        assert!(text(&told).contains("<ErrorResponse><Error>"), "{told:?}");
         assert_eq!(
             element(&told, "URI"),
             if code == "InvalidURI" { format!("accesspoint/{name}") } else { String::new() }
@@ -407,7 +408,7 @@ fn what_is_not_here_of_s3_control_is_said_to_be_not_here() {
 }
 
 #[test]
-fn where_requests_write_nothing_there_are_the_access_points_of_the_folder() {
+fn an_access_point_of_the_folder_is_shown_alike_by_every_process() {
     let file = r#"{"Bucket": "bucket", "BucketAccountId": "111122223333", "CreationDate": "2026-03-02T10:20:30Z"}"#;
     let policy = read_by("{\"AWS\": \"444455556666\"}");
     let files = [
@@ -415,14 +416,13 @@ fn where_requests_write_nothing_there_are_the_access_points_of_the_folder() {
         ("policies/access-points/111122223333/reports.policy.json", policy.as_str()),
     ];
     let store = Script::ok();
-    let upstream = format!("{}\n[policy]\n", store.upstream("us-east-1"));
-    let upstream = upstream.replace("[policy]\n", "");
-    let gate = launch("", &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
+    let upstream = store.upstream("us-east-1");
+    let gate = launch(&upstream, &files).unwrap_or_else(|told| panic!("{told}"));
     let shown = gate.send(&ask("GET", ONE));
     assert_eq!(element(&shown, "CreationDate"), "2026-03-02T10:20:30Z");
     let alias = element(&shown, "Alias");
     drop(gate);
-    let again = launch("", &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
+    let again = launch(&upstream, &files).unwrap_or_else(|told| panic!("{told}"));
     assert_eq!(
         element(&again.send(&ask("GET", ONE)), "Alias"),
         alias,
