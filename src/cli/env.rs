@@ -33,6 +33,7 @@ pub(super) fn run(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
         return Exit::Unusable;
     };
     let mut variables = vec![("AWS_ENDPOINT_URL", Zeroizing::new(url))];
+    variables.extend(control(&config).map(|url| ("AWS_ENDPOINT_URL_S3_CONTROL", Zeroizing::new(url))));
     variables.extend(bundle.map(|path| ("AWS_CA_BUNDLE", Zeroizing::new(path.display().to_string()))));
     variables.push(("AWS_REGION", Zeroizing::new(config.region.clone())));
     // What `aws` 1.x and boto3 read in its place.
@@ -74,6 +75,16 @@ fn endpoint(config: &Config) -> Option<(String, Option<PathBuf>)> {
     let name = covered.and_then(|at| names.get(at..)).unwrap_or(&names);
     let bundle = bundle(&tls.certificate, about.is_some_and(|about| about.self_issued));
     Some((format!("https://{}:{port}", bracketed(name)), bundle))
+}
+
+/// The endpoint of S3 Control, where the other one is an address: SDKs put the account in front of the host,
+/// and no resolver knows a name like `111122223333.127.0.0.1`.
+fn control(config: &Config) -> Option<String> {
+    let listener = config.listen.first().filter(|listener| listener.external.is_none())?;
+    let port = Some(listener.address.port()).filter(|port| *port != 0)?;
+    let host = listener.hosts.iter().find(|host| host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err())?;
+    let scheme = if listener.tls.is_some() { "https" } else { "http" };
+    Some(format!("{scheme}://{host}:{port}"))
 }
 
 /// Names and addresses under which the listener can be reached from here, the best first.

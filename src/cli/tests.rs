@@ -82,6 +82,7 @@ fn env_is_what_aws_needs() {
         names,
         [
             "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3_CONTROL",
             "AWS_CA_BUNDLE",
             "AWS_REGION",
             "AWS_DEFAULT_REGION",
@@ -90,6 +91,8 @@ fn env_is_what_aws_needs() {
         ]
     );
     assert!(ran.out.contains("AWS_ENDPOINT_URL=https://127.0.0.1:9443\n"), "{}", ran.out);
+    // An account in front of an address is no name.
+    assert!(ran.out.contains("AWS_ENDPOINT_URL_S3_CONTROL=https://localhost:9443\n"), "{}", ran.out);
     let json = run(dir.path(), &["env", "--json"]).out;
     let object: BTreeMap<String, String> = serde_json::from_str(&json).unwrap();
     assert!(Path::new(&object["AWS_CA_BUNDLE"]).is_absolute() && Path::new(&object["AWS_CA_BUNDLE"]).is_file());
