@@ -53,7 +53,23 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The operations that have a wire form of their own, by name.
+/// What is served of S3 Control under a name that S3 does not have; the public access block has the same one
+/// in both.
+const CONTROL: [&str; 11] = [
+    "CreateAccessPoint",
+    "DeleteAccessPoint",
+    "DeleteAccessPointPolicy",
+    "GetAccessPoint",
+    "GetAccessPointPolicy",
+    "GetAccessPointPolicyStatus",
+    "ListAccessPoints",
+    "ListTagsForResource",
+    "PutAccessPointPolicy",
+    "TagResource",
+    "UntagResource",
+];
+
+/// The operations of S3 that have a wire form of their own, by name.
 fn own_form(reference: &Value) -> BTreeMap<&str, &Value> {
     list(&reference["services"]["s3"], "operations")
         .filter(|operation| operation["same_wire_form_as"].is_null())
@@ -61,10 +77,23 @@ fn own_form(reference: &Value) -> BTreeMap<&str, &Value> {
         .collect()
 }
 
+/// The operations that are told apart: those of S3, and some of S3 Control.
+fn served(reference: &Value) -> BTreeMap<&str, &Value> {
+    let control = list(&reference["services"]["s3control"], "operations")
+        .map(|operation| (text(operation, "name"), operation))
+        .filter(|(name, _)| CONTROL.contains(name));
+    let mut found = own_form(reference);
+    for (name, operation) in control {
+        assert!(found.insert(name, operation).is_none(), "{name} is an operation of S3, too");
+    }
+    found
+}
+
 fn table(reference: &Value) -> String {
-    let operations = own_form(reference);
+    let operations = served(reference);
     let keys: Vec<&str> = list(&reference["routing"], "subresource_keys").filter_map(Value::as_str).collect();
-    let mut out = String::from("//! The operations of S3. Made by `examples/generate.rs`; do not edit.\n\n");
+    let mut out =
+        String::from("//! The operations of S3 and S3 Control. Made by `examples/generate.rs`; do not edit.\n\n");
     out += "use super::{BodyKind, Level, Spec};\n\n";
     out += "/// What a request asks for (spec/s3-operations.md 6), one variant per wire form.\n";
     out += "#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]\npub enum Operation {\n";
@@ -150,10 +179,10 @@ fn examples(reference: &Value) -> String {
 
 fn codes(reference: &Value) -> String {
     let mut codes = BTreeMap::new();
-    // S3 comes first: where the token service shares a code, its own status is a matter of its envelope.
+    // S3 comes first: where another service shares a code, its own status is a matter of its envelope.
     let of =
         |api: &'static str| list(reference, "errors").filter(move |error| error["api"].as_str().unwrap_or("s3") == api);
-    for error in of("s3").chain(of("sts")) {
+    for error in of("s3").chain(of("sts")).chain(of("s3control")) {
         let message = error["message"].as_str().filter(|message| !message.is_empty() && !message.contains('…'));
         // A template says nothing without its values; the first sentence of the meaning does.
         let meaning = text(error, "meaning").split_inclusive(". ").next().unwrap_or_default().trim();
@@ -161,9 +190,9 @@ fn codes(reference: &Value) -> String {
         codes.entry(variant(text(error, "code"))).or_insert((text(error, "code"), row));
     }
     let mut out = String::from(
-        "//! The error codes of S3 and STS with their status. Made by `examples/generate.rs`; do not edit.\n\n",
+        "//! The error codes of S3, S3 Control and STS with their status. Made by `examples/generate.rs`; do not edit.\n\n",
     );
-    out += "/// A code that S3, STS or the store behind the proxy puts into an error document (spec/errors.md 7).\n";
+    out += "/// A code that S3, S3 Control, STS or the store behind the proxy puts into an error document (spec/errors.md 7).\n";
     out += "#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]\n#[non_exhaustive]\npub enum Code {\n";
     for (variant, (code, _)) in &codes {
         let _ = writeln!(out, "/// `{code}`\n{variant},");

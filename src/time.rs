@@ -81,6 +81,16 @@ impl Seconds {
         Self::from_civil(number(0, 4)?, number(4, 6)?, number(6, 8)?, number(9, 11)?, number(11, 13)?, number(13, 15)?)
     }
 
+    /// Reads `2026-03-14T09:26:53Z`, spelled as [`Seconds::rfc3339`] spells it.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        if text.len() != 20 {
+            return None;
+        }
+        let compact: String = text.chars().filter(|character| !['-', ':'].contains(character)).collect();
+        let instant = Self::from_compact(compact.as_bytes())?;
+        (instant.rfc3339() == text).then_some(instant)
+    }
+
     /// The instant of a calendar date and time in UTC, if it is a real one from 1970 on.
     pub fn from_civil(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<Self> {
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{list, own_form, text};
+use super::{CONTROL, list, served, text};
 
 /// Condition keys by their lower-case names, with the variants they become.
 type Keys<'a> = BTreeMap<String, (String, &'a str, &'a Value)>;
@@ -51,8 +51,10 @@ pub fn table(reference: &Value, operations: &Value) -> String {
     // One row for every operation that the router knows; what the map leaves out has no checks.
     let nothing = Value::Null;
     let map = reference["operations"].as_object().expect("operations is an object");
-    for name in own_form(operations).keys() {
-        let _ = writeln!(rows, "// {name}\n{},", permission(&mut sets, name, map.get(*name).unwrap_or(&nothing)));
+    for name in served(operations).keys() {
+        let of_control = CONTROL.contains(name).then(|| &reference["controlOperations"][name]);
+        let operation = of_control.or_else(|| map.get(*name)).unwrap_or(&nothing);
+        let _ = writeln!(rows, "// {name}\n{},", permission(&mut sets, name, operation));
     }
     let mut control = String::new();
     for (name, operation) in reference["controlOperations"].as_object().expect("controlOperations is an object") {

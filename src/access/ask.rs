@@ -158,6 +158,11 @@ impl Given<'_> {
             self.object(self.key()?)
         } else if is(Target::Bucket) {
             self.at_bucket()
+        } else if is(Target::Accesspoint) || is(Target::Tagged) {
+            let point = self.routed.point.as_ref();
+            point
+                .map(|point| Arn::plain(point.arn.clone()))
+                .ok_or_else(|| Fault::plain(Code::InternalError, "no-point"))
         } else if self.routed.operation == Operation::ListBuckets {
             Ok(Arn::plain(["arn:", self.partition, ":s3:::*"].concat()))
         } else {

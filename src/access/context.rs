@@ -28,6 +28,8 @@ pub struct Request<'a> {
     header_tags: Option<Tags>,
     until: Option<Millis>,
     hold_days: Option<u32>,
+    /// The tags that the query names to be removed; their values do not count.
+    removed_tags: Option<Tags>,
     needs: Cell<Needs>,
     /// None while no condition has asked for such a value.
     made: OnceCell<Box<Made>>,
@@ -73,6 +75,10 @@ impl<'a> Request<'a> {
         request.header_tags = tagging.map(tags::from_header).transpose()?;
         request.until = request.retain_until().map(|text| instant(text).ok_or_else(|| bad_date(given))).transpose()?;
         request.hold_days = request.event_hold_days()?;
+        if given.routed.operation == Operation::UntagResource {
+            let keys = given.routed.parameters.iter().filter(|(name, _)| name == "tagKeys");
+            request.removed_tags = Some(keys.map(|(_, key)| (key.clone(), String::new())).collect());
+        }
         Ok(request)
     }
 
@@ -85,6 +91,7 @@ impl<'a> Request<'a> {
             header_tags: None,
             until: None,
             hold_days: None,
+            removed_tags: None,
             needs: Cell::new(Needs::NONE),
             made: OnceCell::new(),
         }
@@ -150,6 +157,10 @@ impl<'a> Request<'a> {
         self.given.document.object_tags().or(self.header_tags.as_ref())
     }
 
+    fn resource_tags(&self) -> Option<&Tags> {
+        self.given.document.resource_tags().or(self.removed_tags.as_ref())
+    }
+
     fn tag_keys<'s>(&'s self, tags: Option<&'s Tags>) -> Option<&'s [String]> {
         let tags = tags.filter(|tags| !tags.is_empty())?;
         Some(self.made().tag_keys.get_or_init(|| tags.iter().map(|(key, _)| key.clone()).collect()))
@@ -205,7 +216,7 @@ impl View<'_> {
         let tags = match key {
             Key::S3ExistingObjectTag => return find_tag(self.existing_tags()?, tag),
             Key::S3RequestObjectTag => request.object_tags()?,
-            Key::AwsRequestTag => request.given.document.resource_tags()?,
+            Key::AwsRequestTag => request.resource_tags()?,
             Key::S3BucketTag => self.owner().tags?,
             Key::S3AccessPointTag => self.owner().access_point?.tags?,
             // Of what the ARN names: through an access point, that.
@@ -238,7 +249,7 @@ impl View<'_> {
         let request = self.request;
         match key {
             Key::S3RequestObjectTagKeys => request.tag_keys(request.object_tags()),
-            Key::AwsTagKeys => request.tag_keys(request.given.document.resource_tags()),
+            Key::AwsTagKeys => request.tag_keys(request.resource_tags()),
             Key::S3InventoryAccessibleOptionalFields => match request.given.document {
                 Document::Inventory(fields) if !fields.is_empty() => Some(fields),
                 _ => None,
@@ -409,6 +420,8 @@ impl View<'_> {
             Key::S3XAmzCopySource => self.copy_source(),
             Key::S3Locationconstraint => match request.given.document {
                 Document::CreateBucket(document) => document.location.as_deref(),
+                // An access point is where its endpoint is.
+                Document::CreateAccessPoint(_) => Some(request.facts.region),
                 _ => None,
             },
             Key::S3XAmzObjectOwnership => match request.given.document {

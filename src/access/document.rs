@@ -1,6 +1,7 @@
 //! What a request's body says that a check or a condition needs (spec/README.md 2, exceptions). The body
 //! has been verified before it is read here.
 
+use super::point::{self, NewPoint};
 use crate::s3::tags::Tags;
 use crate::s3::xml::{self, CreateBucket, Delete, Element};
 use crate::s3::{Fault, Operation};
@@ -8,6 +9,8 @@ use crate::s3::{Fault, Operation};
 /// A body, read; or nothing, where the operation's body says nothing that policy looks at.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Document {
+    /// Of CreateAccessPoint.
+    CreateAccessPoint(Box<NewPoint>),
     /// Of CreateBucket.
     CreateBucket(CreateBucket),
     /// Of DeleteObjects.
@@ -25,6 +28,8 @@ pub enum Document {
     Retention(Retention),
     /// Of PutObjectTagging.
     Tagging(Tags),
+    /// Of TagResource.
+    TagResource(Tags),
 }
 
 /// What a retention document says; nothing at all when retention is to be removed.
@@ -46,13 +51,15 @@ impl Document {
     pub fn is_needed(operation: Operation) -> bool {
         matches!(
             operation,
-            Operation::CreateBucket
+            Operation::CreateAccessPoint
+                | Operation::CreateBucket
                 | Operation::DeleteObjects
                 | Operation::PutBucketInventoryConfiguration
                 | Operation::PutBucketOwnershipControls
                 | Operation::PutObjectLegalHold
                 | Operation::PutObjectRetention
                 | Operation::PutObjectTagging
+                | Operation::TagResource
         )
     }
 
@@ -62,6 +69,7 @@ impl Document {
     /// `MalformedXML`
     pub fn read(operation: Operation, body: &[u8]) -> Result<Self, Fault> {
         Ok(match operation {
+            Operation::CreateAccessPoint => Self::CreateAccessPoint(Box::new(NewPoint::parse(body)?)),
             Operation::CreateBucket => Self::CreateBucket(CreateBucket::parse(body)?),
             Operation::DeleteObjects => Self::Delete(Delete::parse(body)?),
             Operation::PutBucketInventoryConfiguration => Self::Inventory(inventory(body)?),
@@ -73,6 +81,7 @@ impl Document {
             }
             Operation::PutObjectRetention => Self::Retention(Retention::parse(body)?),
             Operation::PutObjectTagging => Self::Tagging(xml::tags(body)?),
+            Operation::TagResource => Self::TagResource(point::read_tags(body)?),
             _ => Self::None,
         })
     }
@@ -85,17 +94,23 @@ impl Document {
         }
     }
 
-    /// The tags that the request puts on a bucket.
+    /// The tags that the request puts on a bucket or access point.
     pub(super) fn resource_tags(&self) -> Option<&Tags> {
         match self {
+            Self::CreateAccessPoint(document) => Some(&document.tags).filter(|tags| !tags.is_empty()),
             Self::CreateBucket(document) => Some(&document.tags).filter(|tags| !tags.is_empty()),
+            Self::TagResource(tags) => Some(tags),
             _ => None,
         }
     }
 
     /// Whether an element is there. Paths are those of the table of permissions.
     pub(super) fn has(&self, path: &str) -> bool {
-        path == "CreateBucketConfiguration/Tags/Tag" && self.resource_tags().is_some()
+        let tags = match self {
+            Self::CreateAccessPoint(_) => "CreateAccessPointRequest/Tags/Tag",
+            _ => "CreateBucketConfiguration/Tags/Tag",
+        };
+        path == tags && self.resource_tags().is_some()
     }
 }
 
@@ -228,6 +243,7 @@ mod tests {
             (Operation::PutObjectLegalHold, Key::S3ObjectLockLegalHold),
             (Operation::PutObjectRetention, Key::S3ObjectLockMode),
             (Operation::PutObjectTagging, Key::S3RequestObjectTag),
+            (Operation::TagResource, Key::AwsRequestTag),
         ];
         for operation in Operation::ALL {
             let checks = operation.permission().checks;

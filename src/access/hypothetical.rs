@@ -186,6 +186,7 @@ fn routed(act: Act<'_>, resource: &Resource) -> Routed {
         headers: HeaderMap::new(),
         copy_source: None,
         account: None,
+        point: None,
         through: None,
     }
 }

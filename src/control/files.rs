@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why a file is not usable.
 #[derive(Debug)]
@@ -95,15 +95,11 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), FileFault> 
 }
 
 /// Puts a file in the place of an older one, all or nothing, and waits for the disk. It keeps the older
-/// one's permissions; missing folders are made. The name it has meanwhile is hidden, so that whoever reads
-/// the folder does not take it for one of its files.
+/// one's permissions; missing folders are made.
 pub(super) fn put(path: &Path, content: &[u8]) -> Result<(), FileFault> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_folder(folder)?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".new");
-    let temporary = folder.join(name);
+    let temporary = hidden(path);
     // A left-over of a crash, or a trap: a link is removed, never followed.
     remove_if_there(&temporary)?;
     let kept = std::fs::metadata(path).ok().map(|metadata| metadata.permissions());
@@ -113,6 +109,34 @@ pub(super) fn put(path: &Path, content: &[u8]) -> Result<(), FileFault> {
     }
     std::fs::rename(&temporary, path)?;
     Ok(File::open(folder)?.sync_all()?)
+}
+
+/// The same for a file that must not be there: what somebody else has made meanwhile stays.
+pub(super) fn put_new(path: &Path, content: &[u8]) -> Result<(), FileFault> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private_folder(folder)?;
+    let temporary = hidden(path);
+    remove_if_there(&temporary)?;
+    write_new(&temporary, 0o644, content)?;
+    let placed = match std::fs::hard_link(&temporary, path) {
+        // Not every file system has links.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.try_exists()? => {
+            std::fs::rename(&temporary, path)
+        }
+        placed => placed,
+    };
+    remove_if_there(&temporary)?;
+    placed?;
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+/// The name that a file has until it is whole. It is hidden, so that whoever reads the folder does not take it
+/// for one of its files.
+fn hidden(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    path.with_file_name(name)
 }
 
 /// Removes a file, if it is there, and waits for the disk.

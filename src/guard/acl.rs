@@ -217,6 +217,7 @@ mod tests {
             headers: headers.collect(),
             copy_source: None,
             account: None,
+            point: None,
             through: None,
         };
         let answer = check_acl(&routed, OWNER, document.as_bytes()).map_err(|fault| fault.code());

@@ -264,6 +264,7 @@ mod tests {
             headers: HeaderMap::new(),
             copy_source: None,
             account: None,
+            point: None,
             through: None,
         }
     }

@@ -50,6 +50,9 @@ impl Here {
             What::Setting { setting: Setting::Change(change), done } => {
                 keeper.change(change).await.map(|()| empty(done))
             }
+            What::Setting { setting: Setting::Answered(change, reply), .. } => {
+                keeper.change(change).await.map(|()| *reply)
+            }
             What::Tokens { ask, who } => tokens(&ask, &who, live, now, open.id().as_str()).map(|answered| {
                 let Answered { document, access_key } = answered;
                 open.issued(access_key);

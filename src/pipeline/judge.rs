@@ -244,7 +244,7 @@ impl<'a> Case<'a> {
             },
             now: facts.received,
             region: &site.address.region,
-            target: self.owner(target, routed.through.as_deref()),
+            target: self.control_target().unwrap_or_else(|| self.owner(target, routed.through.as_deref())),
             source: self.owner(source, self.source_through()),
             content_sha256: header(&CONTENT_SHA256),
             user_agent: header(&http::header::USER_AGENT),

@@ -138,7 +138,10 @@ impl Live {
             Resource::AccessPoint { through, bucket, key } => {
                 route::route_through(through, bucket, key, head, &query, auth, rules)
             }
-            Resource::Control { account } => route::route_control(account, head, &query, auth, rules),
+            Resource::Control { account } => {
+                let place = self.site(listener, site)?.address.place();
+                route::route_control(account, place, head, &query, auth, rules)
+            }
             // The token service has been looked for above.
             Resource::Kms | Resource::Sts => {
                 Err(not_here("other-service", "This service is not available in this version."))

@@ -14,8 +14,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::destination;
 use super::judge::Case;
 use super::look;
+use super::points;
 use super::walk::Store;
-use crate::access::{Point, Side};
+use crate::access::{self, Point, Side};
 use crate::guard;
 use crate::policy::document::{Principal, Who};
 use crate::policy::engine::public::{Block, PolicyWrite};
@@ -61,12 +62,14 @@ pub enum Change {
         /// The document, as it was sent.
         document: Option<Bytes>,
     },
-    /// The tags of an access point, all of them.
+    /// Some tags of an access point. The others stay as they are.
     PointTags {
         /// The access point, by its ARN.
         arn: String,
-        /// The tags.
-        tags: Tags,
+        /// Those that it has from now on.
+        set: Tags,
+        /// The keys of those that it has no more.
+        removed: Vec<String>,
     },
     /// An access point is to go, and its policy with it.
     PointGone {
@@ -101,6 +104,8 @@ pub trait Keeper: Send + Sync {
 pub(super) enum Setting {
     /// To tell this.
     Told(Box<Reply>),
+    /// To write this down, and to tell that when it is done.
+    Answered(Change, Box<Reply>),
     /// To write this down.
     Change(Change),
 }
@@ -129,9 +134,13 @@ pub(super) const fn is_kept_here(operation: Operation) -> bool {
 /// The status that tells of a change.
 pub(super) const fn done(operation: Operation) -> StatusCode {
     match operation {
-        Operation::DeleteBucketPolicy | Operation::DeletePublicAccessBlock | Operation::PutBucketPolicy => {
-            StatusCode::NO_CONTENT
-        }
+        Operation::DeleteAccessPoint
+        | Operation::DeleteAccessPointPolicy
+        | Operation::DeleteBucketPolicy
+        | Operation::DeletePublicAccessBlock
+        | Operation::PutBucketPolicy
+        | Operation::TagResource
+        | Operation::UntagResource => StatusCode::NO_CONTENT,
         _ => StatusCode::OK,
     }
 }
@@ -149,7 +158,13 @@ pub(super) async fn guard(
     let routed = case.routed;
     let document = document.map(Bytes::as_ref).unwrap_or_default();
     if let Some(account) = &routed.account {
-        return of_account(case, account, document).map(Some);
+        let setting = match routed.operation {
+            Operation::DeletePublicAccessBlock | Operation::GetPublicAccessBlock | Operation::PutPublicAccessBlock => {
+                of_account(case, account, document)
+            }
+            _ => Box::pin(points::settle(case, account, document, stores, at)).await,
+        };
+        return setting.map(Some);
     }
     let Some(bucket) = routed.bucket.as_deref() else { return Ok(None) };
     let estate = &case.live.estate;
@@ -160,6 +175,7 @@ pub(super) async fn guard(
     }
     destination::check(case, bucket, document)?;
     check_elsewhere(case, bucket, stores, at).await?;
+    check_host_name(case, bucket)?;
     let foreign = routed.operation == Operation::CreateBucket && case.who.account != estate.owner(bucket);
     if !foreign && !is_kept_here(routed.operation) {
         return Ok(None);
@@ -209,13 +225,28 @@ async fn check_elsewhere(case: &Case<'_>, bucket: &str, stores: &[Store], at: us
     Ok(())
 }
 
+/// The host name of an access point leads to it, so that a new bucket of that name could not be reached.
+///
+/// # Errors
+/// `InvalidBucketName`
+fn check_host_name(case: &Case<'_>, bucket: &str) -> Result<(), Fault> {
+    let mut sites = case.live.listeners.iter().flatten().map(|site| &site.address);
+    if case.routed.operation == Operation::CreateBucket
+        && sites.any(|address| address.access_points.claim(&address.region, bucket))
+    {
+        let fault = Fault::plain(Code::InvalidBucketName, "bucket-name-of-access-point").with("BucketName", bucket);
+        return Err(fault.detail("an access point has the host name of this bucket"));
+    }
+    Ok(())
+}
+
 /// Block Public Access of an account (spec/access-points.md 7.3).
 fn of_account(case: &Case<'_>, account: &str, document: &[u8]) -> Result<Setting, Fault> {
     let (estate, owned) = (&case.live.estate, account.to_owned());
     let block = match case.routed.operation {
         Operation::GetPublicAccessBlock => {
             let block = estate.account_block(account).ok_or_else(|| no_block().with("AccountId", account))?;
-            return Ok(told("application/xml", write_block(block, CONTROL_NAMESPACE)));
+            return Ok(of(told("application/xml", write_block(block, CONTROL_NAMESPACE))));
         }
         Operation::PutPublicAccessBlock => Some(read_block(document)?),
         _ => None,
@@ -255,7 +286,7 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
         Operation::DeletePublicAccessBlock => Change::Block { bucket: owned, block: None },
         Operation::GetBucketPolicy => {
             let text = estate.kept(bucket).and_then(|kept| kept.policy.clone());
-            return Ok(told("application/json", text.ok_or_else(|| no_policy(bucket))?));
+            return Ok(of(told("application/json", text.ok_or_else(|| no_policy(bucket))?)));
         }
         Operation::GetBucketPolicyStatus => {
             let public = estate.rules().has_public_policy(bucket).ok_or_else(|| no_policy(bucket))?;
@@ -264,7 +295,7 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
         Operation::GetPublicAccessBlock => {
             let block =
                 estate.kept(bucket).and_then(|kept| kept.block).ok_or_else(|| no_block().with("BucketName", bucket))?;
-            return Ok(told("application/xml", write_block(block, S3_NAMESPACE)));
+            return Ok(of(told("application/xml", write_block(block, S3_NAMESPACE))));
         }
         Operation::GetBucketOwnershipControls => {
             return Ok(xml("OwnershipControls", |out| {
@@ -282,7 +313,7 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
             return Err(Fault::new(Code::NotImplemented, "ownership", message));
         }
         Operation::GetBucketAcl | Operation::GetObjectAcl => {
-            return Ok(told("application/xml", owners_list(case, bucket)));
+            return Ok(of(told("application/xml", owners_list(case, bucket))));
         }
         // The guard has made sure that it says what is so anyway.
         Operation::PutBucketAcl | Operation::PutObjectAcl => return Ok(nothing()),
@@ -305,7 +336,7 @@ fn check_policy(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<(), Fa
 }
 
 /// Whether a principal is there. Of accounts that are not ours nothing is known, so that it may be.
-fn is_known(case: &Case<'_>, principal: &Principal) -> bool {
+pub(super) fn is_known(case: &Case<'_>, principal: &Principal) -> bool {
     let directory = &case.live.directory;
     let account = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
     match &principal.who {
@@ -321,22 +352,12 @@ fn is_known(case: &Case<'_>, principal: &Principal) -> bool {
 /// `MalformedXML`; `InvalidRequest` where nothing is said at all.
 fn read_block(document: &[u8]) -> Result<Block, Fault> {
     let root = Element::parse(document, "PublicAccessBlockConfiguration")?;
-    root.only(&["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"])?;
+    let block = access::read_block(&root)?;
     if root.children.is_empty() {
         let message = "Must specify at least one configuration.";
         return Err(Fault::new(Code::InvalidRequest, "block-empty", message));
     }
-    let flag = |name| match root.text_of(name)?.map(str::trim) {
-        Some("true" | "TRUE") => Ok(true),
-        None | Some("false" | "FALSE") => Ok(false),
-        Some(_) => Err(crate::s3::xml::malformed()),
-    };
-    Ok(Block {
-        public_acls: flag("BlockPublicAcls")?,
-        ignore_public_acls: flag("IgnorePublicAcls")?,
-        public_policy: flag("BlockPublicPolicy")?,
-        restrict_public_buckets: flag("RestrictPublicBuckets")?,
-    })
+    Ok(block)
 }
 
 /// Writes four settings.
@@ -392,13 +413,18 @@ fn xml(root: &str, write: impl FnOnce(&mut Writer)) -> Setting {
     out.open_in(root, S3_NAMESPACE);
     write(&mut out);
     out.close(root);
-    told("application/xml", out.finish().into())
+    of(told("application/xml", out.finish().into()))
 }
 
-fn told(kind: &'static str, document: Bytes) -> Setting {
+fn of(reply: Reply) -> Setting {
+    Setting::Told(Box::new(reply))
+}
+
+/// An answer with a document.
+pub(super) fn told(kind: &'static str, document: Bytes) -> Reply {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
     let body = ReplyBody::Full(document);
-    Setting::Told(Box::new(Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None }))
+    Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None }
 }
 
 fn nothing() -> Setting {

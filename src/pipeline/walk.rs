@@ -438,7 +438,7 @@ impl Drop for Closing {
 /// What goes to the store, from what was routed.
 pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
     let location = location(facts, &routed);
-    let Routed { operation, bucket, key, parameters, mut headers, copy_source, account: _, through } = routed;
+    let Routed { operation, bucket, key, parameters, mut headers, copy_source, through, .. } = routed;
     // Checked here; what a store is told of owners is what was decided.
     headers.remove(EXPECTED_OWNER);
     headers.remove(EXPECTED_SOURCE_OWNER);

@@ -2,7 +2,7 @@
 
 use super::document::Span;
 use super::engine::public::Block;
-use super::json::{self, Json, Member};
+use super::json::{self, Json, Member, Node};
 use super::problem::{Problem, Rule};
 
 /// The elements, in the order of AWS.
@@ -16,20 +16,22 @@ const NAMES: [&str; 4] = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPol
 pub fn read(text: &str) -> Result<Block, Vec<Problem>> {
     let mut problems = Vec::new();
     let node = json::parse(text, &mut problems).map_err(|problem| vec![problem])?;
+    let block = element_of(&node, &mut problems);
+    problems.sort_by_key(|problem| problem.span);
+    block.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+/// The settings in an object; what is wrong with them is added to `problems`.
+pub(super) fn element_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Block> {
     let Json::Object(members) = &node.json else {
         let message = format!("this is an object, and here is {}", node.kind());
-        return Err(vec![
-            Problem::error(Rule::Syntax, node.span, message).help("write `{ \"BlockPublicPolicy\": true }`"),
-        ]);
+        let problem = Problem::error(Rule::Syntax, node.span, message);
+        problems.push(problem.help("write `{ \"BlockPublicPolicy\": true }`"));
+        return None;
     };
     let mut block = Block::default();
-    for member in members {
-        if let Some(problem) = element(member, &mut block) {
-            problems.push(problem);
-        }
-    }
-    problems.sort_by_key(|problem| problem.span);
-    if problems.is_empty() { Ok(block) } else { Err(problems) }
+    problems.extend(members.iter().filter_map(|member| element(member, &mut block)));
+    Some(block)
 }
 
 fn element(member: &Member, block: &mut Block) -> Option<Problem> {

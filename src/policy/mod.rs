@@ -13,6 +13,7 @@ pub mod engine;
 mod json;
 pub mod lint;
 pub mod pattern;
+pub mod point;
 mod principal;
 pub mod problem;
 pub mod put;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
-use super::route::{CopySource, Through};
+use super::route::{CopySource, Place, Through};
 use super::{Code, Fault, Head, uri};
 
 /// What the mapping depends on.
@@ -24,6 +24,13 @@ pub struct Settings {
     pub legacy_bucket_names: bool,
     /// Access points that exist.
     pub access_points: AccessPoints,
+}
+
+impl Settings {
+    /// Partition and region, as they stand in ARNs.
+    pub fn place(&self) -> Place<'_> {
+        Place { partition: &self.partition, region: &self.region }
+    }
 }
 
 /// Access points, found by name and by alias. Cheap to copy.

@@ -1,6 +1,6 @@
-//! The error codes of S3 and STS with their status. Made by `examples/generate.rs`; do not edit.
+//! The error codes of S3, S3 Control and STS with their status. Made by `examples/generate.rs`; do not edit.
 
-/// A code that S3, STS or the store behind the proxy puts into an error document (spec/errors.md 7).
+/// A code that S3, S3 Control, STS or the store behind the proxy puts into an error document (spec/errors.md 7).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Code {
@@ -74,6 +74,8 @@ pub enum Code {
     IncorrectNumberOfFilesInPostRequest,
     /// `InternalError`
     InternalError,
+    /// `InternalServiceException`
+    InternalServiceException,
     /// `InvalidAccessKeyId`
     InvalidAccessKeyId,
     /// `InvalidAccessPoint`
@@ -204,6 +206,8 @@ pub enum Code {
     NoSuchObjectLockConfiguration,
     /// `NoSuchPublicAccessBlockConfiguration`
     NoSuchPublicAccessBlockConfiguration,
+    /// `NoSuchResource`
+    NoSuchResource,
     /// `NoSuchTagSet`
     NoSuchTagSet,
     /// `NoSuchUpload`
@@ -290,6 +294,8 @@ pub enum Code {
     TooManyParts,
     /// `TooManyRequests`
     TooManyRequests,
+    /// `TooManyRequestsException`
+    TooManyRequestsException,
     /// `UnexpectedContent`
     UnexpectedContent,
     /// `UnsupportedMediaType`
@@ -343,6 +349,7 @@ impl Code {
             Self::IncompleteSignature => "IncompleteSignature",
             Self::IncorrectNumberOfFilesInPostRequest => "IncorrectNumberOfFilesInPostRequest",
             Self::InternalError => "InternalError",
+            Self::InternalServiceException => "InternalServiceException",
             Self::InvalidAccessKeyId => "InvalidAccessKeyId",
             Self::InvalidAccessPoint => "InvalidAccessPoint",
             Self::InvalidAccessPointAliasError => "InvalidAccessPointAliasError",
@@ -408,6 +415,7 @@ impl Code {
             Self::NoSuchLifecycleConfiguration => "NoSuchLifecycleConfiguration",
             Self::NoSuchObjectLockConfiguration => "NoSuchObjectLockConfiguration",
             Self::NoSuchPublicAccessBlockConfiguration => "NoSuchPublicAccessBlockConfiguration",
+            Self::NoSuchResource => "NoSuchResource",
             Self::NoSuchTagSet => "NoSuchTagSet",
             Self::NoSuchUpload => "NoSuchUpload",
             Self::NoSuchVersion => "NoSuchVersion",
@@ -451,6 +459,7 @@ impl Code {
             Self::TooManyBuckets => "TooManyBuckets",
             Self::TooManyParts => "TooManyParts",
             Self::TooManyRequests => "TooManyRequests",
+            Self::TooManyRequestsException => "TooManyRequestsException",
             Self::UnexpectedContent => "UnexpectedContent",
             Self::UnsupportedMediaType => "UnsupportedMediaType",
             Self::UserKeyMustBeSpecified => "UserKeyMustBeSpecified",
@@ -576,6 +585,7 @@ impl Code {
             | Self::NoSuchLifecycleConfiguration
             | Self::NoSuchObjectLockConfiguration
             | Self::NoSuchPublicAccessBlockConfiguration
+            | Self::NoSuchResource
             | Self::NoSuchTagSet
             | Self::NoSuchUpload
             | Self::NoSuchVersion
@@ -597,8 +607,8 @@ impl Code {
             Self::PreconditionFailed | Self::RequestIsNotMultiPartContent => 412,
             Self::UnsupportedMediaType => 415,
             Self::InvalidPartNumber | Self::InvalidRange => 416,
-            Self::TooManyRequests => 429,
-            Self::InternalError => 500,
+            Self::TooManyRequests | Self::TooManyRequestsException => 429,
+            Self::InternalError | Self::InternalServiceException => 500,
             Self::NotImplemented => 501,
             Self::BadGateway => 502,
             Self::Busy
@@ -654,6 +664,7 @@ impl Code {
             Self::IncompleteSignature => "Authorization header cannot be parsed (query and JSON services).",
             Self::IncorrectNumberOfFilesInPostRequest => "POST must carry exactly one file.",
             Self::InternalError => "We encountered an internal error. Please try again.",
+            Self::InternalServiceException => "Fault.",
             Self::InvalidAccessKeyId => "The AWS Access Key Id you provided does not exist in our records.",
             Self::InvalidAccessPoint => "Access point name or account invalid.",
             Self::InvalidAccessPointAliasError => "Alias unknown.",
@@ -737,6 +748,7 @@ impl Code {
             Self::NoSuchLifecycleConfiguration => "No lifecycle rules.",
             Self::NoSuchObjectLockConfiguration => "Object has no retention.",
             Self::NoSuchPublicAccessBlockConfiguration => "No public access block.",
+            Self::NoSuchResource => "The specified resource doesn't exist.",
             Self::NoSuchTagSet => "No tags.",
             Self::NoSuchUpload => "Multipart upload unknown.",
             Self::NoSuchVersion => "Version missing.",
@@ -786,6 +798,7 @@ impl Code {
             Self::TooManyBuckets => "Bucket quota reached.",
             Self::TooManyParts => "More parts or appends than allowed.",
             Self::TooManyRequests => "MinIO.",
+            Self::TooManyRequestsException => "Throttled (batch jobs and friends).",
             Self::UnexpectedContent => "This request contains unsupported content.",
             Self::UnsupportedMediaType => "Content type of an annotation not supported.",
             Self::UserKeyMustBeSpecified => "POST without key field.",

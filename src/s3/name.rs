@@ -75,6 +75,45 @@ pub fn is_access_point(name: &str) -> bool {
         && !name.ends_with("--xa-s3")
 }
 
+/// How long the part of an alias is that nobody can guess.
+const ALIAS_MIDDLE: usize = 34;
+/// How much of its name an access point's alias shows at most, so that it is no longer than a bucket's name.
+const ALIAS_HEAD: usize = 63 - 1 - ALIAS_MIDDLE - ALIAS_ENDING.len();
+
+/// The alias of an access point, its middle taken from `random`; none where that ends too early.
+pub fn alias(name: &str, random: impl IntoIterator<Item = u8>) -> Option<String> {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    // 252 is seven times 36: every letter is as likely as any other.
+    let letters = random.into_iter().filter(|octet| *octet < 252);
+    let letters = letters.filter_map(|octet| LETTERS.get(usize::from(octet % 36)));
+    let middle: String = letters.take(ALIAS_MIDDLE).map(|letter| char::from(*letter)).collect();
+    let whole = middle.len() == ALIAS_MIDDLE;
+    whole.then(|| [alias_head(name), "-", &middle, ALIAS_ENDING].concat())
+}
+
+/// Whether a text may be the alias of the access point of a name.
+pub fn is_alias(text: &str, name: &str) -> bool {
+    let middle = text
+        .strip_prefix(alias_head(name))
+        .and_then(|rest| rest.strip_prefix('-'))
+        .and_then(|rest| rest.strip_suffix(ALIAS_ENDING));
+    middle.is_some_and(|middle| middle.len() == ALIAS_MIDDLE && middle.bytes().all(is_small))
+}
+
+fn alias_head(name: &str) -> &str {
+    name.get(..ALIAS_HEAD).unwrap_or(name)
+}
+
+/// `vpc-` and letters and digits.
+pub fn is_vpc(text: &str) -> bool {
+    let id = text.strip_prefix("vpc-").unwrap_or_default();
+    (1..=60).contains(&id.len()) && id.bytes().all(is_small)
+}
+
+const fn is_small(octet: u8) -> bool {
+    octet.is_ascii_lowercase() || octet.is_ascii_digit()
+}
+
 /// Twelve digits.
 pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|octet| octet.is_ascii_digit())
@@ -166,6 +205,20 @@ mod tests {
         for key in ["a/b", "a/", "...", "a/..b", ".hidden", "a b", "日"] {
             assert!(KeyRules::REFUSE.check(key).is_ok(), "{key:?}");
         }
+    }
+
+    #[test]
+    fn an_alias_begins_with_the_name_and_is_no_longer_than_a_bucket_name() {
+        let random = || (0..=255_u8).rev();
+        let long = "a".repeat(50);
+        for name in ["abc", "reports-of-20-letter", "reports-of-21-letters", &long] {
+            let alias = alias(name, random()).unwrap();
+            assert!(alias.len() <= 63 && is_alias(&alias, name), "{alias}");
+            assert!(is_addressable_bucket(&alias), "{alias}");
+            assert!(!is_alias(&alias, "another") && !is_alias(&alias.replace('9', "A"), name), "{alias}");
+        }
+        assert_eq!(alias("abc", random().take(20)), None, "too little to be unguessable");
+        assert!(is_vpc("vpc-1a2b3c") && !is_vpc("vpc-") && !is_vpc("vpc-A") && !is_vpc("vpce-1a"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::uri::Query;
 use super::{Code, Fault, Head};
 use copy::read_copy_source;
 
-pub use control::{ACCOUNT_ID, route_control};
+pub use control::{ACCOUNT_ID, Place, Point, invalid_point_name, route_control};
 pub use copy::CopySource;
 pub use form::{FormHeaders, route_form};
 pub use through::{Through, route_through};
@@ -114,6 +114,8 @@ pub struct Routed {
     pub copy_source: Option<CopySource>,
     /// The account that an operation of S3 Control is about; then there is no bucket.
     pub account: Option<String>,
+    /// The access point that an operation of S3 Control is about.
+    pub point: Option<Box<Point>>,
     /// The access point that the request comes through; the bucket is the one behind it.
     pub through: Option<Box<Through>>,
 }
@@ -155,7 +157,7 @@ pub fn route(
     }
     let Names { parameters, headers, copy_source, .. } = names;
     let copy_source = copy_source.map(|value| read_copy_source(&value, rules.keys)).transpose()?;
-    Ok(Routed { operation, bucket, key, parameters, headers, copy_source, account: None, through: None })
+    Ok(Routed { operation, bucket, key, parameters, headers, copy_source, account: None, point: None, through: None })
 }
 
 fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {

@@ -107,6 +107,11 @@ pub struct Parameter<'a> {
 }
 
 impl<'a> Query<'a> {
+    /// Parameters that were taken from another query.
+    pub fn of(parameters: Vec<Parameter<'a>>) -> Self {
+        Self { parameters }
+    }
+
     /// Splits and decodes. Empty pieces are dropped; `;` is an ordinary character.
     ///
     /// # Errors

@@ -259,7 +259,10 @@ pub fn tags(document: &[u8]) -> Result<Vec<(String, String)>, Fault> {
 }
 
 /// The tags in an element.
-fn tag_set(set: &Element) -> Result<Vec<(String, String)>, Fault> {
+///
+/// # Errors
+/// `MalformedXML`; what tags may be is checked by whoever stores them.
+pub fn tag_set(set: &Element) -> Result<Vec<(String, String)>, Fault> {
     set.only(&["Tag"])?;
     set.children
         .iter()

@@ -27,6 +27,10 @@ const DEPTH_LIMIT: usize = 8;
 /// What a file is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Place {
+    /// `access-points/ACCOUNT/NAME.json`: the account and the name.
+    AccessPoint(String, String),
+    /// `access-points/ACCOUNT/NAME.policy.json`: the account and the name.
+    AccessPointPolicy(String, String),
     /// `accounts/ACCOUNT/public-access-block.json`
     AccountBlock(String),
     /// `buckets/BUCKET/public-access-block.json`
@@ -104,6 +108,7 @@ const UNKNOWN: Misplaced = Misplaced {
 fn place(parts: &[&str]) -> Result<Place, Misplaced> {
     let stem = |file: &str, ending: &str| file.strip_suffix(ending).filter(|stem| is_name(stem)).map(str::to_owned);
     match *parts {
+        ["access-points", account, file] if name::is_account(account) => at_access_point(account, file),
         ["accounts", account, "public-access-block.json"] if name::is_account(account) => {
             Ok(Place::AccountBlock(account.to_owned()))
         }
@@ -121,6 +126,21 @@ fn place(parts: &[&str]) -> Result<Place, Misplaced> {
         ["tests", file] => stem(file, ".toml").map(|_| Place::Tests).ok_or(UNKNOWN),
         _ => Err(UNKNOWN),
     }
+}
+
+fn at_access_point(account: &str, file: &str) -> Result<Place, Misplaced> {
+    let (stem, of): (_, fn(String, String) -> Place) =
+        match (file.strip_suffix(".policy.json"), file.strip_suffix(".json")) {
+            (Some(stem), _) => (stem, Place::AccessPointPolicy),
+            (None, Some(stem)) => (stem, Place::AccessPoint),
+            (None, None) => return Err(UNKNOWN),
+        };
+    if !name::is_access_point(stem) {
+        let help =
+            "name the file after the access point: 3 to 50 lower-case letters, digits and `-`, no reserved ending";
+        return Err(Misplaced { message: "no access point can have the name of this file", help });
+    }
+    Ok(of(account.to_owned(), stem.to_owned()))
 }
 
 fn in_bucket(bucket: &str, file: &str) -> Result<Place, Misplaced> {
@@ -286,6 +306,11 @@ mod tests {
         assert_eq!(at("organization/organization.toml"), Some(Place::Organization));
         assert_eq!(at("organization/scp.json"), Some(Place::OrganizationPolicy("scp".to_owned())));
         assert_eq!(at("tests/a.toml"), Some(Place::Tests));
+        let named = ("111122223333".to_owned(), "a.b".replace('.', "-"));
+        let point = Place::AccessPoint(named.0.clone(), named.1.clone());
+        assert_eq!(at("access-points/111122223333/a-b.json"), Some(point));
+        let policy = Place::AccessPointPolicy(named.0, named.1);
+        assert_eq!(at("access-points/111122223333/a-b.policy.json"), Some(policy));
         let block = "accounts/111122223333/public-access-block.json";
         assert_eq!(at(block), Some(Place::AccountBlock("111122223333".to_owned())));
     }
@@ -293,7 +318,12 @@ mod tests {
     #[test]
     fn what_would_be_ignored_has_none() {
         for path in [
-            "access-points/111122223333/a.json",
+            "access-points/111122223333/ab.json",
+            "access-points/111122223333/abc-s3alias.json",
+            "access-points/111122223333/abc.policies.json",
+            "access-points/111122223333/abc.json.new",
+            "access-points/1111/abc.json",
+            "access-points/abc.json",
             "accounts/111/public-access-block.json",
             "buckets/B/policy.json",
             "buckets/bbb/encryption.json",

@@ -15,10 +15,11 @@ use super::super::metrics::Metrics;
 use super::super::{ProcessEnvironment, credentials};
 use super::draft::{self, Draft};
 use super::picture::Picture;
+use super::point_change;
 use super::widening::{Widening, widenings};
 use super::{Loaded, load_with};
 use crate::identity::Directory;
-use crate::pipeline::Change;
+use crate::pipeline::{Change, no_point, point_exists};
 use crate::policy::block;
 use crate::policy::engine::Sources;
 use crate::policy::engine::public::Block;
@@ -67,6 +68,16 @@ pub enum ChangeFaultKind {
     Off,
     /// A bucket was made that another account has made meanwhile.
     Taken,
+    /// An access point of this name is there already.
+    PointTaken,
+    /// The access point is not there.
+    PointMissing,
+    /// What is to be tagged is not there.
+    ResourceMissing,
+    /// With the change, it would have tags that it may not have.
+    Tags,
+    /// Access points are in another region of this endpoint.
+    Elsewhere,
     /// With the change, the folder would not be taken: a policy test fails, or the document is none.
     Refused,
     /// The folder cannot be read or written, or holds changes that were refused.
@@ -217,7 +228,8 @@ impl Keeper {
             let taken = ChangeFault { kind: ChangeFaultKind::Taken, detail };
             return if there.owner == *owner { Ok(None) } else { Err(taken) };
         }
-        let drafts = self.drafts(change).map_err(unavailable)?;
+        point_change::check(&live.sources, change)?;
+        let drafts = self.drafts(change)?;
         let candidate = self.candidate(&live, &drafts, Consent::Given).map_err(|findings| {
             self.metrics.policy_reload_failed();
             ChangeFault { kind: ChangeFaultKind::Refused, detail: findings.to_string() }
@@ -225,14 +237,18 @@ impl Keeper {
         match draft::write(&drafts) {
             Ok(()) => {}
             // A folder that cannot be written to gets no policies that could open the bucket either.
-            Err(detail) if self.needs_no_file(change) => {
+            Err(unwritten) if self.needs_no_file(change) => {
                 tracing::warn!(
-                    detail,
+                    detail = unwritten.detail,
                     "a new bucket has no file of its own: set `policy_api = \"refuse\"` if that is meant"
                 );
                 return Ok(None);
             }
-            Err(detail) => return Err(unavailable(detail)),
+            // Another process of the same folder was faster.
+            Err(unwritten) if unwritten.exists => {
+                return Err(ChangeFault { kind: ChangeFaultKind::PointTaken, detail: unwritten.detail });
+            }
+            Err(unwritten) => return Err(unavailable(unwritten.detail)),
         }
         // The watcher need not read again what has just been read.
         drafts.iter().for_each(|draft| live.seen.again(&draft.path));
@@ -264,32 +280,43 @@ impl Keeper {
 
     /// The files of a change, as they are to be, in an order that a crash between two of them opens nothing:
     /// the owner comes first, and what keeps strangers out goes last.
-    fn drafts(&self, change: &Change) -> Result<Vec<Draft>, String> {
+    fn drafts(&self, change: &Change) -> Result<Vec<Draft>, ChangeFault> {
+        let unavailable = |detail| ChangeFault { kind: ChangeFaultKind::Unavailable, detail };
+        match self.files(change) {
+            Some(drafts) => drafts.map_err(unavailable),
+            None => point_change::drafts(&self.config, change),
+        }
+    }
+
+    /// Those of buckets and accounts; none where a change is about an access point.
+    fn files(&self, change: &Change) -> Option<Result<Vec<Draft>, String>> {
         let file = |bucket: &str, file: &str, text: Option<String>| {
             if !is_addressable_bucket(bucket) {
                 return Err(format!("`{bucket}` is no name of a bucket"));
             }
             Draft::new(self.config.policies.join("buckets").join(bucket).join(file), text)
         };
-        Ok(match change {
+        let drafts = match change {
             Change::Policy { bucket, document } => {
                 let text = document.as_ref().map(|text| String::from_utf8(text.to_vec())).transpose();
-                vec![file(bucket, POLICY, text.map_err(|_| "the policy is not UTF-8".to_owned())?)?]
+                let text = text.map_err(|_| "the policy is not UTF-8".to_owned());
+                vec![text.and_then(|text| file(bucket, POLICY, text))]
             }
-            Change::Block { bucket, block } => vec![file(bucket, BLOCK, block.map(block::write))?],
+            Change::Block { bucket, block } => vec![file(bucket, BLOCK, block.map(block::write))],
+            Change::AccountBlock { account, block } => vec![self.account(account, block.map(block::write))],
+            Change::Made { bucket, owner } => vec![
+                file(bucket, SETTINGS, Some(format!("owner = \"{owner}\"\n"))),
+                file(bucket, BLOCK, Some(block::write(Block::ALL))),
+            ],
+            Change::Gone { bucket } => {
+                vec![file(bucket, POLICY, None), file(bucket, SETTINGS, None), file(bucket, BLOCK, None)]
+            }
             Change::NewPoint { .. }
             | Change::PointGone { .. }
             | Change::PointPolicy { .. }
-            | Change::PointTags { .. } => return Err("access points are not kept yet".to_owned()),
-            Change::AccountBlock { account, block } => vec![self.account(account, block.map(block::write))?],
-            Change::Made { bucket, owner } => vec![
-                file(bucket, SETTINGS, Some(format!("owner = \"{owner}\"\n")))?,
-                file(bucket, BLOCK, Some(block::write(Block::ALL)))?,
-            ],
-            Change::Gone { bucket } => {
-                vec![file(bucket, POLICY, None)?, file(bucket, SETTINGS, None)?, file(bucket, BLOCK, None)?]
-            }
-        })
+            | Change::PointTags { .. } => return None,
+        };
+        Some(drafts.into_iter().collect())
     }
 
     fn account(&self, account: &str, text: Option<String>) -> Result<Draft, String> {
@@ -312,9 +339,12 @@ impl ChangeFaultKind {
     /// What the caller hears. It says nothing about other policies.
     pub fn message(self) -> &'static str {
         match self {
+            Self::Elsewhere => "Access points are in another region of this endpoint.",
             Self::Off => "Policies are set by the operator of this endpoint, not by requests.",
-            Self::Taken => "The requested bucket name is not available.",
+            Self::PointMissing | Self::PointTaken | Self::ResourceMissing => self.code().message(),
             Self::Refused => "The rules of this endpoint do not allow this change.",
+            Self::Tags => "The resource cannot have these tags.",
+            Self::Taken => "The requested bucket name is not available.",
             Self::Unavailable => "Policies cannot be changed now. Please try again.",
         }
     }
@@ -322,22 +352,40 @@ impl ChangeFaultKind {
     /// A constant for records and metrics.
     fn reason(self) -> &'static str {
         match self {
+            Self::Elsewhere => "access-point-region",
             Self::Off => "policy-api-off",
-            Self::Taken => "bucket-exists",
+            Self::PointMissing => "no-access-point",
+            Self::PointTaken => "access-point-exists",
             Self::Refused => "policy-change-refused",
+            Self::ResourceMissing => "no-such-resource",
+            Self::Tags => "tag",
+            Self::Taken => "bucket-exists",
             Self::Unavailable => "policy-change-unavailable",
+        }
+    }
+
+    fn code(self) -> Code {
+        match self {
+            Self::Elsewhere => Code::NotImplemented,
+            Self::Off | Self::Refused => Code::AccessDenied,
+            Self::PointMissing => Code::NoSuchAccessPoint,
+            Self::PointTaken => Code::AccessPointAlreadyOwnedByYou,
+            Self::ResourceMissing => Code::NoSuchResource,
+            Self::Tags => Code::InvalidTag,
+            Self::Taken => Code::BucketAlreadyExists,
+            Self::Unavailable => Code::ServiceUnavailable,
         }
     }
 }
 
 impl From<ChangeFault> for Fault {
-    fn from(fault: ChangeFault) -> Self {
-        let code = match fault.kind {
-            ChangeFaultKind::Off | ChangeFaultKind::Refused => Code::AccessDenied,
-            ChangeFaultKind::Taken => Code::BucketAlreadyExists,
-            ChangeFaultKind::Unavailable => Code::ServiceUnavailable,
+    fn from(ChangeFault { kind, detail }: ChangeFault) -> Self {
+        let fault = match kind {
+            ChangeFaultKind::PointMissing => no_point(&detail),
+            ChangeFaultKind::PointTaken => point_exists(),
+            _ => Self::new(kind.code(), kind.reason(), kind.message()),
         };
-        Self::new(code, fault.kind.reason(), fault.kind.message()).detail(fault.detail)
+        fault.detail(detail)
     }
 }
 

@@ -13,6 +13,8 @@ mod folder;
 mod keeper;
 mod organization;
 mod picture;
+mod point_change;
+mod points;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -82,11 +84,12 @@ fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result
     let (mut accounts, blocks) = accounts(&mut desk, &entries, directory);
     let organizations = organization::read(&mut desk, &entries, directory, &mut accounts);
     let buckets = buckets::read(&mut desk, &entries, &config.account, directory);
+    let points = points::read(&mut desk, &entries, &config.region, directory);
     let sources = Sources {
         identities: attachments(directory, &identities),
         accounts,
         buckets: buckets.rules,
-        access_points: BTreeMap::new(),
+        access_points: points.rules,
         endpoints: endpoints(&mut desk, &entries),
         trusts: trusts(directory, &identities),
     };
@@ -96,7 +99,8 @@ fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result
         return Err(findings);
     }
     let roles = roles(&identities, &sources);
-    let estate = Arc::new(Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept, blocks));
+    let estate = Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept, blocks);
+    let estate = Arc::new(estate.with_access_points(points.kept));
     let world = World { directory, region: &config.region, now: SystemClock.now_millis() };
     tests.iter().for_each(|test| findings.extend(test.failures(&estate, world)));
     if findings.has_errors() {

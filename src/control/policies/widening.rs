@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::policy::document::{Effect, Statement, Who};
-use crate::policy::engine::public::{self, Block, BlockLevels, PolicyOf};
-use crate::policy::engine::{BucketRules, Policy, Sources};
+use crate::policy::engine::public::{self, Block, BlockLevels, Origin, PolicyOf};
+use crate::policy::engine::{AccessPointRules, BucketRules, Policy, Sources};
 use crate::policy::lint;
 
 /// One thing that a new generation opens.
@@ -24,11 +24,11 @@ pub struct Widening {
 /// Kinds of widenings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum What {
-    /// The policy of a bucket is public, and nothing keeps strangers out.
+    /// The policy of a bucket or access point is public, and nothing keeps strangers out.
     Public,
     /// A statement allows everyone, or everyone but a few, and did not before.
     Everyone(String),
-    /// A setting of Block Public Access is switched off.
+    /// A setting of Block Public Access is switched off, or an access point is no more bound to its VPC.
     Unblocked(&'static str),
 }
 
@@ -57,12 +57,50 @@ pub fn widenings(before: &Sources, after: &Sources) -> Vec<Widening> {
         let old = was.and_then(|was| was.policy.as_deref());
         found.extend(rules.policy.as_deref().map(|new| everyone(&place, old, new)).unwrap_or_default());
     }
+    for (arn, rules) in &after.access_points {
+        found.extend(of_point(arn, rules, before, after));
+    }
     for (role, new) in &after.trusts {
         found.extend(everyone(&format!("{}.json", new.name()), before.trusts.get(role).map(|old| &**old), new));
     }
     found.sort_by(|one, other| (&one.place, one.line).cmp(&(&other.place, other.line)));
     found.dedup();
     found
+}
+
+/// What an access point opens. One that is gone opens nothing.
+fn of_point(arn: &str, rules: &AccessPointRules, before: &Sources, after: &Sources) -> Vec<Widening> {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    let (place, file) = (
+        format!("access-points/{}/{name}.policy.json", rules.owner),
+        format!("access-points/{}/{name}.json", rules.owner),
+    );
+    let was = before.access_points.get(arn);
+    let mut found = was.map(|was| unblocked(&file, was.block, rules.block)).unwrap_or_default();
+    if was.is_some_and(|was| was.origin == Origin::Vpc) && rules.origin == Origin::Internet {
+        found.push(Widening { place: file, line: None, what: What::Unblocked("VpcConfiguration") });
+    }
+    if is_point_open(after, rules) && !was.is_some_and(|was| is_point_open(before, was)) {
+        found.push(Widening { place: place.clone(), line: None, what: What::Public });
+    }
+    let old = was.and_then(|was| was.policy.as_deref());
+    found.extend(rules.policy.as_deref().map(|new| everyone(&place, old, new)).unwrap_or_default());
+    found
+}
+
+/// Whether strangers get in through an access point, as far as its own policy goes.
+fn is_point_open(sources: &Sources, point: &AccessPointRules) -> bool {
+    let bucket = sources.buckets.get(&point.bucket);
+    let account = bucket.and_then(|bucket| sources.accounts.get(&bucket.owner));
+    let levels = BlockLevels {
+        organization: account.and_then(|account| account.organization_block),
+        account: account.map(|account| account.block).unwrap_or_default(),
+        bucket: bucket.map(|bucket| bucket.block).unwrap_or_default(),
+        access_point: point.block,
+    };
+    let of = PolicyOf::AccessPoint(point.origin);
+    let public = point.policy.as_ref().is_some_and(|policy| public::is_public(policy.document(), of));
+    public && !levels.effective().restrict_public_buckets
 }
 
 /// Whether strangers get in: the policy is public, and RestrictPublicBuckets is off at every level.

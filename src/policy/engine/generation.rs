@@ -249,6 +249,11 @@ impl Generation {
         self.buckets.get(bucket).and_then(|bucket| bucket.policy.as_ref().map(|_| bucket.is_public))
     }
 
+    /// Whether an access point's policy is public; none if it has no policy.
+    pub fn has_public_point_policy(&self, arn: &str) -> Option<bool> {
+        self.access_points.get(arn).and_then(|point| point.policy.as_ref().map(|_| point.is_public))
+    }
+
     /// Block Public Access at every level that concerns a bucket, for writes to it.
     pub fn block_levels(&self, bucket: &str, owner: &str, access_point: Option<&str>) -> BlockLevels {
         let account = self.accounts.get(owner);

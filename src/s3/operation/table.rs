@@ -1,4 +1,4 @@
-//! The operations of S3. Made by `examples/generate.rs`; do not edit.
+//! The operations of S3 and S3 Control. Made by `examples/generate.rs`; do not edit.
 
 use super::{BodyKind, Level, Spec};
 
@@ -11,6 +11,8 @@ pub enum Operation {
     CompleteMultipartUpload,
     /// `CopyObject`
     CopyObject,
+    /// `CreateAccessPoint`
+    CreateAccessPoint,
     /// `CreateBucket`
     CreateBucket,
     /// `CreateBucketMetadataConfiguration`
@@ -21,6 +23,10 @@ pub enum Operation {
     CreateMultipartUpload,
     /// `CreateSession`
     CreateSession,
+    /// `DeleteAccessPoint`
+    DeleteAccessPoint,
+    /// `DeleteAccessPointPolicy`
+    DeleteAccessPointPolicy,
     /// `DeleteBucket`
     DeleteBucket,
     /// `DeleteBucketAnalyticsConfiguration`
@@ -61,6 +67,12 @@ pub enum Operation {
     DeleteObjects,
     /// `DeletePublicAccessBlock`
     DeletePublicAccessBlock,
+    /// `GetAccessPoint`
+    GetAccessPoint,
+    /// `GetAccessPointPolicy`
+    GetAccessPointPolicy,
+    /// `GetAccessPointPolicyStatus`
+    GetAccessPointPolicyStatus,
     /// `GetBucketAbac`
     GetBucketAbac,
     /// `GetBucketAccelerateConfiguration`
@@ -131,6 +143,8 @@ pub enum Operation {
     HeadBucket,
     /// `HeadObject`
     HeadObject,
+    /// `ListAccessPoints`
+    ListAccessPoints,
     /// `ListBucketAnalyticsConfigurations`
     ListBucketAnalyticsConfigurations,
     /// `ListBucketIntelligentTieringConfigurations`
@@ -153,10 +167,14 @@ pub enum Operation {
     ListObjectsV2,
     /// `ListParts`
     ListParts,
+    /// `ListTagsForResource`
+    ListTagsForResource,
     /// `OptionsObject`
     OptionsObject,
     /// `PostObject`
     PostObject,
+    /// `PutAccessPointPolicy`
+    PutAccessPointPolicy,
     /// `PutBucketAbac`
     PutBucketAbac,
     /// `PutBucketAccelerateConfiguration`
@@ -217,6 +235,10 @@ pub enum Operation {
     RestoreObject,
     /// `SelectObjectContent`
     SelectObjectContent,
+    /// `TagResource`
+    TagResource,
+    /// `UntagResource`
+    UntagResource,
     /// `UpdateBucketMetadataAnnotationTableConfiguration`
     UpdateBucketMetadataAnnotationTableConfiguration,
     /// `UpdateBucketMetadataInventoryTableConfiguration`
@@ -280,15 +302,18 @@ pub(super) const SUBRESOURCES: &[&str] = &[
 
 impl Operation {
     /// Every operation, in the order of their names.
-    pub const ALL: [Self; 113] = [
+    pub const ALL: [Self; 124] = [
         Self::AbortMultipartUpload,
         Self::CompleteMultipartUpload,
         Self::CopyObject,
+        Self::CreateAccessPoint,
         Self::CreateBucket,
         Self::CreateBucketMetadataConfiguration,
         Self::CreateBucketMetadataTableConfiguration,
         Self::CreateMultipartUpload,
         Self::CreateSession,
+        Self::DeleteAccessPoint,
+        Self::DeleteAccessPointPolicy,
         Self::DeleteBucket,
         Self::DeleteBucketAnalyticsConfiguration,
         Self::DeleteBucketCors,
@@ -309,6 +334,9 @@ impl Operation {
         Self::DeleteObjectTagging,
         Self::DeleteObjects,
         Self::DeletePublicAccessBlock,
+        Self::GetAccessPoint,
+        Self::GetAccessPointPolicy,
+        Self::GetAccessPointPolicyStatus,
         Self::GetBucketAbac,
         Self::GetBucketAccelerateConfiguration,
         Self::GetBucketAcl,
@@ -344,6 +372,7 @@ impl Operation {
         Self::GetPublicAccessBlock,
         Self::HeadBucket,
         Self::HeadObject,
+        Self::ListAccessPoints,
         Self::ListBucketAnalyticsConfigurations,
         Self::ListBucketIntelligentTieringConfigurations,
         Self::ListBucketInventoryConfigurations,
@@ -355,8 +384,10 @@ impl Operation {
         Self::ListObjects,
         Self::ListObjectsV2,
         Self::ListParts,
+        Self::ListTagsForResource,
         Self::OptionsObject,
         Self::PostObject,
+        Self::PutAccessPointPolicy,
         Self::PutBucketAbac,
         Self::PutBucketAccelerateConfiguration,
         Self::PutBucketAcl,
@@ -387,6 +418,8 @@ impl Operation {
         Self::RenameObject,
         Self::RestoreObject,
         Self::SelectObjectContent,
+        Self::TagResource,
+        Self::UntagResource,
         Self::UpdateBucketMetadataAnnotationTableConfiguration,
         Self::UpdateBucketMetadataInventoryTableConfiguration,
         Self::UpdateBucketMetadataJournalTableConfiguration,
@@ -525,6 +558,21 @@ pub(super) static SPECS: &[Spec] = &[
             "x-amz-server-side-encryption-customer-key-md5",
             "x-amz-version-id",
         ],
+        refused: None,
+    },
+    Spec {
+        name: "CreateAccessPoint",
+        method: "PUT",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::Xml { required: true },
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
         refused: None,
     },
     Spec {
@@ -667,6 +715,36 @@ pub(super) static SPECS: &[Spec] = &[
             "x-amz-server-side-encryption-context",
         ],
         refused: Some("S3 Express session auth"),
+    },
+    Spec {
+        name: "DeleteAccessPoint",
+        method: "DELETE",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
+        name: "DeleteAccessPointPolicy",
+        method: "DELETE",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
     },
     Spec {
         name: "DeleteBucket",
@@ -975,6 +1053,51 @@ pub(super) static SPECS: &[Spec] = &[
         selector: None,
         query: &["publicAccessBlock"],
         headers: &["x-amz-expected-bucket-owner"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
+        name: "GetAccessPoint",
+        method: "GET",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
+        name: "GetAccessPointPolicy",
+        method: "GET",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
+        name: "GetAccessPointPolicyStatus",
+        method: "GET",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
         metadata: false,
         body: BodyKind::None,
         checksum_required: false,
@@ -1675,6 +1798,21 @@ pub(super) static SPECS: &[Spec] = &[
         refused: None,
     },
     Spec {
+        name: "ListAccessPoints",
+        method: "GET",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &["bucket", "dataSourceId", "dataSourceType", "maxResults", "nextToken"],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
         name: "ListBucketAnalyticsConfigurations",
         method: "GET",
         level: Level::Bucket,
@@ -1855,6 +1993,21 @@ pub(super) static SPECS: &[Spec] = &[
         refused: None,
     },
     Spec {
+        name: "ListTagsForResource",
+        method: "GET",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
         name: "OptionsObject",
         method: "OPTIONS",
         level: Level::Other,
@@ -1879,6 +2032,21 @@ pub(super) static SPECS: &[Spec] = &[
         headers: &["content-type"],
         metadata: false,
         body: BodyKind::Form,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
+        name: "PutAccessPointPolicy",
+        method: "PUT",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::Xml { required: true },
         checksum_required: false,
         streaming: false,
         response_headers: &[],
@@ -2497,6 +2665,36 @@ pub(super) static SPECS: &[Spec] = &[
         streaming: false,
         response_headers: &[],
         refused: Some("closed to new customers; event-stream response; enable only on purpose"),
+    },
+    Spec {
+        name: "TagResource",
+        method: "POST",
+        level: Level::Other,
+        subresource: None,
+        selector: None,
+        query: &[],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::Xml { required: true },
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
+    },
+    Spec {
+        name: "UntagResource",
+        method: "DELETE",
+        level: Level::Other,
+        subresource: None,
+        selector: Some("tagKeys"),
+        query: &["tagKeys"],
+        headers: &["x-amz-account-id"],
+        metadata: false,
+        body: BodyKind::None,
+        checksum_required: false,
+        streaming: false,
+        response_headers: &[],
+        refused: None,
     },
     Spec {
         name: "UpdateBucketMetadataAnnotationTableConfiguration",

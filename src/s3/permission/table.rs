@@ -177,6 +177,33 @@ const COPY_OBJECT_PUT_OBJECT_LEGAL_HOLD: Keys = Keys::of(&[
     Key::S3TlsVersion,
     Key::S3XAmzContentSha256,
 ]);
+const CREATE_ACCESS_POINT_CREATE_ACCESS_POINT: Keys = Keys::of(&[
+    Key::AwsRequestTag,
+    Key::AwsTagKeys,
+    Key::S3AccessPointNetworkOrigin,
+    Key::S3AuthType,
+    Key::S3DataAccessPointAccount,
+    Key::S3DataAccessPointArn,
+    Key::S3Locationconstraint,
+    Key::S3ResourceAccount,
+    Key::S3SignatureAge,
+    Key::S3Signatureversion,
+    Key::S3TlsVersion,
+    Key::S3XAmzContentSha256,
+]);
+const CREATE_ACCESS_POINT_TAG_RESOURCE: Keys = Keys::of(&[
+    Key::AwsRequestTag,
+    Key::AwsTagKeys,
+    Key::S3AccessPointNetworkOrigin,
+    Key::S3AuthType,
+    Key::S3DataAccessPointAccount,
+    Key::S3DataAccessPointArn,
+    Key::S3ResourceAccount,
+    Key::S3SignatureAge,
+    Key::S3Signatureversion,
+    Key::S3TlsVersion,
+    Key::S3XAmzContentSha256,
+]);
 const CREATE_BUCKET_CREATE_BUCKET: Keys = Keys::of(&[
     Key::AwsRequestTag,
     Key::AwsResourceTag,
@@ -314,6 +341,14 @@ const CREATE_MULTIPART_UPLOAD_PUT_OBJECT_TAGGING: Keys = Keys::of(&[
     Key::S3TlsVersion,
     Key::S3XAmzContentSha256,
 ]);
+const DELETE_ACCESS_POINT_DELETE_ACCESS_POINT: Keys = Keys::of(&[
+    Key::S3AuthType,
+    Key::S3ResourceAccount,
+    Key::S3SignatureAge,
+    Key::S3Signatureversion,
+    Key::S3TlsVersion,
+    Key::S3XAmzContentSha256,
+]);
 const DELETE_OBJECT_DELETE_OBJECT: Keys = Keys::of(&[
     Key::AwsResourceTag,
     Key::S3AccessPointNetworkOrigin,
@@ -390,14 +425,6 @@ const GET_OBJECT_ANNOTATION_GET_OBJECT_VERSION_ANNOTATION: Keys = Keys::of(&[
     Key::S3Signatureversion,
     Key::S3TlsVersion,
     Key::S3Versionid,
-    Key::S3XAmzContentSha256,
-]);
-const LIST_BUCKETS_LIST_ALL_MY_BUCKETS: Keys = Keys::of(&[
-    Key::S3AuthType,
-    Key::S3ResourceAccount,
-    Key::S3SignatureAge,
-    Key::S3Signatureversion,
-    Key::S3TlsVersion,
     Key::S3XAmzContentSha256,
 ]);
 const LIST_OBJECT_ANNOTATIONS_LIST_OBJECT_ANNOTATIONS: Keys = Keys::of(&[
@@ -647,6 +674,17 @@ const PUT_OBJECT_TAGGING_PUT_OBJECT_VERSION_TAGGING: Keys = Keys::of(&[
     Key::S3Versionid,
     Key::S3XAmzContentSha256,
 ]);
+const TAG_RESOURCE_TAG_RESOURCE: Keys = Keys::of(&[
+    Key::AwsRequestTag,
+    Key::AwsResourceTag,
+    Key::AwsTagKeys,
+    Key::S3AuthType,
+    Key::S3ResourceAccount,
+    Key::S3SignatureAge,
+    Key::S3Signatureversion,
+    Key::S3TlsVersion,
+    Key::S3XAmzContentSha256,
+]);
 const UPLOAD_PART_PUT_OBJECT: Keys = Keys::of(&[
     Key::AwsResourceTag,
     Key::S3AccessPointNetworkOrigin,
@@ -683,44 +721,6 @@ const UPLOAD_PART_COPY_PUT_OBJECT: Keys = Keys::of(&[
     Key::S3XAmzServerSideEncryption,
     Key::S3XAmzServerSideEncryptionAwsKmsKeyId,
     Key::S3XAmzServerSideEncryptionCustomerAlgorithm,
-]);
-const CONTROL_CREATE_ACCESS_POINT_CREATE_ACCESS_POINT: Keys = Keys::of(&[
-    Key::AwsRequestTag,
-    Key::AwsTagKeys,
-    Key::S3AccessPointNetworkOrigin,
-    Key::S3AuthType,
-    Key::S3DataAccessPointAccount,
-    Key::S3DataAccessPointArn,
-    Key::S3Locationconstraint,
-    Key::S3ResourceAccount,
-    Key::S3SignatureAge,
-    Key::S3Signatureversion,
-    Key::S3TlsVersion,
-    Key::S3XAmzContentSha256,
-]);
-const CONTROL_CREATE_ACCESS_POINT_TAG_RESOURCE: Keys = Keys::of(&[
-    Key::AwsRequestTag,
-    Key::AwsTagKeys,
-    Key::S3AccessPointNetworkOrigin,
-    Key::S3AuthType,
-    Key::S3DataAccessPointAccount,
-    Key::S3DataAccessPointArn,
-    Key::S3ResourceAccount,
-    Key::S3SignatureAge,
-    Key::S3Signatureversion,
-    Key::S3TlsVersion,
-    Key::S3XAmzContentSha256,
-]);
-const CONTROL_TAG_RESOURCE_TAG_RESOURCE: Keys = Keys::of(&[
-    Key::AwsRequestTag,
-    Key::AwsResourceTag,
-    Key::AwsTagKeys,
-    Key::S3AuthType,
-    Key::S3ResourceAccount,
-    Key::S3SignatureAge,
-    Key::S3Signatureversion,
-    Key::S3TlsVersion,
-    Key::S3XAmzContentSha256,
 ]);
 
 /// One row per operation, in the order of [`super::super::Operation::ALL`].
@@ -865,6 +865,27 @@ pub(super) static ROWS: &[Permission] = &[
         shaping: &[],
         access_point: true,
     },
+    // CreateAccessPoint
+    Permission {
+        checks: &[
+            Check {
+                action: "s3:CreateAccessPoint",
+                target: Target::Accesspoint,
+                when: When::Always,
+                per_item: false,
+                keys: CREATE_ACCESS_POINT_CREATE_ACCESS_POINT,
+            },
+            Check {
+                action: "s3:TagResource",
+                target: Target::Accesspoint,
+                when: When::Body("CreateAccessPointRequest/Tags/Tag"),
+                per_item: false,
+                keys: CREATE_ACCESS_POINT_TAG_RESOURCE,
+            },
+        ],
+        shaping: &[],
+        access_point: false,
+    },
     // CreateBucket
     Permission {
         checks: &[
@@ -1007,6 +1028,30 @@ pub(super) static ROWS: &[Permission] = &[
     },
     // CreateSession
     Permission { checks: &[], shaping: &[], access_point: false },
+    // DeleteAccessPoint
+    Permission {
+        checks: &[Check {
+            action: "s3:DeleteAccessPoint",
+            target: Target::Accesspoint,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
+    // DeleteAccessPointPolicy
+    Permission {
+        checks: &[Check {
+            action: "s3:DeleteAccessPointPolicy",
+            target: Target::Accesspoint,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
     // DeleteBucket
     Permission {
         checks: &[Check {
@@ -1293,6 +1338,42 @@ pub(super) static ROWS: &[Permission] = &[
             when: When::Always,
             per_item: false,
             keys: CREATE_BUCKET_PUT_BUCKET_VERSIONING,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
+    // GetAccessPoint
+    Permission {
+        checks: &[Check {
+            action: "s3:GetAccessPoint",
+            target: Target::Accesspoint,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
+    // GetAccessPointPolicy
+    Permission {
+        checks: &[Check {
+            action: "s3:GetAccessPointPolicy",
+            target: Target::Accesspoint,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
+    // GetAccessPointPolicyStatus
+    Permission {
+        checks: &[Check {
+            action: "s3:GetAccessPointPolicyStatus",
+            target: Target::Accesspoint,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
         }],
         shaping: &[],
         access_point: false,
@@ -1865,6 +1946,18 @@ pub(super) static ROWS: &[Permission] = &[
         ],
         access_point: true,
     },
+    // ListAccessPoints
+    Permission {
+        checks: &[Check {
+            action: "s3:ListAccessPoints",
+            target: Target::All,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
     // ListBucketAnalyticsConfigurations
     Permission {
         checks: &[Check {
@@ -1920,7 +2013,7 @@ pub(super) static ROWS: &[Permission] = &[
             target: Target::All,
             when: When::Always,
             per_item: false,
-            keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
         }],
         shaping: &[],
         access_point: false,
@@ -2006,6 +2099,18 @@ pub(super) static ROWS: &[Permission] = &[
         shaping: &[],
         access_point: true,
     },
+    // ListTagsForResource
+    Permission {
+        checks: &[Check {
+            action: "s3:ListTagsForResource",
+            target: Target::Tagged,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
     // OptionsObject
     Permission { checks: &[], shaping: &[], access_point: false },
     // PostObject
@@ -2059,6 +2164,18 @@ pub(super) static ROWS: &[Permission] = &[
                 keys: POST_OBJECT_PUT_OBJECT_LEGAL_HOLD,
             },
         ],
+        shaping: &[],
+        access_point: false,
+    },
+    // PutAccessPointPolicy
+    Permission {
+        checks: &[Check {
+            action: "s3:PutAccessPointPolicy",
+            target: Target::Accesspoint,
+            when: When::Always,
+            per_item: false,
+            keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
+        }],
         shaping: &[],
         access_point: false,
     },
@@ -2491,6 +2608,30 @@ pub(super) static ROWS: &[Permission] = &[
         shaping: &[],
         access_point: false,
     },
+    // TagResource
+    Permission {
+        checks: &[Check {
+            action: "s3:TagResource",
+            target: Target::Tagged,
+            when: When::Always,
+            per_item: false,
+            keys: TAG_RESOURCE_TAG_RESOURCE,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
+    // UntagResource
+    Permission {
+        checks: &[Check {
+            action: "s3:UntagResource",
+            target: Target::Tagged,
+            when: When::Always,
+            per_item: false,
+            keys: TAG_RESOURCE_TAG_RESOURCE,
+        }],
+        shaping: &[],
+        access_point: false,
+    },
     // UpdateBucketMetadataAnnotationTableConfiguration
     Permission {
         checks: &[Check {
@@ -2594,14 +2735,14 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                     target: Target::Accesspoint,
                     when: When::Always,
                     per_item: false,
-                    keys: CONTROL_CREATE_ACCESS_POINT_CREATE_ACCESS_POINT,
+                    keys: CREATE_ACCESS_POINT_CREATE_ACCESS_POINT,
                 },
                 Check {
                     action: "s3:TagResource",
                     target: Target::Accesspoint,
                     when: When::Body("CreateAccessPointRequest/Tags/Tag"),
                     per_item: false,
-                    keys: CONTROL_CREATE_ACCESS_POINT_TAG_RESOURCE,
+                    keys: CREATE_ACCESS_POINT_TAG_RESOURCE,
                 },
             ],
             shaping: &[],
@@ -2616,7 +2757,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Accesspoint,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2630,7 +2771,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Accesspoint,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2644,7 +2785,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::All,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2658,7 +2799,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Accesspoint,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2672,7 +2813,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Accesspoint,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2686,7 +2827,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Accesspoint,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2700,7 +2841,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::All,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2714,7 +2855,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::All,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2728,7 +2869,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Tagged,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2742,7 +2883,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Accesspoint,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2756,7 +2897,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::All,
                 when: When::Always,
                 per_item: false,
-                keys: LIST_BUCKETS_LIST_ALL_MY_BUCKETS,
+                keys: DELETE_ACCESS_POINT_DELETE_ACCESS_POINT,
             }],
             shaping: &[],
             access_point: false,
@@ -2770,7 +2911,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Tagged,
                 when: When::Always,
                 per_item: false,
-                keys: CONTROL_TAG_RESOURCE_TAG_RESOURCE,
+                keys: TAG_RESOURCE_TAG_RESOURCE,
             }],
             shaping: &[],
             access_point: false,
@@ -2784,7 +2925,7 @@ pub(super) static CONTROL: &[(&str, Permission)] = &[
                 target: Target::Tagged,
                 when: When::Always,
                 per_item: false,
-                keys: CONTROL_TAG_RESOURCE_TAG_RESOURCE,
+                keys: TAG_RESOURCE_TAG_RESOURCE,
             }],
             shaping: &[],
             access_point: false,
