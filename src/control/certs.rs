@@ -234,12 +234,9 @@ fn make_leaf(files: &Files, now: Seconds) -> Result<(), CertFault> {
 fn issuer(authority: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, CertFault> {
     let text = zeroize::Zeroizing::new(read(key)?);
     let key = KeyPair::from_pem(&text)?;
-    let issuer = chain(authority)?;
-    let issuer = issuer.first().ok_or(CertFault::X509)?;
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = subject(issuer)?;
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(Issuer::new(authority, key))
+    let chain = chain(authority)?;
+    // Its whole name and the id of its key: that is how clients find it.
+    Ok(Issuer::from_ca_cert_der(chain.first().ok_or(CertFault::X509)?, key)?)
 }
 
 /// A server certificate for these names.
@@ -282,15 +279,6 @@ impl Minter {
         let chain = vec![certificate.der().clone()];
         CertifiedKey::from_der(chain, key, &provider).map_err(|error| CertFault::Key(error.to_string()))
     }
-}
-
-/// The common name of our CA, with the number that tells it from an older one.
-fn subject(issuer: &CertificateDer<'_>) -> Result<DistinguishedName, CertFault> {
-    let (_, parsed) = X509Certificate::from_der(issuer).map_err(|_| CertFault::X509)?;
-    let common = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
-    let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, common.ok_or(CertFault::X509)?);
-    Ok(name)
 }
 
 /// What both kinds share: a random serial number, and a start of yesterday for clocks that are behind.

@@ -233,7 +233,7 @@ def test_a_name_of_fifty_letters_has_an_alias_that_fits(doors, control, point, a
 FORMS = {
     "arn": (arn, "path"),
     "alias-in-path": (alias_of, "path"),
-    "alias-as-host": (alias_of, "virtual"),
+    "alias-as-host": (alias_of, "wildcard"),
     "host": (lambda name: f"{name}-{MAIN}", "virtual"),
 }
 
@@ -374,7 +374,7 @@ def test_the_sdk_for_javascript(doors, program, make):
     # Modules are looked up beside the program's real place.
     exercise = modules.parent / "exercise.mjs"
     shutil.copy(paths.TOP / "tests" / "clients" / "js" / "exercise.mjs", exercise)
-    printed = program("node", exercise, make("any"), "host", *more_checksums(doors), NODE_EXTRA_CA_CERTS=doors.proxy.ca).stdout
+    printed = program("node", exercise, make("any"), "host", *checksums(doors), NODE_EXTRA_CA_CERTS=doors.proxy.ca, **below(doors, make)).stdout
     try_presigned(doors, printed)
 
 
@@ -383,10 +383,15 @@ def test_the_sdk_for_rust(doors, program, make):
     client = paths.CLIENTS / "bin" / "bartizan-client-test"
     if not client.exists():
         unavailable("the SDK for Rust is not built: .ci/clients.sh")
-    try_presigned(doors, program(client, make("any"), "host", *more_checksums(doors)).stdout)
+    try_presigned(doors, program(client, make("any"), "host", *checksums(doors), **below(doors, make)).stdout)
 
 
-def more_checksums(doors) -> list[str]:
+def below(doors, make) -> dict[str, str]:
+    """The endpoint: aliases in front of a host have a certificate where a wildcard covers them."""
+    return {"AWS_ENDPOINT_URL": doors.endpoint(host="s3.localhost")} if make is alias_of else {}
+
+
+def checksums(doors) -> list[str]:
     """radosgw 16 keeps no checksums: there is nothing to compare."""
     return ["without-checksums"] if doors.store.name == "radosgw" else []
 
@@ -772,7 +777,7 @@ def body_of(*elements: str) -> str:
 def test_a_bad_body(doors):
     bucket = f"<Bucket>{doors.bucket}</Bucket>"
     for body, code in [
-        ("", "MalformedXML"),
+        ("", "MissingRequestBodyError"),
         ("<CreateAccessPointRequest", "MalformedXML"),
         (body_of(), "MalformedXML"),
         (body_of(bucket, bucket), "MalformedXML"),
@@ -875,10 +880,9 @@ def test_strangers_find_out_nothing(doors):
         for answer in (
             doors.raw("GET", f"/{alias_of(name)}/k", who="anonymous"),
             doors.raw("GET", f"/{escaped(arn(name))}/k", who="anonymous"),
-            doors.raw("GET", "/k", who="anonymous", host=f"{alias_of(name)}.localhost") if name != "none" else None,
+            doors.raw("GET", "/k", who="anonymous", host=f"{alias_of(name)}.s3.localhost"),
         ):
-            if answer is not None:
-                told.add((answer.status, refusal(answer, 403, "AccessDenied").partition("<Message>")[2].partition("</Message>")[0]))
+            told.add((answer.status, refusal(answer, 403, "AccessDenied").partition("<Message>")[2].partition("</Message>")[0]))
     assert len(told) == 1, told
 
 

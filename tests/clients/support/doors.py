@@ -122,8 +122,8 @@ class Doors:
         }
         return [{"address": f"127.0.0.1:{self.ports[way]}", "hosts": ["localhost", "s3.localhost"]} | table for way, table in ways.items()]
 
-    def endpoint(self, way: str) -> str:
-        return f"{'http' if way == 'plain' else 'https'}://localhost:{self.ports[way]}"
+    def endpoint(self, way: str = "internet", host: str = "localhost") -> str:
+        return f"{'http' if way == 'plain' else 'https'}://{host}:{self.ports[way]}"
 
     def write_folder(self, folder) -> None:
         """The policies and the access points, as files."""
@@ -177,13 +177,15 @@ class Doors:
         return {f"{place}.json": json.dumps(what, indent=2)} | ({f"{place}.policy.json": policy} if policy else {})
 
     def client(self, who: str, way: str = "internet", service: str = "s3", style: str = "path", proxy: Bartizan | None = None):
-        """boto3 as somebody, through a listener."""
+        """boto3 as somebody, through a listener. Style `wildcard`: in front of a host whose certificate covers every name."""
         known = (who, way, service, style, proxy)
         if known not in self.clients:
             key, unsigned = keys_of(who) if who in USERS else None, who == "anonymous"
             session = boto3.session.Session(key.id, key.secret, region_name="us-east-1") if key else boto3.session.Session(region_name="us-east-1")
-            config = botocore.config.Config(signature_version=botocore.UNSIGNED if unsigned else "s3v4", s3={"addressing_style": style}, retries={"total_max_attempts": 1})
-            self.clients[known] = session.client(service, endpoint_url=proxy.endpoint if proxy else self.endpoint(way), verify=self.proxy.ca, config=config)
+            s3 = {"addressing_style": "path" if style == "path" else "virtual"}
+            config = botocore.config.Config(signature_version=botocore.UNSIGNED if unsigned else "s3v4", s3=s3, retries={"total_max_attempts": 1})
+            endpoint = self.endpoint(way, "s3.localhost" if style == "wildcard" else "localhost")
+            self.clients[known] = session.client(service, endpoint_url=proxy.endpoint if proxy else endpoint, verify=self.proxy.ca, config=config)
         return self.clients[known]
 
     def control(self, who: str = "admin", **more):
@@ -199,8 +201,10 @@ class Doors:
 
     def raw(self, method: str, path: str, who: str = "admin", body: bytes = b"", headers: dict | None = None, host: str = "localhost", way: str = "internet"):
         """A request of which every part is the test's own."""
-        url = f"{'http' if way == 'plain' else 'https'}://{host}:{self.ports[way]}{path}"
-        request = botocore.awsrequest.AWSRequest(method=method, url=url, data=body, headers=headers or {})
+        url = self.endpoint(way, host) + path
+        # What S3 has to be signed with a colon escaped is sent as it was typed.
+        signed = self.endpoint(way, host) + path.replace(":", "%3A")
+        request = botocore.awsrequest.AWSRequest(method=method, url=signed, data=body, headers=headers or {})
         request.headers["Host"] = f"{host}:{self.ports[way]}"
         if who != "anonymous":
             credentials = botocore.credentials.Credentials(keys_of(who).id, keys_of(who).secret)

@@ -11,12 +11,13 @@ import socket
 from .stores import Unavailable
 
 
-def hosts_file(path: pathlib.Path, *labels: str, base: str = "localhost") -> dict[str, str]:
-    """Writes a hosts file; gives the variables that make a program read it."""
+def hosts_file(path: pathlib.Path, *labels: str) -> dict[str, str]:
+    """Writes a hosts file with these in front of both host names; gives the variables that make a program read it."""
     library = next(pathlib.Path("/usr/lib").glob("**/libnss_wrapper.so"), None)
     if library is None:
         raise Unavailable("libnss_wrapper.so is not here: apt-get install libnss-wrapper")
-    path.write_text("".join(f"127.0.0.1 {label}.{base}\n" for label in labels) + f"127.0.0.1 {base}\n")
+    hosts = ["localhost", "s3.localhost"]
+    path.write_text("".join(f"127.0.0.1 {name}\n" for base in hosts for name in [base, *(f"{label}.{base}" for label in labels)]))
     return {"LD_PRELOAD": str(library), "NSS_WRAPPER_HOSTS": str(path)}
 
 
