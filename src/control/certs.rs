@@ -396,6 +396,30 @@ mod tests {
     }
 
     #[test]
+    fn a_minted_certificate_names_its_ca_as_the_ca_names_itself() {
+        // A CA as openssl makes it: a name of several parts, and an id of its key by another rule than ours.
+        let dir = tempfile::tempdir().unwrap();
+        let (ca, path) = (KeyPair::generate().unwrap(), dir.path().join("ca.pem"));
+        let mut whole = params(NOW, AUTHORITY_DAYS, "Private CA").unwrap();
+        whole.distinguished_name.push(DnType::OrganizationName, "Example");
+        whole.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        whole.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(vec![7; 20]);
+        whole.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        std::fs::write(&path, whole.self_signed(&ca).unwrap().pem()).unwrap();
+        std::fs::write(dir.path().join("ca.key"), ca.serialize_pem()).unwrap();
+        let minted = Minter::new(&path, &dir.path().join("ca.key")).unwrap().mint("reports.localhost", NOW).unwrap();
+        let authority = chain(&path).unwrap().remove(0);
+        let (_, authority) = X509Certificate::from_der(&authority).unwrap();
+        let (_, leaf) = X509Certificate::from_der(&minted.cert[0]).unwrap();
+        assert_eq!(leaf.issuer().as_raw(), authority.subject().as_raw());
+        let id = leaf.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+            x509_parser::extensions::ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.clone(),
+            _ => None,
+        });
+        assert_eq!(id.unwrap().0, [7; 20]);
+    }
+
+    #[test]
     fn a_certificate_tells_its_names_and_days() {
         let dir = tempfile::tempdir().unwrap();
         ensure(dir.path(), NOW).unwrap();

@@ -90,6 +90,8 @@ pub(super) struct Found {
     pub(super) auth: Auth,
     /// The bucket that a form is addressed to.
     pub(super) form_bucket: Option<String>,
+    /// It is for S3 Control.
+    pub(super) control: bool,
     pub(super) asked: Asked,
 }
 
@@ -126,15 +128,27 @@ impl Live {
         let Site { rules, address, .. } = self.site(listener, site)?;
         let rules = *rules;
         if let Some(asked) = self.tokens_asked(&kept, head) {
-            return Ok(Found { site, auth, form_bucket: None, asked: Asked::Tokens(asked.map_err(Box::new)) });
+            return Ok(Found {
+                site,
+                auth,
+                form_bucket: None,
+                control: false,
+                asked: Asked::Tokens(asked.map_err(Box::new)),
+            });
         }
         let form_bucket = match &kept {
             Ok(Resource::Bucket { bucket, key: None }) if auth == Auth::Form => Some(bucket.clone()),
+            Ok(Resource::AccessPoint { through, key: None, .. }) if auth == Auth::Form => Some(through.shown.clone()),
             _ => None,
         };
+        let control = matches!(kept, Ok(Resource::Control { .. }));
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
+            // Whatever else is wrong with it would tell strangers that there is such an access point.
+            Resource::AccessPoint { .. } if auth == Auth::Anonymous => {
+                Err(Fault::plain(Code::AccessDenied, "access-point-unsigned"))
+            }
             Resource::AccessPoint { through, bucket, key } => {
                 route::route_through(through, bucket, key, head, &query, auth, rules)
             }
@@ -151,7 +165,7 @@ impl Live {
             routed.copy_source.as_mut().map_or(Ok(()), |source| address.resolve(source))?;
             Ok(routed)
         });
-        Ok(Found { site, auth, form_bucket, asked: Asked::Store(routed.map(Box::new).map_err(Box::new)) })
+        Ok(Found { site, auth, form_bucket, control, asked: Asked::Store(routed.map(Box::new).map_err(Box::new)) })
     }
 
     /// Whether a request is for the token service: by its host, or a `POST /` that is signed for it or

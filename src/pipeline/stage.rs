@@ -172,7 +172,7 @@ where
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
             Ok(found) => {
-                if matches!(&found.asked, Asked::Store(Ok(routed)) if routed.account.is_some()) {
+                if found.control {
                     self.facts.envelope = Envelope::Control;
                 }
                 if let Asked::Tokens(asked) = &found.asked {

@@ -4,6 +4,7 @@ mod defects;
 mod flips;
 mod forms;
 mod generations;
+mod points;
 mod policies;
 mod regions;
 mod signing;

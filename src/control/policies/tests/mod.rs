@@ -1,4 +1,5 @@
 mod expecting;
+mod points;
 mod shipped;
 mod taking;
 mod widening;
@@ -275,7 +276,7 @@ fn a_bucket_policy_is_held_to_what_put_bucket_policy_takes() {
 #[test]
 fn a_file_that_would_be_ignored_is_refused() {
     for file in [
-        "access-points/111122223333/a.json",
+        "access-points/111122223333/abc.toml",
         "buckets/bbb/encryption.json",
         "buckets/bbb/logging.json",
         "buckets/bbb/versioning.json",

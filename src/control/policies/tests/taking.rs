@@ -13,15 +13,15 @@ use crate::policy::engine::public::Block;
 use crate::time::Seconds;
 
 /// A keeper over a site, and what it has taken.
-struct Kept {
-    site: Site,
-    keeper: Arc<Keeper>,
+pub(super) struct Kept {
+    pub(super) site: Site,
+    pub(super) keeper: Arc<Keeper>,
     number: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
 }
 
 impl Kept {
-    fn new(site: Site, configure: impl FnOnce(&mut Config)) -> Self {
+    pub(super) fn new(site: Site, configure: impl FnOnce(&mut Config)) -> Self {
         let path = site.dir.path().join("policies/credentials.toml");
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         let mut config = site.config();
@@ -35,7 +35,7 @@ impl Kept {
         Self { site, keeper: Arc::new(keeper), number, metrics }
     }
 
-    fn plain() -> Self {
+    pub(super) fn plain() -> Self {
         Self::new(Site::new(""), |_| ())
     }
 
@@ -48,7 +48,7 @@ impl Kept {
         !text.contains("bartizan_policy_reload_failures_total 0")
     }
 
-    fn file(&self, name: &str) -> Option<String> {
+    pub(super) fn file(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.site.dir.path().join("policies").join(name)).ok()
     }
 
