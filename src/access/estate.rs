@@ -76,7 +76,7 @@ pub struct Kept {
 
 impl Point {
     /// What conditions see of it.
-    fn facts(&self) -> Seen<'_> {
+    pub fn seen(&self) -> Seen<'_> {
         let network_origin = if self.vpc.is_some() { "VPC" } else { "Internet" };
         Seen { arn: &self.arn, account: &self.account, network_origin, tags: Some(&self.tags) }
     }
@@ -137,7 +137,7 @@ impl Estate {
             account: Some(account),
             organization: self.organization(account),
             tags: self.tags(bucket),
-            access_point: through.and_then(|through| self.access_point(&through.arn)).map(Point::facts),
+            access_point: through.and_then(|through| self.access_point(&through.arn)).map(Point::seen),
         }
     }
 

@@ -302,12 +302,7 @@ impl<'a> Case<'a> {
                 network_origin: origin(new.vpc.as_deref()),
                 tags: None,
             }),
-            _ => estate.access_point(&named.arn).map(|point| access::AccessPoint {
-                arn: &named.arn,
-                account,
-                network_origin: origin(point.vpc.as_deref()),
-                tags: Some(&point.tags),
-            }),
+            _ => estate.access_point(&named.arn).map(Point::seen),
         });
         Some(Owner { account: Some(account), organization: estate.organization(account), tags: None, access_point })
     }

@@ -26,13 +26,6 @@ pub struct Settings {
     pub access_points: AccessPoints,
 }
 
-impl Settings {
-    /// Partition and region, as they stand in ARNs.
-    pub fn place(&self) -> Place<'_> {
-        Place { partition: &self.partition, region: &self.region }
-    }
-}
-
 /// Access points, found by name and by alias. Cheap to copy.
 #[derive(Clone, Debug, Default)]
 pub struct AccessPoints(Arc<Points>);
@@ -143,6 +136,11 @@ pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fa
 }
 
 impl Settings {
+    /// Partition and region, as they stand in ARNs.
+    pub fn place(&self) -> Place<'_> {
+        Place { partition: &self.partition, region: &self.region }
+    }
+
     /// The access point that an ARN names.
     fn of_arn(&self, arn: &str) -> Result<&AccessPoint, Fault> {
         let bad = || bad_bucket(arn);
@@ -174,7 +172,7 @@ impl Settings {
 
     fn through(&self, point: &AccessPoint, shown: &str) -> Through {
         let AccessPoint { name, account, region, .. } = point;
-        let arn = format!("arn:{}:s3:{region}:{account}:accesspoint/{name}", self.partition);
+        let arn = Place { partition: &self.partition, region }.arn(account, name);
         Through { arn, shown: shown.to_owned() }
     }
 

@@ -1,6 +1,7 @@
 //! The whole program, as a process, before the embedded store or a scripted one.
 
 mod defects;
+mod doors;
 mod flips;
 mod forms;
 mod generations;
@@ -99,7 +100,7 @@ impl Gate {
         let mut address = String::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
-            if let Some((_, bound)) = line.split_once("http://").filter(|(name, _)| !name.starts_with("admin")) {
+            if let Some((_, bound)) = line.split_once("://").filter(|(name, _)| !name.starts_with("admin")) {
                 address = bound.to_owned();
             }
             if line == "ready" {

@@ -1,0 +1,268 @@
+//! Requests through access points, over TLS: every form of address, every rule that no policy can lift, and
+//! the decision with both policies.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bartizan::control::certs;
+use bartizan::s3::checksum::{self, Algorithm};
+use bartizan::time::{Clock as _, SystemClock};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::{Ask, Gate, Reply, SECRET};
+
+const NOBODY: &str = "AKIANOBODYNOBODY0001";
+const ARN: &str = "arn:aws:s3:us-east-1:111122223333:accesspoint/reports";
+const CONTROL: &str = "111122223333.localhost";
+const DOOR: &str = "reports-111122223333.localhost";
+const NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
+
+/// A proxy on TLS that mints, with what a client needs to believe it.
+struct House {
+    gate: Gate,
+    config: Arc<ClientConfig>,
+    _certificates: tempfile::TempDir,
+}
+
+impl House {
+    /// With an endpoint of a VPC in front, or anywhere.
+    fn new(listen: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        certs::ensure(folder.path(), SystemClock.now()).unwrap();
+        let files = certs::Files::within(folder.path());
+        let tls = format!(
+            "tls = {{ certificate = {:?}, key = {:?}, mint = {{ ca = {:?}, key = {:?} }} }}\n{listen}",
+            files.certificate, files.key, files.authority, files.authority_key
+        );
+        let gate = Gate::configured(&tls, "[upstream]\nkind = \"embedded\"");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::clone(&certs::chain(&files.authority).unwrap()[0])).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { gate, config: Arc::new(config), _certificates: folder }
+    }
+
+    /// With a bucket and an access point to it.
+    fn with_door(listen: &str, inside: &str) -> Self {
+        let house = Self::new(listen);
+        assert_eq!(house.send(&Ask::new("PUT", "/bucket")).status, 200);
+        let body = format!(
+            "<CreateAccessPointRequest xmlns=\"{NAMESPACE}\"><Bucket>bucket</Bucket>{inside}</CreateAccessPointRequest>"
+        );
+        let made = house.send(&control("PUT", "/v20180820/accesspoint/reports", &body));
+        assert_eq!(made.status, 200, "{made:?}");
+        house
+    }
+
+    fn alias(&self) -> String {
+        let found = text(&self.send(&control("GET", "/v20180820/accesspoint/reports", "")));
+        found.split_once("<Alias>").unwrap().1.split_once("</Alias>").unwrap().0.to_owned()
+    }
+
+    /// Sends a request to the host that it names, whose certificate must be good.
+    fn send(&self, ask: &Ask) -> Reply {
+        self.send_raw(ask.host, &ask.wire())
+    }
+
+    fn send_raw(&self, host: &str, octets: &[u8]) -> Reply {
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        let client = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
+        let stream = TcpStream::connect(&self.gate.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut stream = StreamOwned::new(client, stream);
+        stream.write_all(octets).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Reply::parse(&answer)
+    }
+
+    /// Sends a request that nobody has signed.
+    fn unsigned(&self, host: &str, target: &str) -> Reply {
+        self.send_raw(host, format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes())
+    }
+}
+
+fn control(method: &'static str, target: &str, body: &str) -> Ask {
+    let ask = Ask { host: CONTROL, body: body.as_bytes().to_vec(), ..Ask::new(method, target) };
+    ask.header("x-amz-account-id", "111122223333")
+}
+
+fn put_policy(document: &str) -> Ask {
+    let escaped = document.replace('"', "&quot;");
+    let body = format!(
+        "<PutAccessPointPolicyRequest xmlns=\"{NAMESPACE}\"><Policy>{escaped}</Policy></PutAccessPointPolicyRequest>"
+    );
+    control("PUT", "/v20180820/accesspoint/reports/policy", &body)
+}
+
+fn at(host: &'static str, ask: Ask) -> Ask {
+    Ask { host, ..ask }
+}
+
+fn door(method: &'static str, target: &str) -> Ask {
+    at(DOOR, Ask::new(method, target))
+}
+
+fn nobody(ask: Ask) -> Ask {
+    Ask { key: NOBODY, secret: SECRET, ..ask }
+}
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8(reply.body.clone()).unwrap()
+}
+
+#[test]
+fn every_form_of_address_leads_to_the_bucket_behind() {
+    let house = House::with_door("", "");
+    let alias = house.alias();
+    assert_eq!(house.send(&at(DOOR, Ask::put("/q/1", b"one"))).status, 200);
+    let escaped = ARN.replace(':', "%3A").replace("/reports", "%2Freports");
+    for target in [format!("/{alias}/q/1"), format!("/{escaped}/q/1"), "/bucket/q/1".to_owned()] {
+        let read = house.send(&Ask::new("GET", &target));
+        assert_eq!((read.status, &read.body[..]), (200, &b"one"[..]), "{target}: {read:?}");
+    }
+    let host: &'static str = Box::leak(format!("{alias}.s3.localhost").into_boxed_str());
+    let read = house.send(&at(host, Ask::new("GET", "/q/1")));
+    assert_eq!((read.status, &read.body[..]), (200, &b"one"[..]));
+    // What is listed has the name that the client used, and the bucket's stays inside.
+    for (ask, shown) in [
+        (door("GET", "/?list-type=2"), "reports-111122223333"),
+        (door("GET", "/"), "reports-111122223333"),
+        (door("GET", "/?versions="), "reports-111122223333"),
+        (Ask::new("GET", &format!("/{alias}?list-type=2")), alias.as_str()),
+        (Ask::new("GET", &format!("/{escaped}?list-type=2")), ARN),
+    ] {
+        let listed = text(&house.send(&ask));
+        assert!(listed.contains(&format!("<Name>{shown}</Name>")), "{listed}");
+        assert!(listed.contains("<Key>q/1</Key>") && !listed.contains(">bucket<"), "{listed}");
+    }
+    // The source of a copy has the same forms.
+    for source in [format!("{escaped}/object/q/1").replace("%2F", "/"), format!("{alias}/q/1"), "bucket/q/1".to_owned()]
+    {
+        let copy = door("PUT", "/copy").header("x-amz-copy-source", &source);
+        let copied = house.send(&copy);
+        assert_eq!(copied.status, 200, "{source}: {copied:?}");
+        assert_eq!(house.send(&Ask::new("GET", "/bucket/copy")).body, b"one");
+    }
+    house
+        .send(&door("PUT", "/copy").header("x-amz-copy-source", &format!("{}/object/q/1", ARN.replace("ports", "st"))))
+        .refused(404, "NoSuchAccessPoint");
+}
+
+#[test]
+fn an_upload_in_parts_keeps_the_name_of_its_door() {
+    let house = House::with_door("", "");
+    let begun = text(&house.send(&door("POST", "/big?uploads=")));
+    assert!(begun.contains("<Bucket>reports-111122223333</Bucket>"), "{begun}");
+    let id = begun.split_once("<UploadId>").unwrap().1.split_once("</UploadId>").unwrap().0;
+    let part = house.send(&at(DOOR, Ask::put(&format!("/big?partNumber=1&uploadId={id}"), b"part")));
+    let etag = part.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+    let parts = text(&house.send(&door("GET", &format!("/big?uploadId={id}"))));
+    assert!(parts.contains("<Bucket>reports-111122223333</Bucket>"), "{parts}");
+    let document = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let complete = Ask { body: document.into_bytes(), ..door("POST", &format!("/big?uploadId={id}")) };
+    let length = complete.body.len().to_string();
+    let done = text(&house.send(&complete.header("content-length", &length)));
+    assert!(done.contains("<Bucket>reports-111122223333</Bucket>"), "{done}");
+    assert!(done.contains(&format!("<Location>https://{DOOR}/big</Location>")), "{done}");
+    let (records, _) = house.gate.finish();
+    let through = records.iter().filter(|record| record["access_point_arn"] == ARN).count();
+    assert_eq!(through, 4, "the records say which door it was: {records:#?}");
+}
+
+#[test]
+fn what_no_policy_lifts() {
+    let house = House::with_door("", "");
+    let alias = house.alias();
+    // Strangers are told the same of a door that is there and of one that is not.
+    for (host, target) in [
+        (DOOR, "/k"),
+        ("localhost", &*format!("/{alias}/k")),
+        ("localhost", "/reports-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-s3alias/k"),
+        ("localhost", "/arn%3Aaws%3As3%3Aus-east-1%3A111122223333%3Aaccesspoint%2Fnone/k"),
+    ] {
+        house.unsigned(host, target).refused(403, "AccessDenied");
+    }
+    let unknown = Ask::new("GET", "/reports-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-s3alias/k");
+    house.send(&unknown).refused(404, "NoSuchBucket");
+    for target in ["/?versioning=", "/?policyStatus=", "/?tagging=", "/?lifecycle="] {
+        house.send(&door("GET", target)).refused(405, "MethodNotAllowed");
+    }
+    house.send(&door("PUT", "/?policy=")).refused(405, "MethodNotAllowed");
+    house.send(&door("DELETE", "/")).refused(405, "MethodNotAllowed");
+    for name in ["b--x-s3", "b--ol-s3", "b--op-s3", "b.mrap"] {
+        house.send(&Ask::new("GET", &format!("/{name}/k"))).refused(501, "NotImplemented");
+    }
+    // Whoever makes a bucket of the door's name could not reach it.
+    house.send(&Ask::new("PUT", "/reports-111122223333")).refused(400, "InvalidBucketName");
+    // A door that is gone is a bucket's name again, and there is no bucket.
+    assert_eq!(house.send(&control("DELETE", "/v20180820/accesspoint/reports", "")).status, 204);
+    house.send(&Ask::new("GET", &format!("/{alias}/k"))).refused(404, "NoSuchBucket");
+}
+
+#[test]
+fn nobody_comes_through_in_the_clear() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    let body =
+        format!("<CreateAccessPointRequest xmlns=\"{NAMESPACE}\"><Bucket>bucket</Bucket></CreateAccessPointRequest>");
+    assert_eq!(gate.send(&control("PUT", "/v20180820/accesspoint/reports", &body)).status, 200);
+    gate.send(&door("GET", "/?list-type=2")).refused(403, "AccessDenied");
+    gate.send(&door("PUT", "/copy").header("x-amz-copy-source", &format!("{ARN}/object/k")))
+        .refused(403, "AccessDenied");
+}
+
+#[test]
+fn a_door_of_a_vpc_opens_to_its_own_listener_alone() {
+    let bound = "<VpcConfiguration><VpcId>vpc-0a1b2c3d</VpcId></VpcConfiguration>";
+    for (listen, status) in [
+        ("vpc = \"vpc-0a1b2c3d\"\nvpc_endpoint = \"vpce-0a1b2c3d\"", 200),
+        ("vpc = \"vpc-99999999\"\nvpc_endpoint = \"vpce-0a1b2c3d\"", 403),
+        ("", 403),
+    ] {
+        let house = House::with_door(listen, bound);
+        assert_eq!(house.send(&door("GET", "/?list-type=2")).status, status, "{listen}");
+        // The other way to the bucket is what its policy says.
+        assert_eq!(house.send(&Ask::new("GET", "/bucket?list-type=2")).status, 200);
+    }
+}
+
+#[test]
+fn both_policies_must_agree_and_a_change_counts_at_once() {
+    let house = House::with_door("", "");
+    assert_eq!(house.send(&Ask::put("/bucket/q/1", b"one")).status, 200);
+    assert_eq!(house.send(&Ask::put("/bucket/x/1", b"one")).status, 200);
+    let read = |target: &str| house.send(&nobody(door("GET", target))).status;
+    let who = "arn:aws:iam::111122223333:user/nobody";
+    let at_point = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{who}"}},"Action":"s3:GetObject","Resource":"{ARN}/object/q/*"}}]}}"#
+    );
+    let delegating = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"*","Resource":["arn:aws:s3:::bucket","arn:aws:s3:::bucket/*"],"Condition":{"StringEquals":{"s3:DataAccessPointAccount":"111122223333"}}}]}"#;
+    assert_eq!(read("/q/1"), 403);
+    assert_eq!(house.send(&put_policy(&at_point)).status, 200);
+    assert_eq!(read("/q/1"), 403, "the bucket says nothing");
+    let md5 = checksum::of(Algorithm::Md5, delegating.as_bytes()).to_base64();
+    let put = house.send(&Ask::put("/bucket?policy=", delegating.as_bytes()).header("content-md5", &md5));
+    assert_eq!(put.status, 204, "{}", text(&put));
+    assert_eq!(read("/q/1"), 200);
+    assert_eq!(read("/x/1"), 403, "the door is for one prefix");
+    assert_eq!(house.send(&nobody(Ask::new("GET", "/bucket/q/1"))).status, 403, "and the bucket for doors alone");
+    assert_eq!(house.send(&control("DELETE", "/v20180820/accesspoint/reports/policy", "")).status, 204);
+    assert_eq!(read("/q/1"), 403);
+    // A policy of the bucket in the place of one of the door is none.
+    house
+        .send(&put_policy(&delegating.replace(
+            "\"Condition\":{\"StringEquals\":{\"s3:DataAccessPointAccount\":\"111122223333\"}}",
+            "\"Sid\":\"x\"",
+        )))
+        .refused(400, "MalformedPolicy");
+}
