@@ -234,12 +234,9 @@ fn make_leaf(files: &Files, now: Seconds) -> Result<(), CertFault> {
 fn issuer(authority: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, CertFault> {
     let text = zeroize::Zeroizing::new(read(key)?);
     let key = KeyPair::from_pem(&text)?;
-    let issuer = chain(authority)?;
-    let issuer = issuer.first().ok_or(CertFault::X509)?;
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = subject(issuer)?;
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(Issuer::new(authority, key))
+    let chain = chain(authority)?;
+    // Its whole name and the id of its key: that is how clients find it.
+    Ok(Issuer::from_ca_cert_der(chain.first().ok_or(CertFault::X509)?, key)?)
 }
 
 /// A server certificate for these names.
@@ -282,15 +279,6 @@ impl Minter {
         let chain = vec![certificate.der().clone()];
         CertifiedKey::from_der(chain, key, &provider).map_err(|error| CertFault::Key(error.to_string()))
     }
-}
-
-/// The common name of our CA, with the number that tells it from an older one.
-fn subject(issuer: &CertificateDer<'_>) -> Result<DistinguishedName, CertFault> {
-    let (_, parsed) = X509Certificate::from_der(issuer).map_err(|_| CertFault::X509)?;
-    let common = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
-    let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, common.ok_or(CertFault::X509)?);
-    Ok(name)
 }
 
 /// What both kinds share: a random serial number, and a start of yesterday for clocks that are behind.
@@ -405,6 +393,30 @@ mod tests {
         assert!(matches!(load(&one.key, &one.key), Err(CertFault::Pem(_, "certificate"))));
         assert!(matches!(load(&one.certificate, &one.certificate), Err(CertFault::Pem(_, "private key"))));
         verify(&one, &two.authority, "localhost").unwrap_err();
+    }
+
+    #[test]
+    fn a_minted_certificate_names_its_ca_as_the_ca_names_itself() {
+        // A CA as openssl makes it: a name of several parts, and an id of its key by another rule than ours.
+        let dir = tempfile::tempdir().unwrap();
+        let (ca, path) = (KeyPair::generate().unwrap(), dir.path().join("ca.pem"));
+        let mut whole = params(NOW, AUTHORITY_DAYS, "Private CA").unwrap();
+        whole.distinguished_name.push(DnType::OrganizationName, "Example");
+        whole.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        whole.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(vec![7; 20]);
+        whole.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        std::fs::write(&path, whole.self_signed(&ca).unwrap().pem()).unwrap();
+        std::fs::write(dir.path().join("ca.key"), ca.serialize_pem()).unwrap();
+        let minted = Minter::new(&path, &dir.path().join("ca.key")).unwrap().mint("reports.localhost", NOW).unwrap();
+        let authority = chain(&path).unwrap().remove(0);
+        let (_, authority) = X509Certificate::from_der(&authority).unwrap();
+        let (_, leaf) = X509Certificate::from_der(&minted.cert[0]).unwrap();
+        assert_eq!(leaf.issuer().as_raw(), authority.subject().as_raw());
+        let id = leaf.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+            x509_parser::extensions::ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.clone(),
+            _ => None,
+        });
+        assert_eq!(id.unwrap().0, [7; 20]);
     }
 
     #[test]

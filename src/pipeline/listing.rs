@@ -15,6 +15,8 @@ use crate::s3::{Code, Fault, name};
 const MOST: usize = 1000;
 /// How much of a token says which listing it is of.
 const BOUND: usize = 16;
+/// How a token begins.
+const TOKEN: &str = "p";
 
 /// A page.
 pub(super) fn list(case: &Case<'_>, account: &str) -> Result<Setting, Fault> {
@@ -76,13 +78,14 @@ fn bound(prefix: &str, bucket: Option<&str>) -> Vec<u8> {
     digest(&SHA256, text.as_bytes()).as_ref().iter().take(BOUND).copied().collect()
 }
 
+/// Begins with a letter: `aws` takes what begins with `-` for an option.
 fn token(bound: &[u8], next: &str) -> String {
-    URL_SAFE_NO_PAD.encode([bound, next.as_bytes()].concat())
+    [TOKEN, &URL_SAFE_NO_PAD.encode([bound, next.as_bytes()].concat())].concat()
 }
 
 /// The name that a token goes on with, if it is one of this listing.
 fn opened(token: &str, bound: &[u8]) -> Option<String> {
-    let octets = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let octets = URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN)?).ok()?;
     let name = String::from_utf8(octets.strip_prefix(bound)?.to_vec()).ok()?;
     name::is_access_point(&name).then_some(name)
 }
@@ -100,6 +103,9 @@ mod tests {
         let (all, of_bucket) = (bound("arn:1:", None), bound("arn:1:", Some("b")));
         let sent = token(&all, "reports");
         assert_eq!(opened(&sent, &all).as_deref(), Some("reports"));
+        // `aws` takes what begins with `-` for an option.
+        assert!(sent.starts_with(TOKEN));
+        assert_eq!(opened(&sent[1..], &all), None);
         assert_eq!(opened(&sent, &of_bucket), None);
         assert_eq!(opened(&sent, &bound("arn:2:", None)), None);
         for bad in ["", "x", "reports", &token(&all, "a"), &token(&all, "a/../b")] {

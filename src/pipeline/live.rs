@@ -138,12 +138,17 @@ impl Live {
         }
         let form_bucket = match &kept {
             Ok(Resource::Bucket { bucket, key: None }) if auth == Auth::Form => Some(bucket.clone()),
+            Ok(Resource::AccessPoint { through, key: None, .. }) if auth == Auth::Form => Some(through.shown.clone()),
             _ => None,
         };
         let control = matches!(kept, Ok(Resource::Control { .. }));
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
+            // Whatever else is wrong with it would tell strangers that there is such an access point.
+            Resource::AccessPoint { .. } if auth == Auth::Anonymous => {
+                Err(Fault::plain(Code::AccessDenied, "access-point-unsigned"))
+            }
             Resource::AccessPoint { through, bucket, key } => {
                 route::route_through(through, bucket, key, head, &query, auth, rules)
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
-use super::route::{CopySource, Place, Through};
+use super::route::{CopySource, NOT_THROUGH, Place, Through};
 use super::{Code, Fault, Head, uri};
 
 /// What the mapping depends on.
@@ -192,7 +192,7 @@ impl Settings {
 
 /// Whether a fault tells whether an access point is there. Nobody hears of that without a signature.
 pub fn is_about_access_points(fault: &Fault) -> bool {
-    matches!(fault.reason(), UNKNOWN_ALIAS | UNKNOWN_ACCESS_POINT)
+    matches!(fault.reason(), UNKNOWN_ALIAS | UNKNOWN_ACCESS_POINT | NOT_THROUGH)
 }
 
 const UNKNOWN_ACCESS_POINT: &str = "unknown-access-point";

@@ -1,5 +1,7 @@
-//! The AWS SDK for Rust through one bucket: `bartizan-client-test BUCKET`. Settings come from the environment,
-//! as an application's would. The last line is JSON: addresses it has presigned.
+//! The AWS SDK for Rust through one bucket, alias or ARN: `bartizan-client-test BUCKET [host] [without-checksums]`.
+//! `host`: the bucket goes in front of the endpoint's host, as the SDK has it by itself; there is no other way for
+//! an ARN. Settings come from the environment, as an application's would. The last line is JSON: addresses it has
+//! presigned.
 
 use std::time::Duration;
 
@@ -19,11 +21,14 @@ type Failure = Box<dyn std::error::Error>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let bucket = std::env::args().nth(1).ok_or("which bucket?")?;
-    let client = client().await?;
+    let said = |word: &str| std::env::args().skip(2).any(|argument| argument == word);
+    let client = client(said("host")).await?;
     objects(&client, &bucket).await?;
     parts(&client, &bucket).await?;
-    checksums(&client, &bucket).await?;
-    sweep(&client, &bucket).await?;
+    copies(&client, &bucket).await?;
+    let algorithms: &[ChecksumAlgorithm] = if said("without-checksums") { &[] } else { &ALGORITHMS };
+    checksums(&client, &bucket, algorithms).await?;
+    sweep(&client, &bucket, 3 + algorithms.len()).await?;
     let soon = PresigningConfig::expires_in(Duration::from_secs(60))?;
     let put = client.put_object().bucket(&bucket).key("rust/presigned ü").presigned(soon.clone()).await?;
     let get = client.get_object().bucket(&bucket).key("rust/presigned ü").presigned(soon).await?;
@@ -32,7 +37,7 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// The SDK reads endpoint, region and keys by itself, but no AWS_CA_BUNDLE.
-async fn client() -> Result<Client, Failure> {
+async fn client(as_host: bool) -> Result<Client, Failure> {
     let authority = std::fs::read(std::env::var("AWS_CA_BUNDLE")?)?;
     let trusted = TrustStore::empty().with_pem_certificate(authority);
     let http = Builder::new()
@@ -40,8 +45,8 @@ async fn client() -> Result<Client, Failure> {
         .tls_context(TlsContext::builder().with_trust_store(trusted).build()?)
         .build_https();
     let settings = aws_config::from_env().http_client(http).load().await;
-    // The bucket stays in the path: no resolver is asked for names under the endpoint's host.
-    Ok(Client::from_conf(aws_sdk_s3::config::Builder::from(&settings).force_path_style(true).build()))
+    // Otherwise the bucket stays in the path: no resolver is asked for names under the endpoint's host.
+    Ok(Client::from_conf(aws_sdk_s3::config::Builder::from(&settings).force_path_style(!as_host).build()))
 }
 
 fn bytes(size: usize, seed: u64) -> Vec<u8> {
@@ -94,12 +99,27 @@ async fn parts(client: &Client, bucket: &str) -> Result<(), Failure> {
     must(back(client, bucket, key).await? == data, "other bytes came back from parts")
 }
 
-async fn checksums(client: &Client, bucket: &str) -> Result<(), Failure> {
-    use ChecksumAlgorithm::{Crc32, Crc32C, Crc64Nvme, Sha1, Sha256};
+async fn copies(client: &Client, bucket: &str) -> Result<(), Failure> {
+    let object = if bucket.starts_with("arn:") { "/object" } else { "" };
+    let copy =
+        client.copy_object().bucket(bucket).key("rust/copied").copy_source(format!("{bucket}{object}/rust/large"));
+    copy.send().await?;
+    must(back(client, bucket, "rust/copied").await? == bytes(11 << 20, 2), "other bytes came back from a copy")
+}
+
+const ALGORITHMS: [ChecksumAlgorithm; 5] = [
+    ChecksumAlgorithm::Crc32,
+    ChecksumAlgorithm::Crc32C,
+    ChecksumAlgorithm::Crc64Nvme,
+    ChecksumAlgorithm::Sha1,
+    ChecksumAlgorithm::Sha256,
+];
+
+async fn checksums(client: &Client, bucket: &str, algorithms: &[ChecksumAlgorithm]) -> Result<(), Failure> {
     let data = bytes(5000, 3);
-    for algorithm in [Crc32, Crc32C, Crc64Nvme, Sha1, Sha256] {
+    for algorithm in algorithms {
         let key = format!("rust/{algorithm}");
-        let put = client.put_object().bucket(bucket).key(&key).checksum_algorithm(algorithm);
+        let put = client.put_object().bucket(bucket).key(&key).checksum_algorithm(algorithm.clone());
         put.body(ByteStream::from(data.clone())).send().await?;
         // The SDK checks what it reads against the stored checksum.
         must(back(client, bucket, &key).await? == data, &key)?;
@@ -111,12 +131,12 @@ async fn checksums(client: &Client, bucket: &str) -> Result<(), Failure> {
     must(stored.is_err_and(|error| error.code() == Some("NoSuchKey")), "a wrong body was stored")
 }
 
-async fn sweep(client: &Client, bucket: &str) -> Result<(), Failure> {
+async fn sweep(client: &Client, bucket: &str, expected: usize) -> Result<(), Failure> {
     let listed = client.list_objects_v2().bucket(bucket).prefix("rust/").send().await?;
-    must(listed.contents().len() == 7, "seven keys were expected")?;
+    must(listed.contents().len() == expected, "not all keys are listed")?;
     let keys = listed.contents().iter().filter_map(|object| object.key());
     let keys: Result<Vec<_>, _> = keys.map(|key| ObjectIdentifier::builder().key(key).build()).collect();
     let delete = Delete::builder().set_objects(Some(keys?)).build()?;
     let gone = client.delete_objects().bucket(bucket).delete(delete).send().await?;
-    must(gone.deleted().len() == 7 && gone.errors().is_empty(), "not all were deleted")
+    must(gone.deleted().len() == expected && gone.errors().is_empty(), "not all were deleted")
 }
