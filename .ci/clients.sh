@@ -7,6 +7,8 @@ sources=$ci_top/tests/clients
 place=$ci_cache/clients
 
 need_packages node=nodejs npm=npm rclone=rclone
+# Host names for programs, without the system's hosts file. A library: no command says whether it is there.
+compgen -G '/usr/lib/*/libnss_wrapper.so' >/dev/null || need_packages libnss_wrapper=libnss-wrapper
 
 if ! cmp -s "$sources/js/package-lock.json" "$place/js/package-lock.json"; then
   say "installing the SDK for JavaScript into $place/js"

@@ -401,6 +401,9 @@ def try_presigned(doors, printed: str) -> None:
     put = doors.pool.request("PUT", addresses["put"], body=DATA, headers={"Content-Type": "text/x-js"} if "content-type" in addresses["put"] else {})
     assert put.status == 200, put.data
     assert doors.pool.request("GET", addresses["get"]).data == DATA
+    # The exercises count what they find.
+    for client in ("js", "rust"):
+        doors.client("admin").delete_object(Bucket=doors.bucket, Key=f"{client}/presigned ü")
 
 
 # ---- One bucket, three teams, three doors.
@@ -727,6 +730,52 @@ def test_a_replica_that_is_behind_overwrites_nothing(doors, replica, control, po
         assert not acknowledged(second.tag_resource, AccountId=MAIN, ResourceArn=made["arn"], Tags=[{"Key": "late", "Value": ""}])
         assert worlds.files_of(doors.proxy, made["name"]) == {}
     assert doors.proxy.run("reload").returncode == 0 and replica.run("reload").returncode == 0
+
+
+def at_once(*calls) -> None:
+    """Makes all calls at the same moment, each in a thread of its own."""
+    gate, faults = threading.Barrier(len(calls)), []
+
+    def run(call) -> None:
+        gate.wait()
+        try:
+            call()
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run, args=[call]) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    if faults:
+        raise faults[0]
+
+
+def test_changes_through_two_proxies_at_once(doors, replica, control, point):
+    """What was acknowledged is there, and what is left is a folder that both take."""
+    here, there = control, doors.control(proxy=replica)
+    made, expected = point(), {}
+    assert within(SOON, lambda: not gone(there, made))
+
+    def tag(client, key: str) -> None:
+        if acknowledged(client.tag_resource, AccountId=MAIN, ResourceArn=made["arn"], Tags=[{"Key": key, "Value": "v"}]):
+            expected[key] = "v"
+
+    for turn in range(12):
+        at_once(lambda: tag(here, f"here-{turn}"), lambda: tag(there, f"there-{turn}"))
+    kept = json.loads(worlds.files_of(doors.proxy, made["name"])[f"{made['name']}.json"]).get("Tags", [])
+    assert {tag["Key"]: tag["Value"] for tag in kept} == expected and expected
+    for turn in range(12):
+        short = point()
+        assert within(SOON, lambda: not gone(there, short))
+        policy, one = worlds.team(short["name"], "red", "red"), {"AccountId": MAIN, "Name": short["name"]}
+        at_once(lambda: acknowledged(here.delete_access_point, **one), lambda: acknowledged(there.put_access_point_policy, **one, Policy=policy))
+        left = set(worlds.files_of(doors.proxy, short["name"]))
+        assert left in (set(), {f"{short['name']}.json"}, {f"{short['name']}.json", f"{short['name']}.policy.json"}), left
+    for one in (doors.proxy, replica):
+        done = one.run("reload")
+        assert done.returncode == 0, done
 
 
 def test_two_that_make_the_same_door_at_once(doors, replica):

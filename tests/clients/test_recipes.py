@@ -153,6 +153,14 @@ def test_readme_first_minutes(network, programs, desk):
     assert status == 0 and "hello.txt" in printed and "folder/below/two words" in printed, printed[-4000:] + output.read_text()
 
 
+def test_readme_access_points(network, programs, desk):
+    """The README's three teams, and the page about access points, which goes on from there."""
+    blocks = page.section("README.md", "One bucket, three teams") + page.blocks("access-points.md")
+    printed = run_page(Machine(network(), "teams"), blocks, desk, calling(programs))
+    refusals = [text for text in printed.values() if "(AccessDenied)" in text]
+    assert len(refusals) == 1 and refusals[0].count("(AccessDenied)") == 2, refusals
+
+
 @pytest.mark.parametrize("title", ["In front of MinIO", "In front of AWS"])
 def test_readme_upstreams(programs, desk, title):
     """The tables that the README gives for stores, in the place of the one that `init` writes."""
