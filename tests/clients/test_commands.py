@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support import paths, proxy, stores
+from support import names, paths, proxy, stores
 from support.site import Site
 
 pytestmark = pytest.mark.proxy
@@ -83,6 +83,31 @@ def test_a_newcomer_without_any_configuration(serve, program, tmp_path):
     serve(home)
     assert exports(run(program, "env", cwd=home).stdout) == environment, "a second start finds the same keys"
     assert aws(environment, "s3", "cp", "s3://first-bucket/f", "-").stdout == "hello"
+
+
+def test_a_newcomer_makes_an_access_point(serve, program, tmp_path):
+    """Development mode has certificates for the names that SDKs make, as soon as they mean something."""
+    home = tmp_path / "empty"
+    home.mkdir()
+    serve(home)
+    try:
+        known = names.hosts_file(tmp_path / "hosts", "111122223333", "reports-111122223333")
+    except stores.Unavailable as why:
+        (pytest.fail if paths.CI else pytest.skip)(str(why))
+    endpoint = {"AWS_ENDPOINT_URL": "https://localhost:9443"}
+    environment = exports(run(program, "env", cwd=home).stdout) | known | endpoint
+    arn = f"arn:aws:s3:{environment['AWS_REGION']}:111122223333:accesspoint/reports"
+    assert aws(environment, "s3", "mb", "s3://first-bucket").returncode == 0
+    made = aws(environment, "s3control", "create-access-point", "--account-id", "111122223333", "--name", "reports", "--bucket", "first-bucket")
+    assert made.returncode == 0 and arn in made.stdout, made.stderr
+    (home / "f").write_text("hello")
+    for arguments in [("s3", "cp", str(home / "f"), f"s3://{arn}/f"), ("s3", "ls", f"s3://{arn}/")]:
+        done = aws(environment, *arguments)
+        assert done.returncode == 0, done.stderr
+    assert aws(environment, "s3", "cp", "s3://first-bucket/f", "-").stdout == "hello"
+    # Of names that are not in the hosts file, doctor tells.
+    looked = run(program, "doctor", cwd=home)
+    assert "111122223333.localhost" in looked.stdout + looked.stderr, looked
 
 
 def test_init_then_check_then_serve(serve, program, tmp_path):
