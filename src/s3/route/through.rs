@@ -4,6 +4,9 @@ use super::{Auth, Routed, Rules, route};
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Head};
 
+/// The reason of the refusal of what no access point takes.
+pub const NOT_THROUGH: &str = "not-through-access-points";
+
 /// An access point that a request comes through.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Through {
@@ -28,7 +31,7 @@ pub fn route_through(
 ) -> Result<Routed, Fault> {
     let routed = route(Some(bucket), key, head, query, auth, rules)?;
     if !routed.operation.on_access_points() {
-        let fault = Fault::plain(Code::MethodNotAllowed, "not-through-access-points");
+        let fault = Fault::plain(Code::MethodNotAllowed, NOT_THROUGH);
         return Err(fault.detail(format!("{} is asked of the bucket itself", routed.operation.name())));
     }
     Ok(Routed { through: Some(through), ..routed })
