@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::config::Config;
+use super::super::files;
 use super::super::finding::{Finding, Findings};
 use super::super::metrics::Metrics;
 use super::super::{ProcessEnvironment, credentials};
@@ -219,6 +220,8 @@ impl Keeper {
         }
         let unavailable = |detail| ChangeFault { kind: ChangeFaultKind::Unavailable, detail };
         let mut live = self.lock();
+        // Another proxy of the same folder may be in between its look and its write.
+        let _folder = files::only_here(&self.config.policies).map_err(|fault| unavailable(fault.to_string()))?;
         self.settle(&mut live).map_err(unavailable)?;
         if let Change::Made { bucket, owner } = change
             && let Some(there) = live.sources.buckets.get(bucket)
