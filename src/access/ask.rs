@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::document::Document;
 use super::stored::{Needs, Stored};
 use crate::s3::permission::{Check, Permission, State, Target, When};
-use crate::s3::route::{CopySource, Routed, Through};
+use crate::s3::route::{CopySource, NOT_THROUGH, Routed, Through};
 use crate::s3::xml::DeleteEntry;
 use crate::s3::{Code, Fault, Operation};
 
@@ -80,7 +80,7 @@ pub fn checks(given: &Given<'_>, stored: &dyn Stored) -> Result<Asks, Fault> {
     let permission = given.permission()?;
     given.check_headers()?;
     if given.routed.through.is_some() && !permission.access_point {
-        return Err(Fault::plain(Code::MethodNotAllowed, "not-through-access-points"));
+        return Err(Fault::plain(Code::MethodNotAllowed, NOT_THROUGH));
     }
     let mut asks = Asks { list: Vec::with_capacity(permission.checks.len()), needs: Needs::NONE };
     match given.document {

@@ -1,10 +1,15 @@
 //! Reading and writing small files, carefully.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and how long apart, a folder is asked for that another process has: five seconds in all.
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why a file is not usable.
 #[derive(Debug)]
@@ -130,6 +135,19 @@ pub(super) fn put_new(path: &Path, content: &[u8]) -> Result<(), FileFault> {
     Ok(File::open(folder)?.sync_all()?)
 }
 
+/// Keeps a folder to one process at a time, for as long as what is given lives. Where the file system knows no
+/// such locks, there is none.
+pub(super) fn only_here(folder: &Path) -> Result<File, FileFault> {
+    let open = File::open(folder)?;
+    for _ in 0..LOCK_TRIES {
+        match open.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(open),
+        }
+    }
+    Err(FileFault::new("is being changed by another process".to_owned()))
+}
+
 /// The name that a file has until it is whole. It is hidden, so that whoever reads the folder does not take it
 /// for one of its files.
 fn hidden(path: &Path) -> PathBuf {
@@ -234,6 +252,18 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_is_changed_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = only_here(dir.path()).unwrap();
+        let path = dir.path().to_owned();
+        let second = std::thread::spawn(move || only_here(&path).map(drop));
+        std::thread::sleep(LOCK_PAUSE * 5);
+        assert!(!second.is_finished());
+        drop(first);
+        second.join().unwrap().unwrap();
     }
 
     #[test]

@@ -225,7 +225,7 @@ impl<'a> Case<'a> {
         let Self { live, site, facts, routed, .. } = *self;
         let connection = &facts.connection;
         let header = |name: &http::HeaderName| facts.head.headers.get(name).and_then(|value| value.to_str().ok());
-        let vpc = live.way(connection.listener).and_then(|way| way.vpc.as_deref());
+        let vpc = live.vpc(connection);
         let id = self.endpoint();
         let source = routed.copy_source.as_ref().map(|source| source.bucket.as_str());
         // To make a bucket is nobody's business but the maker's: there is none yet that somebody owns.
@@ -294,7 +294,11 @@ impl<'a> Case<'a> {
         let Some(point) = estate.access_point(&through.arn) else {
             return denied("access-point-gone", "the access point is gone");
         };
-        let own = self.live.way(self.facts.connection.listener).and_then(|way| way.vpc.as_deref());
+        // One of the same name was made while the body of this request came in.
+        if point.bucket != bucket {
+            return denied("access-point-moved", "the access point leads to another bucket now");
+        }
+        let own = self.live.vpc(&self.facts.connection);
         if let Some(vpc) = point.vpc.as_deref().filter(|vpc| own != Some(*vpc)) {
             return denied("network-origin", &format!("the access point is reached from {vpc} only"));
         }

@@ -11,7 +11,7 @@ use crate::access::Estate;
 use crate::access::origin::Cidr;
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::policy::Grant;
-use crate::s3::address::{self, Resource};
+use crate::s3::address::{self, AccessPoints, Resource};
 use crate::s3::external::External;
 use crate::s3::route::{self, Auth, Routed, Rules};
 use crate::s3::uri::Query;
@@ -127,6 +127,13 @@ impl Live {
         let auth = sigv4::kind(head, &query)?;
         let Site { rules, address, .. } = self.site(listener, site)?;
         let rules = *rules;
+        // For whoever comes without a signature there are no access points: nothing tells one that is there
+        // from one that is not, nor what is wrong with a request to it.
+        let unsigned = || address::Settings { access_points: AccessPoints::default(), ..address.clone() };
+        let kept = match kept {
+            Ok(Resource::AccessPoint { .. }) if auth == Auth::Anonymous => address::map(&unsigned(), host, head)?,
+            kept => kept,
+        };
         if let Some(asked) = self.tokens_asked(&kept, head) {
             return Ok(Found {
                 site,
@@ -145,10 +152,6 @@ impl Live {
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
-            // Whatever else is wrong with it would tell strangers that there is such an access point.
-            Resource::AccessPoint { .. } if auth == Auth::Anonymous => {
-                Err(Fault::plain(Code::AccessDenied, "access-point-unsigned"))
-            }
             Resource::AccessPoint { through, bucket, key } => {
                 route::route_through(through, bucket, key, head, &query, auth, rules)
             }
@@ -162,7 +165,11 @@ impl Live {
             }
         });
         let routed = routed.and_then(|mut routed| {
-            routed.copy_source.as_mut().map_or(Ok(()), |source| address.resolve(source))?;
+            match routed.copy_source.as_mut().filter(|source| source.through.is_some()) {
+                Some(source) if auth == Auth::Anonymous => unsigned().resolve(source)?,
+                Some(source) => address.resolve(source)?,
+                None => {}
+            }
             Ok(routed)
         });
         Ok(Found { site, auth, form_bucket, control, asked: Asked::Store(routed.map(Box::new).map_err(Box::new)) })
@@ -198,12 +205,6 @@ impl Live {
         Err(refused.unwrap_or_else(|| Fault::plain(Code::InternalError, "no-site")))
     }
 
-    /// Whether a label of a host name is that of an access point.
-    pub fn claims(&self, label: &str) -> bool {
-        let addresses = self.listeners.iter().flatten().map(|site| &site.address);
-        addresses.into_iter().any(|address| address.access_points.claim(&address.region, label))
-    }
-
     /// What a listener stands for.
     pub(super) fn way(&self, listener: usize) -> Option<&Way> {
         self.ways.get(listener)
@@ -213,6 +214,17 @@ impl Live {
     pub(super) fn endpoint<'a>(&'a self, connection: &'a Connection) -> Option<&'a str> {
         let way = self.way(connection.listener);
         connection.vpc_endpoint.as_deref().or_else(|| way.and_then(|way| way.vpc_endpoint.as_deref()))
+    }
+
+    /// The VPC that a connection came through. Where a balancer names another endpoint than the listener's,
+    /// nobody knows which one that is in.
+    pub(super) fn vpc<'a>(&'a self, connection: &Connection) -> Option<&'a str> {
+        let way = self.way(connection.listener)?;
+        let known = match (&connection.vpc_endpoint, &way.vpc_endpoint) {
+            (Some(named), Some(own)) => named == own,
+            _ => true,
+        };
+        way.vpc.as_deref().filter(|_| known)
     }
 
     /// Where the clients of a listener think they are.
@@ -352,7 +364,7 @@ impl Live {
             Some((found.id.as_str(), found.paths.as_slice()))
         };
         let seen = Circumstances {
-            vpc: self.way(facts.connection.listener).and_then(|way| way.vpc.as_deref()),
+            vpc: self.vpc(&facts.connection),
             vpc_endpoint: self.endpoint(&facts.connection),
             caller_organization: organization(&who.account),
             role_organization: role.and_then(|role| organization(&role.account)),

@@ -191,7 +191,7 @@ pub(super) async fn guard(
         return if there || estate.knows(bucket) { Err(taken(bucket)) } else { Ok(None) };
     }
     if !there {
-        return Err(Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", bucket));
+        return Err(Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", called(case, bucket)));
     }
     let of_object = matches!(routed.operation, Operation::GetObjectAcl | Operation::PutObjectAcl);
     if of_object && !Box::pin(look::is_there(case, store, Side::Target)).await? {
@@ -286,7 +286,7 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
         Operation::DeletePublicAccessBlock => Change::Block { bucket: owned, block: None },
         Operation::GetBucketPolicy => {
             let text = estate.kept(bucket).and_then(|kept| kept.policy.clone());
-            return Ok(of(told("application/json", text.ok_or_else(|| no_policy(bucket))?)));
+            return Ok(of(told("application/json", text.ok_or_else(|| no_policy(called(case, bucket)))?)));
         }
         Operation::GetBucketPolicyStatus => {
             let public = estate.rules().has_public_policy(bucket).ok_or_else(|| no_policy(bucket))?;
@@ -401,6 +401,11 @@ fn owners_list(case: &Case<'_>, bucket: &str) -> Bytes {
          </AccessControlPolicy>"
     );
     text.into()
+}
+
+/// What the client calls the bucket.
+fn called<'a>(case: &Case<'a>, bucket: &'a str) -> &'a str {
+    case.routed.through.as_deref().map_or(bucket, |through| &through.shown)
 }
 
 fn no_policy(bucket: &str) -> Fault {

@@ -104,7 +104,7 @@ const fn patience(octets: u64) -> Duration {
 async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
     let Out { store, out, body, mut open, after } = out;
     open.watch(worker);
-    let (id, verdict) = (out.id, body.verdict());
+    let (id, verdict, called) = (out.id, body.verdict(), out.called());
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
         true => in_time(patience(verify_first), body.settle(verify_first)).await,
@@ -125,7 +125,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
             let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing))
         }
-        Err(fault) => Err(Refusal::after(fault, open)),
+        Err(fault) => Err(Refusal::after(fault.calling(&called), open)),
     }
 }
 

@@ -192,7 +192,7 @@ impl Settings {
 
 /// Whether a fault tells whether an access point is there. Nobody hears of that without a signature.
 pub fn is_about_access_points(fault: &Fault) -> bool {
-    matches!(fault.reason(), UNKNOWN_ALIAS | UNKNOWN_ACCESS_POINT | NOT_THROUGH)
+    matches!(fault.reason(), NOT_THROUGH | UNKNOWN_ALIAS | UNKNOWN_ACCESS_POINT)
 }
 
 const UNKNOWN_ACCESS_POINT: &str = "unknown-access-point";
@@ -215,7 +215,7 @@ impl Request<'_> {
         if let Some((name, account)) = access_point_label(label)
             && let Some(found) = self.access_point(name, account)
         {
-            return self.at_access_point(found, label, self.host_key());
+            return self.at_access_point(Ok(found), label, self.host_key());
         }
         self.bucket_named(label, self.host_key(), false)
     }
@@ -275,17 +275,18 @@ impl Request<'_> {
             arn = format!("{arn}/{}", decode(next)?);
             rest = after;
         }
-        let point = self.settings.of_arn(&arn)?;
         let key = rest.map(decode).transpose()?.filter(|key| !key.is_empty());
-        self.at_access_point(point, &arn, key)
+        self.at_access_point(self.settings.of_arn(&arn), &arn, key)
     }
 
     fn access_point(&self, name: &str, account: &str) -> Option<&AccessPoint> {
         self.settings.access_points.named(&self.settings.region, account, name)
     }
 
-    fn at_access_point(&self, point: &AccessPoint, shown: &str, key: Option<Cow<'_, str>>) -> Kept {
+    /// What is wrong with the key is told first, whether there is such an access point or not.
+    fn at_access_point(&self, point: Result<&AccessPoint, Fault>, shown: &str, key: Option<Cow<'_, str>>) -> Kept {
         check_key(key.as_deref())?;
+        let point = point?;
         let through = Box::new(self.settings.through(point, shown));
         Ok(Resource::AccessPoint { through, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
     }
@@ -296,7 +297,7 @@ impl Request<'_> {
             return Err(foreign_endpoint());
         }
         if bucket.ends_with(ALIAS_ENDING) {
-            return self.at_access_point(self.settings.of_alias(bucket)?, bucket, key);
+            return self.at_access_point(self.settings.of_alias(bucket), bucket, key);
         }
         let legacy = path_style && self.settings.legacy_bucket_names && name::is_legacy_bucket(bucket);
         if !legacy && !name::is_addressable_bucket(bucket) {
@@ -334,10 +335,10 @@ impl Request<'_> {
             AwsEndpoint::S3 => self.bucket_named(label, self.host_key(), false),
             AwsEndpoint::Accelerate if !bare => self.bucket_named(label, self.host_key(), false),
             AwsEndpoint::AccessPoint => match access_point_label(label) {
-                Some((name, account)) => match self.access_point(name, account) {
-                    Some(found) => self.at_access_point(found, label, self.host_key()),
-                    None => Err(no_access_point(name)),
-                },
+                Some((name, account)) => {
+                    let found = self.access_point(name, account).ok_or_else(|| no_access_point(name));
+                    self.at_access_point(found, label, self.host_key())
+                }
                 None => return Err(unknown_host()),
             },
             AwsEndpoint::Control if name::is_account(label) => self.control(Some(label)).unwrap_or_else(|| {

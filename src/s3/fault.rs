@@ -55,6 +55,17 @@ impl Fault {
         self
     }
 
+    /// The same, with what the client calls a bucket in the place of its name.
+    #[must_use]
+    pub fn calling(mut self, called: &[(String, String)]) -> Self {
+        for (_, text) in self.elements.iter_mut().filter(|(name, _)| *name == "BucketName") {
+            if let Some((_, shown)) = called.iter().find(|(bucket, _)| bucket == text) {
+                text.clone_from(shown);
+            }
+        }
+        self
+    }
+
     /// Adds a header to the answer, `Allow` or `x-amz-bucket-region` for instance.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -75,6 +75,15 @@ pub fn is_access_point(name: &str) -> bool {
         && !name.ends_with("--xa-s3")
 }
 
+/// The ARN of an access point and the key, of the ARN of an object behind it.
+pub fn split_behind_access_point(arn: &str) -> Option<(&str, &str)> {
+    const POINT: &str = ":accesspoint";
+    // A slash or a colon stands before the name, and the name itself may be `object`.
+    let name = arn.find(POINT)? + POINT.len() + 1;
+    let end = name + arn.get(name..)?.find("/object/")?;
+    Some((arn.get(..end)?, arn.get(end + "/object/".len()..)?))
+}
+
 /// How long the part of an alias is that nobody can guess.
 const ALIAS_MIDDLE: usize = 34;
 /// How much of its name an access point's alias shows at most, so that it is no longer than a bucket's name.

@@ -23,8 +23,7 @@ use copy::read_copy_source;
 pub use control::{ACCOUNT_ID, Place, Point, invalid_point_name, route_control};
 pub use copy::CopySource;
 pub use form::{FormHeaders, route_form};
-pub(super) use through::NOT_THROUGH;
-pub use through::{Through, route_through};
+pub use through::{NOT_THROUGH, Through, route_through};
 
 /// The names of query authentication (spec/sigv4.md 2), lower-case.
 pub const QUERY_AUTHENTICATION: [&str; 7] = [

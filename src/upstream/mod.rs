@@ -51,6 +51,15 @@ pub struct Forward {
     pub id: RequestId,
 }
 
+impl Forward {
+    /// Buckets that the client does not name, each with what it says instead.
+    pub fn called(&self) -> Vec<(String, String)> {
+        let through = |source: &CopySource| Some((source.bucket.clone(), source.through.as_ref()?.shown.clone()));
+        let target = self.bucket.clone().zip(self.shown.clone());
+        target.into_iter().chain(self.copy_source.as_ref().and_then(through)).collect()
+    }
+}
+
 /// The accounts that a decision was taken for. A store that has accounts of its own is told them, so that
 /// it refuses where somebody else owns the bucket.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

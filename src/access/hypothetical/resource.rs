@@ -139,7 +139,7 @@ impl Resource {
 
     /// What is behind an access point.
     fn through(self, act: Act<'_>, kinds: &[ResourceKind], estate: &Estate) -> Result<Self, Implausible> {
-        let (point, key) = match self.arn.split_once("/object/") {
+        let (point, key) = match name::split_behind_access_point(&self.arn) {
             Some((point, key)) => (point, Some(key)),
             None => (self.arn.as_str(), None),
         };

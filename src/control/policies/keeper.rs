@@ -8,14 +8,11 @@
 //!   never written over.
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use rustix::fs::FlockOperation;
 
 use super::super::config::Config;
+use super::super::files;
 use super::super::finding::{Finding, Findings};
 use super::super::metrics::Metrics;
 use super::super::{ProcessEnvironment, credentials};
@@ -31,10 +28,6 @@ use crate::policy::engine::Sources;
 use crate::policy::engine::public::Block;
 use crate::s3::name::{is_account, is_addressable_bucket};
 use crate::s3::{Code, Fault};
-
-/// How long a change waits for those of other processes, and how often it looks.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// The files of a bucket.
 const POLICY: &str = "policy.json";
@@ -229,7 +222,8 @@ impl Keeper {
         }
         let unavailable = |detail| ChangeFault { kind: ChangeFaultKind::Unavailable, detail };
         let mut live = self.lock();
-        let _alone = alone(&self.config.policies, PATIENCE).map_err(unavailable)?;
+        // Another proxy of the same folder may be in between its look and its write.
+        let _folder = files::only_here(&self.config.policies).map_err(|fault| unavailable(fault.to_string()))?;
         self.settle(&mut live).map_err(unavailable)?;
         if let Change::Made { bucket, owner } = change
             && let Some(there) = live.sources.buckets.get(bucket)
@@ -400,31 +394,6 @@ impl From<ChangeFault> for Fault {
     }
 }
 
-/// Keeps other processes from changing a folder, for as long as the file is open. None where there are no
-/// locks, as on some network mounts.
-///
-/// # Errors
-/// Somebody else has it for longer than one waits.
-fn alone(folder: &Path, patience: Duration) -> Result<Option<File>, String> {
-    let Ok(file) = File::open(folder) else { return Ok(None) };
-    let end = Instant::now() + patience;
-    loop {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Some(file)),
-            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < end => {
-                std::thread::sleep(PAUSE);
-            }
-            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {
-                return Err(format!("another process is changing `{}`", folder.display()));
-            }
-            Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "no lock: changes by other processes may be lost");
-                return Ok(None);
-            }
-        }
-    }
-}
-
 /// Why a generation that opens more is not taken.
 fn refused(folder: &Path, widenings: &[Widening]) -> Findings {
     let mut findings = Findings::default();
@@ -436,21 +405,4 @@ fn refused(folder: &Path, widenings: &[Widening]) -> Findings {
         findings.push(Finding::file(&path, message).help(help));
     }
     findings
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_process_at_a_time_changes_a_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let none = Duration::ZERO;
-        let first = alone(dir.path(), none).unwrap();
-        assert!(first.is_some());
-        assert!(alone(dir.path(), none).unwrap_err().contains("another process"));
-        drop(first);
-        assert!(alone(dir.path(), none).unwrap().is_some());
-        assert!(alone(&dir.path().join("none"), none).unwrap().is_none());
-    }
 }

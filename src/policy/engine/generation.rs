@@ -13,6 +13,7 @@ use super::question::Question;
 use super::shelf::{Policy, Shelf};
 use crate::hash::QuickMap;
 use crate::s3::head::cut;
+use crate::s3::name::split_behind_access_point;
 
 /// What a generation is compiled from: documents by what they are attached to. Documents are shared, so a
 /// policy of many principals is held once.
@@ -336,5 +337,5 @@ fn is_public(policy: Option<&Arc<Policy>>, of: PolicyOf) -> bool {
 
 /// The access point of an ARN of it or of an object behind it.
 fn access_point_arn(resource: &str) -> &str {
-    resource.find("/object/").and_then(|at| resource.get(..at)).unwrap_or(resource)
+    split_behind_access_point(resource).map_or(resource, |(point, _)| point)
 }

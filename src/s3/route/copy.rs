@@ -76,7 +76,8 @@ pub(super) fn read_copy_source(value: &[u8], keys: KeyRules) -> Result<CopySourc
 /// The bucket, or what names an access point instead, and the key.
 fn named(path: &str, unreadable: impl Fn() -> Fault) -> Result<(&str, &str, Option<&str>), Fault> {
     if path.starts_with("arn:") {
-        let (point, key) = path.split_once("/object/").filter(|(_, key)| !key.is_empty()).ok_or_else(unreadable)?;
+        let found = name::split_behind_access_point(path).or_else(|| path.split_once("/object/"));
+        let (point, key) = found.filter(|(_, key)| !key.is_empty()).ok_or_else(unreadable)?;
         return Ok(("", key, Some(point)));
     }
     let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(unreadable)?;

@@ -4,8 +4,8 @@ use super::{Auth, Routed, Rules, route};
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Head};
 
-/// Why what no access point takes is refused.
-pub(in crate::s3) const NOT_THROUGH: &str = "not-through-access-points";
+/// The reason of the refusal of what no access point takes.
+pub const NOT_THROUGH: &str = "not-through-access-points";
 
 /// An access point that a request comes through.
 #[derive(Clone, Debug, Eq, PartialEq)]

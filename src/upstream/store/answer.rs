@@ -38,7 +38,8 @@ pub(super) fn error(forward: &Forward, fault: &Fault) -> Reply {
         return reply;
     }
     reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    let document = xml::error_document(fault, forward.id.as_str(), forward.id.host_id());
+    let fault = fault.clone().calling(&forward.called());
+    let document = xml::error_document(&fault, forward.id.as_str(), forward.id.host_id());
     reply.body = LocalBody::Full(Bytes::from(document));
     reply
 }

@@ -54,6 +54,18 @@ impl StoreError {
         Self { code: code.to_owned(), message: message.to_owned(), elements: Vec::new() }
     }
 
+    /// The same, with what the client calls a bucket in the place of its name, and no path to it.
+    #[must_use]
+    pub fn calling(mut self, called: &[(String, String)]) -> Self {
+        self.elements.retain(|(name, _)| called.is_empty() || name != "Resource");
+        for (_, text) in self.elements.iter_mut().filter(|(name, _)| matches!(name.as_str(), "Bucket" | "BucketName")) {
+            if let Some((_, shown)) = called.iter().find(|(bucket, _)| bucket == text) {
+                text.clone_from(shown);
+            }
+        }
+        self
+    }
+
     /// The document for the client, with the proxy's ids.
     pub fn render(&self, id: &RequestId) -> Vec<u8> {
         let mut writer = xml::Writer::document();
@@ -72,8 +84,13 @@ impl StoreError {
 
 /// What follows the early `200` of a copy or a completion: the result, with these elements as the client is
 /// to see them, or an error with the proxy's ids (spec/errors.md 3).
-pub fn rewrite_late(document: &[u8], id: &RequestId, told: &[(&str, Option<&str>)]) -> (Vec<u8>, Option<String>) {
-    if let Some(error) = StoreError::parse(document) {
+pub fn rewrite_late(
+    document: &[u8],
+    id: &RequestId,
+    told: &[(&str, Option<&str>)],
+    called: &[(String, String)],
+) -> (Vec<u8>, Option<String>) {
+    if let Some(error) = StoreError::parse(document).map(|error| error.calling(called)) {
         let rendered = error.render(id);
         let code = error.code;
         // The declaration has been sent already.
@@ -122,8 +139,21 @@ mod tests {
             b"<R><Location>http://minio:9000/b/k</Location><Key>k</Key></R>",
             &id(),
             &[("Location", Some("https://proxy/b/k&l")), ("Bucket", None)],
+            &[],
         );
         assert_eq!(out, b"<R><Location>https://proxy/b/k&amp;l</Location><Key>k</Key></R>");
         assert_eq!(code, None);
+    }
+
+    #[test]
+    fn an_error_calls_a_bucket_what_the_client_calls_it() {
+        let told =
+            b"<Error><Code>NoSuchBucket</Code><BucketName>b</BucketName><Key>b</Key><Resource>/b/k</Resource></Error>";
+        let (out, _) = rewrite_late(told, &id(), &[], &[("b".to_owned(), "door".to_owned())]);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("<BucketName>door</BucketName><Key>b</Key><RequestId>"), "{text}");
+        let (out, _) = rewrite_late(told, &id(), &[], &[]);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("<BucketName>b</BucketName><Key>b</Key><Resource>/b/k</Resource>"), "{text}");
     }
 }

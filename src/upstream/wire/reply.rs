@@ -195,6 +195,8 @@ pub struct Answering {
     pub region: Arc<str>,
     /// What the client calls the bucket, if not by its name.
     pub shown: Option<String>,
+    /// The same for errors, of every bucket of the request.
+    pub called: Vec<(String, String)>,
 }
 
 impl Answering {
@@ -205,6 +207,7 @@ impl Answering {
             id: out.id,
             location: out.location.clone(),
             shown: out.shown.clone(),
+            called: out.called(),
             region: Arc::clone(region),
         }
     }
@@ -258,9 +261,9 @@ impl Late {
 
     fn finish(&mut self) -> Bytes {
         self.ended = true;
-        let Answering { id, location, shown, .. } = &self.answering;
+        let Answering { id, location, shown, called, .. } = &self.answering;
         let told = [("Location", location.as_deref()), ("Bucket", shown.as_deref())];
-        let (document, code) = rewrite_late(&self.held, id, &told);
+        let (document, code) = rewrite_late(&self.held, id, &told, called);
         if let Some(code) = code {
             let _ = self.code.set(code); // only ever set here
         }
@@ -336,7 +339,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
     let bare = bare_status(out);
     let document = if bare { Ok(Bytes::new()) } else { body.read(ERROR_DOCUMENT).await };
     let document = document.ok().filter(|document| !document.is_empty());
-    let error = document.as_deref().and_then(StoreError::parse);
+    let error = document.as_deref().and_then(StoreError::parse).map(|error| error.calling(&out.called));
     if let Some(code) = error.as_ref().map(|error| error.code.as_str()).filter(|code| OWN_IDENTITY.contains(code)) {
         return Err(Fault::plain(Code::InternalError, "upstream-refuses-us").detail(format!(
             "the store answered {code} to the proxy's own signature: check upstream.credentials, region and clock"

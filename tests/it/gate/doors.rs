@@ -24,6 +24,8 @@ const NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
 struct House {
     gate: Gate,
     config: Arc<ClientConfig>,
+    /// What comes before TLS on every connection.
+    preface: Vec<u8>,
     _certificates: tempfile::TempDir,
 }
 
@@ -46,12 +48,17 @@ impl House {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { gate, config: Arc::new(config), _certificates: folder }
+        Self { gate, config: Arc::new(config), preface: Vec::new(), _certificates: folder }
     }
 
     /// With a bucket and an access point to it.
     fn with_door(listen: &str, inside: &str) -> Self {
-        let house = Self::new(listen);
+        Self::behind(&[], listen, inside)
+    }
+
+    /// The same behind a balancer.
+    fn behind(preface: &[u8], listen: &str, inside: &str) -> Self {
+        let house = Self { preface: preface.to_vec(), ..Self::new(listen) };
         assert_eq!(house.send(&Ask::new("PUT", "/bucket")).status, 200);
         let body = format!(
             "<CreateAccessPointRequest xmlns=\"{NAMESPACE}\"><Bucket>bucket</Bucket>{inside}</CreateAccessPointRequest>"
@@ -71,12 +78,17 @@ impl House {
         self.send_raw(ask.host, &ask.wire())
     }
 
-    fn send_raw(&self, host: &str, octets: &[u8]) -> Reply {
+    fn connect(&self, host: &str) -> StreamOwned<ClientConnection, TcpStream> {
         let name = ServerName::try_from(host.to_owned()).unwrap();
         let client = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
-        let stream = TcpStream::connect(&self.gate.address).unwrap();
+        let mut stream = TcpStream::connect(&self.gate.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut stream = StreamOwned::new(client, stream);
+        stream.write_all(&self.preface).unwrap();
+        StreamOwned::new(client, stream)
+    }
+
+    fn send_raw(&self, host: &str, octets: &[u8]) -> Reply {
+        let mut stream = self.connect(host);
         stream.write_all(octets).unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -85,8 +97,21 @@ impl House {
 
     /// Sends a request that nobody has signed.
     fn unsigned(&self, host: &str, target: &str) -> Reply {
-        self.send_raw(host, format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes())
+        self.unsigned_with(host, &format!("GET {target}"), "")
     }
+
+    fn unsigned_with(&self, host: &str, line: &str, headers: &str) -> Reply {
+        let text = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n");
+        self.send_raw(host, text.as_bytes())
+    }
+}
+
+/// The head of a balancer in front: PROXY protocol, version 2, with an AWS VPC endpoint.
+fn through_endpoint(id: &str) -> Vec<u8> {
+    let tail = [&[0xea, 0, u8::try_from(id.len() + 1).unwrap(), 1][..], id.as_bytes()].concat();
+    let length = u8::try_from(12 + tail.len()).unwrap();
+    let head = [&b"\r\n\r\n\0\r\nQUIT\n"[..], &[0x21, 0x11, 0, length], &[10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 1, 3]];
+    [&head.concat()[..], &tail].concat()
 }
 
 fn control(method: &'static str, target: &str, body: &str) -> Ask {
@@ -265,4 +290,124 @@ fn both_policies_must_agree_and_a_change_counts_at_once() {
             "\"Sid\":\"x\"",
         )))
         .refused(400, "MalformedPolicy");
+}
+
+#[test]
+fn strangers_cannot_tell_a_door_that_is_there_from_one_that_is_not() {
+    let house = House::with_door("", "");
+    let alias = house.alias();
+    let none = "none-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-s3alias";
+    let arn = |name: &str| format!("/arn%3Aaws%3As3%3Aus-east-1%3A111122223333%3Aaccesspoint%2F{name}");
+    let long = "k".repeat(1025);
+    let streaming = "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nx-amz-decoded-content-length: 0\r\n\
+                     content-length: 0\r\n";
+    let told = |host: &str, line: &str, headers: &str| {
+        let reply = house.unsigned_with(host, line, headers);
+        let text = text(&reply);
+        let code = text.split_once("<Code>").map_or("", |(_, rest)| rest.split_once('<').unwrap().0);
+        let message = text.split_once("<Message>").map_or("", |(_, rest)| rest.split_once('<').unwrap().0);
+        (reply.status, code.to_owned(), message.to_owned())
+    };
+    for (method, below, headers) in [
+        ("GET", "/k", ""),
+        ("GET", "/?versioning=", ""),
+        ("GET", "/?unheard-of=", ""),
+        ("GET", &*format!("/{long}"), ""),
+        ("PUT", "/k", ""),
+        ("PUT", "/k", streaming),
+        ("GET", "/k", streaming),
+        ("PUT", "/k", "content-md5: none\r\ncontent-length: 0\r\n"),
+        ("DELETE", "", ""),
+    ] {
+        let at_host =
+            |host: &str| told(host, &format!("{method} {}", if below.is_empty() { "/" } else { below }), headers);
+        assert_eq!(at_host(DOOR), at_host("none-111122223333.localhost"), "{method} {below} {headers}");
+        for (there, gone) in [(arn("reports"), arn("none")), (format!("/{alias}"), format!("/{none}"))] {
+            let at_path = |start: &str| told("localhost", &format!("{method} {start}{below}"), headers);
+            assert_eq!(at_path(&there), at_path(&gone), "{method} {there}{below} {headers}");
+        }
+    }
+    let copied = |name: &str| {
+        let source = format!("arn:aws:s3:us-east-1:111122223333:accesspoint/{name}/object/k");
+        told("localhost", "PUT /b42/k", &format!("x-amz-copy-source: {source}\r\ncontent-length: 3\r\n"))
+    };
+    assert_eq!(copied("reports"), copied("none"));
+    // Nor by the form that it cannot be sent.
+    let form = "--x\r\ncontent-disposition: form-data; name=\"key\"\r\n\r\nk\r\n--x\r\ncontent-disposition: form-data; \
+                name=\"file\"\r\n\r\none\r\n--x--\r\n";
+    let head = format!("content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n", form.len());
+    for (host, target) in [(DOOR, "/"), ("localhost", &*format!("/{alias}")), ("localhost", &*arn("reports"))] {
+        let request = format!("POST {target} HTTP/1.1\r\nhost: {host}\r\n{head}connection: close\r\n\r\n{form}");
+        house.send_raw(host, request.as_bytes()).refused(403, "AccessDenied");
+    }
+    // A handshake under the name of one that is not there succeeds too.
+    house.unsigned("999988887777.localhost", "/k").refused(403, "AccessDenied");
+}
+
+#[test]
+fn a_door_may_be_called_like_what_stands_in_front_of_keys() {
+    let house = House::with_door("", "");
+    let body =
+        format!("<CreateAccessPointRequest xmlns=\"{NAMESPACE}\"><Bucket>bucket</Bucket></CreateAccessPointRequest>");
+    assert_eq!(house.send(&control("PUT", "/v20180820/accesspoint/object", &body)).status, 200);
+    let host = "object-111122223333.localhost";
+    assert_eq!(house.send(&at(host, Ask::put("/object/k", b"one"))).status, 200);
+    assert_eq!(house.send(&at(host, Ask::new("GET", "/object/k"))).body, b"one");
+    for source in ["accesspoint/object/object/object/k", "accesspoint:object/object/object/k"] {
+        let source = format!("arn:aws:s3:us-east-1:111122223333:{source}");
+        let copied = house.send(&Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", &source));
+        assert_eq!(copied.status, 200, "{source}: {copied:?}");
+    }
+}
+
+#[test]
+fn errors_call_the_bucket_what_the_client_calls_it() {
+    let house = House::with_door("", "");
+    let named = |ask: &Ask, code: &str, shown: &str| {
+        let told = text(&house.send(ask));
+        assert!(told.contains(&format!("<Code>{code}</Code>")), "{told}");
+        assert!(told.contains(&format!("<BucketName>{shown}</BucketName>")) && !told.contains(">bucket<"), "{told}");
+    };
+    named(&door("GET", "/?policy="), "NoSuchBucketPolicy", "reports-111122223333");
+    assert_eq!(house.send(&Ask::new("PUT", "/other")).status, 200);
+    assert_eq!(house.send(&Ask::new("DELETE", "/bucket")).status, 204);
+    for target in ["/?list-type=2", "/k", "/?policy=", "/?acl="] {
+        named(&door("GET", target), "NoSuchBucket", "reports-111122223333");
+    }
+    named(&Ask::new("PUT", "/other/k").header("x-amz-copy-source", &format!("{ARN}/object/k")), "NoSuchBucket", ARN);
+}
+
+#[test]
+fn a_door_that_was_made_anew_does_not_open_to_the_old_bucket() {
+    let house = House::with_door("", "");
+    assert_eq!(house.send(&Ask::put("/bucket/k", b"one")).status, 200);
+    assert_eq!(house.send(&Ask::new("PUT", "/other")).status, 200);
+    let document = b"<Delete><Object><Key>k</Key></Object></Delete>";
+    let md5 = checksum::of(Algorithm::Md5, document).to_base64();
+    let length = document.len().to_string();
+    let delete = Ask { body: document.to_vec(), ..door("POST", "/?delete=") };
+    let wire = delete.header("content-md5", &md5).header("content-length", &length).wire();
+    let mut slow = house.connect(DOOR);
+    slow.write_all(&wire[..wire.len() - 5]).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(house.send(&control("DELETE", "/v20180820/accesspoint/reports", "")).status, 204);
+    let body =
+        format!("<CreateAccessPointRequest xmlns=\"{NAMESPACE}\"><Bucket>other</Bucket></CreateAccessPointRequest>");
+    assert_eq!(house.send(&control("PUT", "/v20180820/accesspoint/reports", &body)).status, 200);
+    slow.write_all(&wire[wire.len() - 5..]).unwrap();
+    let mut answer = Vec::new();
+    let _ = slow.read_to_end(&mut answer);
+    Reply::parse(&answer).refused(403, "AccessDenied");
+    assert_eq!(house.send(&Ask::new("GET", "/bucket/k")).body, b"one");
+}
+
+#[test]
+fn an_endpoint_that_is_not_the_listeners_is_in_no_vpc_that_anybody_knows() {
+    let bound = "<VpcConfiguration><VpcId>vpc-0a1b2c3d</VpcId></VpcConfiguration>";
+    let listen = "proxy_protocol = true\ntrusted_proxies = [\"127.0.0.0/8\"]\nvpc = \"vpc-0a1b2c3d\"\n\
+                  vpc_endpoint = \"vpce-0a1b2c3d\"";
+    for (endpoint, status) in [("vpce-0a1b2c3d", 200), ("vpce-99999999", 403)] {
+        let house = House::behind(&through_endpoint(endpoint), listen, bound);
+        assert_eq!(house.send(&door("GET", "/?list-type=2")).status, status, "{endpoint}");
+    }
 }
