@@ -55,13 +55,18 @@ impl StoreError {
     }
 
     /// The document for the client, with the proxy's ids.
-    pub fn render(&self, id: &RequestId) -> Vec<u8> {
+    pub fn render(&self, id: &RequestId, shown: Option<&str>) -> Vec<u8> {
         let mut writer = xml::Writer::document();
         writer.open("Error");
         writer.element("Code", &self.code);
         writer.element("Message", &self.message);
         for (name, text) in &self.elements {
-            writer.element(name, text);
+            match (name.as_str(), shown) {
+                ("BucketName", Some(shown)) => writer.element(name, shown),
+                // A path of the store, with the bucket's name in it.
+                ("Resource", Some(_)) => {}
+                _ => writer.element(name, text),
+            }
         }
         writer.element("RequestId", id.as_str());
         writer.element("HostId", id.host_id());
@@ -74,7 +79,8 @@ impl StoreError {
 /// to see them, or an error with the proxy's ids (spec/errors.md 3).
 pub fn rewrite_late(document: &[u8], id: &RequestId, told: &[(&str, Option<&str>)]) -> (Vec<u8>, Option<String>) {
     if let Some(error) = StoreError::parse(document) {
-        let rendered = error.render(id);
+        let shown = told.iter().find(|(name, _)| *name == "Bucket").and_then(|(_, shown)| *shown);
+        let rendered = error.render(id, shown);
         let code = error.code;
         // The declaration has been sent already.
         let at = memchr::memmem::find(&rendered, b"<Error>").unwrap_or_default();
@@ -98,9 +104,19 @@ mod tests {
     }
 
     #[test]
+    fn who_came_by_another_name_of_a_bucket_does_not_hear_its_own() {
+        let document = b"<Error><Code>NoSuchKey</Code><Message>m</Message><Key>k</Key><BucketName>secret</BucketName><Resource>/secret/k</Resource></Error>";
+        let text = String::from_utf8(StoreError::parse(document).unwrap().render(&id(), Some("door"))).unwrap();
+        assert!(text.contains("<BucketName>door</BucketName>") && !text.contains("secret"), "{text}");
+        let (late, _) = rewrite_late(document, &id(), &[("Bucket", Some("door"))]);
+        let late = String::from_utf8(late).unwrap();
+        assert!(late.contains("<BucketName>door</BucketName>") && !late.contains("secret"), "{late}");
+    }
+
+    #[test]
     fn an_empty_message_of_the_store_never_reaches_the_client() {
         let error = StoreError::parse(b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message></Message><Key>a&amp;b</Key><RequestId>theirs</RequestId></Error>").unwrap();
-        let text = String::from_utf8(error.render(&id())).unwrap();
+        let text = String::from_utf8(error.render(&id(), None)).unwrap();
         assert!(
             text.contains("<Message>NoSuchKey</Message><Key>a&amp;b</Key><RequestId>7777777777777777</RequestId>"),
             "{text}"

@@ -347,7 +347,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
             status: head.status,
             headers,
             code: Some(error.code.clone()),
-            body: ReplyBody::Full(Bytes::from(error.render(&out.id))),
+            body: ReplyBody::Full(Bytes::from(error.render(&out.id, out.shown.as_deref()))),
             upstream_id: None,
         }),
         None if matches!(head.status.as_u16(), 502..=504) => Err(unavailable(head.status)),
@@ -359,7 +359,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
             body: if bare {
                 ReplyBody::Empty
             } else {
-                ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id)))
+                ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id, None)))
             },
             upstream_id: None,
         }),
