@@ -192,7 +192,7 @@ pub struct Intent<'a> {
     pub key: Option<&'a [u8]>,
     /// `versionId` of the request.
     pub version_id: Option<&'a [u8]>,
-    /// The access point it came through.
+    /// The access point it came through, or is about.
     pub access_point: Option<&'a str>,
     /// The ARN of the role that is to be assumed.
     pub role: Option<&'a str>,

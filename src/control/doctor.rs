@@ -18,8 +18,10 @@ const SPACE: u64 = 1 << 30;
 const OWN_DESCRIPTORS: u64 = 64;
 const MONTH_DAYS: i64 = 30;
 const DAY: i64 = 86_400;
-/// How many names are looked up for each host: a resolver may take seconds over one.
-const MOST_NAMES: usize = 8;
+/// How many names are looked up for each host.
+const MOST_NAMES: usize = 256;
+/// How many of them in vain: a resolver may take seconds over one. The others are taken for lost, too.
+const MOST_LOST: usize = 8;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -174,7 +176,12 @@ fn names(config: &Config, listener: &Listen, host: &str) -> Checked {
     let points = access_points(config);
     let labels = [config.account.clone()].into_iter().chain(points.iter().cloned()).take(MOST_NAMES);
     let all: Vec<String> = labels.map(|label| format!("{label}.{host}")).collect();
-    let lost: Vec<&str> = all.iter().map(String::as_str).filter(|name| !resolves(name)).collect();
+    let mut lost: Vec<&str> = Vec::new();
+    for name in &all {
+        if lost.len() >= MOST_LOST || !resolves(name) {
+            lost.push(name);
+        }
+    }
     if !lost.is_empty() {
         let ip = Some(listener.address.ip()).filter(|ip| !ip.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into());
         let line = format!("{ip} {}", lost.join(" "));
@@ -302,6 +309,13 @@ mod tests {
         }
         let fix = found(&run(&config, &SystemClock)).fix.unwrap();
         assert!(fix.contains("`127.0.0.1 111122223333.s3.invalid reports-111122223333.s3.invalid`"), "{fix}");
+        // None is left out, however many there are.
+        let many: Vec<String> = (100..120).map(|number| format!("door-{number}")).collect();
+        for name in &many {
+            std::fs::write(folder.join(format!("{name}.json")), "{}").unwrap();
+        }
+        let fix = found(&run(&config, &SystemClock)).fix.unwrap();
+        assert!(many.iter().all(|name| fix.contains(&format!(" {name}-111122223333.s3.invalid"))), "{fix}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::audit::{self, Decision, Intent, Origin, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
 use crate::policy::Grant;
-use crate::s3::route::Auth;
+use crate::s3::route::{Auth, Routed};
 use crate::s3::{Head, Operation};
 use crate::sigv4::{Diagnosis, Signed};
 use crate::sts::Circumstances;
@@ -244,7 +244,7 @@ impl Facts {
             bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
             key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
             version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
-            access_point: routed.and_then(|routed| routed.through.as_deref()).map(|through| through.arn.as_str()),
+            access_point: routed.and_then(access_point),
             role: role.map(|(role, _)| role),
             role_session: role.map(|(_, session)| session),
             user_agent: line("user-agent"),
@@ -329,6 +329,12 @@ impl Connection {
             ..audit::Connection::default()
         }
     }
+}
+
+/// The access point that a request came through; or the one that it is about, in S3 Control.
+fn access_point(routed: &Routed) -> Option<&str> {
+    let through = routed.through.as_deref().map(|through| through.arn.as_str());
+    through.or_else(|| routed.point.as_deref().map(|point| point.arn.as_str()))
 }
 
 fn version(version: Version) -> &'static str {

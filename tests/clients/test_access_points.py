@@ -335,11 +335,32 @@ def test_an_arn_in_the_path(doors, typed):
         assert listed.status == 200 and f"<Name>{typed}</Name>" in listed.data.decode(), listed.data
 
 
-def test_the_journal_tells_which_door(doors, admin):
+def test_faults_do_not_name_the_bucket(doors):
+    """The name of the bucket behind it is nobody's business who comes through a door."""
+    for method, path, headers in [
+        ("GET", "/none", {}),
+        ("GET", "/read?uploadId=none", {}),
+        ("GET", "/read?versionId=none", {}),
+        ("GET", "/read", {"Range": "bytes=100-200"}),
+        ("GET", "/read", {"If-Match": '"other"'}),
+        ("PUT", "/copied", {"x-amz-copy-source": f"{alias_of('any')}/none"}),
+    ]:
+        assert doors.raw("PUT", f"/{doors.bucket}/read", body=DATA).status == 200
+        answer = doors.raw(method, f"/{alias_of('any')}{path}", headers=headers)
+        assert 400 <= answer.status < 500 and doors.bucket not in answer.data.decode(), (path, answer.data)
+
+
+def test_the_journal_tells_which_door(doors, admin, point, control):
     key = f"journal/{fresh_name()}"
     admin.put_object(Bucket=arn("any"), Key=key, Body=DATA)
     record = next(record for record in doors.proxy.journal() if record.get("key") == key and "decision" in record)
     assert (record["access_point_arn"], record["bucket_name"]) == (arn("any"), doors.bucket), record
+    # And who did what to which.
+    made = point()
+    control.put_access_point_policy(AccountId=MAIN, Name=made["name"], Policy=worlds.team(made["name"], "red", "red"))
+    control.delete_access_point(AccountId=MAIN, Name=made["name"])
+    records = [record for record in doors.proxy.journal() if record.get("access_point_arn") == made["arn"] and "decision" in record]
+    assert [record["operation"] for record in records] == ["CreateAccessPoint", "PutAccessPointPolicy", "DeleteAccessPoint"]
 
 
 # ---- The other clients.
@@ -530,6 +551,7 @@ def test_a_door_of_another_account(doors):
     assert eve.get_object(Bucket=lent, Key=key)["Body"].read() == DATA
     assert eve.get_object(Bucket=alias_of("lent"), Key=key)["Body"].read() == DATA
     assert not may(eve.get_object, Bucket=doors.lent, Key=key), "directly nothing is delegated"
+    refused(doors.control("eve").create_access_point, "InvalidRequest", status=400, AccountId=OTHER, Name="mine", Bucket=doors.lent)
     # The door lets them in; their own policies, or those of the bucket, do not.
     assert not may(doors.client("hal").get_object, Bucket=lent, Key=key)
     assert not may(doors.client("red").get_object, Bucket=lent, Key=key)
