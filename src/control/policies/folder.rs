@@ -191,6 +191,11 @@ pub(super) fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && depth < DEPTH_LIMIT => waiting.push((entry.path(), depth + 1)),
+                // To read a pipe would wait for whoever writes into it.
+                Ok(kind) if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() => {
+                    findings
+                        .push(Finding::file(&entry.path(), "this is a pipe, a socket or a device").help("remove it"));
+                }
                 _ => found.push(entry.path()),
             }
             if found.len() + waiting.len() > FILES_LIMIT {
@@ -294,6 +299,15 @@ impl<'d> Desk<'d> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_in_the_folder_is_told_and_never_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("a.json")).unwrap();
+        let mut findings = Findings::default();
+        assert!(walk(dir.path(), &mut findings).is_empty());
+        assert!(findings.to_string().contains("a pipe, a socket or a device"), "{findings}");
+    }
 
     #[test]
     fn every_promised_file_has_its_place() {
