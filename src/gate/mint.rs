@@ -1,30 +1,33 @@
 //! Certificates for the host names that SDKs make of an endpoint: an account in front of it for S3 Control, an
 //! access point and its account for what goes through that (spec/addressing.md 3).
 //!
-//! Invariant: for every name of these forms, whether there is such an account or access point or not. A
-//! stranger must not learn from a handshake which there are. What a stranger can have signed is a name of this
-//! listener, with the one key that all of them have; the memory for it is bounded.
+//! Invariant: only for names of accounts and access points that exist, so that a stranger can neither fill
+//! the memory nor have anything signed that leads nowhere. A handshake tells which there are; what may be done
+//! there, and with what, it does not.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use rustls::sign::CertifiedKey;
 
 use crate::control::certs::{CertFault, Minter};
 use crate::control::config::{Listen, Mint as Ca};
+use crate::pipeline::Live;
 use crate::s3::name;
 use crate::server::Mint;
 use crate::time::{Clock, Seconds};
 
 /// How long one is shown before another is made.
 const LIFE: i64 = 30 * 86_400;
-/// How many are remembered.
+/// How many are remembered; those of access points that are gone are forgotten with all others.
 const MOST: usize = 4096;
 
 /// The certificates of one listener.
 pub(super) struct Minting {
     minter: Minter,
+    live: Arc<ArcSwap<Live>>,
     clock: Arc<dyn Clock>,
     hosts: Vec<String>,
     minted: Mutex<HashMap<String, (Seconds, Arc<CertifiedKey>)>>,
@@ -35,19 +38,29 @@ impl Minting {
     ///
     /// # Errors
     /// As for [`Minter::new`].
-    pub(super) fn new(ca: &Ca, listen: &Listen, clock: &Arc<dyn Clock>) -> Result<Self, CertFault> {
+    pub(super) fn new(
+        ca: &Ca,
+        listen: &Listen,
+        live: &Arc<ArcSwap<Live>>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, CertFault> {
         Ok(Self {
             minter: Minter::new(&ca.ca, &ca.key)?,
+            live: Arc::clone(live),
             clock: Arc::clone(clock),
             hosts: listen.hosts.clone(),
             minted: Mutex::default(),
         })
     }
 
-    /// Whether a name has the form of one of an account or an access point.
-    fn fits(&self, name: &str) -> bool {
+    /// Whether a name stands for an account or an access point.
+    fn exists(&self, name: &str) -> bool {
+        let live = self.live.load();
         let label = |host: &String| name.strip_suffix(host.as_str())?.strip_suffix('.');
-        self.hosts.iter().filter_map(label).any(|label| name::is_account(label) || is_of_access_point(label))
+        self.hosts.iter().filter_map(label).any(|label| match name::is_account(label) {
+            true => live.directory.knows_account(label),
+            false => live.claims(label),
+        })
     }
 
     fn known(&self, name: &str, now: Seconds) -> Option<Arc<CertifiedKey>> {
@@ -57,15 +70,10 @@ impl Minting {
     }
 }
 
-fn is_of_access_point(label: &str) -> bool {
-    let parts = label.rsplit_once('-');
-    parts.is_some_and(|(name, account)| name::is_access_point(name) && name::is_account(account))
-}
-
 impl Mint for Minting {
     fn mint(&self, name: &str) -> Option<Arc<CertifiedKey>> {
         let (name, now) = (name.to_ascii_lowercase(), self.clock.now());
-        if !self.fits(&name) {
+        if !self.exists(&name) {
             return None;
         }
         if let Some(known) = self.known(&name, now) {

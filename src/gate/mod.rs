@@ -115,7 +115,7 @@ pub fn run(
     let writer = Arc::clone(&keeper);
     let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
     let stores = build::stores(&config, build::workers(&config), &clock)?;
-    let server = Server::bind(build::server(&config, mints(&config, &clock)?))?;
+    let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
         live,
         stores,
@@ -155,10 +155,10 @@ pub fn run(
 }
 
 /// What mints certificates for each listener.
-fn mints(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<Minted>, GateError> {
+fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> Result<Vec<Minted>, GateError> {
     let one = |listen: &Listen| {
         let Some(ca) = listen.tls.as_ref().and_then(|tls| tls.mint.as_ref()) else { return Ok(None) };
-        Ok(Some(Arc::new(Minting::new(ca, listen, clock)?) as Arc<dyn Mint>))
+        Ok(Some(Arc::new(Minting::new(ca, listen, live, clock)?) as Arc<dyn Mint>))
     };
     config.listen.iter().map(one).collect()
 }

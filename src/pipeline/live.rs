@@ -205,6 +205,12 @@ impl Live {
         Err(refused.unwrap_or_else(|| Fault::plain(Code::InternalError, "no-site")))
     }
 
+    /// Whether a label of a host name is that of an access point.
+    pub fn claims(&self, label: &str) -> bool {
+        let addresses = self.listeners.iter().flatten().map(|site| &site.address);
+        addresses.into_iter().any(|address| address.access_points.claim(&address.region, label))
+    }
+
     /// What a listener stands for.
     pub(super) fn way(&self, listener: usize) -> Option<&Way> {
         self.ways.get(listener)

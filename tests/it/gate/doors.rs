@@ -102,7 +102,8 @@ impl House {
 
     fn unsigned_with(&self, host: &str, line: &str, headers: &str) -> Reply {
         let text = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n");
-        self.send_raw(host, text.as_bytes())
+        // The name in the handshake plays no part in where a request goes.
+        self.send_raw("localhost", text.as_bytes())
     }
 }
 
@@ -344,8 +345,20 @@ fn strangers_cannot_tell_a_door_that_is_there_from_one_that_is_not() {
         let request = format!("POST {target} HTTP/1.1\r\nhost: {host}\r\n{head}connection: close\r\n\r\n{form}");
         house.send_raw(host, request.as_bytes()).refused(403, "AccessDenied");
     }
-    // A handshake under the name of one that is not there succeeds too.
-    house.unsigned("999988887777.localhost", "/k").refused(403, "AccessDenied");
+}
+
+#[test]
+fn certificates_are_made_for_accounts_and_access_points_that_exist() {
+    let house = House::with_door("", "");
+    let shakes = |host: &str| house.connect(host).write_all(b"GET / HTTP/1.1\r\n\r\n").is_ok();
+    assert!(shakes(DOOR) && shakes(CONTROL) && shakes("localhost"));
+    for host in
+        ["none-111122223333.localhost", "reports-444455556666.localhost", "999988887777.localhost", "b.localhost"]
+    {
+        assert!(!shakes(host), "{host}");
+    }
+    assert_eq!(house.send(&control("DELETE", "/v20180820/accesspoint/reports", "")).status, 204);
+    assert!(!shakes(DOOR), "it is gone");
 }
 
 #[test]
