@@ -65,5 +65,6 @@ def test_one_part_can_be_read(s3, bucket, upload):
     parts = [put_part(s3, bucket, upload, 1, one), put_part(s3, bucket, upload, 2, two)]
     s3.complete_multipart_upload(Bucket=bucket, Key="dir/k", UploadId=upload, MultipartUpload={"Parts": parts})
     got = s3.get_object(Bucket=bucket, Key="dir/k", PartNumber=2)
-    assert got["Body"].read() == two
+    same = got["Body"].read() == two  # a store that sends all of it: nobody wants to see the difference
+    assert same
     assert (got["PartsCount"], got["ContentRange"]) == (2, f"bytes {5 * MIB}-{5 * MIB + 320}/{5 * MIB + 321}")
