@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::facts::{AccessPoint as Seen, Organization, Owner};
 use crate::identity::canonical_id;
-use crate::policy::engine::public::Block;
+use crate::policy::engine::public::{Block, Origin};
 use crate::policy::engine::{Generation, Sources};
 use crate::s3::address::{AccessPoint, AccessPoints};
 use crate::s3::route::Through;
@@ -77,7 +77,7 @@ pub struct Kept {
 impl Point {
     /// What conditions see of it.
     pub fn seen(&self) -> Seen<'_> {
-        let network_origin = if self.vpc.is_some() { "VPC" } else { "Internet" };
+        let network_origin = Origin::of(self.vpc.as_deref()).name();
         Seen { arn: &self.arn, account: &self.account, network_origin, tags: Some(&self.tags) }
     }
 }

@@ -10,7 +10,7 @@ use super::look;
 use super::settings::{self, Change, Setting};
 use super::walk::Store;
 use crate::access::{self, Document, NewPoint, Owner, Point, read_policy};
-use crate::policy::engine::public::{Block, Origin, PolicyWrite};
+use crate::policy::engine::public::{Origin, PolicyWrite};
 use crate::policy::put;
 use crate::s3::route::invalid_point_name;
 use crate::s3::tags;
@@ -186,7 +186,7 @@ fn check_policy(case: &Case<'_>, point: &Point, text: &str) -> Result<(), Fault>
     let document = put::check(text.as_bytes(), &target, &|principal| settings::is_known(case, principal))?;
     let estate = &case.live.estate;
     let levels = estate.rules().block_levels(&point.bucket, &point.account, Some(&point.arn));
-    let origin = if point.vpc.is_some() { Origin::Vpc } else { Origin::Internet };
+    let origin = Origin::of(point.vpc.as_deref());
     let same_account = estate.owner(&point.bucket) == point.account;
     levels.check_policy(&document, PolicyWrite::AccessPoint { origin, same_account }).map_err(|blocked| {
         let words = blocked.message(&case.who.arn, "s3:PutAccessPointPolicy", &point.arn);
@@ -203,7 +203,7 @@ fn status(case: &Case<'_>, point: &Point) -> Result<Setting, Fault> {
     let public = case.live.estate.rules().has_public_point_policy(&point.arn).ok_or_else(|| no_policy(point))?;
     Ok(told("GetAccessPointPolicyStatusResult", |out| {
         out.open("PolicyStatus");
-        out.element("IsPublic", flag(public));
+        out.element("IsPublic", settings::flag(public));
         out.close("PolicyStatus");
     }))
 }
@@ -232,7 +232,9 @@ fn shown(case: &Case<'_>, point: &Point) -> Setting {
         out.element("Name", &point.name);
         out.element("Bucket", &point.bucket);
         write_origin(out, point);
-        write_block(out, point.block);
+        out.open("PublicAccessBlockConfiguration");
+        settings::write_switches(out, point.block);
+        out.close("PublicAccessBlockConfiguration");
         out.element("CreationDate", &point.created.rfc3339());
         out.element("Alias", &point.alias);
         out.element("AccessPointArn", &point.arn);
@@ -249,31 +251,14 @@ fn shown(case: &Case<'_>, point: &Point) -> Setting {
     })
 }
 
-fn write_block(out: &mut Writer, block: Block) {
-    out.open("PublicAccessBlockConfiguration");
-    out.element("BlockPublicAcls", flag(block.public_acls));
-    out.element("IgnorePublicAcls", flag(block.ignore_public_acls));
-    out.element("BlockPublicPolicy", flag(block.public_policy));
-    out.element("RestrictPublicBuckets", flag(block.restrict_public_buckets));
-    out.close("PublicAccessBlockConfiguration");
-}
-
 /// From where an access point is reached.
 pub(super) fn write_origin(out: &mut Writer, point: &Point) {
-    out.element("NetworkOrigin", origin(point.vpc.as_deref()));
+    out.element("NetworkOrigin", Origin::of(point.vpc.as_deref()).name());
     if let Some(vpc) = &point.vpc {
         out.open("VpcConfiguration");
         out.element("VpcId", vpc);
         out.close("VpcConfiguration");
     }
-}
-
-const fn origin(vpc: Option<&str>) -> &'static str {
-    if vpc.is_some() { "VPC" } else { "Internet" }
-}
-
-const fn flag(on: bool) -> &'static str {
-    if on { "true" } else { "false" }
 }
 
 /// An answer of S3 Control.
@@ -299,7 +284,7 @@ impl<'a> Case<'a> {
             Document::CreateAccessPoint(new) => Some(access::AccessPoint {
                 arn: &named.arn,
                 account,
-                network_origin: origin(new.vpc.as_deref()),
+                network_origin: Origin::of(new.vpc.as_deref()).name(),
                 tags: None,
             }),
             _ => estate.access_point(&named.arn).map(Point::seen),

@@ -230,10 +230,7 @@ async fn check_elsewhere(case: &Case<'_>, bucket: &str, stores: &[Store], at: us
 /// # Errors
 /// `InvalidBucketName`
 fn check_host_name(case: &Case<'_>, bucket: &str) -> Result<(), Fault> {
-    let mut sites = case.live.listeners.iter().flatten().map(|site| &site.address);
-    if case.routed.operation == Operation::CreateBucket
-        && sites.any(|address| address.access_points.claim(&address.region, bucket))
-    {
+    if case.routed.operation == Operation::CreateBucket && case.live.claims(bucket) {
         let fault = Fault::plain(Code::InvalidBucketName, "bucket-name-of-access-point").with("BucketName", bucket);
         return Err(fault.detail("an access point has the host name of this bucket"));
     }
@@ -290,7 +287,7 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
         }
         Operation::GetBucketPolicyStatus => {
             let public = estate.rules().has_public_policy(bucket).ok_or_else(|| no_policy(bucket))?;
-            return Ok(xml("PolicyStatus", |out| out.element("IsPublic", if public { "true" } else { "false" })));
+            return Ok(xml("PolicyStatus", |out| out.element("IsPublic", flag(public))));
         }
         Operation::GetPublicAccessBlock => {
             let block =
@@ -364,16 +361,20 @@ fn read_block(document: &[u8]) -> Result<Block, Fault> {
 fn write_block(block: Block, namespace: &str) -> Bytes {
     let mut out = Writer::document();
     out.open_in("PublicAccessBlockConfiguration", namespace);
-    for (name, on) in [
-        ("BlockPublicAcls", block.public_acls),
-        ("IgnorePublicAcls", block.ignore_public_acls),
-        ("BlockPublicPolicy", block.public_policy),
-        ("RestrictPublicBuckets", block.restrict_public_buckets),
-    ] {
-        out.element(name, if on { "true" } else { "false" });
-    }
+    write_switches(&mut out, block);
     out.close("PublicAccessBlockConfiguration");
     out.finish().into()
+}
+
+pub(super) fn write_switches(out: &mut Writer, block: Block) {
+    out.element("BlockPublicAcls", flag(block.public_acls));
+    out.element("IgnorePublicAcls", flag(block.ignore_public_acls));
+    out.element("BlockPublicPolicy", flag(block.public_policy));
+    out.element("RestrictPublicBuckets", flag(block.restrict_public_buckets));
+}
+
+pub(super) const fn flag(on: bool) -> &'static str {
+    if on { "true" } else { "false" }
 }
 
 fn check_ownership(document: &[u8]) -> Result<(), Fault> {

@@ -59,9 +59,7 @@ impl Fault {
     #[must_use]
     pub fn calling(mut self, called: &[(String, String)]) -> Self {
         for (_, text) in self.elements.iter_mut().filter(|(name, _)| *name == "BucketName") {
-            if let Some((_, shown)) = called.iter().find(|(bucket, _)| bucket == text) {
-                text.clone_from(shown);
-            }
+            call(text, called);
         }
         self
     }
@@ -123,3 +121,9 @@ impl std::fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+/// Puts what the client calls a bucket in the place of its name, where it calls it otherwise.
+pub fn call(bucket: &mut String, called: &[(String, String)]) {
+    if let Some((_, shown)) = called.iter().find(|(name, _)| name == bucket) {
+        bucket.clone_from(shown);
+    }
+}

@@ -277,12 +277,10 @@ pub(super) fn check_obligations(head: &Head<'_>, names: &[&str], place: Place, e
     if names.binary_search(&"host").is_err() {
         missing.push("host".to_owned());
     }
-    let listed = |name: &[u8]| names.iter().any(|signed| signed.as_bytes() == name);
-    for &(name, _) in head.lines {
+    for (name, _) in head.lines {
         let amz = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"x-amz-"));
         let demanded = amz || extra.iter().any(|extra| extra.as_bytes().eq_ignore_ascii_case(name));
-        // Nearly every client writes names as they are signed.
-        if !demanded || listed(name) || listed(&name.to_ascii_lowercase()) {
+        if !demanded || names.iter().any(|signed| signed.as_bytes().eq_ignore_ascii_case(name)) {
             continue;
         }
         // Its value is the payload line, so it is bound anyway.

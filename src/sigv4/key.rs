@@ -287,14 +287,9 @@ pub(super) fn hex(octets: &[u8]) -> String {
 
 /// Reads 64 lower-case hexadecimal digits; nothing else is a digest or a signature.
 pub(super) fn unhex32(text: &[u8]) -> Option<[u8; 32]> {
-    let text: &[u8; 64] = text.try_into().ok()?;
-    let nibbles = text.map(nibble); // many at a time
-    let seen = nibbles.iter().fold(0, |seen, nibble| seen | nibble);
     let mut out = [0; 32];
-    for (place, [high, low]) in out.iter_mut().zip(nibbles.as_chunks::<2>().0) {
-        *place = high << 4 | low & 15;
-    }
-    (seen < 16).then_some(out)
+    let whole = unhex_into(text, &mut out)?.len() == 32;
+    whole.then_some(out)
 }
 
 /// Reads lower-case hexadecimal digits, two for each octet, as many as there is room for.

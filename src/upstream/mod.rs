@@ -54,9 +54,10 @@ pub struct Forward {
 impl Forward {
     /// Buckets that the client does not name, each with what it says instead.
     pub fn called(&self) -> Vec<(String, String)> {
-        let through = |source: &CopySource| Some((source.bucket.clone(), source.through.as_ref()?.shown.clone()));
-        let target = self.bucket.clone().zip(self.shown.clone());
-        target.into_iter().chain(self.copy_source.as_ref().and_then(through)).collect()
+        let source = self.copy_source.as_ref();
+        let source = source.and_then(|source| Some((&source.bucket, &source.through.as_ref()?.shown)));
+        let target = self.bucket.as_ref().zip(self.shown.as_ref());
+        target.into_iter().chain(source).map(|(bucket, shown)| (bucket.clone(), shown.clone())).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::access::facts::AccessPoint;
 use crate::identity::Principal;
 use crate::policy::action::{Action, ResourceKind};
 use crate::policy::document::arn_segments;
+use crate::policy::engine::public::Origin;
 use crate::policy::engine::{AccessPointRef, Act};
 use crate::s3::name;
 
@@ -28,7 +29,7 @@ pub(super) struct Resource {
 pub(super) struct Point {
     arn: String,
     account: String,
-    origin: &'static str,
+    origin: Origin,
 }
 
 /// The action of a name.
@@ -147,7 +148,7 @@ impl Resource {
         if !kinds.contains(&kind) || key.is_some_and(str::is_empty) {
             return Err(misfit(act, &self.arn, kinds));
         }
-        let Some(AccessPointRef { owner, bucket, vpc }) = estate.rules().access_point(point) else {
+        let Some(AccessPointRef { owner, bucket, origin }) = estate.rules().access_point(point) else {
             let help =
                 "its ARN is `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME`, with the region of the proxy".to_owned();
             return Err(refused(format!("there is no access point `{point}`"), help));
@@ -156,7 +157,6 @@ impl Resource {
             Some(key) => format!("arn:{}:s3:::{bucket}/{key}", self.partition),
             None => format!("arn:{}:s3:::{bucket}", self.partition),
         };
-        let origin = if vpc { "VPC" } else { "Internet" };
         let found = Point { arn: point.to_owned(), account: owner.to_owned(), origin };
         Ok(Self {
             behind: Some(behind),
@@ -170,7 +170,7 @@ impl Resource {
 
 impl Point {
     pub(super) fn facts(&self) -> AccessPoint<'_> {
-        AccessPoint { arn: &self.arn, account: &self.account, network_origin: self.origin, tags: None }
+        AccessPoint { arn: &self.arn, account: &self.account, network_origin: self.origin.name(), tags: None }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], region: &str, directo
     let mut points = Points::default();
     for (arn, Found { account, name, stored, .. }) in found {
         let (policy, text) = policies.remove(&arn).unzip();
-        let origin = if stored.vpc.is_some() { Origin::Vpc } else { Origin::Internet };
+        let origin = Origin::of(stored.vpc.as_deref());
         let rules = AccessPointRules {
             owner: account.to_owned(),
             bucket: stored.bucket.clone(),

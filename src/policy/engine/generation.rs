@@ -96,8 +96,8 @@ pub struct AccessPointRef<'a> {
     pub owner: &'a str,
     /// The bucket it leads to.
     pub bucket: &'a str,
-    /// It is reached from one VPC only.
-    pub vpc: bool,
+    /// From where it is reached.
+    pub origin: Origin,
 }
 
 /// Compiled sources. Immutable; a reload compiles another.
@@ -237,7 +237,7 @@ impl Generation {
     /// An access point, by its ARN.
     pub fn access_point(&self, arn: &str) -> Option<AccessPointRef<'_>> {
         let point = self.access_points.get(arn)?;
-        Some(AccessPointRef { owner: &point.owner, bucket: &point.bucket, vpc: point.origin == Origin::Vpc })
+        Some(AccessPointRef { owner: &point.owner, bucket: &point.bucket, origin: point.origin })
     }
 
     /// The canonical id of an account, if it has one.

@@ -50,6 +50,21 @@ pub enum Origin {
     Vpc,
 }
 
+impl Origin {
+    /// That of an access point that is bound to a VPC, or to none.
+    pub const fn of(vpc: Option<&str>) -> Self {
+        if vpc.is_some() { Self::Vpc } else { Self::Internet }
+    }
+
+    /// As conditions and answers spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Internet => "Internet",
+            Self::Vpc => "VPC",
+        }
+    }
+}
+
 /// A write of a policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PolicyWrite {

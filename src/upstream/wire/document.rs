@@ -1,7 +1,7 @@
 //! Error documents of a store: read with bounds, written anew with the proxy's own ids.
 
 use crate::id::RequestId;
-use crate::s3::xml;
+use crate::s3::{fault, xml};
 
 /// Elements kept of an error document; S3 sends fewer than ten.
 const ELEMENTS: usize = 32;
@@ -59,9 +59,7 @@ impl StoreError {
     pub fn calling(mut self, called: &[(String, String)]) -> Self {
         self.elements.retain(|(name, _)| called.is_empty() || name != "Resource");
         for (_, text) in self.elements.iter_mut().filter(|(name, _)| matches!(name.as_str(), "Bucket" | "BucketName")) {
-            if let Some((_, shown)) = called.iter().find(|(bucket, _)| bucket == text) {
-                text.clone_from(shown);
-            }
+            fault::call(text, called);
         }
         self
     }
