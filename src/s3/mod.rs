@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod checksum;
+pub mod encryption;
 pub mod external;
 pub mod fault;
 pub mod form;
