@@ -1,6 +1,7 @@
 //! Rules that hold whoever asks.
 
 mod acl;
+pub mod encryption;
 mod replay;
 
 pub use acl::{check_acl, check_ownership, speaks_of_lists};

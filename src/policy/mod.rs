@@ -9,6 +9,7 @@ pub mod block;
 pub mod condition;
 pub mod context;
 pub mod document;
+pub mod encryption;
 pub mod engine;
 mod json;
 pub mod lint;
