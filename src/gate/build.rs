@@ -167,9 +167,9 @@ fn signature(config: &Config, regions: Vec<String>, service: &str) -> sigv4::Set
 fn keys(config: &Config) -> KeyRules {
     let refuse = |rule| rule == NameRule::Refuse;
     KeyRules {
-        dot_segments: refuse(config.names.dot_segments),
-        empty_segments: refuse(config.names.empty_segments),
-        control_bytes: refuse(config.names.control_bytes),
+        dot_segments: refuse(config.guard.names.dot_segments),
+        empty_segments: refuse(config.guard.names.empty_segments),
+        control_bytes: refuse(config.guard.names.control_bytes),
     }
 }
 

@@ -4,8 +4,10 @@
 //! Pure. What a key's name means, and who may use it, is decided by whoever asks.
 
 mod asked;
+mod levels;
 
 pub use asked::{Asked, Channel, bad_context, check_kms};
+pub use levels::{Level, Levels, Place, Use};
 
 use crate::policy::encryption::BucketDefault;
 use crate::policy::pattern::{Pattern, Variables, Wildcards};
@@ -213,7 +215,8 @@ impl Rules {
         Wanted::Kind {
             kind,
             key: asked.key.clone().or(of_bucket),
-            bucket_key: kind == Kind::Kms && asked.bucket_key.unwrap_or_else(|| bucket.is_some_and(|said| said.bucket_key)),
+            bucket_key: kind == Kind::Kms
+                && asked.bucket_key.unwrap_or_else(|| bucket.is_some_and(|said| said.bucket_key)),
             from: From::Request,
         }
     }

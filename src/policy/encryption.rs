@@ -218,7 +218,8 @@ fn json_blocked(node: &Node) -> Result<bool, Problem> {
         Json::List(items) => items.iter().filter_map(text).collect(),
         _ => Vec::new(),
     };
-    blocks(&names).ok_or_else(|| problem(types.span, "this is no list of blocked types", "write [\"SSE-C\"] or [\"NONE\"]"))
+    blocks(&names)
+        .ok_or_else(|| problem(types.span, "this is no list of blocked types", "write [\"SSE-C\"] or [\"NONE\"]"))
 }
 
 /// The members of an object, by name, each at most once and no others.
@@ -259,7 +260,9 @@ mod tests {
     use super::*;
 
     fn document(rule: &str) -> String {
-        format!("<ServerSideEncryptionConfiguration xmlns=\"{S3_NAMESPACE}\">{rule}</ServerSideEncryptionConfiguration>")
+        format!(
+            "<ServerSideEncryptionConfiguration xmlns=\"{S3_NAMESPACE}\">{rule}</ServerSideEncryptionConfiguration>"
+        )
     }
 
     fn parse(rule: &str) -> Result<BucketDefault, Code> {
@@ -296,7 +299,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_in_both_forms() {
         for kind in Kind::ALL {
-            for (key, bucket_key, blocks) in [(None, false, None), (Some("a\"b"), true, Some(true)), (None, true, Some(false))] {
+            for (key, bucket_key, blocks) in
+                [(None, false, None), (Some("a\"b"), true, Some(true)), (None, true, Some(false))]
+            {
                 let key = key.filter(|_| kind.uses_kms()).map(str::to_owned);
                 let default =
                     BucketDefault { apply: Some(Apply { kind, key }), bucket_key, blocks_customer_keys: blocks };

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::guard::{encryption as encryption_rules, transport};
+use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
 
+mod encryption;
 mod listen;
 mod root;
 mod upstream;
@@ -50,8 +53,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// What a signature must be like.
     pub signature: Signature,
-    /// What object keys may look like.
-    pub names: Names,
+    /// Rules that hold whoever asks.
+    pub guard: Guard,
     /// When the intent must be on record.
     pub audit: Audit,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
@@ -203,6 +206,26 @@ pub enum PayloadRule {
     SignedOrTls,
 }
 
+/// Rules that hold whoever asks.
+#[derive(Debug)]
+pub struct Guard {
+    /// What object keys may look like.
+    pub names: Names,
+    /// How what is written must be encrypted.
+    pub encryption: encryption_rules::Rules,
+    /// How requests must come.
+    pub transport: transport::Rules,
+    /// Levels of sensitivity.
+    pub levels: encryption_rules::Levels,
+}
+
+impl Guard {
+    /// Nothing but what keys may look like.
+    fn with(names: Names) -> Self {
+        Self { names, encryption: Default::default(), transport: Default::default(), levels: Default::default() }
+    }
+}
+
 /// What object keys may look like.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
@@ -284,6 +307,8 @@ pub struct Remote {
     pub profile: Profile,
     /// How much of an upload is signed.
     pub payload: UpstreamPayload,
+    /// What it does with headers about encryption.
+    pub encryption: StoreEncryption,
     /// What to do with parameters and headers that the operation table does not know.
     pub unknown: Unknown,
     /// Connections at once, over all workers.
@@ -324,6 +349,30 @@ pub enum Profile {
     Minio,
     /// Nothing is assumed.
     Strict,
+}
+
+/// What a store does with headers about encryption.
+#[derive(Clone, Debug)]
+pub struct StoreEncryption {
+    strongest: Option<Kind>,
+    /// How it is told which KMS key.
+    pub key_ids: KeyIds,
+}
+
+impl StoreEncryption {
+    /// The strongest kind that it keeps; none where it ignores them.
+    pub fn strongest(&self) -> Option<Kind> {
+        self.strongest
+    }
+}
+
+/// How a store is told which KMS key.
+#[derive(Clone, Debug)]
+pub enum KeyIds {
+    /// By its ARN.
+    Arn,
+    /// By a name of its own: that of the table, from ARNs to names; of others what the ARN ends in.
+    Names(Vec<(String, String)>),
 }
 
 /// What happens to what the operation table does not know.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{
-    Accept, Audit, Before, Config, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime, Signature,
-    Target, Temporary, Upstream, WhenFull, listen, upstream,
+    Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::identity::TokenKey;
@@ -47,7 +47,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         state,
         listen,
         signature: signature(root),
-        names: names(root, &upstreams),
+        guard: guard(root, &upstreams),
         audit: audit(root),
         upstreams,
         runtime: runtime(root),
@@ -162,22 +162,39 @@ fn algorithms(table: &mut Table<'_>) -> bool {
     named.iter().any(|found| found.value)
 }
 
+/// Rules that hold whoever asks.
+fn guard(root: &mut Table<'_>, upstreams: &[Upstream]) -> Guard {
+    let usual = usual_names(upstreams);
+    let levels = encryption::sensitivity(root);
+    let Some(mut table) = root.table("guard") else { return Guard { levels, ..Guard::with(usual) } };
+    table.unavailable(&["worm"]);
+    let guard = Guard {
+        names: names(&mut table, usual),
+        encryption: encryption::encryption(&mut table, upstreams),
+        transport: encryption::transport(&mut table),
+        levels,
+    };
+    table.finish();
+    guard
+}
+
 /// Keys are bytes to Amazon S3, and file names to many others.
-fn names(root: &mut Table<'_>, upstreams: &[Upstream]) -> Names {
+fn usual_names(upstreams: &[Upstream]) -> Names {
     let is_aws = |upstream: &Upstream| matches!(&upstream.target, Target::S3(remote) if remote.profile == Profile::Aws);
     let all_aws = !upstreams.is_empty() && upstreams.iter().all(is_aws);
-    let default = if all_aws { NameRule::Allow } else { NameRule::Refuse };
-    let mut names = Names { dot_segments: default, empty_segments: default, control_bytes: default };
-    let Some(mut guard) = root.table("guard") else { return names };
-    guard.unavailable(&["encryption", "worm"]);
-    if let Some(mut table) = guard.table("names") {
-        let rules = [("refuse", NameRule::Refuse), ("allow", NameRule::Allow)];
-        names.dot_segments = table.choice("dot_segments", &rules, default);
-        names.empty_segments = table.choice("empty_segments", &rules, default);
-        names.control_bytes = table.choice("control_bytes", &rules, default);
-        table.finish();
-    }
-    guard.finish();
+    let usual = if all_aws { NameRule::Allow } else { NameRule::Refuse };
+    Names { dot_segments: usual, empty_segments: usual, control_bytes: usual }
+}
+
+fn names(guard: &mut Table<'_>, usual: Names) -> Names {
+    let Some(mut table) = guard.table("names") else { return usual };
+    let rules = [("refuse", NameRule::Refuse), ("allow", NameRule::Allow)];
+    let names = Names {
+        dot_segments: table.choice("dot_segments", &rules, usual.dot_segments),
+        empty_segments: table.choice("empty_segments", &rules, usual.empty_segments),
+        control_bytes: table.choice("control_bytes", &rules, usual.control_bytes),
+    };
+    table.finish();
     names
 }
 

@@ -125,11 +125,11 @@ fn the_documented_examples_parse() {
     assert_eq!(tls.certificate, Path::new("/etc/bartizan/certs/server.pem"));
     let Target::S3(remote) = &config.upstreams[0].target else { panic!("not s3") };
     assert_eq!(remote.credentials.secret_access_key.expose(), "store-secret");
-    assert_eq!(config.names.dot_segments, NameRule::Refuse);
+    assert_eq!(config.guard.names.dot_segments, NameRule::Refuse);
 
     let config = accepted(DEFAULTS);
     assert_eq!(config.listen[0].hosts, ["s3.internal"]);
-    assert_eq!(config.names.dot_segments, NameRule::Allow, "AWS treats keys as bytes");
+    assert_eq!(config.guard.names.dot_segments, NameRule::Allow, "AWS treats keys as bytes");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_is_left_out_is_safe() {
     assert_eq!(config.signature.skew, Duration::from_secs(900));
     assert_eq!(config.audit.before, Before::Written);
     assert_eq!(config.audit.when_full, WhenFull::Refuse);
-    assert_eq!(config.names.control_bytes, NameRule::Refuse);
+    assert_eq!(config.guard.names.control_bytes, NameRule::Refuse);
     assert_eq!(config.runtime.drain, Duration::from_secs(30));
     assert!(config.admin.is_none());
     assert!(config.listen[0].trusted_proxies.is_empty());

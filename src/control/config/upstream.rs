@@ -4,19 +4,31 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{
-    Addressing, Credentials, Endpoint, Listen, Profile, Remote, Target, Timeouts, Unknown, Upstream, UpstreamPayload,
-    listen, root,
+    Addressing, Credentials, Endpoint, KeyIds, Listen, Profile, Remote, StoreEncryption, Target, Timeouts, Unknown,
+    Upstream, UpstreamPayload, listen, root,
 };
 use crate::control::files;
 use crate::control::reader::{Located, Table};
+use crate::s3::encryption::Kind as Encryption;
 use crate::sigv4::Secret;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What only a server has.
-const REMOTE_KEYS: [&str; 9] =
-    ["endpoint", "addressing", "credentials", "ca_file", "profile", "unknown", "connections", "timeouts", "payload"];
+const REMOTE_KEYS: [&str; 11] = [
+    "endpoint",
+    "addressing",
+    "credentials",
+    "ca_file",
+    "profile",
+    "unknown",
+    "connections",
+    "timeouts",
+    "payload",
+    "encryption",
+    "kms_keys",
+];
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Kind {
@@ -120,12 +132,42 @@ fn remote(table: &mut Table<'_>) -> Option<Remote> {
         let span = table.span_of("payload").unwrap_or_default();
         table.fault(span, message, "`profile = \"strict\"` takes none", "name the kind of store with `profile`");
     }
+    let encryption = encryption(table, profile);
     let unknown = table.choice("unknown", &[("refuse", Unknown::Refuse), ("pass", Unknown::Pass)], Unknown::Refuse);
     let connections = table.integer("connections", 1..=65_536, 256);
     let timeouts = timeouts(table);
     let endpoint = endpoint?.value;
     let credentials = credentials?;
-    Some(Remote { endpoint, addressing, credentials, ca_file, profile, payload, unknown, connections, timeouts })
+    Some(Remote {
+        endpoint,
+        addressing,
+        credentials,
+        ca_file,
+        profile,
+        payload,
+        encryption,
+        unknown,
+        connections,
+        timeouts,
+    })
+}
+
+/// What the store does with headers about encryption: some keep what they say, some ignore them in silence.
+fn encryption(table: &mut Table<'_>, profile: Profile) -> StoreEncryption {
+    let usual = !matches!(profile, Profile::Garage | Profile::Strict);
+    let passes = table.choice("encryption", &[("pass", true), ("none", false)], usual);
+    if !passes {
+        table.pointless(&["kms_keys"], "a store that does not encrypt");
+        return StoreEncryption { strongest: None, key_ids: KeyIds::Arn };
+    }
+    let names = table.pairs("kms_keys");
+    let key_ids = match profile {
+        Profile::Aws if names.is_empty() => KeyIds::Arn,
+        _ => KeyIds::Names(names),
+    };
+    // Double encryption is Amazon's alone.
+    let strongest = if profile == Profile::Aws { Encryption::Dsse } else { Encryption::Kms };
+    StoreEncryption { strongest: Some(strongest), key_ids }
 }
 
 fn plain_endpoint(table: &Table<'_>, endpoint: &Located<Endpoint>) {

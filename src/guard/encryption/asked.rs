@@ -71,8 +71,7 @@ impl Asked {
         }
         let sent = text(headers, &KIND);
         if let Some(sent) = sent.filter(|_| customer) {
-            let message =
-                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
+            let message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
             return Err(Fault::argument("sse-and-customer-key", message, ARGUMENT, Some(sent.to_owned())));
         }
         let kind = sent.map(|sent| Kind::named(sent).ok_or_else(|| unknown_kind(sent))).transpose()?;
@@ -88,10 +87,14 @@ impl Asked {
         };
         let context = text(headers, &CONTEXT);
         if (asked.key.is_some() || context.is_some()) && !kind.is_some_and(Kind::uses_kms) {
-            let message =
-                "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : \
+            let message = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : \
                 aws:kms";
-            return Err(Fault::argument("kms-key-without-kms", message, ARGUMENT, kind.map(|kind| kind.as_str().into())));
+            return Err(Fault::argument(
+                "kms-key-without-kms",
+                message,
+                ARGUMENT,
+                kind.map(|kind| kind.as_str().into()),
+            ));
         }
         let asked = Self { context: context.map(decoded).transpose()?, ..asked };
         if kind.is_some_and(Kind::uses_kms) {
@@ -124,8 +127,7 @@ pub fn check_kms(channel: Channel) -> Result<(), Fault> {
 
 /// What is wrong with an encryption context.
 pub fn bad_context() -> Fault {
-    let message =
-        "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which \
+    let message = "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which \
         represents a string-string map";
     Fault::argument("kms-context", message, CONTEXT.as_str(), None)
 }
@@ -167,14 +169,12 @@ impl Triple {
         let (algorithm, key) = (text(headers, &self.algorithm), text(headers, &self.key));
         match (algorithm, key) {
             (None, _) => {
-                let message =
-                    "Requests specifying Server Side Encryption with Customer provided keys must provide a valid \
+                let message = "Requests specifying Server Side Encryption with Customer provided keys must provide a valid \
                     encryption algorithm.";
                 return wrong("customer-key-without-algorithm", message);
             }
             (Some(_), None) => {
-                let message =
-                    "Requests specifying Server Side Encryption with Customer provided keys must provide an \
+                let message = "Requests specifying Server Side Encryption with Customer provided keys must provide an \
                     appropriate secret key.";
                 return wrong("customer-key-missing", message);
             }
@@ -212,7 +212,8 @@ fn bucket_key(headers: &HeaderMap) -> Result<Option<bool>, Fault> {
         Some(said) if said.eq_ignore_ascii_case("true") => Ok(Some(true)),
         Some(said) if said.eq_ignore_ascii_case("false") => Ok(Some(false)),
         Some(said) => {
-            let message = "The value specified for x-amz-server-side-encryption-bucket-key-enabled must be true or false.";
+            let message =
+                "The value specified for x-amz-server-side-encryption-bucket-key-enabled must be true or false.";
             Err(Fault::argument("bucket-key", message, BUCKET_KEY.as_str(), Some(said.to_owned())))
         }
     }
@@ -310,8 +311,7 @@ mod tests {
             "The calculated MD5 hash of the key did not match the hash that was provided.",
             &[name],
         );
-        let requires =
-            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";
+        let requires = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";
         check(&[("x-amz-server-side-encryption-aws-kms-key-id", "k")], argument, requires, &[name]);
         check(
             &[(sse, "AES256"), ("x-amz-server-side-encryption-context", "e30=")],
@@ -379,6 +379,9 @@ mod tests {
             ..Asked::default()
         };
         assert_eq!(asked.unwrap(), expected);
-        assert!(read(Operation::PutObject, &[("x-amz-server-side-encryption-bucket-key-enabled", "1")], true, true).is_err());
+        assert!(
+            read(Operation::PutObject, &[("x-amz-server-side-encryption-bucket-key-enabled", "1")], true, true)
+                .is_err()
+        );
     }
 }

@@ -130,11 +130,10 @@ fn the_rule_that_is_about_the_least_holds() {
         ],
         ..Rules::default()
     };
-    let through = Through {
-        arn: "arn:aws:s3:us-east-1:111122223333:accesspoint/ingest".to_owned(),
-        shown: String::new(),
-    };
-    let required = |bucket: &str, key: &str, through| rules.demand(bucket, key, through).and_then(|found| found.require);
+    let through =
+        Through { arn: "arn:aws:s3:us-east-1:111122223333:accesspoint/ingest".to_owned(), shown: String::new() };
+    let required =
+        |bucket: &str, key: &str, through| rules.demand(bucket, key, through).and_then(|found| found.require);
     assert_eq!(required("other", "k", None), None);
     assert_eq!(required("other", "pii/k", None), Some(Kind::Kms));
     assert_eq!(required("ledger-1", "k", None), Some(Kind::S3));
