@@ -10,6 +10,7 @@ pub mod guard;
 pub mod hash;
 pub mod id;
 pub mod identity;
+pub mod kms;
 pub mod limit;
 pub mod pipeline;
 pub mod policy;
