@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::facts::{AccessPoint as Seen, Organization, Owner};
 use crate::identity::canonical_id;
+use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::public::{Block, Origin};
 use crate::policy::engine::{Generation, Sources};
 use crate::s3::address::{AccessPoint, AccessPoints};
@@ -72,6 +73,8 @@ pub struct Kept {
     pub policy: Option<Bytes>,
     /// Its Block Public Access, if it has been said.
     pub block: Option<Block>,
+    /// How it encrypts what says nothing, if it has been said.
+    pub encryption: Option<BucketDefault>,
 }
 
 impl Point {

@@ -32,6 +32,7 @@ mod context;
 mod document;
 mod estate;
 mod facts;
+mod kms;
 mod point;
 mod stored;
 #[cfg(test)]
@@ -42,5 +43,6 @@ pub use context::{Request, View};
 pub use document::{Document, Retention};
 pub use estate::{Estate, Kept, Point};
 pub use facts::{AccessPoint, Caller, Channel, Endpoint, Facts, Organization, Owner, Signature, tls_version};
+pub use kms::{KeyAction, KeyUse, KeyView, key_denied};
 pub use point::{NewPoint, read_block, read_policy};
 pub use stored::{Looked, Needs, Nothing, Stored, UploadEncryption};

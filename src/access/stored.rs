@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::s3::encryption::Encryption;
 use crate::s3::tags::Tags;
 
 /// What has been looked up so far. Every answer may be `None`: not yet known. Whoever asks then notes the
@@ -48,6 +49,8 @@ pub struct UploadEncryption {
     pub kms_key: Option<String>,
     /// `x-amz-server-side-encryption-customer-algorithm`
     pub customer_algorithm: Option<String>,
+    /// How its parts are encrypted, whoever said so.
+    pub encryption: Encryption,
 }
 
 /// Facts that a result would change with.

@@ -17,6 +17,14 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// Whether what goes there stays on this machine.
+    pub fn is_local(&self) -> bool {
+        let loopback = |address: std::net::IpAddr| address.is_loopback();
+        self.host == "localhost" || self.host.parse().is_ok_and(loopback)
+    }
+}
+
 /// Reads `250ms`, `30s`, `15m`, `12h`, `7d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     DURATIONS.iter().find_map(|(unit, millis)| quantity(text, unit, *millis)).map(Duration::from_millis)

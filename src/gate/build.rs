@@ -14,8 +14,9 @@ use crate::control::policies::Loaded;
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
-use crate::pipeline::{Live, Site, Way};
+use crate::pipeline::{Live, Site, StoreEncryption, StoreKeys, Way};
 use crate::s3::address::{self, AccessPoints};
+use crate::s3::encryption::Kind;
 use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
 use crate::server;
@@ -84,6 +85,8 @@ pub(super) fn live(
         roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
         estate: loaded.estate,
+        guard: Arc::clone(&config.guard.rules),
+        keys: Arc::default(),
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
@@ -101,6 +104,25 @@ fn way(listen: &config::Listen) -> Way {
 /// Whether a store has accounts of its own that buckets can belong to.
 fn confirms_owners(upstream: &config::Upstream) -> bool {
     matches!(&upstream.target, Target::S3(remote) if remote.profile == config::Profile::Aws)
+}
+
+/// What a store does with what it is told of encryption.
+fn encryption(upstream: &config::Upstream) -> StoreEncryption {
+    let remote = match &upstream.target {
+        Target::Embedded => {
+            let keys = StoreKeys::Ring;
+            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true };
+        }
+        Target::S3(remote) => remote,
+    };
+    let keys = match &remote.encryption.key_ids {
+        config::KeyIds::Arn => StoreKeys::Arn,
+        config::KeyIds::Names(names) => {
+            StoreKeys::Names(names.iter().map(|(arn, name)| (arn.as_str().into(), name.clone())).collect())
+        }
+    };
+    let customer_keys = remote.endpoint.tls || remote.endpoint.is_local();
+    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys }
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
@@ -123,6 +145,7 @@ fn sites(config: &Config, listen: &config::Listen, access_points: &AccessPoints)
             signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
+            encryption: encryption(upstream),
             confirms_owners: confirms_owners(upstream),
         }
     };

@@ -223,6 +223,11 @@ impl Rules {
 }
 
 impl Demand {
+    /// The least kind that what is written must have in the end; none where that is only watched.
+    pub fn must_be(&self) -> Option<Kind> {
+        self.require.filter(|_| self.when_wrong == WhenWrong::Refuse && self.when_missing != WhenMissing::Pass)
+    }
+
     fn check_kind(&self, kind: Kind) -> Result<(), Fault> {
         match self.require {
             Some(required) if kind < required && self.when_wrong == WhenWrong::Refuse => {

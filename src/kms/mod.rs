@@ -22,4 +22,5 @@ pub use context::{Context, ContextFault, LONGEST_CONTEXT, S3_ARN};
 pub use fault::{KmsError, Unknown};
 pub use file::{LONGEST_FILE, RingError};
 pub use keyring::{DEFAULT_ALIAS, Key, Ring, State, Usage};
+pub use name::{elsewhere, parts};
 pub use wrap::{DataKey, WRAPPED, Wrapped};

@@ -1,5 +1,7 @@
 //! How keys are named: ids, ARNs, aliases (spec/encryption.md 5).
 
+use super::fault::Unknown;
+
 /// The longest name of a key that anybody may send, in octets.
 const LONGEST: usize = 2048;
 /// What the ARN of an alias and a bare alias have in front of the name.
@@ -88,6 +90,30 @@ pub(super) fn is_region(text: &str) -> bool {
 
 pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+/// The ARN of a key that nobody here knows and a store may have: of an ARN itself, of a bare id the one that it
+/// would have in `region` and `account`.
+///
+/// # Errors
+/// An alias, which only whoever keeps the key can follow (E-13); an ARN of another region (E-14).
+pub fn elsewhere(sent: &str, region: &str, account: &str) -> Result<String, Unknown> {
+    match Name::parse(sent) {
+        Some(Name::Arn(found)) if found.region != region => {
+            Err(Unknown::OtherRegion { region: found.region.to_owned() })
+        }
+        Some(Name::Arn(Arn { resource: Resource::Key(_), .. })) => Ok(sent.to_owned()),
+        Some(Name::Id(id)) => Ok(arn(region, account, id)),
+        _ => Err(Unknown::invalid(sent)),
+    }
+}
+
+/// Region, account and id in the ARN of a key.
+pub fn parts(arn: &str) -> Option<(&str, &str, &str)> {
+    match Arn::parse(arn)? {
+        Arn { region, account, resource: Resource::Key(id) } => Some((region, account, id)),
+        Arn { .. } => None,
+    }
 }
 
 /// The ARN of what a bare name names: of a key, or of an alias with `alias/` in front.

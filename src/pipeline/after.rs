@@ -8,11 +8,14 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::confirm::{Confirm, rename};
+use super::encryption::opens;
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
 use super::settings::{Change, Keeper};
-use super::uploads::{self, Uploads};
+use super::uploads::Uploads;
+use super::walk::Store;
 use crate::access::absence::{self, Told, Verdict};
 use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
@@ -40,7 +43,7 @@ pub(super) enum After {
         /// The key.
         key: String,
         /// What it said.
-        encryption: UploadEncryption,
+        encryption: Box<UploadEncryption>,
     },
     /// A bucket was made: here, too.
     Made {
@@ -65,6 +68,8 @@ pub(super) enum After {
         /// The rest.
         then: Box<After>,
     },
+    /// A store has to say how it has encrypted, before the rest is done.
+    Encrypted(Box<(Confirm, After)>),
     /// A read tells of an absence, and shows some headers, to those alone who may know.
     Read(Box<Read>),
 }
@@ -89,21 +94,26 @@ pub(super) struct Read {
 impl After {
     /// What is left of an operation to be done afterwards, besides deletions.
     pub(super) fn of(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
+        let confirm = Confirm::of(out, (facts.connection.listener, site), &facts.encryption);
         let then = Self::first(out, facts, site, who);
+        let then = match confirm {
+            Some(confirm) => Self::Encrypted(Box::new((confirm, then))),
+            None => then,
+        };
         match (&out.shown, naming(out.operation)) {
             (Some(shown), Some(element)) => Self::Shown { shown: shown.clone(), element, then: Box::new(then) },
             _ => then,
         }
     }
 
-    fn first(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
+    fn first(out: &Forward, mut facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
         match (out.operation, &out.bucket) {
             (Operation::ListBuckets, _) => Self::Buckets { account: who.account.clone() },
             (Operation::CreateBucket, Some(bucket)) => {
                 Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
             }
             (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
-            (operation, Some(bucket)) if let Some(encryption) = uploads::said(operation, &out.headers) => {
+            (_, Some(bucket)) if let Some(encryption) = facts.encryption.begun.take() => {
                 let key = out.key.clone().unwrap_or_default();
                 Self::Begun { bucket: bucket.clone(), key, encryption }
             }
@@ -123,12 +133,18 @@ impl After {
         live: &Live,
         known: &Uploads,
         keeper: &dyn Keeper,
+        store: Option<&Store>,
         reply: Reply,
     ) -> Result<Reply, Fault> {
         match self {
             Self::Shown { shown, element, then } => {
-                let reply = Box::pin(then.measure(live, known, keeper, reply)).await?;
+                let reply = Box::pin(then.measure(live, known, keeper, store, reply)).await?;
                 self::shown(reply, element, &shown).await
+            }
+            Self::Encrypted(both) => {
+                let (confirm, then) = *both;
+                let reply = Box::pin(confirm.measure(live, store, reply)).await?;
+                Box::pin(then.measure(live, known, keeper, store, reply)).await
             }
             Self::Read(read) => read.measure(live, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
@@ -137,7 +153,7 @@ impl After {
                 let document = reply.body.whole(LONGEST_LIST).await?;
                 let root = Element::parse(&document, "InitiateMultipartUploadResult").map_err(|_| unreadable())?;
                 let id = root.text_of("UploadId").ok().flatten().ok_or_else(unreadable)?;
-                known.begin(&bucket, &key, id, encryption);
+                known.begin(&bucket, &key, id, *encryption);
                 Ok(Reply { body: ReplyBody::Full(document), ..reply })
             }
             // Of a bucket that was there already nothing changes.
@@ -196,9 +212,17 @@ impl Read {
                 case.check_absence(side, version)
             })?;
         } else if reply.status.is_success() && reply.headers.keys().any(is_shaped) {
-            for name in self.asked(live, |case, _| withheld(case, &reply))? {
-                reply.headers.remove(name);
-            }
+            self.asked(live, |case, _| {
+                if opens(case.routed.operation, &case.routed.headers) {
+                    case.check_read(&reply.headers)?;
+                }
+                for name in withheld(case, &reply)? {
+                    reply.headers.remove(name);
+                }
+                let bucket = case.routed.bucket.as_deref().unwrap_or_default();
+                rename(&mut reply.headers, case.site, &live.estate, bucket);
+                Ok(())
+            })?;
         }
         Ok(reply)
     }
@@ -239,7 +263,9 @@ impl Case<'_> {
 /// Whether a header may need a permission of its own.
 fn is_shaped(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name == "x-amz-tagging-count" || name.starts_with("x-amz-object-lock-")
+    name == "x-amz-tagging-count"
+        || name.starts_with("x-amz-object-lock-")
+        || name == "x-amz-server-side-encryption-aws-kms-key-id"
 }
 
 /// Headers of an answer that the caller may not see.

@@ -1,6 +1,6 @@
 //! What is known of a request so far: for the record, never for a decision.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::Version;
 use http::request::Parts;
 
+use super::encryption::Decided;
 use super::landing::Landing;
 use super::task::{Envelope, Task};
 use crate::audit::{self, Decision, Intent, Origin, Requester};
@@ -79,6 +80,10 @@ pub(super) struct Facts {
     pub(super) grant: Option<Grant>,
     /// The statement that forbids.
     pub(super) forbidden: Option<String>,
+    /// What was decided of encryption.
+    pub(super) encryption: Decided,
+    /// The ARN that the KMS key of the request means, once somebody has asked.
+    pub(super) kms_key: OnceCell<Option<Arc<str>>>,
     /// What a form is answered.
     pub(super) landing: Option<Box<Landing>>,
     /// The URL that the client used, without query, where the listener has an external one.
@@ -106,6 +111,8 @@ impl Facts {
             envelope: Envelope::default(),
             grant: None,
             forbidden: None,
+            encryption: Decided::default(),
+            kms_key: OnceCell::new(),
             landing: None,
             url: None,
             signed_text: None,
@@ -249,6 +256,7 @@ impl Facts {
             role_session: role.map(|(_, session)| session),
             user_agent: line("user-agent"),
             referer: line("referer"),
+            encryption: self.encryption.record(),
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,

@@ -249,7 +249,7 @@ impl<'a> Case<'a> {
             content_sha256: header(&CONTENT_SHA256),
             user_agent: header(&http::header::USER_AGENT),
             referer: header(&http::header::REFERER),
-            kms_key: None,
+            kms_key: self.kms_key_seen(),
         })
     }
 

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use ring::digest::{SHA256, digest};
 
+use super::encryption::StoreEncryption;
 use super::facts::{Connection, Facts};
 use crate::access::Estate;
 use crate::access::origin::Cidr;
+use crate::guard;
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
+use crate::kms::Ring;
 use crate::policy::Grant;
 use crate::s3::address::{self, AccessPoints, Resource};
 use crate::s3::external::External;
@@ -38,6 +41,8 @@ pub struct Site {
     pub rules: Rules,
     /// Its store, by its place among the worker's.
     pub store: usize,
+    /// What the store does with what it is told of encryption.
+    pub encryption: StoreEncryption,
     /// Whether the store has accounts of its own, and must confirm the owners that decisions were taken for.
     pub confirms_owners: bool,
 }
@@ -69,6 +74,10 @@ pub struct Live {
     pub roles: sts::Rules,
     /// What policies say.
     pub estate: Arc<Estate>,
+    /// What the operator demands of every request.
+    pub guard: Arc<guard::Rules>,
+    /// The KMS keys that are known here.
+    pub keys: Arc<Ring>,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

@@ -4,11 +4,14 @@
 
 mod after;
 mod answer;
+mod confirm;
 mod destination;
 mod document;
 mod early;
+mod encryption;
 mod exit;
 mod facts;
+mod guard;
 mod here;
 mod judge;
 mod landing;
@@ -25,6 +28,7 @@ mod uploads;
 mod walk;
 
 pub use answer::Answer;
+pub use encryption::{StoreEncryption, StoreKeys};
 pub use exit::{Exit, Out};
 pub use facts::{Connection, Last, TlsFacts};
 pub use here::Here;

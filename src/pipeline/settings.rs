@@ -1,5 +1,5 @@
-//! Settings that are kept here and not by the store: policies of buckets, Block Public Access, Object
-//! Ownership, and what takes the place of access control lists (spec/policy-evaluation.md 8.6, 9.1;
+//! Settings that are kept here and not by the store: policies of buckets, Block Public Access, default
+//! encryption, Object Ownership, and what takes the place of access control lists (spec/policy-evaluation.md 8.6, 9.1;
 //! spec/policy-language.md 8).
 //!
 //! A request about them passes every stage like any other. What it changes is written down by a
@@ -19,6 +19,7 @@ use super::walk::Store;
 use crate::access::{self, Point, Side};
 use crate::guard;
 use crate::policy::document::{Principal, Who};
+use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::public::{Block, PolicyWrite};
 use crate::policy::put;
 use crate::s3::tags::Tags;
@@ -35,6 +36,13 @@ pub enum Change {
         bucket: String,
         /// The document, as it was sent.
         document: Option<Bytes>,
+    },
+    /// The default encryption of a bucket; none to remove it.
+    Encryption {
+        /// The bucket.
+        bucket: String,
+        /// What it does with what says nothing.
+        default: Option<BucketDefault>,
     },
     /// Block Public Access of a bucket; none to remove it.
     Block {
@@ -114,16 +122,19 @@ pub(super) enum Setting {
 pub(super) const fn is_kept_here(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::DeleteBucketOwnershipControls
+        Operation::DeleteBucketEncryption
+            | Operation::DeleteBucketOwnershipControls
             | Operation::DeleteBucketPolicy
             | Operation::DeletePublicAccessBlock
             | Operation::GetBucketAcl
+            | Operation::GetBucketEncryption
             | Operation::GetBucketOwnershipControls
             | Operation::GetBucketPolicy
             | Operation::GetBucketPolicyStatus
             | Operation::GetObjectAcl
             | Operation::GetPublicAccessBlock
             | Operation::PutBucketAcl
+            | Operation::PutBucketEncryption
             | Operation::PutBucketOwnershipControls
             | Operation::PutBucketPolicy
             | Operation::PutObjectAcl
@@ -136,6 +147,7 @@ pub(super) const fn done(operation: Operation) -> StatusCode {
     match operation {
         Operation::DeleteAccessPoint
         | Operation::DeleteAccessPointPolicy
+        | Operation::DeleteBucketEncryption
         | Operation::DeleteBucketPolicy
         | Operation::DeletePublicAccessBlock
         | Operation::PutBucketPolicy
@@ -293,6 +305,16 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
             let block =
                 estate.kept(bucket).and_then(|kept| kept.block).ok_or_else(|| no_block().with("BucketName", bucket))?;
             return Ok(of(told("application/xml", write_block(block, S3_NAMESPACE))));
+        }
+        Operation::PutBucketEncryption => {
+            let before = estate.kept(bucket).and_then(|kept| kept.encryption.as_ref());
+            Change::Encryption { bucket: owned, default: Some(BucketDefault::parse(document, before)?) }
+        }
+        Operation::DeleteBucketEncryption => Change::Encryption { bucket: owned, default: None },
+        Operation::GetBucketEncryption => {
+            let kept = estate.kept(bucket).and_then(|kept| kept.encryption.as_ref());
+            let document = kept.map_or_else(|| BucketDefault::default().write(), BucketDefault::write);
+            return Ok(of(told("application/xml", document.into())));
         }
         Operation::GetBucketOwnershipControls => {
             return Ok(xml("OwnershipControls", |out| {

@@ -39,12 +39,13 @@ use super::document::{self, duties};
 use super::early::{self, Early};
 use super::exit::{Exit, Out};
 use super::facts::{Connection, Facts};
+use super::guard::{self, Found};
 use super::here::Here;
 use super::judge::{self, Case};
 use super::live::{Asked, Asker, Live, Site};
 use super::refusal::Refusal;
 use super::rule::{Overruled, Ruled, rule};
-use super::settings::{self, Setting};
+use super::settings::Setting;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
 use super::walk::{Open, Store};
@@ -477,16 +478,16 @@ where
     ///
     /// # Errors
     /// A document that does not parse, or that a rule refuses.
-    pub async fn guard(self, live: &Live, stores: &[Store]) -> Result<Guarded<B>, Refusal> {
-        let Self { inner: Authenticated { facts, site, task, who, body, said }, way, grant, refused } = self;
+    pub async fn guard(self, live: &Live, stores: &[Store], uploads: &Uploads) -> Result<Guarded<B>, Refusal> {
+        let Self { inner: Authenticated { mut facts, site, mut task, who, body, said }, way, grant, refused } = self;
         let body = match (body, said) {
             (Payload::Document(document), Document::Delete(delete)) => {
                 Payload::Document(document::kept(&document, delete, &refused))
             }
             (body, _) => body,
         };
-        let setting = match (task.routed(), live.site(facts.connection.listener, site)) {
-            (None, _) => Ok(None),
+        let found = match (task.routed(), live.site(facts.connection.listener, site)) {
+            (None, _) => Ok(Found::default()),
             (Some(_), Err(fault)) => Err(fault),
             (Some(routed), Ok(site)) => {
                 let case = Case { live, site, facts: &facts, routed, document: &Document::None, who: &who };
@@ -494,14 +495,16 @@ where
                     Payload::Document(document) => document.whole(),
                     _ => None,
                 };
-                settings::guard(&case, document, stores, way.store).await
+                guard::guard(&case, document, stores, way.store, uploads).await
             }
         };
-        let body = match setting {
-            Ok(Some(setting)) => Payload::Setting(Box::new(setting)),
-            Ok(None) => body,
+        let mut found = match found {
+            Ok(found) => found,
             Err(fault) => return Err(Refusal::asked(fault, facts, task)),
         };
+        found.apply(task.routed_mut());
+        facts.encryption = found.encryption;
+        let body = found.setting.map_or(body, |setting| Payload::Setting(Box::new(setting)));
         Ok(Guarded { facts, site, way, task, who, grant, refused, body })
     }
 }

@@ -41,6 +41,14 @@ impl Task {
         }
     }
 
+    /// The same, to be changed by what was decided.
+    pub(super) fn routed_mut(&mut self) -> Option<&mut Routed> {
+        match self {
+            Self::Store(routed) => Some(routed),
+            Self::Tokens(_) => None,
+        }
+    }
+
     /// The role that is to be assumed, and under which name.
     pub(super) fn role(&self) -> Option<(&str, &str)> {
         match self {

@@ -7,10 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use http::HeaderMap;
-
 use crate::access::UploadEncryption;
-use crate::s3::Operation;
 use crate::s3::route::Routed;
 
 /// How many uploads are remembered; with more, the oldest are forgotten. At most 20 MB, with the longest
@@ -63,20 +60,12 @@ impl Uploads {
     }
 }
 
-/// What a request says of encryption that its parts will not say again.
-pub(super) fn said(operation: Operation, headers: &HeaderMap) -> Option<UploadEncryption> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let said = UploadEncryption {
-        algorithm: text("x-amz-server-side-encryption"),
-        kms_key: text("x-amz-server-side-encryption-aws-kms-key-id"),
-        customer_algorithm: text("x-amz-server-side-encryption-customer-algorithm"),
-    };
-    (operation == Operation::CreateMultipartUpload && said != UploadEncryption::default()).then_some(said)
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
+    use crate::s3::Operation;
 
     fn part(id: &str) -> Routed {
         Routed {
@@ -95,16 +84,10 @@ mod tests {
     #[test]
     fn a_part_is_decided_as_its_upload_was_begun() {
         let uploads = Uploads::default();
-        let headers = HeaderMap::from_iter([(
-            http::HeaderName::from_static("x-amz-server-side-encryption"),
-            http::HeaderValue::from_static("aws:kms"),
-        )]);
-        let encryption = said(Operation::CreateMultipartUpload, &headers).unwrap();
+        let encryption = UploadEncryption { algorithm: Some("aws:kms".to_owned()), ..UploadEncryption::default() };
         uploads.begin("b", "k", "one", encryption.clone());
         assert_eq!(uploads.of(&part("one")), Some(encryption));
         assert_eq!(uploads.of(&part("two")), None);
-        assert_eq!(said(Operation::CreateMultipartUpload, &HeaderMap::new()), None);
-        assert_eq!(said(Operation::PutObject, &headers), None);
     }
 
     #[test]

@@ -84,8 +84,11 @@ where
         .await?
         .renew(live, &worker.live, &worker.stores, &worker.uploads)
         .await?;
-    let staged =
-        decided.guard(&live, &worker.stores).await?.admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
+    let staged = decided.guard(&live, &worker.stores, &worker.uploads).await?.admit(
+        &worker.in_flight,
+        worker.replay.as_ref(),
+        now.seconds(),
+    )?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
@@ -116,7 +119,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
         (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
     };
     let measured = match sent {
-        Ok(reply) => after.measure(live, &worker.uploads, &*worker.keeper, reply).await,
+        Ok(reply) => after.measure(live, &worker.uploads, &*worker.keeper, worker.stores.get(store), reply).await,
         Err(fault) => Err(fault),
     };
     match measured {

@@ -17,7 +17,7 @@ use super::head::has_capitals;
 use super::name::KeyRules;
 use super::operation::{BodyKind, Level, Operation};
 use super::uri::Query;
-use super::{Code, Fault, Head};
+use super::{Code, Fault, Head, encryption};
 use copy::read_copy_source;
 
 pub use control::{ACCOUNT_ID, Place, Point, invalid_point_name, route_control};
@@ -538,6 +538,10 @@ fn misplaced_copy_source(value: &[u8]) -> Fault {
 }
 
 fn unknown_header(name: &[u8]) -> Fault {
+    if name == encryption::KIND.as_str().as_bytes() {
+        let message = "x-amz-server-side-encryption header is not supported for this operation.";
+        return Fault::argument("sse-misplaced", message, shown(name), None);
+    }
     let (name, message) = (shown(name), "A header you provided implies functionality that is not implemented");
     Fault::new(Code::NotImplemented, "unknown-header", message).with("Header", name.clone()).detail(name)
 }

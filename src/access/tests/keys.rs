@@ -313,6 +313,7 @@ fn parts_are_encrypted_as_their_upload_was_begun() {
     case.stored.upload = Some(None);
     assert_eq!(case.seen(put, sse).unwrap(), (None, Needs::NONE));
     let upload = UploadEncryption {
+        encryption: crate::s3::encryption::Encryption::None,
         algorithm: Some("aws:kms".to_owned()),
         kms_key: Some("k".to_owned()),
         customer_algorithm: None,

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
-use crate::guard::{encryption as encryption_rules, transport};
+use crate::guard;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
@@ -211,19 +212,8 @@ pub enum PayloadRule {
 pub struct Guard {
     /// What object keys may look like.
     pub names: Names,
-    /// How what is written must be encrypted.
-    pub encryption: encryption_rules::Rules,
-    /// How requests must come.
-    pub transport: transport::Rules,
-    /// Levels of sensitivity.
-    pub levels: encryption_rules::Levels,
-}
-
-impl Guard {
-    /// Nothing but what keys may look like.
-    fn with(names: Names) -> Self {
-        Self { names, encryption: Default::default(), transport: Default::default(), levels: Default::default() }
-    }
+    /// Encryption of what is written and sent.
+    pub rules: Arc<guard::Rules>,
 }
 
 /// What object keys may look like.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
@@ -9,6 +10,7 @@ use super::{
     Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, upstream,
 };
 use crate::control::reader::{Located, Table};
+use crate::guard;
 use crate::identity::TokenKey;
 use crate::sigv4::Secret;
 
@@ -47,7 +49,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         state,
         listen,
         signature: signature(root),
-        guard: guard(root, &upstreams),
+        guard: rules(root, &upstreams),
         audit: audit(root),
         upstreams,
         runtime: runtime(root),
@@ -163,19 +165,21 @@ fn algorithms(table: &mut Table<'_>) -> bool {
 }
 
 /// Rules that hold whoever asks.
-fn guard(root: &mut Table<'_>, upstreams: &[Upstream]) -> Guard {
+fn rules(root: &mut Table<'_>, upstreams: &[Upstream]) -> Guard {
     let usual = usual_names(upstreams);
     let levels = encryption::sensitivity(root);
-    let Some(mut table) = root.table("guard") else { return Guard { levels, ..Guard::with(usual) } };
+    let Some(mut table) = root.table("guard") else {
+        return Guard { names: usual, rules: Arc::new(guard::Rules { levels, ..guard::Rules::default() }) };
+    };
     table.unavailable(&["worm"]);
-    let guard = Guard {
-        names: names(&mut table, usual),
+    let names = names(&mut table, usual);
+    let rules = guard::Rules {
         encryption: encryption::encryption(&mut table, upstreams),
         transport: encryption::transport(&mut table),
         levels,
     };
     table.finish();
-    guard
+    Guard { names, rules: Arc::new(rules) }
 }
 
 /// Keys are bytes to Amazon S3, and file names to many others.

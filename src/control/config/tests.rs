@@ -189,7 +189,6 @@ fn unknown_keys_are_refused_at_every_level() {
 #[test]
 fn settings_of_later_versions_are_refused_and_not_ignored() {
     for (more, key) in [
-        ("[guard.encryption]\nrequire = [\"AES256\"]", "guard.encryption"),
         ("[guard.worm]\nx = 1", "guard.worm"),
         ("[keys]\nring = \"state/keyring.json\"", "keys"),
         ("[rate.kms]\nsymmetric = 1", "rate"),

@@ -171,9 +171,7 @@ fn encryption(table: &mut Table<'_>, profile: Profile) -> StoreEncryption {
 }
 
 fn plain_endpoint(table: &Table<'_>, endpoint: &Located<Endpoint>) {
-    let host = &endpoint.value.host;
-    let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    if !local {
+    if !endpoint.value.is_local() {
         let message = format!("`{}` is plain HTTP to another machine", table.path_of("endpoint"));
         let help = "use https://, unless the network between is closed to others";
         table.warn(endpoint.span.clone(), &message, "everything can be read and changed on the way", help);

@@ -1,4 +1,4 @@
-//! `buckets/BUCKET/`: who owns a bucket, its policy, its Block Public Access.
+//! `buckets/BUCKET/`: who owns a bucket, its policy, its Block Public Access, its default encryption.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -9,6 +9,7 @@ use super::super::reader::{self, Table};
 use super::folder::{Desk, Entry, Place};
 use crate::access::Kept;
 use crate::identity::Directory;
+use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::BucketRules;
 use crate::policy::engine::acl::Ownership;
 use crate::policy::engine::public::Block;
@@ -53,6 +54,12 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                     buckets.rules(bucket, account).block = block;
                 }
             }
+            Place::BucketEncryption(bucket) => {
+                if let Some(encryption) = encryption(desk, path) {
+                    buckets.kept(bucket).encryption = Some(encryption);
+                    buckets.rules(bucket, account);
+                }
+            }
             Place::BucketSettings(bucket) => {
                 let Some(Settings { owner, tags }) = settings(desk, path, directory) else { continue };
                 buckets.rules(bucket, account).owner = owner.unwrap_or_else(|| account.to_owned());
@@ -85,6 +92,18 @@ pub(super) fn block(desk: &mut Desk<'_>, path: &Path) -> Option<Block> {
     let text = desk.text(path, "the settings of Block Public Access", "write them, or remove their file")?;
     match block::read(&text) {
         Ok(block) => Some(block),
+        Err(problems) => {
+            desk.tell(path, &text, problems);
+            None
+        }
+    }
+}
+
+/// A document of default encryption.
+fn encryption(desk: &mut Desk<'_>, path: &Path) -> Option<BucketDefault> {
+    let text = desk.text(path, "the default encryption of the bucket", "write it, or remove its file")?;
+    match BucketDefault::parse_json(&text) {
+        Ok(encryption) => Some(encryption),
         Err(problems) => {
             desk.tell(path, &text, problems);
             None

@@ -35,6 +35,8 @@ pub(super) enum Place {
     AccountBlock(String),
     /// `buckets/BUCKET/public-access-block.json`
     BucketBlock(String),
+    /// `buckets/BUCKET/encryption.json`
+    BucketEncryption(String),
     /// `buckets/BUCKET/policy.json`
     BucketPolicy(String),
     /// `buckets/BUCKET/settings.toml`
@@ -150,6 +152,7 @@ fn in_bucket(bucket: &str, file: &str) -> Result<Place, Misplaced> {
     }
     let bucket = bucket.to_owned();
     match file {
+        "encryption.json" => Ok(Place::BucketEncryption(bucket)),
         "policy.json" => Ok(Place::BucketPolicy(bucket)),
         "public-access-block.json" => Ok(Place::BucketBlock(bucket)),
         "settings.toml" => Ok(Place::BucketSettings(bucket)),
@@ -315,6 +318,7 @@ mod tests {
         assert_eq!(at("identities/a.json"), Some(Place::Identity("a".to_owned())));
         assert_eq!(at("buckets/my.bucket/policy.json"), Some(Place::BucketPolicy("my.bucket".to_owned())));
         assert_eq!(at("buckets/bbb/public-access-block.json"), Some(Place::BucketBlock("bbb".to_owned())));
+        assert_eq!(at("buckets/bbb/encryption.json"), Some(Place::BucketEncryption("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/settings.toml"), Some(Place::BucketSettings("bbb".to_owned())));
         assert_eq!(at("endpoints/vpce-0a1b.json"), Some(Place::Endpoint("vpce-0a1b".to_owned())));
         assert_eq!(at("organization/organization.toml"), Some(Place::Organization));
@@ -340,7 +344,6 @@ mod tests {
             "access-points/abc.json",
             "accounts/111/public-access-block.json",
             "buckets/B/policy.json",
-            "buckets/bbb/encryption.json",
             "buckets/bbb/logging.json",
             "buckets/bbb/policy.json.new",
             "buckets/bbb/versioning.json",

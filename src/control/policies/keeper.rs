@@ -24,6 +24,7 @@ use super::{Loaded, load_with};
 use crate::identity::Directory;
 use crate::pipeline::{Change, no_point, point_exists};
 use crate::policy::block;
+use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::Sources;
 use crate::policy::engine::public::Block;
 use crate::s3::name::{is_account, is_addressable_bucket};
@@ -33,6 +34,7 @@ use crate::s3::{Code, Fault};
 const POLICY: &str = "policy.json";
 const BLOCK: &str = "public-access-block.json";
 const SETTINGS: &str = "settings.toml";
+const ENCRYPTION: &str = "encryption.json";
 
 /// Puts a generation in the place of the live one and gives its number.
 pub type Take = Box<dyn Fn(Directory, Loaded) -> u64 + Send + Sync>;
@@ -308,13 +310,16 @@ impl Keeper {
                 vec![text.and_then(|text| file(bucket, POLICY, text))]
             }
             Change::Block { bucket, block } => vec![file(bucket, BLOCK, block.map(block::write))],
+            Change::Encryption { bucket, default } => {
+                vec![file(bucket, ENCRYPTION, default.as_ref().map(BucketDefault::to_json))]
+            }
             Change::AccountBlock { account, block } => vec![self.account(account, block.map(block::write))],
             Change::Made { bucket, owner } => vec![
                 file(bucket, SETTINGS, Some(format!("owner = \"{owner}\"\n"))),
                 file(bucket, BLOCK, Some(block::write(Block::ALL))),
             ],
             Change::Gone { bucket } => {
-                vec![file(bucket, POLICY, None), file(bucket, SETTINGS, None), file(bucket, BLOCK, None)]
+                [POLICY, ENCRYPTION, SETTINGS, BLOCK].iter().map(|name| file(bucket, name, None)).collect()
             }
             Change::NewPoint { .. }
             | Change::PointGone { .. }

@@ -120,7 +120,11 @@ fn unambiguous(desk: &mut Desk<'_>, entries: &[Entry], found: &BTreeMap<String, 
     }
     let mut told = BTreeSet::new();
     for Entry { path, place } in entries {
-        let (Place::BucketBlock(bucket) | Place::BucketPolicy(bucket) | Place::BucketSettings(bucket)) = place else {
+        let (Place::BucketBlock(bucket)
+        | Place::BucketEncryption(bucket)
+        | Place::BucketPolicy(bucket)
+        | Place::BucketSettings(bucket)) = place
+        else {
             continue;
         };
         let claimed = bucket.rsplit_once('-').map(|(name, account)| arn(region, account, name));

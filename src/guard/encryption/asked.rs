@@ -7,6 +7,7 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::kms::Context;
 use crate::s3::encryption::{BUCKET_KEY, CONTEXT, KEY_ID, KIND, Kind};
 use crate::s3::{Code, Fault, Operation};
 
@@ -48,8 +49,8 @@ pub struct Asked {
     pub kind: Option<Kind>,
     /// The KMS key it names, as it says it.
     pub key: Option<String>,
-    /// The encryption context, decoded from base64.
-    pub context: Option<Vec<u8>>,
+    /// The encryption context.
+    pub context: Option<Context>,
     /// Whether it wants a bucket key.
     pub bucket_key: Option<bool>,
     /// It brings a key of its own for what it makes or reads.
@@ -96,7 +97,8 @@ impl Asked {
                 kind.map(|kind| kind.as_str().into()),
             ));
         }
-        let asked = Self { context: context.map(decoded).transpose()?, ..asked };
+        let context = context.map(|sent| Context::from_header(sent.as_bytes())).transpose();
+        let asked = Self { context: context.map_err(|_| bad_context())?, ..asked };
         if kind.is_some_and(Kind::uses_kms) {
             check_kms(channel)?;
         }
@@ -130,17 +132,6 @@ pub fn bad_context() -> Fault {
     let message = "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which \
         represents a string-string map";
     Fault::argument("kms-context", message, CONTEXT.as_str(), None)
-}
-
-/// The longest context, decoded.
-const LONGEST_CONTEXT: usize = 8192;
-
-fn decoded(sent: &str) -> Result<Vec<u8>, Fault> {
-    let decoded = BASE64.decode(sent).map_err(|_| bad_context())?;
-    if decoded.len() > LONGEST_CONTEXT {
-        return Err(bad_context());
-    }
-    Ok(decoded)
 }
 
 /// Whether a missing MD5 is the request's own fault, not a wrong key of a stored object.
@@ -374,7 +365,7 @@ mod tests {
         let expected = Asked {
             kind: Some(Kind::Kms),
             key: Some("alias/k".to_owned()),
-            context: Some(br#"{"a":"b"}"#.to_vec()),
+            context: Some(Context::parse(br#"{"a":"b"}"#).unwrap()),
             bucket_key: Some(true),
             ..Asked::default()
         };

@@ -1,0 +1,448 @@
+//! Encryption of what a request makes: what is demanded of it, with which key it is done, and whether the
+//! caller may use that key (spec/encryption.md 4, 7, 9, 11).
+//!
+//! Decided after policies have said yes and before an octet of the body is read. What was decided stands in
+//! the headers that the store is told, whoever decided it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::judge::Case;
+use super::live::Site;
+use super::look;
+use super::uploads::Uploads;
+use super::walk::Store;
+use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption, key_denied};
+use crate::audit;
+use crate::guard::encryption::{Asked, Channel, Demand, From, Use, Wanted, bad_context, check_kms};
+use crate::kms::{self, Context};
+use crate::s3::encryption::{BUCKET_KEY, Encryption, KEY_ID, KIND, Kind};
+use crate::s3::{Code, Fault, Operation};
+
+/// What the store behind a site does with what it is told about encryption.
+#[derive(Clone, Debug, Default)]
+pub struct StoreEncryption {
+    /// The strongest kind that it keeps; none where it ignores what it is told.
+    pub strongest: Option<Kind>,
+    /// How it knows KMS keys.
+    pub keys: StoreKeys,
+    /// Whether keys of clients may travel to it: not in the clear, but on this machine.
+    pub customer_keys: bool,
+}
+
+/// How a store knows KMS keys.
+#[derive(Clone, Debug, Default)]
+pub enum StoreKeys {
+    /// By their ARNs.
+    Arn,
+    /// By names of its own: those of the table, by ARN; of others what the ARN ends in.
+    Names(HashMap<Arc<str>, String>),
+    /// They are those of the keyring, and there are no others.
+    #[default]
+    Ring,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Decided {
+    /// How what the request makes is encrypted.
+    pub(super) encryption: Encryption,
+    /// Who said so.
+    pub(super) from: Option<From>,
+    /// A rule demands it, so the store has to confirm it.
+    pub(super) demanded: Option<Kind>,
+    /// The store names keys in its own way.
+    pub(super) renames: bool,
+    /// What the parts of the upload will be decided by.
+    pub(super) begun: Option<Box<UploadEncryption>>,
+}
+
+impl Decided {
+    /// As the record has it.
+    pub(super) fn record(&self) -> Option<audit::Encryption<'_>> {
+        let algorithm = match &self.encryption {
+            Encryption::Customer => "SSE-C",
+            other => other.kind()?.as_str(),
+        };
+        let (key, origin) = (self.encryption.key().map(AsRef::as_ref), self.from.map(From::as_str));
+        Some(audit::Encryption { algorithm, key, origin, calls: None })
+    }
+}
+
+/// Decides, and writes into the headers of `routed` what the store is told.
+///
+/// # Errors
+/// The table of spec/encryption.md 4, in its order.
+pub(super) fn decide(case: &Case<'_>, uploads: &Uploads) -> Result<(Decided, Option<Headers>), Fault> {
+    check_transport(case)?;
+    let routed = case.routed;
+    if !makes_something(routed.operation) && routed.headers.is_empty() {
+        return Ok((Decided::default(), None));
+    }
+    let asked = Asked::read(routed.operation, &routed.headers, channel(case))?;
+    if (asked.customer || asked.source_customer) && !case.site.encryption.customer_keys {
+        let message = "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure \
+            connection.";
+        let fault = Fault::new(Code::InvalidRequest, "customer-key-to-store", message);
+        return Err(fault.detail("the way to the store is neither encrypted nor on this machine"));
+    }
+    match routed.operation {
+        Operation::CopyObject | Operation::CreateMultipartUpload | Operation::PutObject => {
+            of_object(case, &asked).map(|(decided, headers)| (decided, Some(headers)))
+        }
+        Operation::CompleteMultipartUpload | Operation::UploadPart | Operation::UploadPartCopy => {
+            of_upload(case, &asked, uploads.of(routed)).map(|decided| (decided, None))
+        }
+        _ => Ok((Decided::default(), None)),
+    }
+}
+
+/// What a store is told of encryption.
+#[derive(Debug)]
+pub(super) struct Headers(Vec<(HeaderName, HeaderValue)>);
+
+impl Headers {
+    /// Puts them in the place of what the client said. A client's own key stays.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
+        for name in [&KIND, &KEY_ID, &BUCKET_KEY] {
+            headers.remove(name);
+        }
+        headers.extend(self.0);
+    }
+}
+
+fn channel(case: &Case<'_>) -> Channel {
+    Channel { tls: case.facts.connection.is_tls(), signed: !case.who.is_anonymous() }
+}
+
+fn check_transport(case: &Case<'_>) -> Result<(), Fault> {
+    let transport = &case.live.guard.transport;
+    let version = case.facts.connection.tls.as_ref().map(|tls| match tls.version {
+        "TLSv1.3" => 13,
+        "TLSv1.2" => 12,
+        _ => 0,
+    });
+    let source = case.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
+    case.routed.bucket.as_deref().into_iter().chain(source).try_for_each(|bucket| transport.check(bucket, version))
+}
+
+/// The encryption of a new object.
+fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault> {
+    let routed = case.routed;
+    let (bucket, key) = (routed.bucket.as_deref().unwrap_or_default(), routed.key.as_deref().unwrap_or_default());
+    let rules = &case.live.guard;
+    let demand = rules.encryption.demand(bucket, key, routed.through.as_deref());
+    let default = case.live.estate.kept(bucket).and_then(|kept| kept.encryption.as_ref());
+    let wanted = rules.encryption.settle(demand, asked, default)?;
+    let (encryption, from) = match wanted {
+        Wanted::Customer => (Encryption::Customer, Some(From::Request)),
+        Wanted::Unsaid => (Encryption::None, None),
+        Wanted::Kind { kind, key: named, bucket_key, from } => {
+            case.check_store(kind)?;
+            let encryption = match kind.uses_kms() {
+                false => Encryption::S3,
+                true => {
+                    check_kms(channel(case))?;
+                    let found = case.kms_key(named.as_deref())?;
+                    demand.map_or(Ok(()), |demand| demand.check_key(&found))?;
+                    of_key(kind, found, bucket_key)
+                }
+            };
+            (encryption, Some(from))
+        }
+    };
+    rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
+    if let Some(kms_key) = encryption.key() {
+        let bucket_key = matches!(encryption, Encryption::Kms { bucket_key: true, .. });
+        case.use_key(kms_key, KeyAction::GenerateDataKey, asked.context.as_ref(), bucket_key)?;
+    }
+    let headers = case.headers(&encryption)?;
+    let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption)).flatten();
+    let demanded = demand.and_then(Demand::must_be).filter(|_| encryption.kind().is_some());
+    let demanded = demanded.and(encryption.kind());
+    Ok((Decided { encryption, from, demanded, begun, renames: case.renames() }, headers))
+}
+
+/// The encryption of a part: that of its upload, which has to be opened for it.
+fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -> Result<Decided, Fault> {
+    let Some(upload) = upload else { return Ok(Decided::default()) };
+    let completes = case.routed.operation == Operation::CompleteMultipartUpload;
+    if upload.customer_algorithm.is_some() != asked.customer && !completes {
+        let message = "The multipart upload initiate requested encryption. Subsequent part requests must include the \
+            appropriate encryption parameters.";
+        return Err(Fault::new(Code::InvalidRequest, "part-encryption", message));
+    }
+    if let Some(kms_key) = upload.encryption.key() {
+        check_kms(channel(case))?;
+        let bucket_key = matches!(upload.encryption, Encryption::Kms { bucket_key: true, .. });
+        case.use_key(kms_key, KeyAction::Decrypt, None, bucket_key)?;
+    }
+    Ok(Decided { encryption: upload.encryption, renames: case.renames(), ..Decided::default() })
+}
+
+/// Whether what a request makes is encrypted.
+const fn makes_something(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::CompleteMultipartUpload
+            | Operation::CopyObject
+            | Operation::CreateMultipartUpload
+            | Operation::PutObject
+            | Operation::UploadPart
+            | Operation::UploadPartCopy
+    )
+}
+
+/// Whether [`check_source`] has something to check.
+pub(super) const fn reads_source(operation: Operation) -> bool {
+    matches!(operation, Operation::CopyObject | Operation::UploadPartCopy)
+}
+
+/// Whether the source of a copy may be read with its key, and written with that of the copy.
+///
+/// # Errors
+/// E-11, E-12, E-15 to E-18 for the key of the source; `AccessDenied` where the copy would be of a lower level;
+/// `ServiceUnavailable` where the store does not say.
+pub(super) async fn check_source(case: &Case<'_>, store: Option<&Store>, to: Option<&Arc<str>>) -> Result<(), Fault> {
+    let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    let Some(headers) = Box::pin(look::head_of_source(case, store)).await? else { return Ok(()) };
+    let source = case.routed.copy_source.as_ref().map(|source| source.bucket.as_str()).unwrap_or_default();
+    let from = case.stored(&headers, source);
+    if let Some(key) = from.key() {
+        check_kms(channel(case))?;
+        case.use_key(key, KeyAction::Decrypt, None, matches!(from, Encryption::Kms { bucket_key: true, .. }))?;
+    }
+    case.live.guard.levels.check_copy(from.key().map(AsRef::as_ref), to.map(AsRef::as_ref))
+}
+
+fn of_key(kind: Kind, key: Arc<str>, bucket_key: bool) -> Encryption {
+    match kind {
+        Kind::Dsse => Encryption::Dsse { key },
+        Kind::S3 | Kind::Kms => Encryption::Kms { key, bucket_key },
+    }
+}
+
+impl<'a> Case<'a> {
+    fn renames(&self) -> bool {
+        matches!(self.site.encryption.keys, StoreKeys::Names(_))
+    }
+
+    /// What is told of a store that would not do what it is told.
+    fn check_store(&self, kind: Kind) -> Result<(), Fault> {
+        if self.site.encryption.strongest >= Some(kind) {
+            return Ok(());
+        }
+        let message = format!("The store behind this endpoint does not encrypt with {}.", kind.as_str());
+        Err(Fault::new(Code::NotImplemented, "store-does-not-encrypt", message))
+    }
+
+    /// The ARN of a KMS key, as somebody names it; none: the key `aws/s3` of the caller's account.
+    ///
+    /// # Errors
+    /// E-13, E-14
+    fn kms_key(&self, named: Option<&str>) -> Result<Arc<str>, Fault> {
+        let owner = self.live.estate.owner(self.routed.bucket.as_deref().unwrap_or_default());
+        let (sent, account) = match named {
+            Some(sent) => (sent, owner),
+            None => (kms::DEFAULT_ALIAS, self.who.account.as_str()),
+        };
+        // In whose account a bare name is meant would be a guess.
+        if account != self.who.account && !sent.starts_with("arn:") {
+            return Err(kms::Unknown::invalid(sent).fault());
+        }
+        self.arn_of_key(sent, account).map_err(|unknown| {
+            let fault = unknown.fault();
+            match named {
+                Some(_) => fault,
+                None => {
+                    fault.detail("the request names no key, and the keyring has none with the alias `alias/aws/s3`")
+                }
+            }
+        })
+    }
+
+    fn arn_of_key(&self, sent: &str, account: &str) -> Result<Arc<str>, kms::Unknown> {
+        let region = &self.site.address.region;
+        match (self.live.keys.find(sent, region, account), &self.site.encryption.keys) {
+            (Ok(key), _) => Ok(Arc::clone(key.arn())),
+            (Err(unknown), StoreKeys::Ring) => Err(unknown),
+            (Err(_), StoreKeys::Arn | StoreKeys::Names(_)) => kms::elsewhere(sent, region, account).map(Into::into),
+        }
+    }
+
+    /// The ARN that conditions see in the place of a key's name.
+    pub(super) fn kms_key_seen(&self) -> Option<&'a str> {
+        let sent = self.routed.headers.get(&KEY_ID)?;
+        if self.live.guard.encryption.literal_key_ids {
+            return None;
+        }
+        let resolve = || self.kms_key(Some(sent.to_str().ok()?)).ok();
+        self.facts.kms_key.get_or_init(resolve).as_deref()
+    }
+
+    /// Whether the caller may use a KMS key, and the key be used.
+    ///
+    /// # Errors
+    /// E-18, then E-15 to E-17: a stranger does not learn whether a key is disabled.
+    pub(super) fn use_key(
+        &self,
+        key: &Arc<str>,
+        action: KeyAction,
+        context: Option<&Context>,
+        bucket_key: bool,
+    ) -> Result<(), Fault> {
+        let what = if action == KeyAction::Decrypt { Use::Decrypt } else { Use::Encrypt };
+        let caller = self.access_facts()?.caller;
+        let consent = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what)?;
+        let empty = Context::default();
+        let context = context.unwrap_or(&empty);
+        let object = self.object_arn(action, bucket_key);
+        context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
+        let region = &self.site.address.region;
+        let used = KeyUse { key, action, object: &object, context, region, consent };
+        self.ask_for_key(&used)?;
+        match self.live.keys.by_arn(key) {
+            Some(known) => known.check().map_err(|error| error.fault()),
+            None if matches!(self.site.encryption.keys, StoreKeys::Ring) => Err(kms::Unknown::invalid(key).fault()),
+            None => Ok(()),
+        }
+    }
+
+    fn ask_for_key(&self, used: &KeyUse<'_>) -> Result<(), Fault> {
+        let session = self.session()?;
+        let request = access::Request::new(self.given(), self.access_facts()?, &Nothing)?;
+        let asks = access::checks(&self.given(), &Nothing)?;
+        let nobody = || Fault::plain(Code::AccessDenied, "kms-key-denied").detail(used.key.to_owned());
+        let ask = asks.into_iter().next().ok_or_else(nobody)?;
+        let caller = self.access_facts()?.caller;
+        let view = KeyView::new(request.view(ask), &caller, used).ok_or_else(nobody)?;
+        let question = view.question(&caller, used);
+        let brought = crate::policy::engine::Brought { session: session.as_ref(), ..Default::default() };
+        let decision = self.live.estate.rules().decide(&question, &brought);
+        match decision.is_allow() {
+            true => Ok(()),
+            false => Err(key_denied(&caller, used, &decision)),
+        }
+    }
+
+    /// What S3 says to KMS of what a key is used for.
+    fn object_arn(&self, action: KeyAction, bucket_key: bool) -> String {
+        let routed = self.routed;
+        let source =
+            routed.copy_source.as_ref().filter(|_| action == KeyAction::Decrypt && reads_source(routed.operation));
+        let target = || (routed.bucket.as_deref().unwrap_or_default(), routed.key.as_deref().unwrap_or_default());
+        let (bucket, key) = source.map_or_else(target, |source| (source.bucket.as_str(), source.key.as_str()));
+        let partition = &self.site.address.partition;
+        match bucket_key {
+            true => format!("arn:{partition}:s3:::{bucket}"),
+            false => format!("arn:{partition}:s3:::{bucket}/{key}"),
+        }
+    }
+
+    /// What the store is told.
+    fn headers(&self, encryption: &Encryption) -> Result<Headers, Fault> {
+        let Some(kind) = encryption.kind() else { return Ok(Headers(Vec::new())) };
+        let mut headers = vec![(KIND, HeaderValue::from_static(kind.as_str()))];
+        if let Some(key) = encryption.key() {
+            let name = self.site.encryption.keys.name_of(key);
+            let name = HeaderValue::from_str(name).map_err(|_| Fault::plain(Code::InternalError, "kms-key-name"))?;
+            headers.push((KEY_ID, name));
+        }
+        if let Encryption::Kms { bucket_key: true, .. } = encryption {
+            headers.push((BUCKET_KEY, HeaderValue::from_static("true")));
+        }
+        Ok(Headers(headers))
+    }
+
+    /// What the parts of an upload are decided by: what was said, as conditions saw it, and what came of it.
+    fn begun(&self, encryption: &Encryption) -> Option<Box<UploadEncryption>> {
+        let text = |name: &str| self.routed.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let seen = self.kms_key_seen().map(str::to_owned);
+        let begun = UploadEncryption {
+            algorithm: text(KIND.as_str()),
+            kms_key: seen.or_else(|| text(KEY_ID.as_str())),
+            customer_algorithm: text("x-amz-server-side-encryption-customer-algorithm"),
+            encryption: encryption.clone(),
+        };
+        (begun != UploadEncryption::default()).then(|| Box::new(begun))
+    }
+
+    /// How an object is stored, from what the store says of it.
+    pub(super) fn stored(&self, headers: &HeaderMap, bucket: &str) -> Encryption {
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        if headers.contains_key("x-amz-server-side-encryption-customer-algorithm") {
+            return Encryption::Customer;
+        }
+        match text(&KIND).and_then(Kind::named) {
+            None => Encryption::None,
+            Some(Kind::S3) => Encryption::S3,
+            Some(kind) => {
+                let owner = self.live.estate.owner(bucket);
+                let key = self.site.arn_of_stored(text(&KEY_ID).unwrap_or_default(), owner);
+                of_key(kind, key, text(&BUCKET_KEY) == Some("true"))
+            }
+        }
+    }
+
+    /// Whether the caller may read what the store is about to hand out, with the key that it was stored with.
+    ///
+    /// # Errors
+    /// E-11, E-12, E-15 to E-18
+    pub(super) fn check_read(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let stored = self.stored(headers, self.routed.bucket.as_deref().unwrap_or_default());
+        let Some(key) = stored.key() else { return Ok(()) };
+        check_kms(channel(self))?;
+        self.use_key(key, KeyAction::Decrypt, None, matches!(stored, Encryption::Kms { bucket_key: true, .. }))
+    }
+}
+
+impl Site {
+    /// The ARN of a key that the store names in its own way, in a bucket of `owner`.
+    pub(super) fn arn_of_stored(&self, name: &str, owner: &str) -> Arc<str> {
+        if kms::parts(name).is_some() {
+            return name.into();
+        }
+        // MinIO puts this in front of its own names.
+        let name = name.strip_prefix("arn:aws:kms:").unwrap_or(name);
+        if let StoreKeys::Names(names) = &self.encryption.keys
+            && let Some((arn, _)) = names.iter().find(|(_, own)| *own == name)
+        {
+            return Arc::clone(arn);
+        }
+        match kms::elsewhere(name, &self.address.region, owner) {
+            Ok(arn) => arn.into(),
+            Err(_) => name.into(), // nobody's key, which nobody may use
+        }
+    }
+}
+
+impl StoreKeys {
+    /// What the store calls a key.
+    fn name_of<'a>(&'a self, arn: &'a Arc<str>) -> &'a str {
+        match self {
+            Self::Arn | Self::Ring => arn,
+            Self::Names(names) => names
+                .get(arn)
+                .map(String::as_str)
+                .unwrap_or_else(|| kms::parts(arn).map_or(arn.as_ref(), |(_, _, id)| id)),
+        }
+    }
+}
+
+/// Whether a store opens what it has encrypted for a request.
+pub(super) fn opens(operation: Operation, headers: &HeaderMap) -> bool {
+    match operation {
+        Operation::GetObject | Operation::SelectObjectContent => true,
+        // The checksum is of what was encrypted, and is kept encrypted itself.
+        Operation::HeadObject => headers.contains_key("x-amz-checksum-mode"),
+        _ => false,
+    }
+}
+
+/// Whether a store has confirmed what is demanded.
+pub(super) fn is_confirmed(demanded: Option<Kind>, headers: &HeaderMap) -> bool {
+    let said = headers.get(&KIND).and_then(|value| value.to_str().ok()).and_then(Kind::named);
+    demanded.is_none_or(|demanded| said >= Some(demanded))
+}
