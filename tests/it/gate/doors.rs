@@ -2,55 +2,19 @@
 //! the decision with both policies.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bartizan::control::certs;
 use bartizan::s3::checksum::{self, Algorithm};
-use bartizan::time::{Clock as _, SystemClock};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::{Ask, Gate, Reply, SECRET};
+use super::house::House;
+use super::{Ask, Gate, NOBODY, Reply, SECRET};
 
-const NOBODY: &str = "AKIANOBODYNOBODY0001";
 const ARN: &str = "arn:aws:s3:us-east-1:111122223333:accesspoint/reports";
 const CONTROL: &str = "111122223333.localhost";
 const DOOR: &str = "reports-111122223333.localhost";
 const NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
 
-/// A proxy on TLS that mints, with what a client needs to believe it.
-struct House {
-    gate: Gate,
-    config: Arc<ClientConfig>,
-    /// What comes before TLS on every connection.
-    preface: Vec<u8>,
-    _certificates: tempfile::TempDir,
-}
-
 impl House {
-    /// With an endpoint of a VPC in front, or anywhere.
-    fn new(listen: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        certs::ensure(folder.path(), SystemClock.now()).unwrap();
-        let files = certs::Files::within(folder.path());
-        let tls = format!(
-            "tls = {{ certificate = {:?}, key = {:?}, mint = {{ ca = {:?}, key = {:?} }} }}\n{listen}",
-            files.certificate, files.key, files.authority, files.authority_key
-        );
-        let gate = Gate::configured(&tls, "[upstream]\nkind = \"embedded\"");
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::clone(&certs::chain(&files.authority).unwrap()[0])).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self { gate, config: Arc::new(config), preface: Vec::new(), _certificates: folder }
-    }
-
     /// With a bucket and an access point to it.
     fn with_door(listen: &str, inside: &str) -> Self {
         Self::behind(&[], listen, inside)
@@ -58,7 +22,8 @@ impl House {
 
     /// The same behind a balancer.
     fn behind(preface: &[u8], listen: &str, inside: &str) -> Self {
-        let house = Self { preface: preface.to_vec(), ..Self::new(listen) };
+        let mut house = Self::new(listen);
+        house.preface = preface.to_vec();
         assert_eq!(house.send(&Ask::new("PUT", "/bucket")).status, 200);
         let body = format!(
             "<CreateAccessPointRequest xmlns=\"{NAMESPACE}\"><Bucket>bucket</Bucket>{inside}</CreateAccessPointRequest>"
@@ -71,28 +36,6 @@ impl House {
     fn alias(&self) -> String {
         let found = text(&self.send(&control("GET", "/v20180820/accesspoint/reports", "")));
         found.split_once("<Alias>").unwrap().1.split_once("</Alias>").unwrap().0.to_owned()
-    }
-
-    /// Sends a request to the host that it names, whose certificate must be good.
-    fn send(&self, ask: &Ask) -> Reply {
-        self.send_raw(ask.host, &ask.wire())
-    }
-
-    fn connect(&self, host: &str) -> StreamOwned<ClientConnection, TcpStream> {
-        let name = ServerName::try_from(host.to_owned()).unwrap();
-        let client = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
-        let mut stream = TcpStream::connect(&self.gate.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(&self.preface).unwrap();
-        StreamOwned::new(client, stream)
-    }
-
-    fn send_raw(&self, host: &str, octets: &[u8]) -> Reply {
-        let mut stream = self.connect(host);
-        stream.write_all(octets).unwrap();
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        Reply::parse(&answer)
     }
 
     /// Sends a request that nobody has signed.

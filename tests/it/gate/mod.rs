@@ -2,9 +2,11 @@
 
 mod defects;
 mod doors;
+mod encryption;
 mod flips;
 mod forms;
 mod generations;
+mod house;
 mod points;
 mod policies;
 mod regions;
@@ -27,6 +29,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 const KEY: &str = "AKIATESTTESTTEST0001";
 const SECRET: &str = "testsecrettestsecrettestsecrettestsecret";
+const NOBODY: &str = "AKIANOBODYNOBODY0001";
 const STORE_SECRET: &str = "storesecretstoresecretstoresecretstorese";
 
 /// A running proxy on plain HTTP.
@@ -294,11 +297,16 @@ fn signed_chunks(data: &[u8], size: usize, trailer: bool, mut signer: ChunkSigne
 }
 
 /// An answer.
-#[derive(Debug)]
 struct Reply {
     status: u16,
     head: String,
     body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{}", self.head, String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl Reply {

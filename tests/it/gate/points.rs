@@ -1,10 +1,9 @@
 //! Access points through S3 Control: made, told of, changed and removed, each with everything that is refused.
 
-use super::{Ask, Gate, Reply, Script};
+use super::{Ask, Gate, NOBODY, Reply, Script};
 
 const OURS: &str = "111122223333";
 const STRANGER: &str = "AKIASTRANGERSTRANG01";
-const NOBODY: &str = "AKIANOBODYNOBODY0001";
 const TAGGER: &str = "AKIATAGGERTAGGER0001";
 const SECRET: &str = "testsecrettestsecrettestsecrettestsecret";
 

@@ -1,6 +1,6 @@
 //! Policies before a store: who may what, and what a refusal leaves untouched.
 
-use super::{Ask, Gate, Reply, Script};
+use super::{Ask, Gate, NOBODY, Reply, Script};
 
 const USERS: &str = r#"
 [[account]]
@@ -32,7 +32,6 @@ policies = ["administrator"]
 keys = [{ id = "AKIASTRANGERSTRANG01", secret = "testsecrettestsecrettestsecrettestsecret" }]
 "#;
 
-const NOBODY: &str = "AKIANOBODYNOBODY0001";
 const READER: &str = "AKIAREADERREADER0001";
 const STRANGER: &str = "AKIASTRANGERSTRANG01";
 
