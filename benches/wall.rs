@@ -4,6 +4,8 @@
 
 #[path = "wall/policy.rs"]
 mod policy;
+#[path = "wall/seal.rs"]
+mod seal;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
