@@ -6,6 +6,8 @@
 mod policy;
 #[path = "wall/seal.rs"]
 mod seal;
+#[path = "wall/store.rs"]
+mod store;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
