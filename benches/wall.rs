@@ -4,6 +4,10 @@
 
 #[path = "wall/policy.rs"]
 mod policy;
+#[path = "wall/seal.rs"]
+mod seal;
+#[path = "wall/store.rs"]
+mod store;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

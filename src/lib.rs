@@ -15,6 +15,7 @@ pub mod limit;
 pub mod pipeline;
 pub mod policy;
 pub mod s3;
+pub mod seal;
 pub mod server;
 pub mod sigv4;
 pub mod sts;
