@@ -163,11 +163,11 @@ mod tests {
     fn who_writes_with_a_key_may_not_read_with_it_unless_the_level_says_so() {
         let levels = levels();
         let ingest = Some("a:role/ingest-1");
-        assert_eq!(levels.check_use("a:key/re1", ingest, Use::Encrypt).unwrap(), true);
+        assert!(levels.check_use("a:key/re1", ingest, Use::Encrypt).unwrap());
         assert_eq!(reason(levels.check_use("a:key/re1", ingest, Use::Decrypt)), "sensitivity-principal");
-        assert_eq!(levels.check_use("a:key/re1", Some("a:role/analyst"), Use::Decrypt).unwrap(), true);
+        assert!(levels.check_use("a:key/re1", Some("a:role/analyst"), Use::Decrypt).unwrap());
         assert_eq!(reason(levels.check_use("a:key/re1", None, Use::Decrypt)), "sensitivity-principal");
-        assert_eq!(levels.check_use("a:key/other", None, Use::Decrypt).unwrap(), false);
+        assert!(!levels.check_use("a:key/other", None, Use::Decrypt).unwrap());
     }
 
     #[test]

@@ -75,12 +75,8 @@ fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
 fn a_write_that_says_nothing_never_reaches_the_store_under_a_rule_that_refuses() {
     let store = Script::answering(FINE);
     let house = house(&store, "[guard.encryption]\nrequire = [\"aws:kms\", \"AES256\"]");
-    let writes = [
-        put(),
-        put().mode(Mode::Trailer),
-        put().mode(Mode::Unsigned),
-        Ask::new("POST", "/bucket/key?uploads="),
-    ];
+    let writes =
+        [put(), put().mode(Mode::Trailer), put().mode(Mode::Unsigned), Ask::new("POST", "/bucket/key?uploads=")];
     for ask in writes {
         let reply = house.send(&ask);
         reply.refused(403, "AccessDenied");
@@ -206,7 +202,8 @@ fn a_part_needs_the_key_of_its_upload() {
     assert_eq!(answer.split_once("\r\n\r\n").unwrap().1.len(), 100);
     let store = Script::answering(answer);
     let house = house(&store, "");
-    let create = Ask { key: WRITER, ..Ask::new("POST", "/bucket/key?uploads=").header(SSE, "aws:kms").header(KEY_ID, ARN) };
+    let create =
+        Ask { key: WRITER, ..Ask::new("POST", "/bucket/key?uploads=").header(SSE, "aws:kms").header(KEY_ID, ARN) };
     assert_eq!(house.send(&create).status, 200);
     let part = Ask::put("/bucket/key?partNumber=1&uploadId=upload-1", b"x");
     let denied = house.send(&Ask { key: WRITER, ..part.clone() });
@@ -266,7 +263,8 @@ fn the_default_of_a_bucket_is_set_and_told_through_the_api_of_s3() {
     let unset = gate.send(&get);
     assert!(text(&unset).contains("<SSEAlgorithm>AES256</SSEAlgorithm>"), "{unset:?}");
     assert!(text(&unset).contains("<BucketKeyEnabled>false</BucketKeyEnabled>"), "{unset:?}");
-    let document = |rule: &str| format!("<ServerSideEncryptionConfiguration>{rule}</ServerSideEncryptionConfiguration>");
+    let document =
+        |rule: &str| format!("<ServerSideEncryptionConfiguration>{rule}</ServerSideEncryptionConfiguration>");
     let rule = "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
         <KMSMasterKeyID>alias/none</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>\
         <BucketKeyEnabled>true</BucketKeyEnabled></Rule>";
