@@ -167,9 +167,17 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
 
 /// The encryption of a part: that of its upload, which has to be opened for it.
 fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -> Result<Decided, Fault> {
-    let Some(upload) = upload else { return Ok(Decided::default()) };
-    let completes = case.routed.operation == Operation::CompleteMultipartUpload;
-    if upload.customer_algorithm.is_some() != asked.customer && !completes {
+    let routed = case.routed;
+    let completes = routed.operation == Operation::CompleteMultipartUpload;
+    let (bucket, key) = (routed.bucket.as_deref().unwrap_or_default(), routed.key.as_deref().unwrap_or_default());
+    // Whatever the upload was begun with, and whenever: what comes of it lies in the bucket from now on.
+    let demand = case.live.guard.encryption.demand(bucket, key, routed.through.as_deref());
+    let demanded = demand.and_then(Demand::must_be).filter(|_| completes);
+    let customer = upload.as_ref().is_some_and(|upload| upload.customer_algorithm.is_some());
+    let demanded = demanded.filter(|_| !customer);
+    let decided = Decided { demanded, renames: case.renames(), ..Decided::default() };
+    let Some(upload) = upload else { return Ok(decided) };
+    if customer != asked.customer && !completes {
         let message = "The multipart upload initiate requested encryption. Subsequent part requests must include the \
             appropriate encryption parameters.";
         return Err(Fault::new(Code::InvalidRequest, "part-encryption", message));
@@ -179,7 +187,7 @@ fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -
         let bucket_key = matches!(upload.encryption, Encryption::Kms { bucket_key: true, .. });
         case.use_key(kms_key, KeyAction::Decrypt, None, bucket_key)?;
     }
-    Ok(Decided { encryption: upload.encryption, renames: case.renames(), ..Decided::default() })
+    Ok(Decided { encryption: upload.encryption, ..decided })
 }
 
 /// Whether what a request makes is encrypted.
@@ -442,7 +450,7 @@ pub(super) fn opens(operation: Operation, headers: &HeaderMap) -> bool {
 }
 
 /// Whether a store has confirmed what is demanded.
-pub(super) fn is_confirmed(demanded: Option<Kind>, headers: &HeaderMap) -> bool {
+pub(super) fn is_confirmed(demanded: Kind, headers: &HeaderMap) -> bool {
     let said = headers.get(&KIND).and_then(|value| value.to_str().ok()).and_then(Kind::named);
-    demanded.is_none_or(|demanded| said >= Some(demanded))
+    said >= Some(demanded)
 }
