@@ -23,7 +23,7 @@ use std::ops::Range;
 
 pub use ledger::{Ledger, LedgerError, Standing};
 pub use pattern::{Pattern, USUAL as USUAL_PATTERN};
-pub use rules::{Rule, Severity, is_confusable};
+pub use rules::{Rule, Severity, is_confusable, regional};
 pub use suggest::Wish;
 
 use words::Prices;

@@ -9,6 +9,7 @@ use ring::digest::{SHA256, digest};
 use super::facts::{Connection, Facts};
 use crate::access::Estate;
 use crate::access::origin::Cidr;
+use crate::guard::naming::{Ledger, Naming};
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::policy::Grant;
 use crate::s3::address::{self, AccessPoints, Resource};
@@ -69,6 +70,10 @@ pub struct Live {
     pub roles: sts::Rules,
     /// What policies say.
     pub estate: Arc<Estate>,
+    /// What names of new buckets may look like.
+    pub naming: Naming,
+    /// Names that were used before; none where nobody asks.
+    pub retired: Option<Arc<Ledger>>,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

@@ -15,6 +15,7 @@ mod landing;
 mod listing;
 mod live;
 mod look;
+mod naming;
 mod points;
 mod refusal;
 mod rule;

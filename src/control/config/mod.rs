@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::guard::naming::{Naming, Settings as NamingSettings};
+use crate::identity::Directory;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod listen;
+mod naming;
 mod root;
 mod upstream;
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub signature: Signature,
     /// What object keys may look like.
     pub names: Names,
+    /// What names of new buckets may look like.
+    pub naming: NamingSettings,
     /// When the intent must be on record.
     pub audit: Audit,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
@@ -429,6 +434,17 @@ impl Config {
     /// The file of the key that seals session tokens, unless the configuration brings one.
     pub fn token_key(&self) -> PathBuf {
         self.state.join("token.key")
+    }
+
+    /// The policy of names, with every account that is known.
+    pub fn judge_of_names(&self, directory: &Directory) -> Naming {
+        let accounts = directory.accounts().map(|(account, _)| account).chain([self.account.as_str()]);
+        Naming::new(self.naming.clone(), accounts)
+    }
+
+    /// The file of retired names of buckets.
+    pub fn retired_names(&self) -> PathBuf {
+        self.state.join("retired-names")
     }
 
     /// The folder of the journal.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime, Signature,
-    Target, Temporary, Upstream, WhenFull, listen, upstream,
+    Target, Temporary, Upstream, WhenFull, listen, naming, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::identity::TokenKey;
@@ -48,6 +48,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         listen,
         signature: signature(root),
         names: names(root, &upstreams),
+        naming: naming::read(root),
         audit: audit(root),
         upstreams,
         runtime: runtime(root),

@@ -316,6 +316,8 @@ impl Keeper {
             Change::Gone { bucket } => {
                 vec![file(bucket, POLICY, None), file(bucket, SETTINGS, None), file(bucket, BLOCK, None)]
             }
+            // Not of this folder.
+            Change::Retired { .. } | Change::Reused { .. } => Vec::new(),
             Change::NewPoint { .. }
             | Change::PointGone { .. }
             | Change::PointPolicy { .. }

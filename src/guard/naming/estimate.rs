@@ -6,7 +6,8 @@ use super::words::Prices;
 /// No more of a name is looked at, in octets: no bucket has a longer one.
 const LONGEST: usize = 255;
 
-const LETTER: u32 = 4_700;
+/// What no octet costs more than.
+pub(super) const LETTER: u32 = 4_700;
 const DIGIT: u32 = 3_322;
 const SEPARATOR: u32 = 500;
 

@@ -244,7 +244,7 @@ pub(super) fn own_part(name: &str) -> &str {
 }
 
 /// The parts of a name in the form of an account's own namespace: what was chosen, account, region.
-pub(super) fn regional(name: &str) -> Option<(&str, &str, &str)> {
+pub fn regional(name: &str) -> Option<(&str, &str, &str)> {
     let rest = name.strip_suffix("-an")?;
     let (at, account) = tokens(rest).filter(|(_, token)| is_account(token)).last()?;
     let own = rest.get(..at.start.checked_sub(1)?).filter(|own| !own.is_empty())?;

@@ -1,7 +1,8 @@
 //! Better names (spec/naming.md 10).
 
+use super::estimate::LETTER;
 use super::rules::Severity;
-use super::{Asked, Level, Namespace, Naming};
+use super::{Asked, Level, Namespace, Naming, Settings};
 
 /// No vowels, nothing that looks like another: 4.75 bits each.
 const LETTERS: &[u8; 27] = b"bcdfghjkmnpqrstvwxz23456789";
@@ -33,7 +34,10 @@ impl Naming {
         let mut letters = random.filter(|octet| *octet < 243);
         let mut letter = || LETTERS.get(usize::from(letters.next()? % 27)).copied().map(char::from);
         let account_regional = self.settings.namespace == Namespace::AccountRegional;
-        for length in RANDOM..LONGEST {
+        // What is shorter could not be hard enough, whatever is drawn.
+        let fixed = self.estimate(&self.pattern.write(wish.purpose, wish.level, ""));
+        let needed = self.settings.min_bits.saturating_mul(1000).saturating_sub(fixed) / LETTER;
+        for length in RANDOM.max(usize::try_from(needed).unwrap_or(LONGEST))..LONGEST {
             for _ in 0..TRIES {
                 let part: String = (0..length).map(|_| letter()).collect::<Option<_>>()?;
                 let mut name = self.pattern.write(wish.purpose, wish.level, &part);
@@ -59,6 +63,18 @@ impl Naming {
             }
         }
         None
+    }
+
+    /// The key of the policy that does not know the purpose or the level of a wish, if one does not.
+    pub fn refuses(&self, wish: &Wish<'_>) -> Option<&'static str> {
+        let Settings { purposes, levels, .. } = &self.settings;
+        let purpose = purposes.is_empty() || purposes.iter().any(|own| own == wish.purpose);
+        let level = levels.is_empty() || levels.iter().any(|(own, _)| own == wish.level);
+        match (purpose, level) {
+            (false, _) => Some("purposes"),
+            (true, false) => Some("levels"),
+            (true, true) => None,
+        }
     }
 
     /// A better name than one that was refused: of the same purpose and level if those may be, else of what the
