@@ -208,6 +208,8 @@ pub struct Intent<'a> {
     pub decision: Decision,
     /// The statements that decided.
     pub statements: &'a [&'a str],
+    /// The rules about names that the name of a new bucket breaks: `N-14`.
+    pub naming: &'a [&'a str],
     /// Whether only an ACL allows it.
     pub acl_required: bool,
     /// The generation of policies that decided.
@@ -246,6 +248,7 @@ impl<'a> Intent<'a> {
             content_length: None,
             decision: Decision::default(),
             statements: &[],
+            naming: &[],
             acl_required: false,
             generation: None,
             encryption: None,
@@ -298,6 +301,9 @@ impl<'a> Intent<'a> {
         object.maybe_number("content_length", self.content_length);
         object.word("decision", self.decision.as_str().as_bytes());
         object.maybe_number("generation", self.generation);
+        if !self.naming.is_empty() {
+            object.texts("naming", self.naming.iter().copied(), SHORT);
+        }
         if self.acl_required {
             object.flag("acl_required", true);
         }

@@ -18,6 +18,7 @@ use crate::time::Clock;
 mod env;
 mod explain;
 mod look;
+mod names;
 mod policy;
 mod serve;
 
@@ -89,6 +90,9 @@ enum Command {
     /// Questions over the whole set of policies
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Names of buckets: what is wrong with them, and better ones
+    #[command(subcommand)]
+    Names(names::Names),
     #[command(hide = true)]
     Keys(Later),
     #[command(hide = true)]
@@ -222,6 +226,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Status(file) => look::status(&file, cli.json, io),
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
         Command::Policy(policy) => policy::run(&policy, cli.json, io),
+        Command::Names(names) => names::run(&names, cli.json, io),
         Command::Keys(_) => later("keys", io),
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),

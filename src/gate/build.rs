@@ -11,6 +11,7 @@ use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
 use crate::control::policies::Loaded;
+use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
@@ -74,12 +75,15 @@ pub(super) fn live(
     directory: Directory,
     loaded: Loaded,
     tokens: Option<Arc<TokenKeys>>,
+    retired: Option<Arc<Ledger>>,
     number: u64,
 ) -> Live {
     let access_points = loaded.estate.addresses();
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen, &access_points)).collect(),
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
+        naming: config.judge_of_names(&directory),
+        retired,
         directory,
         tokens,
         roles: loaded.roles,
@@ -99,6 +103,12 @@ fn way(listen: &config::Listen) -> Way {
         vpc_endpoint: listen.vpc_endpoint.clone(),
         trusted_proxies: listen.trusted_proxies.clone(),
     }
+}
+
+/// The ledger of retired names, where the policy of names is on.
+pub(super) fn retired(config: &Config) -> Result<Option<Arc<Ledger>>, GateError> {
+    let on = config.naming.mode != Mode::Off;
+    on.then(|| Ledger::open(&config.retired_names()).map(Arc::new)).transpose().map_err(GateError::Ledger)
 }
 
 /// Whether a store has accounts of its own that buckets can belong to.

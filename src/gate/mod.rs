@@ -18,9 +18,10 @@ use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{admin, tokens};
+use crate::guard::naming::{Ledger, LedgerError};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::Room;
-use crate::pipeline::Live;
+use crate::pipeline::{Change, Live};
 use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
@@ -46,6 +47,9 @@ pub enum GateError {
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// The ledger of retired names of buckets.
+    #[error("the names that are retired cannot be read: {0}")]
+    Ledger(LedgerError),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
     Temporary(crate::control::Findings),
@@ -81,6 +85,13 @@ impl GateError {
                 Some(of_folder(error))
             }
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
+            Self::Ledger(LedgerError::Io { error, .. }) => Some(of_folder(error)),
+            Self::Ledger(LedgerError::Damaged { .. }) => {
+                Some("take the line out if you know what it was: without it, its name may be given to somebody else")
+            }
+            Self::Ledger(LedgerError::Full { .. }) => {
+                Some("keep the file elsewhere and begin a new one: then the names in it are free again")
+            }
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
@@ -109,11 +120,16 @@ pub fn run(
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
     let standing = Standing::of(&directory, &loaded);
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, tokens.clone(), 1)));
-    let take = take(Arc::clone(&config), Arc::clone(&live), tokens);
+    let retired = build::retired(&config)?;
+    let first = build::live(&config, directory, loaded, tokens.clone(), retired.clone(), 1);
+    let live = Arc::new(ArcSwap::from_pointee(first));
+    let take = take(Arc::clone(&config), Arc::clone(&live), tokens, retired.clone());
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
-    let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
+    let keep = move |change: Change| {
+        let of_names = retired.as_ref().and_then(|ledger| keeper::of_names(&change, ledger, SystemClock.now()));
+        of_names.unwrap_or_else(|| writer.change(&change).map(drop).map_err(Fault::from))
+    };
     let stores = build::stores(&config, build::workers(&config), &clock)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
@@ -164,10 +180,15 @@ fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> 
 }
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
-fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, tokens: Option<Arc<TokenKeys>>) -> Take {
+fn take(
+    config: Arc<Config>,
+    live: Arc<ArcSwap<Live>>,
+    tokens: Option<Arc<TokenKeys>>,
+    retired: Option<Arc<Ledger>>,
+) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), retired.clone(), number)));
         number
     })
 }

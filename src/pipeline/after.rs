@@ -13,6 +13,7 @@ use super::encryption::opens;
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
+use super::naming::lasting;
 use super::settings::{Change, Keeper};
 use super::uploads::Uploads;
 use super::walk::Store;
@@ -51,11 +52,15 @@ pub(super) enum After {
         bucket: String,
         /// The account that owns it.
         owner: String,
+        /// The principal who made it.
+        by: String,
     },
     /// A bucket is gone: here, too.
     Gone {
         /// The bucket.
         bucket: String,
+        /// The principal who removed it.
+        by: String,
     },
     /// A list of deletions shows those that were refused here.
     Deletions(Vec<Refused>),
@@ -110,9 +115,11 @@ impl After {
         match (out.operation, &out.bucket) {
             (Operation::ListBuckets, _) => Self::Buckets { account: who.account.clone() },
             (Operation::CreateBucket, Some(bucket)) => {
-                Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
+                Self::Made { bucket: bucket.clone(), owner: who.account.clone(), by: lasting(who).to_owned() }
             }
-            (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
+            (Operation::DeleteBucket, Some(bucket)) => {
+                Self::Gone { bucket: bucket.clone(), by: lasting(who).to_owned() }
+            }
             (_, Some(bucket)) if let Some(encryption) = facts.encryption.begun.take() => {
                 let key = out.key.clone().unwrap_or_default();
                 Self::Begun { bucket: bucket.clone(), key, encryption }
@@ -156,12 +163,24 @@ impl After {
                 known.begin(&bucket, &key, id, *encryption);
                 Ok(Reply { body: ReplyBody::Full(document), ..reply })
             }
-            // Of a bucket that was there already nothing changes.
-            Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
-                keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
+            Self::Made { bucket, owner, by } if reply.status.is_success() => {
+                // Of a bucket that was there already nothing changes.
+                if !live.estate.knows(&bucket) {
+                    keeper.change(Change::Made { bucket: bucket.clone(), owner }).await?;
+                }
+                if live.retired.as_ref().is_some_and(|ledger| ledger.holds(&bucket)) {
+                    keeper.change(Change::Reused { bucket, by }).await?;
+                }
+                Ok(reply)
             }
-            Self::Gone { bucket } if reply.status.is_success() && live.estate.knows(&bucket) => {
-                keeper.change(Change::Gone { bucket }).await.map(|()| reply)
+            Self::Gone { bucket, by } if reply.status.is_success() => {
+                if live.retired.is_some() {
+                    keeper.change(Change::Retired { bucket: bucket.clone(), by }).await?;
+                }
+                if live.estate.knows(&bucket) {
+                    keeper.change(Change::Gone { bucket }).await?;
+                }
+                Ok(reply)
             }
             _ => Ok(reply),
         }

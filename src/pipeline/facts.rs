@@ -92,6 +92,8 @@ pub(super) struct Facts {
     pub(super) signed_text: Option<Vec<u8>>,
     /// Why its signature did not match.
     pub(super) mismatch: Option<Box<Diagnosis>>,
+    /// The rules about names that the request breaks, refused for it or not.
+    pub(super) naming: OnceCell<Vec<&'static str>>,
 }
 
 impl Facts {
@@ -117,6 +119,7 @@ impl Facts {
             url: None,
             signed_text: None,
             mismatch: None,
+            naming: OnceCell::new(),
         }
     }
 
@@ -260,6 +263,7 @@ impl Facts {
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,
+            naming: self.naming.get().map(Vec::as_slice).unwrap_or_default(),
             headers: lines,
             ..Intent::new(self.id, self.received)
         }

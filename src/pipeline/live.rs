@@ -11,6 +11,7 @@ use super::facts::{Connection, Facts};
 use crate::access::Estate;
 use crate::access::origin::Cidr;
 use crate::guard;
+use crate::guard::naming::{Ledger, Naming};
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::kms::Ring;
 use crate::policy::Grant;
@@ -78,6 +79,10 @@ pub struct Live {
     pub guard: Arc<guard::Rules>,
     /// The KMS keys that are known here.
     pub keys: Arc<Ring>,
+    /// What names of new buckets may look like.
+    pub naming: Naming,
+    /// Names that were used before; none where nobody asks.
+    pub retired: Option<Arc<Ledger>>,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

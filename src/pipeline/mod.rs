@@ -18,6 +18,7 @@ mod landing;
 mod listing;
 mod live;
 mod look;
+mod naming;
 mod points;
 mod refusal;
 mod rule;

@@ -8,12 +8,15 @@ use std::time::Duration;
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
 use crate::guard;
+use crate::guard::naming::{Naming, Settings as NamingSettings};
+use crate::identity::Directory;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod encryption;
 mod listen;
+mod naming;
 mod root;
 mod upstream;
 
@@ -56,6 +59,8 @@ pub struct Config {
     pub signature: Signature,
     /// Rules that hold whoever asks.
     pub guard: Guard,
+    /// What names of new buckets may look like.
+    pub naming: NamingSettings,
     /// When the intent must be on record.
     pub audit: Audit,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
@@ -468,6 +473,17 @@ impl Config {
     /// The file of the key that seals session tokens, unless the configuration brings one.
     pub fn token_key(&self) -> PathBuf {
         self.state.join("token.key")
+    }
+
+    /// The policy of names, with every account that is known.
+    pub fn judge_of_names(&self, directory: &Directory) -> Naming {
+        let accounts = directory.accounts().map(|(account, _)| account).chain([self.account.as_str()]);
+        Naming::new(self.naming.clone(), accounts)
+    }
+
+    /// The file of retired names of buckets.
+    pub fn retired_names(&self) -> PathBuf {
+        self.state.join("retired-names")
     }
 
     /// The folder of the journal.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::guard;
@@ -50,6 +50,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         listen,
         signature: signature(root),
         guard: rules(root, &upstreams),
+        naming: naming::read(root),
         audit: audit(root),
         upstreams,
         runtime: runtime(root),

@@ -7,6 +7,7 @@ mod flips;
 mod forms;
 mod generations;
 mod house;
+mod naming;
 mod points;
 mod policies;
 mod regions;
