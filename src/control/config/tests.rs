@@ -453,3 +453,39 @@ proptest::proptest! {
         let _ = parse(&with(&text));
     }
 }
+
+#[test]
+fn the_tables_of_the_documents_are_taken() {
+    for text in [include_str!("../../../docs/encryption.md")] {
+        let mut tables = text.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).peekable();
+        assert!(tables.peek().is_some());
+        for table in tables {
+            let parsed = parse(&with(table));
+            let (_, warnings) = parsed.unwrap_or_else(|findings| panic!("{table}{findings}"));
+            assert!(warnings.is_empty(), "{table}{warnings}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_contradicts_itself_is_told() {
+    for (more, told) in [
+        ("[guard.encryption]\nrequire = [\"SSE-C\"]", "expected \"AES256\""),
+        ("[guard.encryption]\ndefault = { sse = \"AES256\" }", "no meaning with anything but `when_missing = \"add\"`"),
+        (
+            "[guard.encryption]\nrequire = [\"aws:kms\"]\nwhen_missing = \"add\"\ndefault = { sse = \"AES256\" }",
+            "weaker than what is required",
+        ),
+        ("[guard.encryption]\nwhen_missing = \"add\"\ndefault = { key = \"k\" }", "`guard.encryption.default.sse` is missing"),
+        ("[[guard.encryption.rule]]\nbuckets = \"a\"", "unknown key"),
+        ("[[guard.transport.rule]]\nbucket = \"a\"", "`guard.transport.rule[0].minimum` is missing"),
+        ("[[sensitivity.map]]\nlevel = \"none\"", "the name of a level above"),
+        (
+            "[[sensitivity.level]]\nname = \"a\"\nkeys = [\"k*\"]\n[[sensitivity.level]]\nname = \"b\"\nkeys = [\"k1\"]",
+            "`k1` is a key of the level `a` too",
+        ),
+    ] {
+        let faults = refused(&with(more));
+        assert!(faults.contains(told), "{more}\n{faults}");
+    }
+}
