@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
@@ -13,6 +14,7 @@ use crate::control::config::{self, Config, NameRule, Remote, Target};
 use crate::control::policies::Loaded;
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
+use crate::kms::Ring;
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site, Way};
 use crate::s3::address::{self, AccessPoints};
@@ -188,10 +190,16 @@ pub(super) enum StorePlan {
     Wire(Box<wire::Settings>),
 }
 
-pub(super) fn stores(config: &Config, workers: usize, clock: &Arc<dyn Clock>) -> Result<Vec<StorePlan>, GateError> {
+pub(super) fn stores(
+    config: &Config,
+    workers: usize,
+    clock: &Arc<dyn Clock>,
+    ring: &Arc<ArcSwap<Ring>>,
+) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
-            let settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
+            let mut settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
+            settings.ring = Arc::clone(ring);
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
         Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),
