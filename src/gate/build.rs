@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 
-use super::GateError;
+use super::{GateError, Lasting};
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
 use crate::control::policies::Loaded;
 use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
-use crate::identity::{Directory, TokenKeys};
+use crate::identity::Directory;
+use crate::kms::Ring;
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site, StoreEncryption, StoreKeys, Way};
 use crate::s3::address::{self, AccessPoints};
@@ -70,27 +72,20 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
     config.signature.replay.then(|| Arc::new(Replay::new(seed, MOST_WRITES)))
 }
 
-pub(super) fn live(
-    config: &Config,
-    directory: Directory,
-    loaded: Loaded,
-    tokens: Option<Arc<TokenKeys>>,
-    retired: Option<Arc<Ledger>>,
-    number: u64,
-) -> Live {
+pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lasting: &Lasting, number: u64) -> Live {
     let access_points = loaded.estate.addresses();
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen, &access_points)).collect(),
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         naming: config.judge_of_names(&directory),
-        retired,
+        retired: lasting.retired.clone(),
         directory,
-        tokens,
+        tokens: lasting.tokens.clone(),
         roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
-        keys: Arc::default(),
+        keys: lasting.ring.load_full(),
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
@@ -221,10 +216,16 @@ pub(super) enum StorePlan {
     Wire(Box<wire::Settings>),
 }
 
-pub(super) fn stores(config: &Config, workers: usize, clock: &Arc<dyn Clock>) -> Result<Vec<StorePlan>, GateError> {
+pub(super) fn stores(
+    config: &Config,
+    workers: usize,
+    clock: &Arc<dyn Clock>,
+    ring: &Arc<ArcSwap<Ring>>,
+) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
-            let settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
+            let mut settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
+            settings.ring = Arc::clone(ring);
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
         Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),

@@ -17,9 +17,10 @@ use crate::control::certs::CertFault;
 use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
-use crate::control::{admin, tokens};
+use crate::control::{Findings, admin, keyring, tokens};
 use crate::guard::naming::{Ledger, LedgerError};
 use crate::identity::{Directory, TokenKeys};
+use crate::kms::Ring;
 use crate::limit::Room;
 use crate::pipeline::{Change, Live};
 use crate::s3::Fault;
@@ -52,7 +53,10 @@ pub enum GateError {
     Ledger(LedgerError),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
-    Temporary(crate::control::Findings),
+    Temporary(Findings),
+    /// The keyring cannot be used.
+    #[error("{0}")]
+    Keyring(Findings),
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
@@ -92,11 +96,12 @@ impl GateError {
             Self::Ledger(LedgerError::Full { .. }) => {
                 Some("keep the file elsewhere and begin a new one: then the names in it are free again")
             }
+            Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
-            Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
+            Self::Server(_) | Self::Temporary(_) | Self::Keyring(_) => None, // findings bring their own advice
         }
     }
 }
@@ -120,17 +125,18 @@ pub fn run(
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
     let standing = Standing::of(&directory, &loaded);
+    let ring = Arc::new(ArcSwap::from_pointee(keyring::load(&config).map_err(GateError::Keyring)?));
     let retired = build::retired(&config)?;
-    let first = build::live(&config, directory, loaded, tokens.clone(), retired.clone(), 1);
-    let live = Arc::new(ArcSwap::from_pointee(first));
-    let take = take(Arc::clone(&config), Arc::clone(&live), tokens, retired.clone());
+    let lasting = Lasting { tokens, retired: retired.clone(), ring: Arc::clone(&ring) };
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, &lasting, 1)));
+    let take = take(Arc::clone(&config), Arc::clone(&live), lasting);
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
     let keep = move |change: Change| {
         let of_names = retired.as_ref().and_then(|ledger| keeper::of_names(&change, ledger, SystemClock.now()));
         of_names.unwrap_or_else(|| writer.change(&change).map(drop).map_err(Fault::from))
     };
-    let stores = build::stores(&config, build::workers(&config), &clock)?;
+    let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
         live,
@@ -149,6 +155,7 @@ pub fn run(
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
+    let (keys, more_keys) = (Rings { config: Arc::clone(&config), ring: Arc::clone(&ring) }, Rings { config, ring });
     let bound = server.bound().to_vec();
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
@@ -156,8 +163,13 @@ pub fn run(
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             page(admin::respond("GET", path, &state))
         }),
-        orders: Arc::new(move |_, query| order(&ordered, query)),
-        reload: Box::new(move || signalled.reload(Consent::None, None)),
+        orders: Arc::new(move |_, query| order(&ordered, &keys, query)),
+        reload: Box::new(move || {
+            if let Err(findings) = more_keys.read_again() {
+                tracing::error!(%findings, "the keyring was not read again; the keys are as they were");
+            }
+            signalled.reload(Consent::None, None);
+        }),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
                 tracing::error!(%error, "the journal could not be sealed");
@@ -180,24 +192,42 @@ fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> 
 }
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
-fn take(
-    config: Arc<Config>,
-    live: Arc<ArcSwap<Live>>,
-    tokens: Option<Arc<TokenKeys>>,
-    retired: Option<Arc<Ledger>>,
-) -> Take {
+fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, lasting: Lasting) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), retired.clone(), number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, &lasting, number)));
         number
     })
 }
 
+/// What every generation has of the process.
+struct Lasting {
+    tokens: Option<Arc<TokenKeys>>,
+    retired: Option<Arc<Ledger>>,
+    ring: Arc<ArcSwap<Ring>>,
+}
+
+/// The keyring and its file.
+struct Rings {
+    config: Arc<Config>,
+    ring: Arc<ArcSwap<Ring>>,
+}
+
+impl Rings {
+    /// Puts what the file holds now in the place of the ring.
+    fn read_again(&self) -> Result<(), Findings> {
+        let ring = keyring::load(&self.config)?.counting_on(&self.ring.load());
+        self.ring.store(Arc::new(ring));
+        Ok(())
+    }
+}
+
 /// An order of the admin listener: `POST /v1/reload`.
-fn order(watch: &Watch, query: &str) -> oneshot::Receiver<Page> {
+fn order(watch: &Watch, rings: &Rings, query: &str) -> oneshot::Receiver<Page> {
     let (tell, told) = oneshot::channel();
-    match admin::consent(query) {
-        Ok(consent) => {
+    match admin::consent(query).map(|consent| (consent, rings.read_again())) {
+        Ok((_, Err(findings))) => drop(tell.send(page(admin::reloaded(Err(findings))))),
+        Ok((consent, Ok(()))) => {
             // Whoever asked may have gone.
             let answer = move |outcome| drop(tell.send(page(admin::reloaded(outcome))));
             watch.reload(consent, Some(Box::new(answer)));
