@@ -9,7 +9,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::cost::Cost;
-use super::pace::Pace;
+use super::pace::{OCTETS, Pace};
 use crate::s3::Operation;
 use crate::s3::operation::Level;
 
@@ -51,6 +51,10 @@ pub enum Stage {
     Kms,
     /// Calls that manage KMS keys (`ThrottlingException`).
     KmsManagement,
+    /// Octets of object data from clients, in KiB (`SlowDown`).
+    Upload,
+    /// Octets of object data to clients, in KiB (`SlowDown`).
+    Download,
 }
 
 /// What keeps requests apart.
@@ -133,6 +137,8 @@ pub enum What<'a> {
         /// Nobody has signed it.
         anonymous: bool,
     },
+    /// A request that was taken to be signed when it arrived turns out not to be.
+    Unsigned,
     /// A request is allowed.
     Request {
         /// What it asks; none for the token service.
@@ -144,16 +150,31 @@ pub enum What<'a> {
     Keys(&'a Cost),
     /// A call that manages keys, by its name.
     Management(&'a str),
+    /// Octets from a client.
+    Upload(u64),
+    /// Octets to a client.
+    Download(u64),
 }
 
 impl What<'_> {
     /// The stage that counts it.
     pub const fn stage(&self) -> Stage {
         match self {
-            Self::Arrival { .. } => Stage::Arrival,
+            Self::Arrival { .. } | Self::Unsigned => Stage::Arrival,
             Self::Request { .. } => Stage::Request,
             Self::Keys(_) => Stage::Kms,
             Self::Management(_) => Stage::KmsManagement,
+            Self::Upload(_) => Stage::Upload,
+            Self::Download(_) => Stage::Download,
+        }
+    }
+
+    /// How many cells it is, where it is not counted by key.
+    pub(super) fn cells(&self) -> u64 {
+        match self {
+            Self::Arrival { .. } | Self::Unsigned | Self::Request { .. } | Self::Management(_) => 1,
+            Self::Keys(cost) => cost.sum(),
+            Self::Upload(octets) | Self::Download(octets) => octets.div_ceil(OCTETS),
         }
     }
 }
@@ -201,12 +222,14 @@ impl Dimension {
     pub(super) fn counts(&self, what: &What<'_>) -> bool {
         match what {
             What::Arrival { anonymous } => *anonymous || !self.anonymous,
+            What::Unsigned => self.anonymous,
             What::Request { operation, anonymous } => {
                 let fits = |class: Class| operation.is_some_and(|operation| class.has(operation));
                 (*anonymous || !self.anonymous) && self.class.is_none_or(fits)
             }
             What::Keys(cost) => self.key_type == cost.key_type(),
             What::Management(name) => self.operation.as_deref().is_none_or(|own| own == *name),
+            What::Upload(_) | What::Download(_) => true,
         }
     }
 
@@ -262,7 +285,8 @@ impl<'a> Hashed<'a> {
         }
     }
 
-    fn part(&mut self, part: Part, backend: bool) -> Option<u64> {
+    /// The hash of one part; none if the subject has it not.
+    pub(super) fn part(&mut self, part: Part, backend: bool) -> Option<u64> {
         let at = if backend && part == Part::Account { 9 } else { part as usize };
         let place = self.hashes.get_mut(at)?;
         if self.made & 1 << at != 0 {
@@ -316,7 +340,8 @@ fn prefix(key: &str, depth: u8) -> &str {
 
 impl Stage {
     /// Every stage, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Arrival, Self::Request, Self::Kms, Self::KmsManagement];
+    pub const ALL: [Self; 6] =
+        [Self::Arrival, Self::Request, Self::Kms, Self::KmsManagement, Self::Upload, Self::Download];
 
     /// The stage of this name in a configuration; arrivals have none.
     pub fn named(name: &str) -> Option<Self> {

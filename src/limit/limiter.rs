@@ -24,7 +24,7 @@ const TAUGHT_EVERY: u64 = 100_000_000;
 pub struct Limiter {
     dimensions: Box<[Limit]>,
     /// Their places, by stage.
-    stages: [Box<[u32]>; 4],
+    stages: [Box<[u32]>; 6],
     counts: Arc<Counts>,
 }
 
@@ -65,7 +65,7 @@ impl Refusal {
     /// The code in words of the service that it is about; the surface may choose another.
     pub fn code(&self) -> Code {
         match self.stage {
-            Stage::Arrival | Stage::Request => Code::SlowDown,
+            Stage::Arrival | Stage::Request | Stage::Upload | Stage::Download => Code::SlowDown,
             Stage::Kms | Stage::KmsManagement => Code::ThrottlingException,
         }
     }
@@ -226,8 +226,7 @@ impl Limiter {
                         push(used.key(), used.sum());
                     }
                 }
-                What::Keys(cost) => push(None, cost.sum()),
-                What::Arrival { .. } | What::Request { .. } | What::Management(_) => push(None, 1),
+                what => push(None, what.cells()),
             }
         }
         then(charges.get_mut(..filled).unwrap_or_default())

@@ -7,6 +7,9 @@ const SECOND: u64 = 1_000_000_000;
 /// The longest a key may be in debt: what was used beyond it is forgiven, in nanoseconds.
 pub const LONGEST_DEBT: u64 = 3600 * SECOND;
 
+/// Octets of object data are counted in cells of so many, so that fast lines have whole nanoseconds for one.
+pub const OCTETS: u64 = 1 << 10;
+
 /// So many cells in so many nanoseconds.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Rate {
@@ -110,6 +113,12 @@ impl Pace {
         let interval = if interval == 0 { 1 } else { interval };
         let burst = if burst == 0 { 1 } else { burst };
         Self { rate, burst, algorithm, interval, tolerance: interval.saturating_mul(burst - 1) }
+    }
+
+    /// So many octets a second, in cells of [`OCTETS`]; the burst is that of one second.
+    pub const fn octets(a_second: u64) -> Self {
+        let rate = Rate::new(a_second, SECOND * OCTETS);
+        Self::new(rate, rate.one_second(), Algorithm::Gcra)
     }
 
     /// Its rate.
@@ -286,6 +295,16 @@ mod tests {
         }
         for text in ["", "0", "-1", "1.5", "1/4", "1/0s", "0/4s", "1/s", "+1", " 1", "1/4s ", "4294967296"] {
             assert_eq!(Rate::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn octets_are_counted_as_exactly_on_fast_lines() {
+        for octets in [1_u64 << 10, 100 << 20, 1_250_000_000, 12_500_000_000] {
+            let pace = Pace::octets(octets);
+            let state = pace.charged(None, octets / OCTETS * 100, Ticks(0));
+            let millis = state.at / 1_000_000;
+            assert!((99_000..=100_000).contains(&millis), "{octets}: {millis} ms");
         }
     }
 

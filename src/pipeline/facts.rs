@@ -94,6 +94,10 @@ pub(super) struct Facts {
     pub(super) mismatch: Option<Box<Diagnosis>>,
     /// The rules about names that the request breaks, refused for it or not.
     pub(super) naming: OnceCell<Vec<&'static str>>,
+    /// How many calls of the key service it costs, where they are counted.
+    pub(super) kms_calls: Option<u64>,
+    /// The limit that it is over.
+    pub(super) limit: Option<Arc<str>>,
 }
 
 impl Facts {
@@ -120,6 +124,8 @@ impl Facts {
             signed_text: None,
             mismatch: None,
             naming: OnceCell::new(),
+            kms_calls: None,
+            limit: None,
         }
     }
 
@@ -264,6 +270,7 @@ impl Facts {
             decision,
             statements: &lent.statements,
             naming: self.naming.get().map(Vec::as_slice).unwrap_or_default(),
+            kms_calls: self.kms_calls,
             headers: lines,
             ..Intent::new(self.id, self.received)
         }

@@ -10,6 +10,7 @@ use super::{Environment, files, reader};
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
+use crate::limit::{Cap, Dimension, Surface};
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
@@ -17,6 +18,8 @@ use crate::sigv4::Secret;
 mod encryption;
 mod listen;
 mod naming;
+mod quota;
+mod rate;
 mod root;
 mod upstream;
 
@@ -65,6 +68,8 @@ pub struct Config {
     pub naming: NamingSettings,
     /// When the intent must be on record.
     pub audit: Audit,
+    /// What may be asked how often.
+    pub rates: Rates,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
     pub upstreams: Vec<Upstream>,
     /// Threads and shutdown.
@@ -270,6 +275,19 @@ pub enum WhenFull {
     Drop,
     /// The request is refused.
     Refuse,
+}
+
+/// What may be asked how often, and at once.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// The limits, in the order in which they are told.
+    pub dimensions: Vec<Dimension>,
+    /// How many requests of one may be under way.
+    pub caps: Vec<Cap>,
+    /// In whose words a refusal for a key's sake is told.
+    pub surface: Surface,
+    /// How many keys are counted at most.
+    pub most_keys: usize,
 }
 
 /// A store behind the proxy.
