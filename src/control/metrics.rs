@@ -44,6 +44,11 @@ struct Way {
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OnPurpose {
+    fault: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Rule {
     rule: &'static str,
 }
@@ -58,6 +63,7 @@ pub struct Metrics {
     received: Counter,
     sent: Counter,
     throttled: Family<Rule, Counter>,
+    rehearsed: Family<OnPurpose, Counter>,
     connections: Gauge,
     journal_records: Counter,
     journal_lag: Real,
@@ -91,6 +97,8 @@ pub struct End {
     pub received: u64,
     /// Bytes of body to the client.
     pub sent: u64,
+    /// The fault that it met on purpose.
+    pub rehearsed: Option<&'static str>,
 }
 
 /// What is asked of others when the metrics are read.
@@ -118,6 +126,7 @@ impl Default for Metrics {
             received: Counter::default(),
             sent: Counter::default(),
             throttled: Family::default(),
+            rehearsed: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
             journal_lag: Real::default(),
@@ -141,6 +150,7 @@ impl Metrics {
         registry.register("upstream_seconds", "Time of the upstream", self.upstream_seconds.clone());
         registry.register("bytes", "Bytes of bodies, from and to clients", bytes);
         registry.register("throttled", "Requests over a rate", self.throttled.clone());
+        registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
@@ -197,6 +207,9 @@ impl Worker {
         if let Some(took) = end.upstream {
             upstream.observe(took.as_secs_f64());
         }
+        if let Some(fault) = end.rehearsed {
+            metrics.rehearsed.get_or_create(&OnPurpose { fault }).inc();
+        }
         metrics.received.inc_by(end.received);
         metrics.sent.inc_by(end.sent);
     }
@@ -228,6 +241,7 @@ mod tests {
             upstream: Some(Duration::from_millis(2)),
             received: 0,
             sent: 1000,
+            rehearsed: Some("cut"),
         };
         worker.ended(&end);
         worker.ended(&end);
@@ -250,6 +264,7 @@ mod tests {
             r#"bartizan_bytes_total{direction="out"} 3000"#,
             r#"bartizan_bytes_total{direction="in"} 0"#,
             r#"bartizan_throttled_total{rule="rate.kms.symmetric"} 1"#,
+            r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",

@@ -263,6 +263,23 @@ impl<'r> Table<'r> {
         })
     }
 
+    /// A share between 0.0 and 1.0, in millionths.
+    pub(super) fn fraction(&mut self, key: &'static str) -> Option<u32> {
+        let value = self.take(key)?;
+        let text = match value.get_ref() {
+            DeValue::Float(number) => number.as_str(),
+            DeValue::Integer(number) => number.as_str(),
+            _ => "",
+        };
+        let share = text.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            let message = format!("`{}` must be a share", self.path_of(key));
+            self.fault(value.span(), message, "must be from 0.0 to 1.0", format!("write `{key} = 0.1`"));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from nothing to a million")]
+        share.map(|share| (share * 1_000_000.0).round() as u32)
+    }
+
     /// A duration in a range.
     pub(super) fn duration(
         &mut self,

@@ -15,6 +15,7 @@ use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
+use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Live, Site, Way};
 use crate::s3::address::{self, AccessPoints};
 use crate::s3::name::KeyRules;
@@ -69,20 +70,23 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
     config.signature.replay.then(|| Arc::new(Replay::new(seed, MOST_WRITES)))
 }
 
-pub(super) fn live(
-    config: &Config,
-    directory: Directory,
-    loaded: Loaded,
-    tokens: Option<Arc<TokenKeys>>,
-    retired: Option<Arc<Ledger>>,
-    number: u64,
-) -> Live {
+/// What outlives generations, and each of them has.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    pub(super) tokens: Option<Arc<TokenKeys>>,
+    pub(super) retired: Option<Arc<Ledger>>,
+    pub(super) rehearsals: Option<Arc<Rehearsals>>,
+}
+
+pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lasting: Lasting, number: u64) -> Live {
+    let Lasting { tokens, retired, rehearsals } = lasting;
     let access_points = loaded.estate.addresses();
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen, &access_points)).collect(),
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         naming: config.judge_of_names(&directory),
         retired,
+        rehearsals,
         directory,
         tokens,
         roles: loaded.roles,
@@ -99,7 +103,21 @@ fn way(listen: &config::Listen) -> Way {
         vpc: listen.vpc.clone(),
         vpc_endpoint: listen.vpc_endpoint.clone(),
         trusted_proxies: listen.trusted_proxies.clone(),
+        rehearsal: listen.rehearsal,
     }
+}
+
+/// The faults that clients may meet on purpose, if there are any.
+pub(super) fn rehearsals(config: &Config) -> Option<Arc<Rehearsals>> {
+    if config.rehearsals.is_empty() {
+        return None;
+    }
+    let listeners = config.listen.iter().filter(|listen| listen.rehearsal).map(|listen| listen.name.as_str());
+    let listeners: Vec<&str> = listeners.collect();
+    tracing::warn!(listeners = listeners.join(", "), "clients of these listeners meet faults on purpose");
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    Some(Arc::new(Rehearsals::new(config.rehearsals.iter().cloned(), seed)))
 }
 
 /// The ledger of retired names, where the policy of names is on.

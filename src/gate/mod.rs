@@ -18,15 +18,16 @@ use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{admin, tokens};
-use crate::guard::naming::{Ledger, LedgerError};
-use crate::identity::{Directory, TokenKeys};
+use crate::guard::naming::LedgerError;
+use crate::identity::Directory;
 use crate::limit::Room;
+use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Change, Live};
 use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
-use build::Minted;
+use build::{Lasting, Minted};
 use keeper::Keeping;
 use mint::Minting;
 use probes::Running;
@@ -121,9 +122,10 @@ pub fn run(
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
     let standing = Standing::of(&directory, &loaded);
     let retired = build::retired(&config)?;
-    let first = build::live(&config, directory, loaded, tokens.clone(), retired.clone(), 1);
-    let live = Arc::new(ArcSwap::from_pointee(first));
-    let take = take(Arc::clone(&config), Arc::clone(&live), tokens, retired.clone());
+    let rehearsals = build::rehearsals(&config);
+    let lasting = Lasting { tokens, retired: retired.clone(), rehearsals: rehearsals.clone() };
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, lasting.clone(), 1)));
+    let take = take(Arc::clone(&config), Arc::clone(&live), lasting);
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
     let keep = move |change: Change| {
@@ -149,14 +151,21 @@ pub fn run(
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
+    let shown = rehearsals.clone();
     let bound = server.bound().to_vec();
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
+            if path == admin::REHEARSALS {
+                return page(admin::rehearsals(shown.as_deref()));
+            }
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             page(admin::respond("GET", path, &state))
         }),
-        orders: Arc::new(move |_, query| order(&ordered, query)),
+        orders: Arc::new(move |path, query| match path {
+            "/v1/reload" => order(&ordered, query),
+            _ => switch(rehearsals.as_deref(), path, query),
+        }),
         reload: Box::new(move || signalled.reload(Consent::None, None)),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
@@ -180,15 +189,10 @@ fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> 
 }
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
-fn take(
-    config: Arc<Config>,
-    live: Arc<ArcSwap<Live>>,
-    tokens: Option<Arc<TokenKeys>>,
-    retired: Option<Arc<Ledger>>,
-) -> Take {
+fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, lasting: Lasting) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), retired.clone(), number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, lasting.clone(), number)));
         number
     })
 }
@@ -204,6 +208,13 @@ fn order(watch: &Watch, query: &str) -> oneshot::Receiver<Page> {
         }
         Err(refusal) => drop(tell.send(page(refusal))),
     }
+    told
+}
+
+/// An order of the admin listener: `POST /v1/rehearsals/NAME/on`, `…/off`.
+fn switch(rehearsals: Option<&Rehearsals>, path: &str, query: &str) -> oneshot::Receiver<Page> {
+    let (tell, told) = oneshot::channel();
+    let _gone = tell.send(page(admin::switch(rehearsals, path, query)));
     told
 }
 

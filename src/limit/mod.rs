@@ -1,5 +1,7 @@
 //! What may run at once. (Rates come with their own issue.)
 
+pub mod rehearsal;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

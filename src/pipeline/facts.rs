@@ -13,6 +13,7 @@ use super::task::{Envelope, Task};
 use crate::audit::{self, Decision, Intent, Origin, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
+use crate::limit::rehearsal::Rehearsed;
 use crate::policy::Grant;
 use crate::s3::route::{Auth, Routed};
 use crate::s3::{Head, Operation};
@@ -89,6 +90,8 @@ pub(super) struct Facts {
     pub(super) mismatch: Option<Box<Diagnosis>>,
     /// The rules about names that the request breaks, refused for it or not.
     pub(super) naming: OnceCell<Vec<&'static str>>,
+    /// The fault that it meets on purpose.
+    pub(super) rehearsed: OnceCell<Rehearsed>,
 }
 
 impl Facts {
@@ -113,6 +116,7 @@ impl Facts {
             signed_text: None,
             mismatch: None,
             naming: OnceCell::new(),
+            rehearsed: OnceCell::new(),
         }
     }
 
@@ -255,6 +259,7 @@ impl Facts {
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,
+            rehearsed: self.rehearsed.get().map(|rehearsed| &*rehearsed.name),
             naming: self.naming.get().map(Vec::as_slice).unwrap_or_default(),
             headers: lines,
             ..Intent::new(self.id, self.received)

@@ -18,6 +18,7 @@ mod look;
 mod naming;
 mod points;
 mod refusal;
+mod rehearsal;
 mod rule;
 mod settings;
 mod stage;

@@ -8,11 +8,13 @@ use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
+use crate::limit::rehearsal::Rehearsal;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod listen;
 mod naming;
+mod rehearsal;
 mod root;
 mod upstream;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub names: Names,
     /// What names of new buckets may look like.
     pub naming: NamingSettings,
+    /// Faults that clients may meet on purpose.
+    pub rehearsals: Vec<Rehearsal>,
     /// When the intent must be on record.
     pub audit: Audit,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
@@ -104,6 +108,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<Cidr>,
     /// Every connection comes from one of these, with a head of the PROXY protocol in front.
     pub proxy_protocol: bool,
+    /// Whether clients may meet faults on purpose here.
+    pub rehearsal: bool,
     /// What one client and all together may take.
     pub limits: Limits,
 }

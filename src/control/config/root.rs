@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime, Signature,
-    Target, Temporary, Upstream, WhenFull, listen, naming, upstream,
+    Target, Temporary, Upstream, WhenFull, listen, naming, rehearsal, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::identity::TokenKey;
@@ -45,15 +45,16 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         temporary,
         policies,
         state,
-        listen,
         signature: signature(root),
         names: names(root, &upstreams),
         naming: naming::read(root),
+        rehearsals: rehearsal::read(root, &listen),
         audit: audit(root),
         upstreams,
         runtime: runtime(root),
         admin: admin(root),
         log: log(root),
+        listen,
         region,
     };
     Some(config)
