@@ -210,6 +210,8 @@ pub struct Intent<'a> {
     pub statements: &'a [&'a str],
     /// The rules about names that the name of a new bucket breaks: `N-14`.
     pub naming: &'a [&'a str],
+    /// The rehearsal whose fault it meets on purpose, by name.
+    pub rehearsed: Option<&'a str>,
     /// Whether only an ACL allows it.
     pub acl_required: bool,
     /// The generation of policies that decided.
@@ -251,6 +253,7 @@ impl<'a> Intent<'a> {
             decision: Decision::default(),
             statements: &[],
             naming: &[],
+            rehearsed: None,
             acl_required: false,
             generation: None,
             encryption: None,
@@ -307,6 +310,7 @@ impl<'a> Intent<'a> {
         if !self.naming.is_empty() {
             object.texts("naming", self.naming.iter().copied(), SHORT);
         }
+        object.maybe("rehearsed", self.rehearsed, SHORT);
         if self.acl_required {
             object.flag("acl_required", true);
         }

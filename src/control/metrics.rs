@@ -44,6 +44,11 @@ struct Way {
     direction: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OnPurpose {
+    fault: &'static str,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Rule {
     rule: String,
@@ -74,6 +79,7 @@ pub struct Metrics {
     until_throttled: Family<Limited, Gauge>,
     throttle_keys: Family<Limited, Gauge>,
     throttle_overflow: Counter,
+    rehearsed: Family<OnPurpose, Counter>,
     connections: Gauge,
     journal_records: Counter,
     journal_lag: Real,
@@ -107,6 +113,8 @@ pub struct End {
     pub received: u64,
     /// Bytes of body to the client.
     pub sent: u64,
+    /// The fault that it met on purpose.
+    pub rehearsed: Option<&'static str>,
 }
 
 /// What is asked of others when the metrics are read.
@@ -163,6 +171,7 @@ impl Default for Metrics {
             until_throttled: Family::default(),
             throttle_keys: Family::default(),
             throttle_overflow: Counter::default(),
+            rehearsed: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
             journal_lag: Real::default(),
@@ -194,6 +203,7 @@ impl Metrics {
         registry.register("throttle_keys", "Counts of a limit", self.throttle_keys.clone());
         let overflow = self.throttle_overflow.clone();
         registry.register("throttle_overflow", "Keys that had to share a count", overflow);
+        registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
@@ -268,6 +278,9 @@ impl Worker {
         if let Some(took) = end.upstream {
             upstream.observe(took.as_secs_f64());
         }
+        if let Some(fault) = end.rehearsed {
+            metrics.rehearsed.get_or_create(&OnPurpose { fault }).inc();
+        }
         metrics.received.inc_by(end.received);
         metrics.sent.inc_by(end.sent);
     }
@@ -299,6 +312,7 @@ mod tests {
             upstream: Some(Duration::from_millis(2)),
             received: 0,
             sent: 1000,
+            rehearsed: Some("cut"),
         };
         worker.ended(&end);
         worker.ended(&end);
@@ -332,6 +346,7 @@ mod tests {
             r#"bartizan_kms_requests_until_throttled{dimension="rate.kms.symmetric"} 40"#,
             r#"bartizan_throttle_keys{dimension="tenants"} 2"#,
             "bartizan_throttle_overflow_total 6",
+            r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",

@@ -7,16 +7,17 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 
-use super::{GateError, Lasting};
+use super::GateError;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Target};
 use crate::control::policies::Loaded;
 use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
-use crate::identity::Directory;
+use crate::identity::{Directory, TokenKeys};
 use crate::kms::Ring;
 use crate::limit::InFlight;
+use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Live, Rates, Site, StoreEncryption, StoreKeys, Way};
 use crate::s3::address::{self, AccessPoints};
 use crate::s3::encryption::Kind;
@@ -82,20 +83,31 @@ fn short_seed() -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lasting: &Lasting, number: u64) -> Live {
+/// What outlives generations, and each of them has.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    pub(super) tokens: Option<Arc<TokenKeys>>,
+    pub(super) retired: Option<Arc<Ledger>>,
+    pub(super) rehearsals: Option<Arc<Rehearsals>>,
+    pub(super) ring: Arc<ArcSwap<Ring>>,
+}
+
+pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lasting: Lasting, number: u64) -> Live {
+    let Lasting { tokens, retired, rehearsals, ring } = lasting;
     let access_points = loaded.estate.addresses();
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen, &access_points)).collect(),
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
         naming: config.judge_of_names(&directory),
-        retired: lasting.retired.clone(),
+        retired,
+        rehearsals,
         directory,
-        tokens: lasting.tokens.clone(),
+        tokens,
         roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
-        keys: lasting.ring.load_full(),
+        keys: ring.load_full(),
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
@@ -107,7 +119,21 @@ fn way(listen: &config::Listen) -> Way {
         vpc: listen.vpc.clone(),
         vpc_endpoint: listen.vpc_endpoint.clone(),
         trusted_proxies: listen.trusted_proxies.clone(),
+        rehearsal: listen.rehearsal,
     }
+}
+
+/// The faults that clients may meet on purpose, if there are any.
+pub(super) fn rehearsals(config: &Config) -> Option<Arc<Rehearsals>> {
+    if config.rehearsals.is_empty() {
+        return None;
+    }
+    let listeners = config.listen.iter().filter(|listen| listen.rehearsal).map(|listen| listen.name.as_str());
+    let listeners: Vec<&str> = listeners.collect();
+    tracing::warn!(listeners = listeners.join(", "), "clients of these listeners meet faults on purpose");
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    Some(Arc::new(Rehearsals::new(config.rehearsals.iter().cloned(), seed)))
 }
 
 /// The ledger of retired names, where the policy of names is on.

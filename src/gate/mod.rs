@@ -19,16 +19,17 @@ use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{Findings, admin, keyring, tokens};
-use crate::guard::naming::{Ledger, LedgerError};
-use crate::identity::{Directory, TokenKeys};
+use crate::guard::naming::LedgerError;
+use crate::identity::Directory;
 use crate::kms::Ring;
 use crate::limit::Room;
+use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Change, Live};
 use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
-use build::Minted;
+use build::{Lasting, Minted};
 use keeper::Keeping;
 use mint::Minting;
 use probes::Running;
@@ -129,8 +130,10 @@ pub fn run(
     let standing = Standing::of(&directory, &loaded);
     let ring = Arc::new(ArcSwap::from_pointee(keyring::load(&config).map_err(GateError::Keyring)?));
     let retired = build::retired(&config)?;
-    let lasting = Lasting { tokens, retired: retired.clone(), ring: Arc::clone(&ring) };
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, &lasting, 1)));
+    let rehearsals = build::rehearsals(&config);
+    let ring_of_live = Arc::clone(&ring);
+    let lasting = Lasting { tokens, retired: retired.clone(), rehearsals: rehearsals.clone(), ring: ring_of_live };
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, lasting.clone(), 1)));
     let take = take(Arc::clone(&config), Arc::clone(&live), lasting);
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
@@ -160,19 +163,26 @@ pub fn run(
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
     let (keys, more_keys) = (Rings { config: Arc::clone(&config), ring: Arc::clone(&ring) }, Rings { config, ring });
+    let shown = rehearsals.clone();
     let bound = server.bound().to_vec();
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
+            if path == admin::REHEARSALS {
+                return page(admin::rehearsals(shown.as_deref()));
+            }
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             page(admin::respond("GET", path, &state))
         }),
-        orders: Arc::new(move |_, query| order(&ordered, &keys, query)),
         reload: Box::new(move || {
             if let Err(findings) = more_keys.read_again() {
                 tracing::error!(%findings, "the keyring was not read again; the keys are as they were");
             }
             signalled.reload(Consent::None, None);
+        }),
+        orders: Arc::new(move |path, query| match path {
+            "/v1/reload" => order(&ordered, &keys, query),
+            _ => switch(rehearsals.as_deref(), path, query),
         }),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
@@ -200,16 +210,9 @@ fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> 
 fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, lasting: Lasting) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, loaded, &lasting, number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, lasting.clone(), number)));
         number
     })
-}
-
-/// What every generation has of the process.
-struct Lasting {
-    tokens: Option<Arc<TokenKeys>>,
-    retired: Option<Arc<Ledger>>,
-    ring: Arc<ArcSwap<Ring>>,
 }
 
 /// The keyring and its file.
@@ -239,6 +242,13 @@ fn order(watch: &Watch, rings: &Rings, query: &str) -> oneshot::Receiver<Page> {
         }
         Err(refusal) => drop(tell.send(page(refusal))),
     }
+    told
+}
+
+/// An order of the admin listener: `POST /v1/rehearsals/NAME/on`, `…/off`.
+fn switch(rehearsals: Option<&Rehearsals>, path: &str, query: &str) -> oneshot::Receiver<Page> {
+    let (tell, told) = oneshot::channel();
+    let _gone = tell.send(page(admin::switch(rehearsals, path, query)));
     told
 }
 

@@ -119,6 +119,7 @@ impl Observe for Counting {
             upstream: finished.first_byte.map(Duration::from_millis),
             received: finished.bytes_in,
             sent: finished.bytes_out,
+            rehearsed: finished.rehearsed,
         });
     }
 }

@@ -4,6 +4,7 @@
 //! - [`room`]: requests in flight, octets in memory; [`seats`]: requests under way of one principal or bucket.
 //! - [`pace`]: how cells are counted; [`dimension`]: what a limit applies to; [`counts`]: the counts of all
 //!   keys; [`limiter`]: all of it for one request.
+//! - [`rehearsal`]: faults that clients meet on purpose.
 //! - [`surface`]: in whose words it is refused.
 //! - [`cost`]: what a request asks of the key service; [`ledger`]: what that depends on.
 
@@ -13,6 +14,7 @@ pub mod dimension;
 pub mod ledger;
 pub mod limiter;
 pub mod pace;
+pub mod rehearsal;
 pub mod room;
 pub mod seats;
 pub mod surface;

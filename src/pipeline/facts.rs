@@ -14,6 +14,7 @@ use super::task::{Envelope, Task};
 use crate::audit::{self, Decision, Intent, Origin, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
+use crate::limit::rehearsal::Rehearsed;
 use crate::policy::Grant;
 use crate::s3::route::{Auth, Routed};
 use crate::s3::{Head, Operation};
@@ -98,6 +99,8 @@ pub(super) struct Facts {
     pub(super) kms_calls: Option<u64>,
     /// The limit that it is over.
     pub(super) limit: Option<Arc<str>>,
+    /// The fault that it meets on purpose.
+    pub(super) rehearsed: OnceCell<Rehearsed>,
 }
 
 impl Facts {
@@ -126,6 +129,7 @@ impl Facts {
             naming: OnceCell::new(),
             kms_calls: None,
             limit: None,
+            rehearsed: OnceCell::new(),
         }
     }
 
@@ -269,6 +273,7 @@ impl Facts {
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,
+            rehearsed: self.rehearsed.get().map(|rehearsed| &*rehearsed.name),
             naming: self.naming.get().map(Vec::as_slice).unwrap_or_default(),
             kms_calls: self.kms_calls,
             headers: lines,

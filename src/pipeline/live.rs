@@ -14,6 +14,7 @@ use crate::guard;
 use crate::guard::naming::{Ledger, Naming};
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::kms::Ring;
+use crate::limit::rehearsal::Rehearsals;
 use crate::policy::Grant;
 use crate::s3::address::{self, AccessPoints, Resource};
 use crate::s3::external::External;
@@ -57,6 +58,8 @@ pub struct Way {
     pub vpc_endpoint: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Whether clients may meet faults on purpose here.
+    pub rehearsal: bool,
 }
 
 /// One generation.
@@ -83,6 +86,8 @@ pub struct Live {
     pub naming: Naming,
     /// Names that were used before; none where nobody asks.
     pub retired: Option<Arc<Ledger>>,
+    /// Faults that clients may meet on purpose, if there are any.
+    pub rehearsals: Option<Arc<Rehearsals>>,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

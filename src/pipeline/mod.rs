@@ -22,6 +22,7 @@ mod naming;
 mod points;
 mod rates;
 mod refusal;
+mod rehearsal;
 mod rule;
 mod settings;
 mod spent;

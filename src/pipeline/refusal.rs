@@ -6,11 +6,13 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp, stamp_sts};
 use super::facts::Facts;
+use super::rehearsal;
 use super::rule::Overruled;
 use super::task::{Envelope, Task};
 use super::walk::{Finished, Open, Worker};
 use crate::audit::{Completion, Decision, JournalFull, Outcome};
 use crate::id::RequestId;
+use crate::limit::rehearsal::Rehearsed;
 use crate::limit::surface::{NEVER, is_of_key_service};
 use crate::s3::{Code, Fault, xml};
 use crate::sts;
@@ -75,10 +77,13 @@ impl Refusal {
         match state {
             State::After(open) => {
                 let (id, bare, envelope) = (open.id(), open.is_head(), open.envelope());
+                let fault = rehearsal::marked(fault, open.rehearsed());
                 open.refused(&fault);
                 LoggedRefusal { fault, id, bare, envelope, instead }
             }
             State::Before(facts) => {
+                let rehearsed = facts.rehearsed.get();
+                let fault = rehearsal::marked(fault, rehearsed);
                 let completion = Completion {
                     mismatch: facts.mismatch(),
                     dimension: facts.limit.as_deref(),
@@ -88,7 +93,7 @@ impl Refusal {
                 let throttled = fault.code() == Code::SlowDown || is_of_key_service(fault.code());
                 let decision = if throttled { Decision::Throttle } else { Decision::Deny };
                 let lent = facts.lent(facts.grant.as_ref());
-                worker.observer.finished(&counted(&fault, facts.task.as_ref()));
+                worker.observer.finished(&counted(&fault, facts.task.as_ref(), rehearsed));
                 facts.tell_mismatch();
                 let recorded = worker.journal.refuse(&facts.intent(None, &lent, decision), &completion).await;
                 let (fault, instead) = match recorded {
@@ -175,8 +180,9 @@ fn add_headers(headers: &mut HeaderMap, fault: &Fault) {
     }
 }
 
-fn counted(fault: &Fault, task: Option<&Task>) -> Finished {
+fn counted(fault: &Fault, task: Option<&Task>, rehearsed: Option<&Rehearsed>) -> Finished {
     Finished {
+        rehearsed: rehearsed.map(|rehearsed| rehearsed.fault.word()),
         operation: task.map(Task::name),
         outcome: Outcome::Refused,
         reason: fault.reason(),

@@ -16,6 +16,7 @@ use super::judge::Case;
 use super::look;
 use super::naming;
 use super::points;
+use super::rehearsal;
 use super::walk::Store;
 use crate::access::{self, Point, Side};
 use crate::guard;
@@ -182,6 +183,7 @@ pub(super) async fn guard(
     stores: &[Store],
     at: usize,
 ) -> Result<Option<Setting>, Fault> {
+    rehearsal::play(case)?;
     let routed = case.routed;
     let document = document.map(Bytes::as_ref).unwrap_or_default();
     if let Some(account) = &routed.account {

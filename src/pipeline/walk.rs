@@ -11,6 +11,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
+use tokio::time::sleep;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
@@ -22,6 +23,7 @@ use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::rates::{Gates, Pass, Rates};
 use super::refusal::{Refusal, status, told};
+use super::rehearsal;
 use super::settings::Keeper;
 use super::spent::Spent;
 use super::stage::Parsed;
@@ -32,6 +34,7 @@ use crate::body::{End, SealedBody, Tell, Verdict};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::identity::Principal;
+use crate::limit::rehearsal::Rehearsed;
 use crate::limit::{InFlight, Permit, Room};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
@@ -108,6 +111,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let Out { store, out, body, mut open, after } = out;
     open.watch(worker);
     let (id, verdict, called) = (out.id, body.verdict(), out.called());
+    open.wait().await;
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
         true => in_time(patience(verify_first), body.settle(verify_first)).await,
@@ -130,8 +134,9 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
                 return Err(Refusal::after(throttled, open));
             }
             let mut reply = open.landed(reply);
+            let cut = open.rehearse(&mut reply);
             let closing = open.answered(&mut reply, verdict);
-            Ok(answer::response(reply, &id, closing))
+            Ok(answer::response(reply, &id, closing, cut))
         }
         Err(fault) => Err(Refusal::after(fault.calling(&called), open)),
     }
@@ -139,14 +144,16 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
 
 /// Answers a request that no store is asked about.
 async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    here.wait().await;
     let (mut open, reply) = here.answer(live, &*worker.keeper, now).await;
     let envelope = open.envelope();
     open.watch(worker);
     match reply {
         Ok(mut reply) => {
             let id = open.id();
+            let cut = open.rehearse(&mut reply);
             let closing = open.answered(&mut reply, Verdict::default());
-            let mut response = answer::response(reply, &id, closing);
+            let mut response = answer::response(reply, &id, closing, cut);
             if envelope == Envelope::Sts {
                 answer::stamp_sts(response.headers_mut(), &id);
             }
@@ -244,6 +251,8 @@ pub struct Finished {
     pub bytes_in: u64,
     /// Answer sent.
     pub bytes_out: u64,
+    /// The fault that it met on purpose.
+    pub rehearsed: Option<&'static str>,
 }
 
 /// An intent on record that has no completion yet. Dropped, it completes as unknown.
@@ -258,6 +267,7 @@ pub struct Open {
     issued: Option<String>,
     head: bool,
     landing: Option<Box<Landing>>,
+    rehearsed: Option<Rehearsed>,
     worker: Option<Rc<Worker>>,
 }
 
@@ -289,6 +299,7 @@ impl Open {
             issued: None,
             head: facts.is_head(),
             landing: facts.landing.take(),
+            rehearsed: facts.rehearsed.take(),
             worker: None,
         })
     }
@@ -310,6 +321,24 @@ impl Open {
     /// An access key was made.
     pub(super) fn issued(&mut self, access_key: Option<String>) {
         self.issued = access_key;
+    }
+
+    /// The fault that it meets on purpose.
+    pub(super) fn rehearsed(&self) -> Option<&Rehearsed> {
+        self.rehearsed.as_ref()
+    }
+
+    /// Waits, where that is rehearsed.
+    pub(super) async fn wait(&self) {
+        if let Some(wait) = rehearsal::wait(self.rehearsed()) {
+            sleep(wait).await;
+        }
+    }
+
+    /// Marks an answer whose request met a fault on purpose, and gives the octets after which it breaks off.
+    fn rehearse(&self, reply: &mut Reply) -> Option<u64> {
+        rehearsal::mark(&mut reply.headers, self.rehearsed());
+        rehearsal::cut(self.rehearsed())
     }
 
     pub(super) fn is_head(&self) -> bool {
@@ -379,6 +408,7 @@ impl Open {
                 first_byte: completion.first_byte_ms,
                 bytes_in: completion.bytes_in,
                 bytes_out: completion.bytes_out,
+                rehearsed: self.rehearsed().map(|rehearsed| rehearsed.fault.word()),
             });
         }
         self.receipt.complete(completion);

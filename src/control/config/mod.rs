@@ -10,6 +10,7 @@ use super::{Environment, files, reader};
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
+use crate::limit::rehearsal::Rehearsal;
 use crate::limit::{Cap, Dimension, Surface};
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
@@ -20,6 +21,7 @@ mod listen;
 mod naming;
 mod quota;
 mod rate;
+mod rehearsal;
 mod root;
 mod upstream;
 
@@ -66,6 +68,8 @@ pub struct Config {
     pub guard: Guard,
     /// What names of new buckets may look like.
     pub naming: NamingSettings,
+    /// Faults that clients may meet on purpose.
+    pub rehearsals: Vec<Rehearsal>,
     /// When the intent must be on record.
     pub audit: Audit,
     /// What may be asked how often.
@@ -115,6 +119,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<Cidr>,
     /// Every connection comes from one of these, with a head of the PROXY protocol in front.
     pub proxy_protocol: bool,
+    /// Whether clients may meet faults on purpose here.
+    pub rehearsal: bool,
     /// What one client and all together may take.
     pub limits: Limits,
 }

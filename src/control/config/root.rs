@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::guard;
@@ -48,16 +48,17 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         temporary,
         policies,
         state,
-        listen,
         signature: signature(root),
         guard: rules(root, &upstreams),
         naming: naming::read(root),
+        rehearsals: rehearsal::read(root, &listen),
         audit: audit(root),
         rates: rate::read(root, served(&region, &upstreams)),
         upstreams,
         runtime: runtime(root),
         admin: admin(root),
         log: log(root),
+        listen,
         region,
     };
     Some(config)

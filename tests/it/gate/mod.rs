@@ -12,6 +12,7 @@ mod naming;
 mod points;
 mod policies;
 mod regions;
+mod rehearsal;
 mod signing;
 mod start;
 mod tokens;
