@@ -15,7 +15,7 @@ use http::header::USER_AGENT;
 
 use super::facts::Facts;
 use super::judge;
-use super::live::{Live, Site};
+use super::live::Live;
 use super::spent::Spent;
 use super::task::Task;
 use crate::guard::{Replay, Write};
@@ -89,8 +89,6 @@ pub(super) struct Allowed<'a> {
     pub(super) who: &'a Arc<Principal>,
     /// Octets of object data that are announced.
     pub(super) length: Option<u64>,
-    /// How the guard has found that what is made will be encrypted.
-    pub(super) encryption: Option<&'a Encryption>,
 }
 
 impl Gates<'_> {
@@ -160,7 +158,7 @@ impl Rates {
     /// # Errors
     /// `SlowDown`; for the sake of keys what the surface says.
     pub(super) fn admit(&self, asked: Allowed<'_>, now: Ticks) -> Result<Pass, Fault> {
-        let Allowed { live, site, facts, task, who, length, encryption } = asked;
+        let Allowed { live, site, facts, task, who, length } = asked;
         let site = live.site(facts.connection.listener, site)?;
         let source_ip = Some(facts.client.unwrap_or(facts.connection.peer));
         let routed = task.routed();
@@ -188,7 +186,8 @@ impl Rates {
         }
         let spent = match routed {
             Some(routed) if self.is_told_of_answers(downloads) => {
-                let new = encryption_of(routed, site, &who.account, encryption);
+                // As far as it is decided here: a bucket's default that only the store knows shows in its answer.
+                let new = facts.encryption.encryption.clone();
                 let requester = requester(who, facts.access_key.as_deref());
                 let of = of(routed, &requester, &new);
                 let cost = self.charge_keys(facts, &subject, &of, now)?;
@@ -306,16 +305,7 @@ pub(super) fn of<'a>(routed: &'a Routed, requester: &'a str, new: &'a Encryption
     }
 }
 
-/// How what is made will be encrypted: as the guard has found, else as the request says. A bucket's default
-/// that only the store knows shows in its answer.
-pub(super) fn encryption_of(routed: &Routed, site: &Site, account: &str, guard: Option<&Encryption>) -> Encryption {
-    match guard {
-        Some(found) => found.clone(),
-        None => named(&routed.headers, |id| arn(&site.address.partition, &site.address.region, account, id)),
-    }
-}
-
-/// What headers say of encryption, of a request or an answer. `whole` makes an ARN of what names a key.
+/// What an answer says of encryption. `whole` makes an ARN of what names a key.
 pub(super) fn named(headers: &http::HeaderMap, whole: impl FnOnce(&str) -> Arc<str>) -> Encryption {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let key = || whole(text(encryption::KEY_ID).unwrap_or("alias/aws/s3"));

@@ -532,7 +532,7 @@ impl<B> Guarded<B> {
     pub fn admit(mut self, live: &Live, gates: &Gates<'_>) -> Result<Admitted<B>, Refusal> {
         let Self { facts, site, task, who, body, .. } = &mut self;
         let length = if let Payload::Unread(_, contract) = body { contract.length() } else { None };
-        match gates.admit(Allowed { live, site: *site, facts, task, who, length, encryption: None }) {
+        match gates.admit(Allowed { live, site: *site, facts, task, who, length }) {
             Ok((permit, write, pass)) => Ok(Admitted { inner: self, permit, pass, write }),
             Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
