@@ -11,14 +11,13 @@ from boto3.s3.transfer import TransferConfig
 from support import site as sites
 from support.check import refused
 from support.data import some_bytes
-from support.proxy import ACCOUNT, READER, Bartizan
+from support.proxy import KMS_KEY as KEY
+from support.proxy import READER, Bartizan
 from support.stores import ACCESS_KEY, SECRET_KEY
 from test_forms import send as send_form
 
 pytestmark = pytest.mark.proxy
 
-# What every store of these tests calls its one key.
-KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/test-key"
 SSE, KEY_ID = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
 REFUSING = {"encryption": {"require": ["aws:kms", "AES256"]}}
 ADDING = {"encryption": {"require": ["aws:kms"], "when_missing": "add", "default": {"sse": "aws:kms", "key": KEY}}}
@@ -61,7 +60,6 @@ def stored(store, bucket: str, key: str) -> dict:
     return direct.head_object(Bucket=bucket, Key=key)
 
 
-@pytest.mark.stores("minio", "radosgw")
 def test_every_way_to_write_in_the_clear_is_refused(store, own_bucket, tmp_path):
     site, s3, bucket = own_bucket(REFUSING)
     s3.put_object(Bucket=bucket, Key="source", Body=b"data", **kms(store))
@@ -89,7 +87,6 @@ def send_presigned(site, url, body):
     return pool.request("PUT", urllib.parse.urlunsplit(url), body=body)
 
 
-@pytest.mark.stores("minio", "radosgw")
 def test_every_way_to_write_in_the_clear_is_made_good(store, own_bucket):
     site, s3, bucket = own_bucket(ADDING)
     body = b"a line that must not lie on the disk as it is" * 3000
@@ -110,17 +107,20 @@ def test_every_way_to_write_in_the_clear_is_made_good(store, own_bucket):
         got = s3.get_object(Bucket=bucket, Key=key)
         assert got["Body"].read() == expected, key
         assert (got["ServerSideEncryption"], got["SSEKMSKeyId"]) == ("aws:kms", KEY), key
-        assert stored(store, bucket, key)["ServerSideEncryption"] == "aws:kms", key
-    if store.name == "minio":
-        files = [path for path in (store.scratch / "data" / bucket).rglob("*") if path.is_file()]
+        if store.endpoint:
+            assert stored(store, bucket, key)["ServerSideEncryption"] == "aws:kms", key
+    folders = {"minio": store.scratch and store.scratch / "data" / bucket, "embedded": site.proxy.folder / "state"}
+    if store.name in folders:
+        files = [path for path in folders[store.name].rglob("*") if path.is_file()]
         assert files and not any(body[:45] in path.read_bytes() for path in files)
 
 
-@pytest.mark.stores("minio", "radosgw")
 def test_a_weaker_kind_and_another_key_are_refused(store, own_bucket):
     _, s3, bucket = own_bucket({"encryption": {"require": ["aws:kms"], "kms_keys": [KEY]}})
     refused(s3.put_object, "AccessDenied", status=403, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="AES256")
-    refused(s3.put_object, "AccessDenied", status=403, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:kms", SSEKMSKeyId=KEY.replace("test", "other"))
+    # The embedded store knows all of its keys, other stores may have more than we know.
+    code, status = ("KMS.NotFoundException", 400) if store.name == "embedded" else ("AccessDenied", 403)
+    refused(s3.put_object, code, status=status, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:kms", SSEKMSKeyId=KEY.replace("test", "other"))
     refused(s3.put_object, "InvalidEncryptionAlgorithmError", status=400, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:KMS")
     s3.put_object(Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:kms", SSEKMSKeyId="test-key")
     assert s3.head_object(Bucket=bucket, Key="k")["SSEKMSKeyId"] == KEY
@@ -134,10 +134,7 @@ def test_the_default_of_a_bucket_is_kept_here_and_obeyed(store, plain):
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}, "BucketKeyEnabled": True}
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
     assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"] == [rule]
-    if store.name == "embedded":
-        refused(s3.put_object, "KMS.NotFoundException", status=400, Bucket=bucket, Key="k", Body=b"data")
-    else:
-        assert s3.put_object(Bucket=bucket, Key="k", Body=b"data")["SSEKMSKeyId"] == KEY
+    assert s3.put_object(Bucket=bucket, Key="k", Body=b"data")["SSEKMSKeyId"] == KEY
     pointless = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256", "KMSMasterKeyID": KEY}}
     refused(s3.put_bucket_encryption, "InvalidArgument", status=400, Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [pointless]})
     refused(s3.put_bucket_encryption, "MalformedXML", status=400, Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule, rule]})
@@ -147,7 +144,6 @@ def test_the_default_of_a_bucket_is_kept_here_and_obeyed(store, plain):
     sites.remove_bucket(s3, bucket)
 
 
-@pytest.mark.stores("minio", "radosgw")
 def test_a_reader_without_the_key_reads_nothing(store, plain):
     """The shipped reader may read everything of S3, and no key."""
     s3, bucket = closed(plain), sites.fresh_name()
