@@ -16,7 +16,7 @@ pub(super) struct Sweeping {
 impl Sweeping {
     /// Begins, if anything is counted.
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        if !shared.rates.counts_anything() {
+        if !shared.rates.limits_anything() {
             return Self { _stop: None };
         }
         let (stop, stopped) = mpsc::channel();

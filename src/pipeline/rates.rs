@@ -29,7 +29,7 @@ use crate::s3::encryption::{self, Encryption};
 use crate::s3::operation::BodyKind;
 use crate::s3::route::{Auth, Routed};
 use crate::s3::{Fault, Operation};
-use crate::time::{Seconds, Ticks};
+use crate::time::{Clock, Seconds, Ticks};
 
 /// What the store's own key service charges: one account, whoever asks here.
 const BACKEND: &str = "backend";
@@ -56,8 +56,8 @@ pub struct Gates<'a> {
     pub rates: &'a Rates,
     /// The time, for signatures.
     pub now: Seconds,
-    /// The time, for rates.
-    pub ticks: Ticks,
+    /// The clock, for rates.
+    pub clock: &'a dyn Clock,
 }
 
 /// What gauges and counters show.
@@ -99,7 +99,7 @@ impl Gates<'_> {
             (Some(memory), Some(routed)) => memory.admit(asked.facts.signed_write().as_deref(), routed, self.now)?,
             _ => None,
         };
-        Ok((permit, write, self.rates.admit(asked, self.ticks)?))
+        Ok((permit, write, self.rates.admit(asked, self.clock)?))
     }
 }
 
@@ -117,9 +117,9 @@ impl Rates {
         }
     }
 
-    /// Whether there is anything to sweep.
-    pub fn counts_anything(&self) -> bool {
-        !Stage::ALL.iter().all(|stage| self.limiter.is_idle(*stage))
+    /// Whether there is any limit.
+    pub fn limits_anything(&self) -> bool {
+        !self.refused.is_empty()
     }
 
     /// Forgets what makes no difference any more; several times a second.
@@ -144,20 +144,29 @@ impl Rates {
     ///
     /// # Errors
     /// `SlowDown`.
-    pub(super) fn arrive(&self, live: &Live, facts: &mut Facts, auth: Auth, now: Ticks) -> Result<(), Fault> {
+    pub(super) fn arrive(&self, live: &Live, facts: &mut Facts, auth: Auth, clock: &dyn Clock) -> Result<(), Fault> {
         if self.limiter.is_idle(Stage::Arrival) {
             return Ok(());
         }
-        let source_ip = Some(judge::client(live, facts).unwrap_or(facts.connection.peer));
+        let client = judge::client(live, facts).unwrap_or(facts.connection.peer);
+        let subject = Subject { source_ip: Some(client), ..Subject::default() };
         let what = What::Arrival { anonymous: auth == Auth::Anonymous };
-        self.check(facts, &Subject { source_ip, ..Subject::default() }, &what, now)
+        let counted = self.check(facts, &subject, &what, clock.ticks());
+        if counted.is_err() {
+            facts.client = Some(client); // nobody will look for it any more
+        }
+        counted
     }
 
     /// Counts a request that is allowed, in every way; finds out what it costs in uses of keys.
     ///
     /// # Errors
     /// `SlowDown`; for the sake of keys what the surface says.
-    pub(super) fn admit(&self, asked: Allowed<'_>, now: Ticks) -> Result<Pass, Fault> {
+    pub(super) fn admit(&self, asked: Allowed<'_>, clock: &dyn Clock) -> Result<Pass, Fault> {
+        if !self.limits_anything() {
+            return Ok(Pass::default());
+        }
+        let now = clock.ticks();
         let Allowed { live, site, facts, task, who, length } = asked;
         let site = live.site(facts.connection.listener, site)?;
         let source_ip = Some(facts.client.unwrap_or(facts.connection.peer));
@@ -328,4 +337,63 @@ pub(super) fn arn(partition: &str, region: &str, account: &str, id: &str) -> Arc
     }
     let kind = if id.starts_with("alias/") { "" } else { "key/" };
     format!("arn:{partition}:kms:{region}:{account}:{kind}{id}").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let line = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_headers_say_of_encryption_is_understood() {
+        let kind = "x-amz-server-side-encryption";
+        let key = "x-amz-server-side-encryption-aws-kms-key-id";
+        let bucket_key = "x-amz-server-side-encryption-bucket-key-enabled";
+        let kms = |key: &str, bucket_key| Encryption::Kms { key: key.into(), bucket_key };
+        for (lines, expected) in [
+            (&[] as &[_], Encryption::None),
+            (&[(kind, "AES256")], Encryption::S3),
+            (&[(kind, "aws:kms")], kms("arn:aws:kms:r:1:alias/aws/s3", false)),
+            (&[(kind, "aws:kms"), (key, "abc"), (bucket_key, "true")], kms("arn:aws:kms:r:1:key/abc", true)),
+            (&[(kind, "aws:kms"), (key, "alias/b"), (bucket_key, "false")], kms("arn:aws:kms:r:1:alias/b", false)),
+            (&[(kind, "aws:kms:dsse"), (key, "arn:k")], Encryption::Dsse { key: "arn:k".into() }),
+            (&[("x-amz-server-side-encryption-customer-algorithm", "AES256")], Encryption::Customer),
+            (&[(kind, "rot13")], Encryption::None),
+        ] {
+            assert_eq!(named(&headers(lines), |id| arn("aws", "r", "1", id)), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn checksums_are_asked_for_by_name() {
+        let new = Encryption::None;
+        for (operation, name, value, expected) in [
+            (Operation::HeadObject, "x-amz-checksum-mode", "ENABLED", true),
+            (Operation::HeadObject, "x-amz-checksum-mode", "disabled", false),
+            (Operation::GetObjectAttributes, "x-amz-object-attributes", "ETag, Checksum", true),
+            (Operation::GetObjectAttributes, "x-amz-object-attributes", "ETag,ObjectParts", false),
+            (Operation::GetObjectAttributes, "x-amz-checksum-mode", "ENABLED", false),
+        ] {
+            let routed = Routed {
+                operation,
+                bucket: Some("b".to_owned()),
+                key: Some("k".to_owned()),
+                parameters: vec![],
+                headers: headers(&[(name, value)]),
+                copy_source: None,
+                account: None,
+                point: None,
+                through: None,
+            };
+            assert_eq!(of(&routed, "alice", &new).checksum, expected, "{name}: {value}");
+        }
+    }
 }

@@ -63,7 +63,7 @@ use crate::s3::route::Auth;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Rejection, Request};
-use crate::time::{Millis, Seconds, Ticks};
+use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::Owners;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -207,8 +207,8 @@ where
     ///
     /// # Errors
     /// `SlowDown`.
-    pub fn arrive(mut self, live: &Live, rates: &Rates, now: Ticks) -> Result<Self, Refusal> {
-        match rates.arrive(live, &mut self.parsed.facts, self.auth, now) {
+    pub fn arrive(mut self, live: &Live, rates: &Rates, clock: &dyn Clock) -> Result<Self, Refusal> {
+        match rates.arrive(live, &mut self.parsed.facts, self.auth, clock) {
             Ok(()) => Ok(self),
             Err(fault) => Err(Refusal::new(fault, self.parsed.facts)),
         }

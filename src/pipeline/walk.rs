@@ -78,7 +78,7 @@ where
     let now = worker.clock.now_millis();
     let (live, decided) = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
-        .arrive(&live, &worker.rates, worker.clock.ticks())?
+        .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
@@ -213,7 +213,7 @@ pub struct Worker {
 impl Worker {
     fn gates(&self, now: Seconds) -> Gates<'_> {
         let (in_flight, replay, rates) = (&self.in_flight, self.replay.as_ref(), &*self.rates);
-        Gates { in_flight, replay, rates, now, ticks: self.clock.ticks() }
+        Gates { in_flight, replay, rates, now, clock: &*self.clock }
     }
 
     fn next_id(&self) -> RequestId {

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use super::house::House;
 use super::{Ask, Gate, Mode, Reply, SECRET, Script};
 
 const KEY_ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/99809225-3def-fa38-e12b-2b8f30b17d0b";
@@ -26,8 +27,16 @@ fn users() -> String {
     )
 }
 
-/// A proxy with limits, before this store.
-fn gate(store: &Script, limits: &str) -> Gate {
+/// A proxy with limits, before this store; on TLS, without which no KMS key is used.
+fn gate(store: &Script, limits: &str) -> House {
+    let users = users();
+    let files = [("policies/credentials.toml", users.as_str())];
+    let tables = format!("{limits}\n[upstream]\n{}", store.upstream("us-east-1"));
+    House::launch("", &tables, &files).unwrap_or_else(|told| panic!("{told}"))
+}
+
+/// The same on plain HTTP.
+fn plain(store: &Script, limits: &str) -> Gate {
     let users = users();
     let files = [("policies/credentials.toml", users.as_str())];
     let tables = format!("{limits}\n[upstream]\n{}", store.upstream("us-east-1"));
@@ -132,15 +141,24 @@ fn each_surface_has_its_words() {
 #[test]
 fn what_can_never_pass_has_no_hint() {
     let store = Script::ok();
-    let gate = gate(&store, &quota(1, ""));
-    let dsse = Ask::put("/bucket/1", b"data").header("x-amz-server-side-encryption", "aws:kms:dsse");
+    // Two layers cost two calls, and are Amazon's alone.
+    let gate = |limits: &str| {
+        let amazon = store.upstream("us-east-1").replace("\"minio\"", "\"aws\"");
+        let users = users();
+        let files = [("policies/credentials.toml", users.as_str())];
+        House::launch("", &format!("{limits}\n[upstream]\n{amazon}"), &files).unwrap_or_else(|told| panic!("{told}"))
+    };
+    let dsse = Ask::put("/bucket/1", b"data")
+        .header("x-amz-server-side-encryption", "aws:kms:dsse")
+        .header("x-amz-server-side-encryption-aws-kms-key-id", KEY_ARN);
+    let (other, gate) =
+        (gate("[rate.kms]\nsurface = \"slowdown\"\nsymmetric = { rate = 1, burst = 1 }"), gate(&quota(1, "")));
     let reply = gate.send(&dsse);
     reply.refused(400, "ThrottlingException");
     assert_eq!(waits(&reply), (None, None));
     // It has cost nothing.
     assert_eq!(gate.send(&put("1")).status, 200);
     // Nor where it is 503, though all others have one.
-    let other = self::gate(&store, "[rate.kms]\nsurface = \"slowdown\"\nsymmetric = { rate = 1, burst = 1 }");
     let reply = other.send(&dsse);
     reply.refused(503, "SlowDown");
     assert_eq!(waits(&reply), (None, None));
@@ -153,7 +171,7 @@ fn a_client_that_waits_for_a_word_is_told_without_one() {
     assert_eq!(gate.send(&put("1")).status, 200);
     let (head, body) = put("2").header("expect", "100-continue").parts();
     assert!(!body.is_empty());
-    let reply = gate.send_raw(head.as_bytes());
+    let reply = gate.send_raw("localhost", head.as_bytes());
     reply.refused(400, "ThrottlingException");
     assert!(reply.head.starts_with("HTTP/1.1 400"), "{}", reply.head);
 }
@@ -170,7 +188,7 @@ fn what_is_refused_by_policy_costs_nothing() {
         "{limits}\n[rate.requests]\nbucket = {{ rate = \"1/1000s\", burst = 1 }}\n[upstream]\n{}",
         store.upstream("us-east-1")
     );
-    let gate = Gate::launch("", &tables, &[("policies/credentials.toml", more.as_str())]).unwrap();
+    let gate = House::launch("", &tables, &[("policies/credentials.toml", more.as_str())]).unwrap();
     for _ in 0..3 {
         gate.send(&Ask { key: "AKIANOBODYNOBODY0001", ..put("1") }).refused(403, "AccessDenied");
         gate.send(&Ask { secret: "wrongwrongwrongwrongwrong", ..put("1") }).refused(403, "SignatureDoesNotMatch");
@@ -204,6 +222,23 @@ fn a_bucket_key_is_paid_once_by_each_principal() {
     }
     assert_eq!(gate.send(&Ask { key: OTHER, ..put("4") }).status, 200);
     gate.send(&Ask { key: OTHER, ..get("1") }).refused(400, "ThrottlingException");
+}
+
+#[test]
+fn every_part_of_an_upload_opens_its_data_key() {
+    const ANSWER: &str = "HTTP/1.1 200 OK\r\netag: \"abc\"\r\ncontent-type: application/xml\r\ncontent-length: 121\r\n\r\n\
+        <InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>k</Key><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+    let store = Script::answering(ANSWER);
+    let gate = gate(&store, &quota(3, ""));
+    let create = Ask { method: "POST", target: "/bucket/k?uploads=".to_owned(), body: vec![], ..put("k") };
+    assert_eq!(gate.send(&create).status, 200);
+    for number in 1..=2 {
+        let part = Ask::put(&format!("/bucket/k?partNumber={number}&uploadId=u1"), b"data");
+        assert_eq!(gate.send(&part).status, 200);
+    }
+    gate.send(&Ask::put("/bucket/k?partNumber=3&uploadId=u1", b"data")).refused(400, "ThrottlingException");
+    // Of another upload nothing is known.
+    assert_eq!(gate.send(&Ask::put("/bucket/k?partNumber=3&uploadId=u2", b"data")).status, 200);
 }
 
 #[test]
@@ -281,7 +316,7 @@ fn a_flood_is_refused_before_anybody_looks_at_signatures() {
 #[test]
 fn the_unsigned_have_a_budget_of_their_own() {
     let store = Script::ok();
-    let gate = gate(&store, "[rate.requests]\nanonymous = { rate = \"1/1000s\", burst = 2 }");
+    let gate = plain(&store, "[rate.requests]\nanonymous = { rate = \"1/1000s\", burst = 2 }");
     let unsigned = b"GET /bucket/1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     gate.send_raw(unsigned).refused(403, "AccessDenied");
     gate.send_raw(unsigned).refused(403, "AccessDenied");
@@ -340,7 +375,7 @@ fn asked(store: &TcpListener) -> TcpStream {
 fn a_seat_is_held_until_the_answer_has_ended() {
     let store = TcpListener::bind("127.0.0.1:0").unwrap();
     let script = Script { address: store.local_addr().unwrap().to_string(), seen: Default::default() };
-    let gate = gate(&script, "[rate.requests]\nprincipal = { concurrent = 1 }");
+    let gate = plain(&script, "[rate.requests]\nprincipal = { concurrent = 1 }");
     let mut first = TcpStream::connect(&gate.address).unwrap();
     first.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     first.write_all(&get("1").wire()).unwrap();
