@@ -214,6 +214,8 @@ pub struct Intent<'a> {
     pub generation: Option<u64>,
     /// How the object will be encrypted.
     pub encryption: Option<Encryption<'a>>,
+    /// How many calls of the key service it costs, where they are counted.
+    pub kms_calls: Option<u64>,
     /// The header lines as received; those of interest are taken.
     pub headers: &'a [(&'a [u8], &'a [u8])],
 }
@@ -249,6 +251,7 @@ impl<'a> Intent<'a> {
             acl_required: false,
             generation: None,
             encryption: None,
+            kms_calls: None,
             headers: &[],
         }
     }
@@ -304,6 +307,7 @@ impl<'a> Intent<'a> {
         if let Some(encryption) = &self.encryption {
             object.object("encryption", |inner| encryption.members(inner));
         }
+        object.maybe_number("kms_calls", self.kms_calls);
         self.lists(object, start);
     }
 
@@ -430,6 +434,8 @@ pub struct Completion<'a> {
     pub reason: Option<&'a str>,
     /// What only the operator may read.
     pub detail: Option<&'a str>,
+    /// The limit that the request is over.
+    pub dimension: Option<&'a str>,
     /// Why a signature did not match.
     pub mismatch: Option<Mismatch<'a>>,
     /// Octets of the body read from the client.
@@ -479,6 +485,7 @@ impl Completion<'_> {
         object.maybe("error_message", self.error_message, SHORT);
         object.maybe("reason", self.reason, SHORT);
         object.maybe("detail", self.detail, LONG);
+        object.maybe("dimension", self.dimension, SHORT);
         if let Some(mismatch) = &self.mismatch {
             object.object("signature_mismatch", |inner| mismatch.members(inner));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::finding::{Finding, Findings};
-use super::metrics::{self, Metrics, Reading};
+use super::metrics::{self, Limits, Metrics, Reading};
 use super::policies::{Consent, Taken};
 use crate::time::Seconds;
 
@@ -31,6 +31,8 @@ pub trait Probes {
     fn certificate_expiry(&self) -> Option<Seconds>;
     /// Open client connections.
     fn connections(&self) -> u64;
+    /// Rates and quotas; the one question that takes a moment.
+    fn limits(&self) -> Limits;
 }
 
 /// One answer.
@@ -117,7 +119,7 @@ fn rendered(state: &State<'_>) -> Answer {
         certificate_expiry: state.probes.certificate_expiry(),
         connections: state.probes.connections(),
     };
-    let body = state.metrics.render(&reading, state.now);
+    let body = state.metrics.render(&reading, &state.probes.limits(), state.now);
     Answer { status: 200, content_type: metrics::CONTENT_TYPE, body }
 }
 
@@ -170,6 +172,10 @@ mod tests {
         }
         fn connections(&self) -> u64 {
             0
+        }
+
+        fn limits(&self) -> Limits {
+            Limits::default()
         }
     }
 

@@ -14,7 +14,7 @@ use crate::control::policies::Loaded;
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::limit::InFlight;
-use crate::pipeline::{Live, Site, Way};
+use crate::pipeline::{Live, Rates, Site, Way};
 use crate::s3::address::{self, AccessPoints};
 use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
@@ -63,9 +63,19 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
 
 /// The memory of signed writes, where it is switched on.
 pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
+    config.signature.replay.then(|| Arc::new(Replay::new(short_seed(), MOST_WRITES)))
+}
+
+/// Rates and quotas.
+pub(super) fn rates(config: &Config) -> Arc<Rates> {
+    let config::Rates { dimensions, caps, surface, most_keys } = &config.rates;
+    Arc::new(Rates::new(dimensions.clone(), caps.clone(), *surface, *most_keys, short_seed()))
+}
+
+/// What keeps strangers from aiming at tables.
+fn short_seed() -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = seed();
-    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    config.signature.replay.then(|| Arc::new(Replay::new(seed, MOST_WRITES)))
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 pub(super) fn live(

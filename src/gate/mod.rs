@@ -5,6 +5,7 @@ mod keeper;
 mod mint;
 mod probes;
 mod service;
+mod sweeping;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use keeper::Keeping;
 use mint::Minting;
 use probes::Running;
 use service::{Gate, Shared};
+use sweeping::Sweeping;
 
 /// How many octets of documents may be read at once for callers that nobody has decided about.
 const ROOM: u64 = 256 << 20;
@@ -125,10 +127,12 @@ pub fn run(
         keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         room: Room::new(ROOM),
+        rates: build::rates(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });
+    let sweeping = Sweeping::start(&shared);
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
@@ -151,6 +155,7 @@ pub fn run(
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
     drop(watch); // ends its thread
     running.stop();
+    drop(sweeping);
     Ok(())
 }
 

@@ -16,7 +16,9 @@ use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
-use crate::pipeline::{self, Answer, Finished, Keeper, Last, Live, Observe, Store, TlsFacts, Uploads, Worker, walk};
+use crate::pipeline::{
+    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Store, TlsFacts, Uploads, Worker, walk,
+};
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
@@ -33,6 +35,7 @@ pub(super) struct Shared {
     pub(super) keeper: Arc<dyn Keeper>,
     pub(super) in_flight: InFlight,
     pub(super) room: Room,
+    pub(super) rates: Arc<Rates>,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
@@ -64,6 +67,7 @@ impl Gate {
             keeper: Arc::clone(&shared.keeper),
             in_flight: shared.in_flight.clone(),
             room: shared.room.clone(),
+            rates: Arc::clone(&shared.rates),
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),

@@ -149,6 +149,12 @@ impl KeyUse {
     }
 }
 
+/// Whether an operation makes something that is encrypted.
+pub fn makes(operation: Operation) -> bool {
+    let touch = Touch::of(operation, false);
+    touch.makes || touch.moves
+}
+
 /// What an operation does with the keys of what it touches.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Touch {

@@ -145,17 +145,23 @@ impl Counts {
         }
     }
 
-    /// How many cells each key of a dimension has left: with the fewest first, and how many keys there are.
-    pub(super) fn fullest(&self, Line { pace, identity, .. }: &Line, now: Ticks) -> (u64, usize) {
-        let (mut left, mut count) = (pace.left(None, now), 0);
+    /// For each dimension: how many cells its fullest key has left, and how many keys there are. One look at
+    /// every count.
+    pub(super) fn survey<'a>(&self, lines: impl Iterator<Item = &'a Line>, now: Ticks) -> Vec<(u64, usize)> {
+        let lines: Vec<&Line> = lines.collect();
+        let mut found: Vec<_> = lines.iter().map(|line| (line.pace.left(None, now), 0)).collect();
+        let places: HashMap<u32, usize> = lines.iter().zip(0..).map(|(line, at)| (tag(line.identity), at)).collect();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            for entry in shard.values().filter(|entry| entry.tag | 1 == tag(*identity) | 1) {
-                left = left.min(pace.left(Some(entry.state), now));
-                count += 1;
+            for entry in shard.values() {
+                let at = places.get(&(entry.tag & !1));
+                if let Some((line, (left, keys))) = at.and_then(|at| lines.get(*at).zip(found.get_mut(*at))) {
+                    *left = (*left).min(line.pace.left(Some(entry.state), now));
+                    *keys += 1;
+                }
             }
         }
-        (left, count)
+        found
     }
 
     /// Forgets what makes no difference any more, in as many shards as are due. To be called several times

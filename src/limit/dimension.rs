@@ -137,6 +137,8 @@ pub enum What<'a> {
         /// Nobody has signed it.
         anonymous: bool,
     },
+    /// A request that was taken to be signed when it arrived turns out not to be.
+    Unsigned,
     /// A request is allowed.
     Request {
         /// What it asks; none for the token service.
@@ -158,7 +160,7 @@ impl What<'_> {
     /// The stage that counts it.
     pub const fn stage(&self) -> Stage {
         match self {
-            Self::Arrival { .. } => Stage::Arrival,
+            Self::Arrival { .. } | Self::Unsigned => Stage::Arrival,
             Self::Request { .. } => Stage::Request,
             Self::Keys(_) => Stage::Kms,
             Self::Management(_) => Stage::KmsManagement,
@@ -170,7 +172,7 @@ impl What<'_> {
     /// How many cells it is, where it is not counted by key.
     pub(super) fn cells(&self) -> u64 {
         match self {
-            Self::Arrival { .. } | Self::Request { .. } | Self::Management(_) => 1,
+            Self::Arrival { .. } | Self::Unsigned | Self::Request { .. } | Self::Management(_) => 1,
             Self::Keys(cost) => cost.sum(),
             Self::Upload(octets) | Self::Download(octets) => octets.div_ceil(OCTETS),
         }
@@ -220,6 +222,7 @@ impl Dimension {
     pub(super) fn counts(&self, what: &What<'_>) -> bool {
         match what {
             What::Arrival { anonymous } => *anonymous || !self.anonymous,
+            What::Unsigned => self.anonymous,
             What::Request { operation, anonymous } => {
                 let fits = |class: Class| operation.is_some_and(|operation| class.has(operation));
                 (*anonymous || !self.anonymous) && self.class.is_none_or(fits)

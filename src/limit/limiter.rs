@@ -150,14 +150,14 @@ impl Limiter {
 
     /// How full the dimensions are. Looks at every key: for whoever asks every few seconds.
     pub fn gauges(&self, now: Ticks) -> Vec<Gauge<'_>> {
-        self.dimensions.iter().map(|limit| self.gauge(limit, now)).collect()
-    }
-
-    fn gauge<'a>(&self, Limit { dimension, line, meter, .. }: &'a Limit, now: Ticks) -> Gauge<'a> {
-        let (left, keys) = self.counts.fullest(line, now);
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        let utilisation = meter.last(now) as f64 / dimension.pace.rate().a_second();
-        Gauge { dimension, keys, left, utilisation }
+        let found = self.counts.survey(self.dimensions.iter().map(|limit| &limit.line), now);
+        let mut gauges = Vec::with_capacity(found.len());
+        for (Limit { dimension, meter, .. }, (left, keys)) in self.dimensions.iter().zip(found) {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+            let utilisation = meter.last(now) as f64 / dimension.pace.rate().a_second();
+            gauges.push(Gauge { dimension, keys, left, utilisation });
+        }
+        gauges
     }
 
     /// Only uses of keys have gauges of what is used; of requests there are counters.

@@ -48,6 +48,11 @@ impl Seats {
         Self { caps, seed, taken: std::array::from_fn(|_| Mutex::default()) }
     }
 
+    /// Whether there are no caps.
+    pub fn is_idle(&self) -> bool {
+        self.caps.is_empty()
+    }
+
     /// A place in every cap that applies.
     ///
     /// # Errors

@@ -59,13 +59,26 @@ impl Surface {
         };
         let name = &refusal.dimension;
         match refusal.retry_after_ms() {
-            Some(millis) => fault
-                .header("retry-after", millis.div_ceil(1000).to_string())
-                .header("x-amz-retry-after", millis.to_string())
-                .detail(format!("over the limit `{name}`, for {millis} ms")),
+            Some(millis) => with_hints(fault, millis).detail(format!("over the limit `{name}`, for {millis} ms")),
             None => fault.detail(format!("more at once than the limit `{name}` ever allows")),
         }
     }
+}
+
+impl Surface {
+    /// What a client is told when the store's own key service throttles, with a wait in milliseconds.
+    pub fn passed_on(self, millis: u64, user_agent: Option<&str>) -> Fault {
+        let code = self.code(user_agent);
+        let fault = match code {
+            Code::SlowDown => Fault::plain(code, "upstream-throttled"),
+            _ => Fault::new(code, "upstream-throttled", MESSAGE),
+        };
+        with_hints(fault, millis)
+    }
+}
+
+fn with_hints(fault: Fault, millis: u64) -> Fault {
+    fault.header("retry-after", millis.div_ceil(1000).to_string()).header("x-amz-retry-after", millis.to_string())
 }
 
 /// Whether a code tells of the key service: without a document, as a HEAD is answered, a 400 would be taken

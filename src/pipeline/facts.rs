@@ -87,6 +87,10 @@ pub(super) struct Facts {
     pub(super) signed_text: Option<Vec<u8>>,
     /// Why its signature did not match.
     pub(super) mismatch: Option<Box<Diagnosis>>,
+    /// How many calls of the key service it costs, where they are counted.
+    pub(super) kms_calls: Option<u64>,
+    /// The limit that it is over.
+    pub(super) limit: Option<Arc<str>>,
 }
 
 impl Facts {
@@ -110,6 +114,8 @@ impl Facts {
             url: None,
             signed_text: None,
             mismatch: None,
+            kms_calls: None,
+            limit: None,
         }
     }
 
@@ -252,6 +258,7 @@ impl Facts {
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,
+            kms_calls: self.kms_calls,
             headers: lines,
             ..Intent::new(self.id, self.received)
         }

@@ -20,8 +20,10 @@ use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
-use super::refusal::{Refusal, told};
+use super::rates::{Gates, Pass, Rates};
+use super::refusal::{Refusal, status, told};
 use super::settings::Keeper;
+use super::spent::Spent;
 use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
@@ -73,6 +75,7 @@ where
     let now = worker.clock.now_millis();
     let (live, decided) = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
+        .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
@@ -84,8 +87,8 @@ where
         .await?
         .renew(live, &worker.live, &worker.stores, &worker.uploads)
         .await?;
-    let staged =
-        decided.guard(&live, &worker.stores).await?.admit(&worker.in_flight, worker.replay.as_ref(), now.seconds())?;
+    let guarded = decided.guard(&live, &worker.stores).await?;
+    let staged = guarded.admit(&live, &worker.gates(now.seconds()))?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
@@ -121,6 +124,11 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     };
     match measured {
         Ok(reply) => {
+            if let Some(Err(throttled)) =
+                open.spent().map(|spent| spent.told(&worker.rates, &reply, worker.clock.ticks()))
+            {
+                return Err(Refusal::after(throttled, open));
+            }
             let mut reply = open.landed(reply);
             let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing))
@@ -183,6 +191,8 @@ pub struct Worker {
     pub in_flight: InFlight,
     /// Room for what is read before a decision, over all workers.
     pub room: Room,
+    /// Rates and quotas, over all workers.
+    pub rates: Arc<Rates>,
     /// The writes of the last half hour, over all workers; where replays are refused.
     pub replay: Option<Arc<Replay>>,
     /// Signing keys this worker has derived.
@@ -194,6 +204,11 @@ pub struct Worker {
 }
 
 impl Worker {
+    fn gates(&self, now: Seconds) -> Gates<'_> {
+        let (in_flight, replay, rates) = (&self.in_flight, self.replay.as_ref(), &*self.rates);
+        Gates { in_flight, replay, rates, now, clock: &*self.clock }
+    }
+
     fn next_id(&self) -> RequestId {
         let (seed, count) = (&self.ids.0, &self.ids.1);
         count.set(count.get().wrapping_add(1));
@@ -235,6 +250,7 @@ pub struct Finished {
 pub struct Open {
     receipt: Receipt,
     _permit: Permit,
+    pass: Pass,
     write: Option<Write>,
     received: Millis,
     operation: &'static str,
@@ -254,7 +270,7 @@ impl std::fmt::Debug for Open {
 impl Open {
     pub(super) fn new(
         receipt: Receipt,
-        permit: Permit,
+        (permit, pass): (Permit, Pass),
         mut write: Option<Write>,
         facts: &mut Facts,
         task: &Task,
@@ -265,6 +281,7 @@ impl Open {
         Box::new(Self {
             receipt,
             _permit: permit,
+            pass,
             write,
             received: facts.received,
             operation: task.name(),
@@ -299,6 +316,11 @@ impl Open {
         self.head
     }
 
+    /// What was charged for it, where its answer is of interest for that.
+    fn spent(&self) -> Option<&Spent> {
+        self.pass.spent.as_deref()
+    }
+
     fn elapsed(&self) -> Option<u64> {
         let now = self.worker.as_ref()?.clock.now_millis();
         u64::try_from(now.0.saturating_sub(self.received.0)).ok()
@@ -307,7 +329,8 @@ impl Open {
     /// Ends with a fault found after the intent was on record.
     pub(super) fn refused(self: Box<Self>, fault: &Fault) {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
-        let completion = Completion { outcome, total_ms: self.elapsed(), ..told(fault, self.envelope) };
+        let status = Some(status(fault, self.head, self.envelope));
+        let completion = Completion { outcome, status, total_ms: self.elapsed(), ..told(fault, self.envelope) };
         self.close(&completion, fault.reason());
     }
 

@@ -81,5 +81,5 @@ fn shards_are_swept_as_time_goes_by_and_what_counts_stays() {
     counts.sweep(Ticks(SECOND + SWEEP_EVERY / 2));
     counts.sweep(Ticks(9 * SECOND)); // all shards are due
     assert_eq!(counts.len(), 50);
-    assert_eq!(counts.fullest(&open, Ticks(9 * SECOND)), (8, 50));
+    assert_eq!(counts.survey([&open].into_iter(), Ticks(9 * SECOND)), [(8, 50)]);
 }

@@ -5,6 +5,7 @@ mod doors;
 mod flips;
 mod forms;
 mod generations;
+mod limits;
 mod points;
 mod policies;
 mod regions;
