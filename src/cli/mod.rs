@@ -17,6 +17,7 @@ use crate::time::Clock;
 
 mod env;
 mod explain;
+mod keys;
 mod look;
 mod names;
 mod policy;
@@ -93,8 +94,9 @@ enum Command {
     /// Names of buckets: what is wrong with them, and better ones
     #[command(subcommand)]
     Names(names::Names),
-    #[command(hide = true)]
-    Keys(Later),
+    /// The KMS keys that are kept here
+    #[command(subcommand)]
+    Keys(keys::Keys),
     #[command(hide = true)]
     Certs(Later),
     /// Have the running proxy read policies and access keys again
@@ -227,7 +229,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
         Command::Policy(policy) => policy::run(&policy, cli.json, io),
         Command::Names(names) => names::run(&names, cli.json, io),
-        Command::Keys(_) => later("keys", io),
+        Command::Keys(keys) => keys::run(&keys, cli.json, io),
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),
         Command::Drain(_) => later("drain", io),
