@@ -19,6 +19,7 @@ use crate::kms::Ring;
 use crate::limit::InFlight;
 use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Live, Rates, Site, StoreEncryption, StoreKeys, Way};
+use crate::s3::Operation;
 use crate::s3::address::{self, AccessPoints};
 use crate::s3::encryption::Kind;
 use crate::s3::name::KeyRules;
@@ -147,8 +148,26 @@ fn confirms_owners(upstream: &config::Upstream) -> bool {
     matches!(&upstream.target, Target::S3(remote) if remote.profile == config::Profile::Aws)
 }
 
+/// What operations a store has.
+fn kind(upstream: &config::Upstream) -> Option<(wire::Profile, Arc<[Operation]>)> {
+    match &upstream.target {
+        Target::Embedded => None,
+        Target::S3(remote) => Some((profile(remote.profile), remote.operations.as_slice().into())),
+    }
+}
+
+fn profile(named: config::Profile) -> wire::Profile {
+    match named {
+        config::Profile::Aws => wire::Profile::AWS,
+        config::Profile::Ceph => wire::Profile::CEPH,
+        config::Profile::Garage => wire::Profile::GARAGE,
+        config::Profile::Minio => wire::Profile::MINIO,
+        config::Profile::Strict => wire::Profile::STRICT,
+    }
+}
+
 /// What a store does with what it is told of encryption.
-fn encryption(upstream: &config::Upstream) -> StoreEncryption {
+fn encryption(config: &Config, upstream: &config::Upstream) -> StoreEncryption {
     let remote = match &upstream.target {
         Target::Embedded => {
             let keys = StoreKeys::Ring;
@@ -159,7 +178,8 @@ fn encryption(upstream: &config::Upstream) -> StoreEncryption {
     let keys = match &remote.encryption.key_ids {
         config::KeyIds::Arn => StoreKeys::Arn,
         config::KeyIds::Names(names) => {
-            StoreKeys::Names(names.iter().map(|(arn, name)| (arn.as_str().into(), name.clone())).collect())
+            let table = names.iter().map(|(arn, name)| (arn.as_str().into(), name.clone())).collect();
+            StoreKeys::Names { table, home: config.account.as_str().into() }
         }
     };
     let customer_keys = remote.endpoint.tls || remote.endpoint.is_local();
@@ -186,7 +206,8 @@ fn sites(config: &Config, listen: &config::Listen, access_points: &AccessPoints)
             signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
-            encryption: encryption(upstream),
+            kind: kind(upstream),
+            encryption: encryption(config, upstream),
             confirms_owners: confirms_owners(upstream),
         }
     };
@@ -302,13 +323,7 @@ fn wire(
             config::Addressing::Path => wire::Addressing::Path,
             config::Addressing::Virtual => wire::Addressing::Virtual,
         },
-        profile: match remote.profile {
-            config::Profile::Aws => wire::Profile::AWS,
-            config::Profile::Ceph => wire::Profile::CEPH,
-            config::Profile::Garage => wire::Profile::GARAGE,
-            config::Profile::Minio => wire::Profile::MINIO,
-            config::Profile::Strict => wire::Profile::STRICT,
-        },
+        profile: profile(remote.profile),
         payload: match remote.payload {
             config::UpstreamPayload::AlwaysSigned => wire::PayloadRule::AlwaysSigned,
             config::UpstreamPayload::AsVerified => wire::PayloadRule::AsVerified,

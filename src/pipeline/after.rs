@@ -20,6 +20,7 @@ use super::walk::Store;
 use crate::access::absence::{self, Told, Verdict};
 use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
+use crate::s3::encryption::KIND;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer, with_text};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
@@ -230,7 +231,7 @@ impl Read {
                 let version = case.names_version(side) && reply.code.as_deref() != Some(Code::NoSuchKey.as_str());
                 case.check_absence(side, version)
             })?;
-        } else if reply.status.is_success() && reply.headers.keys().any(is_shaped) {
+        } else if reply.status.is_success() && (reply.headers.keys().any(is_shaped) || says_more(&reply.headers)) {
             self.asked(live, |case, _| {
                 if opens(case.routed.operation, &case.routed.headers) {
                     case.check_read(&reply.headers)?;
@@ -238,8 +239,7 @@ impl Read {
                 for name in withheld(case, &reply)? {
                     reply.headers.remove(name);
                 }
-                let bucket = case.routed.bucket.as_deref().unwrap_or_default();
-                rename(&mut reply.headers, case.site, &live.estate, bucket);
+                rename(&mut reply.headers, case.site);
                 Ok(())
             })?;
         }
@@ -277,6 +277,11 @@ impl Case<'_> {
             Told::Absence | Told::Denial => Err(self.denied(&ask, &decision)),
         }
     }
+}
+
+/// Whether a store says more of encryption than that it is its own.
+fn says_more(headers: &http::HeaderMap) -> bool {
+    headers.get(KIND).is_some_and(|kind| kind != "AES256")
 }
 
 /// Whether a header may need a permission of its own.

@@ -5,13 +5,14 @@
 //! copies and of multipart uploads. They are asked then, before the client hears of success. Of an upload
 //! that has just begun nothing can be asked; what it becomes is confirmed when it is complete.
 
+use std::sync::Arc;
+
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::encryption::{Decided, StoreKeys, is_confirmed};
 use super::live::{Live, Site};
 use super::walk::Store;
-use crate::access::Estate;
 use crate::body::SealedBody;
 use crate::s3::encryption::{BUCKET_KEY, KEY_ID, KIND, Kind};
 use crate::s3::xml::Element;
@@ -36,6 +37,8 @@ pub(super) struct Confirm {
 #[derive(Debug)]
 struct Demanded {
     kind: Kind,
+    /// The KMS key that it was told.
+    key: Option<Arc<str>>,
     made: Made,
     /// What takes it back, but for its version or upload.
     undo: Box<Forward>,
@@ -64,7 +67,12 @@ impl Confirm {
                 Made::Object => Operation::DeleteObject,
                 Made::Upload => Operation::AbortMultipartUpload,
             };
-            Some(Demanded { kind: decided.demanded?, made, undo: Box::new(about(out, undo)) })
+            Some(Demanded {
+                kind: decided.demanded?,
+                key: decided.encryption.key().cloned(),
+                made,
+                undo: Box::new(about(out, undo)),
+            })
         });
         let bucket = out.bucket.clone().unwrap_or_default();
         Some(Self { listener, site, bucket, demanded })
@@ -79,18 +87,25 @@ impl Confirm {
         if !reply.status.is_success() {
             return Ok(reply);
         }
-        if let (Some(demanded), Some(store)) = (self.demanded, store) {
-            reply = demanded.confirm(store, reply, &self.bucket).await?;
-        }
         let site = live.site(self.listener, self.site)?;
-        rename(&mut reply.headers, site, &live.estate, &self.bucket);
+        if let (Some(demanded), Some(store)) = (self.demanded, store) {
+            reply = demanded.confirm(site, store, reply, &self.bucket).await?;
+        }
+        rename(&mut reply.headers, site);
         Ok(reply)
     }
 }
 
 impl Demanded {
-    async fn confirm(self, store: &Store, reply: Reply, bucket: &str) -> Result<Reply, Fault> {
-        if is_confirmed(self.kind, &reply.headers) {
+    /// Whether headers say what was demanded, and name the key.
+    fn is_in(&self, headers: &HeaderMap, site: &Site) -> bool {
+        let named = headers.get(&KEY_ID).and_then(|value| value.to_str().ok());
+        let same = |key: &Arc<str>| named.is_some_and(|name| site.arn_of_stored(name) == *key);
+        is_confirmed(self.kind, headers) && self.key.as_ref().is_none_or(same)
+    }
+
+    async fn confirm(self, site: &Site, store: &Store, reply: Reply, bucket: &str) -> Result<Reply, Fault> {
+        if self.is_in(&reply.headers, site) {
             return Ok(reply);
         }
         let mut reply = in_hand(reply).await?;
@@ -98,7 +113,7 @@ impl Demanded {
         let confirmed = match self.made {
             _ if reply.code.is_some() => true, // nothing was made
             Made::Upload => silent,
-            Made::Object if silent => self.ask(store, &mut reply).await?,
+            Made::Object if silent => self.ask(site, store, &mut reply).await?,
             Made::Object => false,
         };
         if confirmed {
@@ -111,7 +126,7 @@ impl Demanded {
     }
 
     /// Asks for the object, and whether it is encrypted. What the store says of it then the client hears.
-    async fn ask(&self, store: &Store, reply: &mut Reply) -> Result<bool, Fault> {
+    async fn ask(&self, site: &Site, store: &Store, reply: &mut Reply) -> Result<bool, Fault> {
         let mut out = about(&self.undo, Operation::HeadObject);
         if let Some(version) = text(&reply.headers, &VERSION_ID) {
             out.query.push(("versionId".to_owned(), version));
@@ -122,7 +137,7 @@ impl Demanded {
                 reply.headers.insert(name, value.clone());
             }
         }
-        Ok(found.status.is_success() && is_confirmed(self.kind, &found.headers))
+        Ok(found.status.is_success() && self.is_in(&found.headers, site))
     }
 }
 
@@ -139,12 +154,12 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 /// Puts a key's ARN in the place of the store's own name of it.
-pub(super) fn rename(headers: &mut HeaderMap, site: &Site, estate: &Estate, bucket: &str) {
-    if !matches!(site.encryption.keys, StoreKeys::Names(_)) {
+pub(super) fn rename(headers: &mut HeaderMap, site: &Site) {
+    if !matches!(site.encryption.keys, StoreKeys::Names { .. }) {
         return;
     }
     let Some(name) = headers.get(&KEY_ID).and_then(|value| value.to_str().ok()) else { return };
-    let arn = site.arn_of_stored(name, estate.owner(bucket));
+    let arn = site.arn_of_stored(name);
     if let Ok(arn) = HeaderValue::from_str(&arn) {
         headers.insert(KEY_ID, arn);
     }

@@ -12,6 +12,7 @@ use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
 use crate::limit::rehearsal::Rehearsal;
 use crate::limit::{Cap, Dimension, Surface};
+use crate::s3::Operation;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
@@ -328,6 +329,8 @@ pub struct Remote {
     pub profile: Profile,
     /// How much of an upload is signed.
     pub payload: UpstreamPayload,
+    /// Operations that it has besides those of its kind.
+    pub operations: Vec<Operation>,
     /// What it does with headers about encryption.
     pub encryption: StoreEncryption,
     /// What to do with parameters and headers that the operation table does not know.

@@ -331,7 +331,8 @@ fn parts_inherit_the_encryption_that_their_upload_was_begun_with() {
 fn a_store_is_not_made_to_write_into_the_bucket_of_another_account() {
     let store = Script::ok();
     let theirs = [("policies/buckets/theirs/settings.toml", "owner = \"444455556666\"\n")];
-    let gate = gate(&store.upstream("us-east-1"), &theirs);
+    let has = "operations = [\"PutBucketInventoryConfiguration\", \"PutBucketLogging\"]\n";
+    let gate = gate(&(store.upstream("us-east-1") + has), &theirs);
     let put = |target: &str, document: String| {
         let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, document.as_bytes()).to_base64();
         let ask = Ask { body: document.into_bytes(), ..Ask::new("PUT", target) }.header("content-md5", &md5);
