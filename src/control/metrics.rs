@@ -79,6 +79,7 @@ pub struct Metrics {
     until_throttled: Family<Limited, Gauge>,
     throttle_keys: Family<Limited, Gauge>,
     throttle_overflow: Counter,
+    store_degraded: Gauge,
     rehearsed: Family<OnPurpose, Counter>,
     connections: Gauge,
     journal_records: Counter,
@@ -141,6 +142,8 @@ pub struct Limits {
     pub calls: Vec<(&'static str, u64)>,
     /// Keys that had to share a count.
     pub overflow: u64,
+    /// Whether the store of shared limits is away.
+    pub degraded: bool,
     /// What is counted.
     pub dimensions: Vec<LimitState>,
 }
@@ -171,6 +174,7 @@ impl Default for Metrics {
             until_throttled: Family::default(),
             throttle_keys: Family::default(),
             throttle_overflow: Counter::default(),
+            store_degraded: Gauge::default(),
             rehearsed: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
@@ -203,6 +207,8 @@ impl Metrics {
         registry.register("throttle_keys", "Counts of a limit", self.throttle_keys.clone());
         let overflow = self.throttle_overflow.clone();
         registry.register("throttle_overflow", "Keys that had to share a count", overflow);
+        let degraded = self.store_degraded.clone();
+        registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
@@ -251,6 +257,7 @@ impl Metrics {
             self.kms_calls.get_or_create(&Called { call }).inner().store(*count, Ordering::Relaxed);
         }
         self.throttle_overflow.inner().store(limits.overflow, Ordering::Relaxed);
+        self.store_degraded.set(limits.degraded.into());
         for limit in &limits.dimensions {
             let label = Limited { dimension: limit.name.clone() };
             let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -322,6 +329,7 @@ mod tests {
             refused: vec![("rate.kms.symmetric".to_owned(), 1)],
             calls: vec![("Decrypt", 5)],
             overflow: 6,
+            degraded: true,
             dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
         };
         metrics.policy_reload_failed();
@@ -346,6 +354,7 @@ mod tests {
             r#"bartizan_kms_requests_until_throttled{dimension="rate.kms.symmetric"} 40"#,
             r#"bartizan_throttle_keys{dimension="tenants"} 2"#,
             "bartizan_throttle_overflow_total 6",
+            "bartizan_throttle_store_degraded 1",
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",

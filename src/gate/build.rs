@@ -10,7 +10,7 @@ use rustls::crypto::ring::default_provider;
 use super::GateError;
 use crate::audit;
 use crate::control::certs;
-use crate::control::config::{self, Config, NameRule, Remote, Target};
+use crate::control::config::{self, Config, NameRule, Remote, Sharing, Target};
 use crate::control::policies::Loaded;
 use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
@@ -74,8 +74,18 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 
 /// Rates and quotas.
 pub(super) fn rates(config: &Config) -> Arc<Rates> {
-    let config::Rates { dimensions, caps, surface, most_keys } = &config.rates;
-    Arc::new(Rates::new(dimensions.clone(), caps.clone(), *surface, *most_keys, short_seed()))
+    let config::Rates { dimensions, caps, surface, most_keys, shared } = &config.rates;
+    let mut dimensions = dimensions.clone();
+    if let Sharing::Divided(machines) = shared {
+        for dimension in &mut dimensions {
+            dimension.pace = dimension.pace.divided(*machines);
+        }
+    }
+    let rates = Rates::new(dimensions, caps.clone(), *surface, *most_keys, short_seed());
+    Arc::new(match shared {
+        Sharing::Leased(leasing) => rates.leasing(leasing.replicas),
+        Sharing::No | Sharing::Divided(_) => rates,
+    })
 }
 
 /// What keeps strangers from aiming at tables.

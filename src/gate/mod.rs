@@ -2,8 +2,10 @@
 
 mod build;
 mod keeper;
+mod leases;
 mod mint;
 mod probes;
+mod resp;
 mod service;
 mod sweeping;
 
@@ -31,6 +33,7 @@ use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
 use build::{Lasting, Minted};
 use keeper::Keeping;
+use leases::Leasing;
 use mint::Minting;
 use probes::Running;
 use service::{Gate, Shared};
@@ -158,6 +161,7 @@ pub fn run(
         seed: build::seed(),
     });
     let sweeping = Sweeping::start(&shared);
+    let leasing = Leasing::start(&config, &shared);
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
@@ -194,6 +198,7 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
+    drop(leasing);
     Ok(())
 }
 

@@ -142,7 +142,8 @@ impl Probes for Running {
     }
 
     fn limits(&self) -> Limits {
-        let RateReading { gauges, refused, calls, overflow } = self.shared.rates.reading(self.shared.clock.ticks());
+        let RateReading { gauges, refused, calls, overflow, degraded } =
+            self.shared.rates.reading(self.shared.clock.ticks());
         let state = |gauge: &Gauge<'_>| LimitState {
             name: gauge.dimension.name.to_string(),
             keys: gauge.keys as u64,
@@ -152,6 +153,7 @@ impl Probes for Running {
             refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
             calls: calls.into(),
             overflow,
+            degraded,
             dimensions: gauges.iter().map(state).collect(),
         }
     }

@@ -302,7 +302,7 @@ const fn tag(identity: u64) -> u32 {
 
 /// The keys are hashes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Hashed(u64);
+pub(super) struct Hashed(u64);
 
 impl Hasher for Hashed {
     fn write(&mut self, _: &[u8]) {}

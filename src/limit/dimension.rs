@@ -156,6 +156,18 @@ pub enum What<'a> {
     Download(u64),
 }
 
+impl<'a> Subject<'a> {
+    /// The prefix that it counts for. A list of deletions has no key of its own; it counts for what lies
+    /// directly in the bucket.
+    pub(super) fn prefix(&self, depth: u8, what: &What<'_>) -> Option<&'a str> {
+        match (self.key, what) {
+            (Some(key), _) => Some(prefix(key, depth)),
+            (None, What::Request { operation: Some(Operation::DeleteObjects), .. }) => Some(""),
+            _ => None,
+        }
+    }
+}
+
 impl What<'_> {
     /// The stage that counts it.
     pub const fn stage(&self) -> Stage {
@@ -209,13 +221,17 @@ impl Dimension {
 
     /// What tells its counts from those of all others; it changes with everything that they depend on.
     pub(super) fn identity(&self, seed: u64) -> u64 {
+        xxh3_64_with_seed(self.spelled().as_bytes(), seed)
+    }
+
+    /// All that its counts depend on.
+    pub(super) fn spelled(&self) -> String {
         let Self { name, stage, key, pace, key_type, match_key, class, anonymous, operation, prefix_depth, backend } =
             self;
-        let what = format!(
+        format!(
             "{name:?} {stage:?} {key:?} {pace:?} {key_type:?} {match_key:?} {class:?} {anonymous} {operation:?} \
              {prefix_depth} {backend}"
-        );
-        xxh3_64_with_seed(what.as_bytes(), seed)
+        )
     }
 
     /// Whether it counts this that is of its stage, keys aside.
@@ -276,13 +292,8 @@ impl<'a> Hashed<'a> {
         Some(key)
     }
 
-    /// A list of deletions has no key of its own; it counts for what lies directly in the bucket.
     fn prefix(&self, dimension: &Dimension, what: &What<'_>) -> Option<&'a str> {
-        match (self.subject.key, what) {
-            (Some(key), _) => Some(prefix(key, dimension.prefix_depth)),
-            (None, What::Request { operation: Some(Operation::DeleteObjects), .. }) => Some(""),
-            _ => None,
-        }
+        self.subject.prefix(dimension.prefix_depth, what)
     }
 
     /// The hash of one part; none if the subject has it not.

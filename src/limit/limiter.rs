@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::counts::{Charge, Counts, Line};
 use super::dimension::{Dimension, Hashed, Stage, Subject, What};
+use super::label::Label;
+use super::lease::Leases;
 use super::pace::Wait;
 use crate::s3::Code;
 use crate::time::Ticks;
@@ -26,6 +28,8 @@ pub struct Limiter {
     /// Their places, by stage.
     stages: [Box<[u32]>; 6],
     counts: Arc<Counts>,
+    /// What this machine holds of counts that several share.
+    leases: Option<Arc<Leases>>,
 }
 
 #[derive(Debug)]
@@ -90,7 +94,24 @@ impl Limiter {
             let of_it = (0..).zip(&dimensions).filter(|(_, limit)| limit.dimension.stage == stage);
             of_it.map(|(at, _)| at).collect()
         });
-        Self { dimensions, stages, counts }
+        Self { dimensions, stages, counts, leases: None }
+    }
+
+    /// The same on one of so many machines that share the counts. Until somebody brings what they have
+    /// ([`Leases`]), and for what these have no room, each has its part.
+    #[must_use]
+    pub fn leasing(mut self, machines: u32) -> Self {
+        for limit in &mut self.dimensions {
+            limit.line.pace = limit.line.pace.divided(machines);
+        }
+        let paces = self.dimensions.iter().map(|limit| limit.dimension.pace);
+        self.leases = Some(Arc::new(Leases::new(paces, machines)));
+        self
+    }
+
+    /// What this machine holds of counts that several share, if it does.
+    pub fn leases(&self) -> Option<&Arc<Leases>> {
+        self.leases.as_ref()
     }
 
     /// The counts.
@@ -109,7 +130,10 @@ impl Limiter {
     /// The dimension with the longest wait.
     pub fn check(&self, subject: &Subject<'_>, what: &What<'_>, now: Ticks) -> Result<(), Refusal> {
         self.with_charges(subject, what, |charges| {
-            let charged = self.counts.charge(charges, now);
+            let charged = match &self.leases {
+                None => self.counts.charge(charges, now),
+                Some(leases) => self.charge_shared(leases, charges, subject, what, now),
+            };
             match charged {
                 Ok(()) => {
                     self.meter(charges, what, now);
@@ -123,7 +147,7 @@ impl Limiter {
     /// Charges what has happened already: nothing is refused, and what comes must wait for it.
     pub fn debit(&self, subject: &Subject<'_>, what: &What<'_>, now: Ticks) {
         self.with_charges(subject, what, |charges| {
-            self.counts.debit(charges, now);
+            self.debit_all(charges, subject, what, now);
             self.meter(charges, what, now);
         });
     }
@@ -144,8 +168,52 @@ impl Limiter {
                 let tenth = u32::try_from(charge.line.pace.rate().one_second().div_ceil(10)).unwrap_or(u32::MAX);
                 charge.cells = if due { tenth } else { 0 };
             }
-            self.counts.debit(charges, now);
+            self.debit_all(charges, subject, what, now);
         });
+    }
+
+    /// Charges cells that this machine has leased, or its part of the quota while the store is away.
+    fn charge_shared(
+        &self,
+        leases: &Leases,
+        charges: &mut [Charge<'_>],
+        subject: &Subject<'_>,
+        what: &What<'_>,
+        now: Ticks,
+    ) -> Result<(), (u32, Wait)> {
+        let label = |charge: &Charge<'_>| self.label(charge, subject, what);
+        if !leases.is_up() {
+            self.counts.charge(charges, now)?;
+            leases.note(charges, label, now);
+            return Ok(());
+        }
+        let rest = leases.take(charges, label, now)?;
+        let (rest, taken) = charges.split_at_mut_checked(rest).unwrap_or_default();
+        self.counts.charge(rest, now).inspect_err(|_| leases.give_back(taken, now))
+    }
+
+    fn debit_all(&self, charges: &mut [Charge<'_>], subject: &Subject<'_>, what: &What<'_>, now: Ticks) {
+        let Some(leases) = &self.leases else { return self.counts.debit(charges, now) };
+        if !leases.is_up() {
+            self.counts.debit(charges, now);
+        }
+        let rest = leases.note(charges, |charge| self.label(charge, subject, what), now);
+        if leases.is_up() {
+            self.counts.debit(charges.get_mut(..rest).unwrap_or_default(), now);
+        }
+    }
+
+    /// What the count of a charge is called among several machines.
+    fn label(&self, charge: &Charge<'_>, subject: &Subject<'_>, what: &What<'_>) -> Option<Label> {
+        let Limit { dimension, line, .. } = self.limit(charge.at)?;
+        let What::Keys(cost) = what else { return Label::of(dimension, subject, what, None) };
+        if !dimension.is_of_keys() {
+            return Label::of(dimension, subject, what, None);
+        }
+        let mut hashed = Hashed::new(subject, self.counts.seed());
+        let mut is_it = |kms: Option<&str>| hashed.key(dimension, line.identity, what, kms) == Some(charge.hash);
+        let used = cost.uses().find(|used| is_it(used.key()))?;
+        Label::of(dimension, subject, what, used.key())
     }
 
     /// How full the dimensions are. Looks at every key: for whoever asks every few seconds.
@@ -156,6 +224,14 @@ impl Limiter {
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
             let utilisation = meter.last(now) as f64 / dimension.pace.rate().a_second();
             gauges.push(Gauge { dimension, keys, left, utilisation });
+        }
+        if let Some(leases) = &self.leases {
+            for (gauge, at) in gauges.iter_mut().zip(0..) {
+                let (left, keys) = leases.fullest(at, now);
+                // While the store is away, each machine has its part.
+                gauge.left = if leases.is_up() { left } else { gauge.left };
+                gauge.keys = gauge.keys.max(keys);
+            }
         }
         gauges
     }

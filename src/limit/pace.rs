@@ -121,6 +121,38 @@ impl Pace {
         Self::new(rate, rate.one_second(), Algorithm::Gcra)
     }
 
+    /// What one of so many machines may do without asking the others; none counts as one. The rate is divided
+    /// exactly, the burst (of a fixed window its cells) rounded down, but to no less than one: a limit that
+    /// holds fewer cells than there are machines lets each have one.
+    #[must_use]
+    pub const fn divided(self, machines: u32) -> Self {
+        let machines = if machines == 0 { 1 } else { machines as u64 };
+        let Rate { count, period } = self.rate;
+        match self.algorithm {
+            Algorithm::Gcra => {
+                let period = period.saturating_mul(machines);
+                Self::new(Rate::new(count, period), self.burst / machines, self.algorithm)
+            }
+            // The windows stay as they are, as long as there is a cell for each.
+            Algorithm::Fixed if count >= machines => {
+                Self::new(Rate::new(count / machines, period), self.burst / machines, self.algorithm)
+            }
+            Algorithm::Fixed => {
+                Self::new(Rate::new(1, period.saturating_mul(machines.div_ceil(count))), 1, self.algorithm)
+            }
+        }
+    }
+
+    /// Nanoseconds for one cell.
+    pub const fn interval(&self) -> u64 {
+        self.interval
+    }
+
+    /// How many nanoseconds ahead of the clock a key may run.
+    pub const fn tolerance(&self) -> u64 {
+        self.tolerance
+    }
+
     /// Its rate.
     pub const fn rate(&self) -> Rate {
         self.rate
@@ -210,6 +242,16 @@ impl Pace {
 }
 
 impl State {
+    /// A key whose cells are all back at that time.
+    pub(super) const fn until(at: u64) -> Self {
+        Self { at, used: 0 }
+    }
+
+    /// When they are.
+    pub(super) const fn end(&self) -> u64 {
+        self.at
+    }
+
     /// Whether it makes no difference any more: forgetting it changes no decision from here on.
     pub const fn is_neutral(&self, now: Ticks) -> bool {
         self.at <= now.0
@@ -296,6 +338,25 @@ mod tests {
         for text in ["", "0", "-1", "1.5", "1/4", "1/0s", "0/4s", "1/s", "+1", " 1", "1/4s ", "4294967296"] {
             assert_eq!(Rate::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_quota_are_never_more_than_the_whole() {
+        for (count, burst, machines, part) in
+            [(100, 50, 4, 12), (7, 7, 7, 1), (3, 3, 5, 1), (1, 10, 3, 3), (100_000, 100_000, 10_000, 10), (5, 5, 1, 5)]
+        {
+            let whole = Pace::new(Rate::per_second(count), burst, Algorithm::Gcra);
+            let divided = whole.divided(machines);
+            assert_eq!(divided.burst(), part, "{count} {burst} {machines}");
+            assert_eq!(divided.interval(), whole.rate.period * u64::from(machines) / u64::from(count));
+            assert!(part == 1 || part * u64::from(machines) <= burst);
+            let fixed = Pace::new(Rate::per_second(count), burst, Algorithm::Fixed);
+            let divided = fixed.divided(machines);
+            let (all, longer) = (divided.rate.count * u64::from(machines), divided.rate.period / SECOND);
+            assert!(all <= u64::from(count) * longer, "{count} {machines}: {divided:?}");
+        }
+        let whole = Pace::octets(10 << 20);
+        assert_eq!((whole.divided(0), whole.divided(1)), (whole, whole));
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::guard::{Replay, Write};
 use crate::identity::Principal;
 use crate::limit::limiter::Gauge;
 use crate::limit::{
-    Call, Cap, Cost, Counts, Dimension, InFlight, Ledger, Limiter, Permit, Place, Refusal, Seat, Seats, Stage, Subject,
-    Surface, Use, What,
+    Call, Cap, Cost, Counts, Dimension, InFlight, Leases, Ledger, Limiter, Permit, Place, Refusal, Seat, Seats, Stage,
+    Subject, Surface, Use, What,
 };
 use crate::s3::encryption::{self, Encryption};
 use crate::s3::operation::BodyKind;
@@ -71,6 +71,8 @@ pub struct RateReading<'a> {
     pub calls: [(&'static str, u64); 4],
     /// Keys that had to share a count.
     pub overflow: u64,
+    /// Whether the store of shared counts is away.
+    pub degraded: bool,
 }
 
 /// A request that is within its limits: its seat, and what is left to be charged when the store has answered.
@@ -117,6 +119,18 @@ impl Rates {
         }
     }
 
+    /// The same on one of so many machines that lease what passes from a store of their own.
+    #[must_use]
+    pub fn leasing(mut self, machines: u32) -> Self {
+        self.limiter = self.limiter.leasing(machines);
+        self
+    }
+
+    /// What this machine holds of counts that several share, if it does.
+    pub fn leases(&self) -> Option<&Arc<Leases>> {
+        self.limiter.leases()
+    }
+
     /// Whether there is any limit.
     pub fn limits_anything(&self) -> bool {
         !self.refused.is_empty()
@@ -137,6 +151,7 @@ impl Rates {
                 (call.as_str(), count)
             }),
             overflow: self.limiter.counts().overflow(),
+            degraded: self.leases().is_some_and(|leases| !leases.is_up()),
         }
     }
 

@@ -24,6 +24,7 @@ mod quota;
 mod rate;
 mod rehearsal;
 mod root;
+mod sharing;
 mod upstream;
 
 pub use super::units::Endpoint;
@@ -295,6 +296,35 @@ pub struct Rates {
     pub surface: Surface,
     /// How many keys are counted at most.
     pub most_keys: usize,
+    /// Whether other machines share the limits.
+    pub shared: Sharing,
+}
+
+/// How several machines share one quota.
+#[derive(Clone, Debug, Default)]
+pub enum Sharing {
+    /// They do not.
+    #[default]
+    No,
+    /// Each of so many has its part.
+    Divided(u32),
+    /// They lease what passes from a store of their own.
+    Leased(Arc<Leasing>),
+}
+
+/// A Redis or Valkey that keeps the counts of all.
+#[derive(Debug)]
+pub struct Leasing {
+    /// How many machines there are: while the store is away, each has its part.
+    pub replicas: u32,
+    /// Its host and port.
+    pub address: (String, u16),
+    /// The number of the database.
+    pub database: u32,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// How long a connection may take, and an answer.
+    pub timeout: Duration,
 }
 
 /// A store behind the proxy.

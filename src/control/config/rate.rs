@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Rates, quota};
+use super::{Rates, Sharing, quota, sharing};
 use crate::control::reader::Table;
 use crate::limit::limiter::MOST_DIMENSIONS;
 use crate::limit::{Algorithm, Cap, Class, Counts, Dimension, MOST_CAPS, Pace, Part, Rate, Stage, Surface};
@@ -17,7 +17,13 @@ const TIB: u64 = 1 << 40;
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { dimensions: Vec::new(), caps: Vec::new(), surface: Surface::default(), most_keys: Counts::MOST }
+        Self {
+            dimensions: Vec::new(),
+            caps: Vec::new(),
+            surface: Surface::default(),
+            most_keys: Counts::MOST,
+            shared: Sharing::No,
+        }
     }
 }
 
@@ -25,7 +31,6 @@ impl Default for Rates {
 pub(super) fn read<'r>(root: &mut Table<'_>, regions: impl Iterator<Item = &'r str>) -> Rates {
     let mut rates = Rates::default();
     let Some(mut table) = root.table("rate") else { return rates };
-    table.unavailable(&["shared"]);
     let most = u32::try_from(Counts::MOST).unwrap_or(u32::MAX);
     rates.most_keys = table.integer("max_keys", 1_000..=10_000_000, most) as usize;
     let quota = regions.map(quota::symmetric).min().unwrap_or_else(|| quota::symmetric(""));
@@ -34,6 +39,9 @@ pub(super) fn read<'r>(root: &mut Table<'_>, regions: impl Iterator<Item = &'r s
     for mut one in table.tables("dimension") {
         rates.dimensions.extend(dimension(&mut one, quota));
         one.finish();
+    }
+    if let Some(shared) = table.table("shared") {
+        rates.shared = sharing::read(shared, &rates.dimensions);
     }
     check(&table, &rates);
     table.finish();

@@ -206,7 +206,6 @@ fn unknown_keys_are_refused_at_every_level() {
 fn settings_of_later_versions_are_refused_and_not_ignored() {
     for (more, key) in [
         ("[guard.worm]\nx = 1", "guard.worm"),
-        ("[rate.shared]\nmode = \"divide\"", "rate.shared"),
         ("[detect]\nlearn = \"7d\"", "detect"),
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
         ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
