@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
@@ -13,6 +14,7 @@ use crate::control::config::{self, Config, NameRule, Remote, Target};
 use crate::control::policies::Loaded;
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
+use crate::kms::Ring;
 use crate::limit::InFlight;
 use crate::pipeline::{Live, Site, StoreEncryption, StoreKeys, Way};
 use crate::s3::address::{self, AccessPoints};
@@ -24,7 +26,7 @@ use crate::sigv4::{self, Details, PayloadRule, Secret, Signer};
 use crate::sts;
 use crate::time::Clock;
 use crate::upstream::store::{self, Store};
-use crate::upstream::wire;
+use crate::upstream::{sealed, wire};
 
 /// How many workers there will be.
 pub(super) fn workers(config: &Config) -> usize {
@@ -111,10 +113,14 @@ fn encryption(upstream: &config::Upstream) -> StoreEncryption {
     let remote = match &upstream.target {
         Target::Embedded => {
             let keys = StoreKeys::Ring;
-            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true };
+            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true, seals: false };
         }
         Target::S3(remote) => remote,
     };
+    if remote.encryption.sealed().is_some() {
+        let keys = StoreKeys::Ring;
+        return StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys: false, seals: true };
+    }
     let keys = match &remote.encryption.key_ids {
         config::KeyIds::Arn => StoreKeys::Arn,
         config::KeyIds::Names(names) => {
@@ -122,7 +128,7 @@ fn encryption(upstream: &config::Upstream) -> StoreEncryption {
         }
     };
     let customer_keys = remote.endpoint.tls || remote.endpoint.is_local();
-    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys }
+    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys, seals: false }
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
@@ -207,17 +213,37 @@ fn unknown(upstream: &config::Upstream) -> Unknown {
 pub(super) enum StorePlan {
     /// Shared by all.
     Embedded(Arc<Store>),
+    /// Each worker keeps connections of its own; what goes over them is sealed.
+    Sealed(Box<wire::Settings>, Box<sealed::Settings>),
     /// Each worker keeps connections of its own.
     Wire(Box<wire::Settings>),
 }
 
-pub(super) fn stores(config: &Config, workers: usize, clock: &Arc<dyn Clock>) -> Result<Vec<StorePlan>, GateError> {
+pub(super) fn stores(
+    config: &Config,
+    workers: usize,
+    clock: &Arc<dyn Clock>,
+    ring: &Arc<ArcSwap<Ring>>,
+) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
             let settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
-        Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),
+        Target::S3(remote) => {
+            let wire = Box::new(wire(config, upstream, remote, workers)?);
+            Ok(match remote.encryption.sealed() {
+                None => StorePlan::Wire(wire),
+                Some(foreign) => {
+                    let foreign = match foreign {
+                        config::Foreign::AsDemanded => sealed::Foreign::AsDemanded(Arc::clone(&config.guard.rules)),
+                        config::Foreign::Pass => sealed::Foreign::Pass,
+                        config::Foreign::Refuse => sealed::Foreign::Refuse,
+                    };
+                    StorePlan::Sealed(wire, Box::new(sealed::Settings::new(Arc::clone(ring), foreign)))
+                }
+            })
+        }
     };
     config.upstreams.iter().map(plan).collect()
 }

@@ -114,7 +114,8 @@ pub fn run(
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
     let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
-    let stores = build::stores(&config, build::workers(&config), &clock)?;
+    let ring = Arc::default();
+    let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
         live,

@@ -7,6 +7,7 @@ use redb::ReadableTable;
 
 use crate::s3::Fault;
 
+use super::super::range;
 use super::Reply;
 use super::StoreError;
 use super::answer::{self, date, quoted, set, set_etag};
@@ -17,7 +18,6 @@ use super::fault::Halt;
 use super::index::Tx;
 use super::intake::{self, LARGEST, Promise, Taken};
 use super::multipart::{find, part_key, upload_id};
-use super::range;
 use super::record::{ObjectRow, Part, PartRow, Row, UploadRow};
 use super::request::{Request, invalid_request};
 use super::shell::Shell;
