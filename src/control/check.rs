@@ -5,7 +5,7 @@ use std::path::Path;
 use super::certs::{self, CertFault};
 use super::config::{ClientCertificates, Config, Target, Tls};
 use super::finding::{Finding, Findings, Source};
-use super::{Environment, credentials, policies, tokens};
+use super::{Environment, credentials, keyring, policies, tokens};
 use crate::identity::{Directory, Key};
 use crate::time::Seconds;
 
@@ -18,6 +18,7 @@ const WARN_DAYS: i64 = 14;
 pub fn run(config: &Config, environment: &dyn Environment, now: Seconds) -> Findings {
     let mut findings = certificates(config, now);
     findings.extend(tokens::check(config));
+    findings.extend(keyring::check(config));
     match credentials::load(config, environment) {
         Ok((directory, warnings)) => {
             findings.extend(warnings);

@@ -9,6 +9,7 @@ use super::certs::{self, CertFault};
 use super::config::Config;
 use super::files::{self, FileFault};
 use super::finding::Findings;
+use super::keyring;
 use crate::policy;
 use crate::time::Seconds;
 
@@ -99,8 +100,14 @@ pub fn prepare(folder: &Path, now: Seconds) -> Result<Config, PrepareFault> {
     missing(&folder.join("policies/identities/administrator.json"), 0o600, administrator)?;
     missing(&folder.join("policies/credentials.toml"), 0o600, || Ok(credentials_toml(&FreshKey::draw()?)))?;
     let config = configuration(folder)?;
+    missing(&config.keyring, 0o600, || fresh_ring(&config.region, now))?;
     shared_credentials(folder, &config)?;
     Ok(config)
+}
+
+/// A keyring for the account of a fresh start.
+pub(super) fn fresh_ring(region: &str, now: Seconds) -> Result<Zeroizing<String>, PrepareFault> {
+    keyring::fresh(region, ACCOUNT, now).map_err(|_| PrepareFault::Random)
 }
 
 /// The configuration of a folder that an earlier start has made, touching nothing.
@@ -201,7 +208,9 @@ mod tests {
         let folder = dir.path().join(FOLDER);
         prepare(&folder, NOW).unwrap();
         assert_eq!(mode(&folder), 0o700);
-        for file in ["credentials", "policies/credentials.toml", "certs/ca.key", "certs/server.key"] {
+        for file in
+            ["credentials", "policies/credentials.toml", "certs/ca.key", "certs/server.key", "state/keyring.json"]
+        {
             assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
         }
         assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");

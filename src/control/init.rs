@@ -13,6 +13,9 @@ use crate::time::Seconds;
 /// The bucket that the first policy speaks of.
 pub const BUCKET: &str = "example-bucket";
 
+/// The region in the configuration.
+const REGION: &str = "us-east-1";
+
 /// The commented configuration.
 const CONFIGURATION: &str = include_str!("bartizan.toml");
 
@@ -42,6 +45,7 @@ pub fn run(folder: &Path, now: Seconds) -> Result<Vec<PathBuf>, PrepareFault> {
         ("policies/credentials.toml", 0o600, development::credentials_toml(&key)),
         ("policies/identities/administrator.json", 0o644, plain(policy::ADMINISTRATOR_DOCUMENT)),
         (bucket.as_str(), 0o644, plain(BUCKET_POLICY)),
+        ("state/keyring.json", 0o600, development::fresh_ring(REGION, now)?),
         (".gitignore", 0o644, plain("/certs/*.key\n/policies/credentials.toml\n/state/\n")),
     ];
     let certificates = ["certs/ca.pem", "certs/ca.key", "certs/server.pem", "certs/server.key"];
@@ -72,7 +76,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::{check, config::Config};
+    use super::super::{check, config::Config, keyring};
     use super::*;
 
     const NOW: Seconds = Seconds(1_795_500_000);
@@ -89,6 +93,8 @@ mod tests {
         assert!(warnings.is_empty());
         let findings = check::run(&config, &none, NOW);
         assert!(findings.is_empty(), "{findings}");
+        assert_eq!(config.region, REGION);
+        assert!(keyring::load(&config).unwrap().default_for(&config.account).is_some());
         let mode = std::fs::metadata(folder.join("policies/credentials.toml")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

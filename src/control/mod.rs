@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod files;
 pub mod finding;
 pub mod init;
+pub mod keyring;
 pub mod metrics;
 pub mod policies;
 pub mod status;

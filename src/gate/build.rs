@@ -76,6 +76,7 @@ pub(super) fn live(
     directory: Directory,
     loaded: Loaded,
     tokens: Option<Arc<TokenKeys>>,
+    keys: Arc<Ring>,
     number: u64,
 ) -> Live {
     let access_points = loaded.estate.addresses();
@@ -88,7 +89,7 @@ pub(super) fn live(
         ways: config.listen.iter().map(way).collect(),
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
-        keys: Arc::default(),
+        keys,
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
@@ -227,7 +228,8 @@ pub(super) fn stores(
 ) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
-            let settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
+            let mut settings = store::Settings::new(served(config, upstream), Arc::clone(clock));
+            settings.ring = Arc::clone(ring);
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
         Target::S3(remote) => {

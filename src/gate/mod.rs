@@ -17,8 +17,9 @@ use crate::control::certs::CertFault;
 use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
-use crate::control::{admin, tokens};
+use crate::control::{Findings, admin, keyring, tokens};
 use crate::identity::{Directory, TokenKeys};
+use crate::kms::Ring;
 use crate::limit::Room;
 use crate::pipeline::Live;
 use crate::s3::Fault;
@@ -48,7 +49,10 @@ pub enum GateError {
     Store(#[from] StoreError),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
-    Temporary(crate::control::Findings),
+    Temporary(Findings),
+    /// The keyring cannot be used.
+    #[error("{0}")]
+    Keyring(Findings),
     /// The certificates that a store is trusted by cannot be read.
     #[error("upstream.ca_file: {0}")]
     Trust(String),
@@ -81,11 +85,12 @@ impl GateError {
                 Some(of_folder(error))
             }
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
+            Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
             Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
-            Self::Server(_) | Self::Temporary(_) => None, // findings bring their own advice
+            Self::Server(_) | Self::Temporary(_) | Self::Keyring(_) => None, // findings bring their own advice
         }
     }
 }
@@ -109,12 +114,13 @@ pub fn run(
     let journal = Arc::new(journal);
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
     let standing = Standing::of(&directory, &loaded);
-    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, tokens.clone(), 1)));
-    let take = take(Arc::clone(&config), Arc::clone(&live), tokens);
+    let ring = Arc::new(ArcSwap::from_pointee(keyring::load(&config).map_err(GateError::Keyring)?));
+    let first = build::live(&config, directory, loaded, tokens.clone(), ring.load_full(), 1);
+    let live = Arc::new(ArcSwap::from_pointee(first));
+    let take = take(Arc::clone(&config), Arc::clone(&live), tokens, Arc::clone(&ring));
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
     let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
-    let ring = Arc::default();
     let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
@@ -134,6 +140,7 @@ pub fn run(
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
+    let (keys, more_keys) = (Rings { config: Arc::clone(&config), ring: Arc::clone(&ring) }, Rings { config, ring });
     let bound = server.bound().to_vec();
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
@@ -141,8 +148,13 @@ pub fn run(
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             page(admin::respond("GET", path, &state))
         }),
-        orders: Arc::new(move |_, query| order(&ordered, query)),
-        reload: Box::new(move || signalled.reload(Consent::None, None)),
+        orders: Arc::new(move |_, query| order(&ordered, &keys, query)),
+        reload: Box::new(move || {
+            if let Err(findings) = more_keys.read_again() {
+                tracing::error!(%findings, "the keyring was not read again; the keys are as they were");
+            }
+            signalled.reload(Consent::None, None);
+        }),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
                 tracing::error!(%error, "the journal could not be sealed");
@@ -165,19 +177,41 @@ fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> 
 }
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
-fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, tokens: Option<Arc<TokenKeys>>) -> Take {
+fn take(
+    config: Arc<Config>,
+    live: Arc<ArcSwap<Live>>,
+    tokens: Option<Arc<TokenKeys>>,
+    ring: Arc<ArcSwap<Ring>>,
+) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), number)));
+        let keys = ring.load_full();
+        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), keys, number)));
         number
     })
 }
 
+/// The keyring and its file.
+struct Rings {
+    config: Arc<Config>,
+    ring: Arc<ArcSwap<Ring>>,
+}
+
+impl Rings {
+    /// Puts what the file holds now in the place of the ring.
+    fn read_again(&self) -> Result<(), Findings> {
+        let ring = keyring::load(&self.config)?.counting_on(&self.ring.load());
+        self.ring.store(Arc::new(ring));
+        Ok(())
+    }
+}
+
 /// An order of the admin listener: `POST /v1/reload`.
-fn order(watch: &Watch, query: &str) -> oneshot::Receiver<Page> {
+fn order(watch: &Watch, rings: &Rings, query: &str) -> oneshot::Receiver<Page> {
     let (tell, told) = oneshot::channel();
-    match admin::consent(query) {
-        Ok(consent) => {
+    match admin::consent(query).map(|consent| (consent, rings.read_again())) {
+        Ok((_, Err(findings))) => drop(tell.send(page(admin::reloaded(Err(findings))))),
+        Ok((consent, Ok(()))) => {
             // Whoever asked may have gone.
             let answer = move |outcome| drop(tell.send(page(admin::reloaded(outcome))));
             watch.reload(consent, Some(Box::new(answer)));

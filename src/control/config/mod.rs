@@ -48,6 +48,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The file of access keys.
     pub credentials: PathBuf,
+    /// The file of KMS keys.
+    pub keyring: PathBuf,
     /// Credentials that are handed out here.
     pub temporary: Temporary,
     /// The S3 listeners, at least one.

@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tables and keys of features that are still to come.
-const LATER: [&str; 4] = ["keys", "rate", "detect", "public_access_block"];
+const LATER: [&str; 3] = ["rate", "detect", "public_access_block"];
 
 pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     root.unavailable(&LATER);
@@ -44,6 +44,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         accepted_regions,
         account: account.unwrap_or_default(),
         credentials: credentials.unwrap_or_else(|| policies.join("credentials.toml")),
+        keyring: keyring(root).unwrap_or_else(|| state.join("keyring.json")),
         temporary,
         policies,
         state,
@@ -115,6 +116,13 @@ fn credentials(root: &mut Table<'_>) -> (Option<std::path::PathBuf>, Temporary) 
     temporary.older = older.into_iter().map(|found| found.value).collect();
     table.finish();
     (file, temporary)
+}
+
+fn keyring(root: &mut Table<'_>) -> Option<std::path::PathBuf> {
+    let mut table = root.table("keys")?;
+    let ring = table.path("ring").map(|found| found.value);
+    table.finish();
+    ring
 }
 
 fn signature(root: &mut Table<'_>) -> Signature {

@@ -63,6 +63,9 @@ skew    = "15m"
 [guard.names]
 dot_segments = "refuse"
 
+[keys]
+ring = "state/keyring.json"
+
 [audit]
 before    = "written"
 when_full = "refuse"
@@ -121,6 +124,7 @@ fn the_documented_examples_parse() {
     let config = accepted(DOCUMENTED);
     assert_eq!(config.policies, Path::new("/etc/bartizan/policies/"));
     assert_eq!(config.credentials, Path::new("/etc/bartizan/policies/credentials.toml"));
+    assert_eq!(config.keyring, Path::new("/etc/bartizan/state/keyring.json"));
     let tls = config.listen[0].tls.as_ref().unwrap();
     assert_eq!(tls.certificate, Path::new("/etc/bartizan/certs/server.pem"));
     let Target::S3(remote) = &config.upstreams[0].target else { panic!("not s3") };
@@ -179,6 +183,7 @@ fn unknown_keys_are_refused_at_every_level() {
         ("[admin]\naddress = \"127.0.0.1:1\"\ntoken = 1", "admin.token"),
         ("[log]\nfile = 1", "log.file"),
         ("[credentials]\nkey = 1", "credentials.key"),
+        ("[keys]\nkey = 1", "keys.key"),
         ("[surprise]\nx = 1", "surprise"),
     ] {
         let faults = refused(&with(more));
@@ -190,7 +195,6 @@ fn unknown_keys_are_refused_at_every_level() {
 fn settings_of_later_versions_are_refused_and_not_ignored() {
     for (more, key) in [
         ("[guard.worm]\nx = 1", "guard.worm"),
-        ("[keys]\nring = \"state/keyring.json\"", "keys"),
         ("[rate.kms]\nsymmetric = 1", "rate"),
         ("[detect]\nlearn = \"7d\"", "detect"),
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),

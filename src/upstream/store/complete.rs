@@ -11,13 +11,14 @@ use super::answer::{self, checksum_text, checksum_type, quoted};
 use super::bucket::remove_parts;
 use super::checksums::{Algorithm, Hasher, encode, finished, hex, unhex};
 use super::condition::Guard;
+use super::encryption;
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake;
 use super::multipart::{find, part_key, upload_id};
-use super::record::{Checksum, Facts, ObjectRow, PartRow, Row, UploadRow};
+use super::record::{Checksum, Facts, ObjectRow, PartRow, Row, Sealing, UploadRow};
 use super::request::{Request, invalid_request};
-use super::shell::Shell;
+use super::shell::{Core, Shell};
 use super::write::Target;
 use super::xml::Xml;
 use crate::s3::checksum::{self, Value};
@@ -34,8 +35,9 @@ where
     let guard = Guard::read(request)?;
     let listed = xml::completed_parts(&intake::document(4 << 20, body).await?)?;
     check_order(&listed, upload_id(request))?;
-    let (asked, now) = (request.clone(), shell.core.now());
-    let (facts, count) = shell.committer.run(move |tx| assemble(tx, &asked, &guard, &listed, now)).await?;
+    let (asked, core) = (request.clone(), std::sync::Arc::clone(&shell.core));
+    let Completed { facts, count, sealing } =
+        shell.committer.run(move |tx| assemble(tx, &core, &asked, &guard, &listed)).await?;
     let mut xml = Xml::new("CompleteMultipartUploadResult");
     let (bucket, key) = (request.bucket(), request.key());
     let own = || format!("/{bucket}/{}", uri::encode_path(key.as_bytes()));
@@ -45,7 +47,17 @@ where
         xml.text(checksum.algorithm.element(), &checksum_text(checksum, count));
         xml.text("ChecksumType", checksum_type(checksum.composite));
     }
-    Ok(answer::document(xml.finish("CompleteMultipartUploadResult")))
+    let mut reply = answer::document(xml.finish("CompleteMultipartUploadResult"));
+    encryption::say(&mut reply.headers, sealing.as_ref());
+    Ok(reply)
+}
+
+/// What an upload has become.
+struct Completed {
+    facts: Facts,
+    /// How many parts.
+    count: usize,
+    sealing: Option<Sealing>,
 }
 
 fn check_order(listed: &[CompletedPart], id: &str) -> Result<(), Fault> {
@@ -63,24 +75,25 @@ fn check_order(listed: &[CompletedPart], id: &str) -> Result<(), Fault> {
 /// Checks everything, then makes the object and forgets the upload.
 fn assemble(
     tx: &mut Tx<'_>,
+    core: &Core,
     request: &Request,
     guard: &Guard,
     listed: &[CompletedPart],
-    now: i64,
-) -> Result<(Facts, usize), Halt> {
+) -> Result<Completed, Halt> {
     request.owned_bucket(tx.bucket(request.bucket())?)?;
     let (at, upload) = match find(&tx.uploads, request) {
         Err(Halt::Said(missing)) => return repeated(tx, request, listed).ok_or(Halt::Said(missing)),
         found => found?,
     };
     let target = Target::check(tx, request, guard)?;
+    core.keys.check(upload.sealing.as_ref())?;
     let rows = rows(tx, request, &upload, listed)?;
     let size = check_sizes(request, listed, &rows)?;
     let checksum = checksum(request, &upload, &rows)?;
     let facts = Facts {
         version: 0,
         delete_marker: false,
-        modified: now,
+        modified: core.now(),
         size,
         etag: etag(listed),
         owner: String::new(),
@@ -95,16 +108,18 @@ fn assemble(
     tx.remove_upload(&at)?;
     let parts: Vec<_> = rows.into_iter().map(|row| row.part).collect();
     let count = parts.len();
-    let row = ObjectRow { facts: facts.clone(), attributes: upload.attributes, upload: Some(id.to_owned()), parts };
+    let sealing = upload.sealing;
+    let completed = Completed { facts: facts.clone(), count, sealing: sealing.clone() };
+    let row = ObjectRow { facts, attributes: upload.attributes, upload: Some(id.to_owned()), parts, sealing };
     target.put(tx, request, row)?;
-    Ok((facts, count))
+    Ok(completed)
 }
 
 /// A client that missed the answer asks again: the object of this very upload is still there.
-fn repeated(tx: &Tx<'_>, request: &Request, listed: &[CompletedPart]) -> Option<(Facts, usize)> {
+fn repeated(tx: &Tx<'_>, request: &Request, listed: &[CompletedPart]) -> Option<Completed> {
     let (_, row) = tx.newest(request.bucket(), request.key()).ok()??;
     let same = row.upload.as_deref() == Some(upload_id(request)) && row.facts.etag == etag(listed);
-    same.then_some((row.facts, row.parts.len()))
+    same.then_some(Completed { facts: row.facts, count: row.parts.len(), sealing: row.sealing })
 }
 
 /// The stored parts that the client lists, each as it says.
@@ -116,7 +131,7 @@ fn rows(tx: &Tx<'_>, request: &Request, upload: &UploadRow, listed: &[CompletedP
         let row = redb::ReadableTable::get(&tx.parts, at.as_slice()).map_err(StoreError::from)?;
         let row = row.map(|row| PartRow::decode(row.value())).transpose()?;
         let row =
-            row.filter(|row| part.etag.eq_ignore_ascii_case(&hex(&row.md5))).ok_or_else(|| invalid_part(id, part))?;
+            row.filter(|row| part.etag.eq_ignore_ascii_case(&hex(&row.tag))).ok_or_else(|| invalid_part(id, part))?;
         check_part_checksum(id, upload, part, &row)?;
         rows.push(row);
     }

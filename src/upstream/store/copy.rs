@@ -1,28 +1,33 @@
 //! CopyObject.
 
+use crate::s3::encryption::KIND;
 use crate::s3::{Code, Fault};
 
 use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, date, quoted};
 use super::attributes::{self, REDIRECT};
-use super::checksums::Algorithm;
+use super::checksums::{Algorithm, hex};
 use super::condition::{Conditions, Guard, Verdict, failed};
+use super::encryption::{self, Wanted};
 use super::fault::Halt;
 use super::index::{Tx, View};
 use super::intake::{self, LARGEST, Taken};
+use super::keys::Name;
+use super::layers::Seal;
 use super::outgo::{Inward, Outgo};
 use super::read::{self, Gathered};
-use super::record::{Attributes, Checksum, Facts, ObjectRow};
+use super::record::{Attributes, Checksum, Facts, ObjectRow, Sealing};
 use super::request::{Request, Version, invalid_request};
 use super::shell::{Core, Shell};
-use super::write::{Target, facts, whole};
+use super::write::{Target, facts, tag, whole};
 use super::xml::Xml;
 
 /// `PUT /bucket/key` with `x-amz-copy-source`
 pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt> {
     let asked = attributes::read(request)?;
     let guard = Guard::read(request)?;
+    let wanted = Wanted::read(request)?;
     let replace = (directive(request, "x-amz-metadata-directive")?, directive(request, "x-amz-tagging-directive")?);
     check_onto_itself(request, replace.0)?;
     let source = source(shell, request).await?;
@@ -34,12 +39,22 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     let attributes = merge(asked, &source.attributes, replace);
     let stored = source.facts.checksum.as_ref().map(|checksum| checksum.algorithm);
     let algorithm = request.checksum_algorithm()?.or(stored).unwrap_or(Algorithm::Crc64Nvme);
-    let facts = if same_octets(&source, algorithm) {
-        share(shell, request, guard, source, attributes).await?
-    } else {
-        rewrite(shell, request, guard, source, attributes, algorithm).await?
+    let moved = if same_octets(&source, algorithm) { moved(shell, request, &source, &wanted)? } else { None };
+    let (facts, sealing) = match moved {
+        Some(sealing) => share(shell, request, guard, source, attributes, sealing).await?,
+        None => rewrite(shell, request, guard, source, attributes, algorithm, &wanted).await?,
     };
-    Ok(answer::document(result(&facts)))
+    let mut reply = answer::document(result(&facts));
+    encryption::say_with_context(&mut reply.headers, &sealing);
+    Ok(reply)
+}
+
+/// What opens the source's octets under the copy's name, where both are to be under the same key.
+fn moved(shell: &Shell, request: &Request, source: &ObjectRow, wanted: &Wanted) -> Result<Option<Sealing>, Halt> {
+    let Some(sealing) = &source.sealing else { return Ok(None) };
+    let from = request.source()?;
+    let from = Name { bucket: &from.bucket, key: &from.key };
+    shell.core.keys.moved(sealing, from, Name::of(request), wanted, &request.forward().account)
 }
 
 fn result(facts: &Facts) -> Vec<u8> {
@@ -67,7 +82,8 @@ fn directive(request: &Request, name: &'static str) -> Result<bool, Fault> {
 fn check_onto_itself(request: &Request, replaces: bool) -> Result<(), Fault> {
     let source = request.source()?;
     let same = source.bucket == request.bucket() && source.key == request.key() && source.version.is_none();
-    let changes = replaces || request.header("x-amz-storage-class").is_some() || request.header(REDIRECT).is_some();
+    let changes = replaces
+        || ["x-amz-storage-class", REDIRECT, KIND.as_str()].into_iter().any(|name| request.header(name).is_some());
     if same && !changes {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing \
             the object's metadata, storage class, website redirect location or encryption attributes.";
@@ -121,9 +137,13 @@ async fn share(
     guard: Guard,
     source: ObjectRow,
     attributes: Attributes,
-) -> Result<Facts, Halt> {
-    let facts = Facts { modified: shell.core.now(), version: 0, ..source.facts.clone() };
-    let row = ObjectRow { facts: facts.clone(), attributes, ..source };
+    sealing: Sealing,
+) -> Result<(Facts, Sealing), Halt> {
+    let mut facts = Facts { modified: shell.core.now(), version: 0, ..source.facts.clone() };
+    if sealing.kind.uses_kms() {
+        facts.etag = hex(&tag(shell, Some(&sealing), &[0; 16])?);
+    }
+    let row = ObjectRow { facts: facts.clone(), attributes, sealing: Some(sealing.clone()), ..source };
     let asked = request.clone();
     let change = move |tx: &mut Tx<'_>| {
         let from = asked.source()?;
@@ -140,7 +160,7 @@ async fn share(
         target.put(tx, &asked, row)
     };
     shell.committer.run(change).await?;
-    Ok(facts)
+    Ok((facts, sealing))
 }
 
 /// Copies by reading and writing, which makes one piece of many and computes what is missing.
@@ -151,34 +171,40 @@ async fn rewrite(
     source: ObjectRow,
     attributes: Attributes,
     algorithm: Algorithm,
-) -> Result<Facts, Halt> {
+    wanted: &Wanted,
+) -> Result<(Facts, Sealing), Halt> {
     let size = source.facts.size;
-    let taken = take(shell, source, 0, size, &[algorithm]).await?;
+    let (sealing, keys) = shell.core.keys.fresh(wanted, Name::of(request), &request.forward().account)?;
+    let taken = take(shell, request, source, (0, size), &[algorithm], Some(Seal::whole(keys))).await?;
     let value = taken.sums.of(algorithm).unwrap_or_default().to_vec();
-    let facts = facts(shell, &taken.sums, size, Checksum { algorithm, composite: false, value });
-    let (asked, entered) = (request.clone(), facts.clone());
+    let facts = facts(shell, &taken.sums, size, Checksum { algorithm, composite: false, value }, &sealing)?;
+    let (asked, entered, entered_with) = (request.clone(), facts.clone(), sealing.clone());
     let change = move |tx: &mut Tx<'_>| {
         let target = Target::check(tx, &asked, &guard)?;
         let blob = taken.enter(tx)?;
-        target.put(tx, &asked, whole(entered, attributes, blob))
+        target.put(tx, &asked, whole(entered, attributes, blob, entered_with))
     };
     shell.committer.run(change).await?;
-    Ok(facts)
+    Ok((facts, sealing))
 }
 
-/// Takes in a stretch of an object that is already here.
+/// Takes in a stretch of the source, from an octet on and so many.
 pub(super) async fn take(
     shell: &Shell,
+    request: &Request,
     row: ObjectRow,
-    from: u64,
-    length: u64,
+    (from, length): (u64, u64),
     wanted: &[Algorithm],
+    seal: Option<Seal>,
 ) -> Result<Taken, Halt> {
+    let asked = request.clone();
     let open = move |core: &Core, view: &View| {
         if length == 0 {
             return Ok(Gathered::Memory(bytes::Bytes::new()));
         }
-        read::data(core, view, &row, from, length)?.ok_or_else(|| {
+        let source = asked.source()?;
+        let name = Name { bucket: &source.bucket, key: &source.key };
+        read::data(core, view, &row, name, from, length)?.ok_or_else(|| {
             let message = "The source of the copy has just been replaced. Please try again.";
             Fault::new(Code::OperationAborted, "copy-source-changed", message).into()
         })
@@ -187,7 +213,7 @@ pub(super) async fn take(
         Gathered::Memory(octets) => Inward::Memory(octets),
         Gathered::Source(source) => Inward::Stored(Outgo::new(source, shell.pool.clone())),
     };
-    match intake::take(shell, length, wanted, body).await {
+    match intake::take(shell, length, wanted, seal, body).await {
         // No client sent this body: if it is not whole, the store is to blame.
         Err(Halt::Body(_)) => Err(StoreError::Damaged("a copy source could not be read").into()),
         outcome => outcome,

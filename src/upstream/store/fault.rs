@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::s3::{Code, Fault};
+use crate::seal::Broken;
 
 /// Why the store cannot be opened or cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum StoreError {
     /// A row of the index makes no sense.
     #[error("damaged row in the index: {0}")]
     Damaged(&'static str),
+    /// The store's own key is not there, or not this store's.
+    #[error("{0}")]
+    Key(Box<str>),
+    /// Something that was sealed does not open, or cannot be sealed.
+    #[error("sealed data: {0}")]
+    SealBroken(Box<str>),
     /// A thread of the store could not be started or has ended.
     #[error("the store is closed")]
     Closed,
@@ -56,7 +63,13 @@ impl From<StoreError> for Halt {
 impl Halt {
     /// The fault behind a failure of the store: the caller learns nothing but that it happened.
     pub(super) fn broken(error: &StoreError) -> Fault {
-        Fault::new(Code::InternalError, "store-failed", "We encountered an internal error. Please try again.")
+        let is_broken = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<Broken>());
+        let reason = match error {
+            StoreError::SealBroken(_) => "seal-broken",
+            StoreError::File(_, error) if is_broken(error) => "seal-broken",
+            _ => "store-failed",
+        };
+        Fault::new(Code::InternalError, reason, "We encountered an internal error. Please try again.")
             .detail(error.to_string())
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -86,11 +86,9 @@ impl Files {
         file.sync_all().and(folder).map_err(|error| StoreError::File("sync of a data file", error))
     }
 
-    /// Opens a file for reading from some octet on.
-    pub(super) fn read(&self, id: &BlobId, from: u64) -> io::Result<File> {
-        let mut file = File::open(self.path(id))?;
-        file.seek(SeekFrom::Start(from))?;
-        Ok(file)
+    /// Opens a file for reading.
+    pub(super) fn read(&self, id: &BlobId) -> io::Result<File> {
+        File::open(self.path(id))
     }
 
     /// Keeps files in place until the guard goes.
@@ -218,11 +216,4 @@ pub(super) fn append(file: &mut File, pieces: &[bytes::Bytes]) -> Result<(), Sto
         file.write_all(piece).map_err(|error| StoreError::File("data file", error))?;
     }
     Ok(())
-}
-
-/// Reads exactly so many octets.
-pub(super) fn read_piece(file: &File, length: usize) -> io::Result<Vec<u8>> {
-    let mut piece = Vec::with_capacity(length);
-    file.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(&mut piece)?;
-    if piece.len() == length { Ok(piece) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

@@ -26,8 +26,9 @@ const SMALL: TableDefinition<'static, BlobId, Octets> = TableDefinition::new("sm
 const FILES: TableDefinition<'static, BlobId, u32> = TableDefinition::new("files");
 const NUMBERS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("numbers");
 
-/// Format of what is written here.
-const FORMAT: u64 = 1;
+/// Format of what is written here. Of format 1, in which nothing was sealed, every row is one of format 2.
+const FORMAT: u64 = 2;
+const UNSEALED: u64 = 1;
 
 /// The database.
 pub(super) struct Index {
@@ -43,13 +44,45 @@ impl Index {
             let mut tx = Tx::open(&transaction)?; // makes every table
             let found = tx.numbers.get("format")?.map(|number| number.value());
             match found {
-                None => drop(tx.numbers.insert("format", FORMAT)?),
+                None | Some(UNSEALED) => drop(tx.numbers.insert("format", FORMAT)?),
                 Some(FORMAT) => {}
                 Some(found) => return Err(StoreError::Format { found, known: FORMAT }),
             }
         }
         transaction.commit()?;
         Ok(index)
+    }
+
+    /// Enters the mark of the store's own key, which `of` finds from the mark that is there.
+    pub(super) fn with_mark<T>(
+        &self,
+        of: impl FnOnce(Option<u64>) -> Result<(T, u64), StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.begin()?;
+        let found = {
+            let mut tx = Tx::open(&transaction)?;
+            let known = tx.numbers.get("key")?.map(|number| number.value());
+            let (found, mark) = of(known)?;
+            if known.is_none() {
+                tx.numbers.insert("key", mark)?;
+            }
+            found
+        };
+        transaction.commit()?;
+        Ok(found)
+    }
+
+    /// Makes this the index of a store in which nothing is sealed.
+    #[cfg(test)]
+    pub(super) fn unsealed(&self, change: impl FnOnce(&mut Tx<'_>)) {
+        let transaction = self.begin().unwrap();
+        {
+            let mut tx = Tx::open(&transaction).unwrap();
+            tx.numbers.insert("format", UNSEALED).unwrap();
+            tx.numbers.remove("key").unwrap();
+            change(&mut tx);
+        }
+        transaction.commit().unwrap();
     }
 
     /// A consistent view for reading.

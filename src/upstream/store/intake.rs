@@ -13,6 +13,7 @@ use super::checksums::{Algorithm, Digests, Sums};
 use super::fault::Halt;
 use super::files::{self, Fresh};
 use super::index::Tx;
+use super::layers::{Seal, Sealers};
 use super::record::Blob;
 use super::shell::Shell;
 
@@ -36,6 +37,8 @@ pub(super) struct Promise {
 pub(super) struct Taken {
     id: super::record::BlobId,
     data: Data,
+    /// The number that it was sealed with.
+    sealed: Option<u32>,
     pub(super) length: u64,
     pub(super) sums: Sums,
 }
@@ -59,12 +62,18 @@ impl Taken {
                 false
             }
         };
-        Ok(Blob { id: self.id, length: self.length, small })
+        Ok(Blob { id: self.id, length: self.length, small, sealed: self.sealed })
     }
 }
 
-/// Reads a body to its end. Nothing remains of it unless all of it came.
-pub(super) async fn take<B>(shell: &Shell, length: u64, wanted: &[Algorithm], body: B) -> Result<Taken, Halt>
+/// Reads a body to its end and seals it. Nothing remains of it unless all of it came.
+pub(super) async fn take<B>(
+    shell: &Shell,
+    length: u64,
+    wanted: &[Algorithm],
+    seal: Option<Seal>,
+    body: B,
+) -> Result<Taken, Halt>
 where
     B: Body<Data = Bytes, Error = Fault>,
 {
@@ -73,9 +82,9 @@ where
     }
     let body = pin!(body);
     if length <= SMALL {
-        take_small(shell, length, wanted, body).await
+        take_small(shell, length, wanted, seal, body).await
     } else {
-        take_file(shell, length, wanted, body).await
+        take_file(shell, length, wanted, seal, body).await
     }
 }
 
@@ -97,7 +106,13 @@ where
     Ok(whole.join())
 }
 
-async fn take_small<B>(shell: &Shell, length: u64, wanted: &[Algorithm], mut body: Pin<&mut B>) -> Result<Taken, Halt>
+async fn take_small<B>(
+    shell: &Shell,
+    length: u64,
+    wanted: &[Algorithm],
+    seal: Option<Seal>,
+    mut body: Pin<&mut B>,
+) -> Result<Taken, Halt>
 where
     B: Body<Data = Bytes, Error = Fault>,
 {
@@ -111,7 +126,9 @@ where
     let mut digests = Digests::new(wanted);
     digests.update(&whole);
     let id = shell.core.files.random_id()?;
-    Ok(Taken { id, data: Data::Small(whole), length, sums: digests.finish() })
+    let octets = seal.as_ref().map_or(Ok(whole.clone()), |seal| seal.seal(&whole).map(Bytes::from))?;
+    let sealed = seal.map(|seal| seal.number);
+    Ok(Taken { id, data: Data::Small(octets), sealed, length, sums: digests.finish() })
 }
 
 /// A file being filled; travels to the threads and back.
@@ -119,24 +136,45 @@ struct Filling {
     fresh: Fresh,
     file: File,
     digests: Digests,
+    sealers: Sealers,
 }
 
 impl Filling {
-    fn append(mut self, pieces: &[Bytes]) -> Result<Self, StoreError> {
-        files::append(&mut self.file, pieces)?;
-        pieces.iter().for_each(|piece| self.digests.update(piece));
+    fn append(mut self, pieces: Vec<Bytes>) -> Result<Self, StoreError> {
+        let mut sealed = Vec::with_capacity(pieces.len().saturating_add(1));
+        for piece in pieces {
+            self.digests.update(&piece);
+            self.sealers.push(piece, &mut sealed)?;
+        }
+        files::append(&mut self.file, &sealed)?;
         Ok(self)
+    }
+
+    /// Brings the rest to the disk.
+    fn finish(mut self, files: &files::Files) -> Result<(Fresh, Sums), StoreError> {
+        let mut last = Vec::new();
+        self.sealers.finish(&mut last)?;
+        files::append(&mut self.file, &last)?;
+        files.sync(&self.fresh.id, &self.file)?;
+        Ok((self.fresh, self.digests.finish()))
     }
 }
 
-async fn take_file<B>(shell: &Shell, length: u64, wanted: &[Algorithm], mut body: Pin<&mut B>) -> Result<Taken, Halt>
+async fn take_file<B>(
+    shell: &Shell,
+    length: u64,
+    wanted: &[Algorithm],
+    seal: Option<Seal>,
+    mut body: Pin<&mut B>,
+) -> Result<Taken, Halt>
 where
     B: Body<Data = Bytes, Error = Fault>,
 {
     let files = std::sync::Arc::clone(&shell.core.files);
     let digests = Digests::new(wanted);
+    let sealers = seal.as_ref().map(|seal| seal.begin(length)).transpose()?.unwrap_or_default();
     let (fresh, file) = shell.pool.run(move || files.create()).await??;
-    let filling = Filling { fresh, file, digests };
+    let filling = Filling { fresh, file, digests, sealers };
     // While one piece is written the next one comes in.
     let mut writing = shell.pool.submit(move || Ok::<_, StoreError>(filling)).await?;
     let (mut pieces, mut gathered, mut total) = (Vec::new(), 0_usize, 0_usize);
@@ -153,7 +191,7 @@ where
             let full = std::mem::take(&mut pieces);
             gathered = 0;
             let filling = writing.await.map_err(|_| StoreError::Closed)??;
-            writing = shell.pool.submit(move || filling.append(&full)).await?;
+            writing = shell.pool.submit(move || filling.append(full)).await?;
         }
         if ended {
             break;
@@ -162,12 +200,8 @@ where
     check_complete(length, total)?;
     let filling = writing.await.map_err(|_| StoreError::Closed)??;
     let files = std::sync::Arc::clone(&shell.core.files);
-    let finish = move || {
-        files.sync(&filling.fresh.id, &filling.file)?;
-        Ok::<_, StoreError>((filling.fresh, filling.digests.finish()))
-    };
-    let (fresh, sums) = shell.pool.run(finish).await??;
-    Ok(Taken { id: fresh.id, data: Data::File(fresh), length, sums })
+    let (fresh, sums) = shell.pool.run(move || filling.finish(&files)).await??;
+    Ok(Taken { id: fresh.id, data: Data::File(fresh), sealed: seal.map(|seal| seal.number), length, sums })
 }
 
 async fn next<B>(mut body: Pin<&mut B>) -> Result<Option<Bytes>, Halt>

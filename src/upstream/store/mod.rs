@@ -4,6 +4,7 @@
 //! - what was acknowledged is on the disk: data first, then the index row that names it;
 //! - a crash leaves at most files that nothing names, and those are removed at the next start;
 //! - a client's names never become file names;
+//! - no data is on the disk as it came: every object is sealed with data keys of its own;
 //! - nothing here waits for a disk on an async worker.
 
 mod answer;
@@ -15,11 +16,14 @@ mod complete;
 mod condition;
 mod copy;
 mod delete;
+mod encryption;
 mod failpoint;
 mod fault;
 mod files;
 mod index;
 mod intake;
+mod keys;
+mod layers;
 mod list;
 mod listing;
 mod multipart;
@@ -43,6 +47,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body::Body;
 
@@ -54,11 +59,13 @@ use self::failpoint::Failpoints;
 use self::fault::Halt;
 use self::files::Files;
 use self::index::Index;
+use self::keys::Keys;
 use self::pool::Pool;
 use self::request::Request;
 use self::shell::{Core, Shell};
 use super::{Forward, LocalBody, Upstream};
 use crate::body::SealedBody;
+use crate::kms::Ring;
 use crate::s3::{Fault, Operation};
 use crate::time::Clock;
 
@@ -72,6 +79,8 @@ pub struct Settings {
     pub region: String,
     /// Where dates come from.
     pub clock: Arc<dyn Clock>,
+    /// The KMS keys that objects may be encrypted with.
+    pub ring: Arc<ArcSwap<Ring>>,
     /// Threads that read and write files.
     pub io_threads: usize,
     /// Reads and writes that may wait for one of them.
@@ -80,9 +89,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings with four threads and room for 256 waiting reads and writes.
+    /// Settings with four threads, room for 256 waiting reads and writes, and no KMS keys.
     pub fn new(region: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Self { region: region.into(), clock, io_threads: 4, io_queue: 256, failpoints: Failpoints::default() }
+        Self {
+            region: region.into(),
+            clock,
+            ring: Arc::default(),
+            io_threads: 4,
+            io_queue: 256,
+            failpoints: Failpoints::default(),
+        }
     }
 }
 
@@ -108,14 +124,18 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store in a folder, making it if it is not there, and removes what a crash left behind.
+    /// Opens the store in a folder, making it if it is not there, and removes what a crash left behind. The
+    /// store's own key lies beside the folder, in a file of its name with `-key.json` behind.
     ///
     /// # Errors
-    /// The folder cannot be used, another process has it open, or its format is not ours.
+    /// The folder or the key cannot be used, another process has it open, or its format is not ours.
     pub fn open(dir: &Path, settings: Settings) -> Result<Self, StoreError> {
         let failed = |error| StoreError::File("store folder", error);
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        let index = Arc::new(Index::open(&dir.join("index.redb"))?);
+        let index = Index::open(&dir.join("index.redb"))?;
+        let now = settings.clock.now();
+        let own = index.with_mark(|known| keys::own(dir, &settings.region, now, known))?;
+        let (index, keys) = (Arc::new(index), Keys::new(own, Arc::clone(&settings.ring), &settings.region));
         let files = Files::open(&dir.join("data"), settings.failpoints.clone())?;
         File::open(dir).and_then(|folder| folder.sync_all()).map_err(failed)?;
         let view = index.view()?;
@@ -125,7 +145,7 @@ impl Store {
         }
         let committer = Committer::start(Arc::clone(&index), Arc::clone(&files), settings.failpoints.clone())?;
         let pool = Pool::start(settings.io_threads, settings.io_queue)?;
-        Ok(Self { shell: Shell { core: Arc::new(Core { index, files, settings }), pool, committer } })
+        Ok(Self { shell: Shell { core: Arc::new(Core { index, files, keys, settings }), pool, committer } })
     }
 
     /// Serves a request with any body that checks itself.

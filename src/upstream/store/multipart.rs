@@ -10,8 +10,10 @@ use super::answer::{self, checksum_type, set};
 use super::attributes;
 use super::bucket::remove_parts;
 use super::checksums::{Algorithm, hex};
+use super::encryption::{self, Wanted};
 use super::fault::Halt;
 use super::index::{Tx, row_key};
+use super::keys::Name;
 use super::record::{Row, UploadRow};
 use super::request::{Request, invalid_request, not_implemented};
 use super::shell::Shell;
@@ -22,10 +24,13 @@ pub(super) async fn create(shell: &Shell, request: &Request) -> Result<Reply, Ha
     let attributes = attributes::read(request)?;
     let declared = request.checksum_algorithm()?;
     let composite = composite(request, declared)?;
+    let wanted = Wanted::read(request)?;
+    let (sealing, _) = shell.core.keys.fresh(&wanted, Name::of(request), &request.forward().account)?;
     let initiated = shell.core.now();
     // The time in front lists the uploads of a key in the order in which they began.
     let id = format!("{:012x}{}", initiated.max(0), hex(&shell.core.files.random_id()?));
-    let row = UploadRow { initiator: request.forward().account.clone(), initiated, declared, composite, attributes };
+    let initiator = request.forward().account.clone();
+    let row = UploadRow { initiator, initiated, declared, composite, attributes, sealing: Some(sealing.clone()) };
     let (asked, at) = (request.clone(), upload_key(request, &id));
     let change = move |tx: &mut Tx<'_>| {
         asked.owned_bucket(tx.bucket(asked.bucket())?)?;
@@ -35,6 +40,7 @@ pub(super) async fn create(shell: &Shell, request: &Request) -> Result<Reply, Ha
     let mut xml = Xml::new("InitiateMultipartUploadResult");
     xml.text("Bucket", request.bucket()).text("Key", request.key()).text("UploadId", &id);
     let mut reply = answer::document(xml.finish("InitiateMultipartUploadResult"));
+    encryption::say_with_context(&mut reply.headers, &sealing);
     if let Some(algorithm) = declared {
         set(&mut reply.headers, "x-amz-checksum-algorithm", algorithm.name());
         set(&mut reply.headers, "x-amz-checksum-type", checksum_type(composite));

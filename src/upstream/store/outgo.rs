@@ -1,7 +1,6 @@
 //! Streams stored data: pieces of bounded size, one read ahead, as fast as the client takes them.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -15,10 +14,12 @@ use crate::s3::Fault;
 
 use super::StoreError;
 use super::fault::Halt;
-use super::files::{self, Files, Pinned};
+use super::files::{Files, Pinned};
 use super::intake::PIECE;
+use super::layers::{ObjectKeys, Octets};
 use super::pool::Pool;
-use super::record::BlobId;
+use super::record::Blob;
+use crate::seal::Broken;
 
 /// A stretch of stored octets.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub(super) enum Span {
     /// In memory already.
     Memory(Bytes),
     /// In a file.
-    File { id: BlobId, from: u64, length: u64 },
+    File { blob: Blob, from: u64, length: u64 },
 }
 
 impl Span {
@@ -38,42 +39,67 @@ impl Span {
     }
 }
 
+/// What opens the data of an object.
+#[derive(Clone, Default)]
+pub(super) struct Opening {
+    /// None for what lies there as it came.
+    pub(super) keys: Option<ObjectKeys>,
+    pub(super) multipart: bool,
+}
+
 /// Reads spans one after the other. Its files stay in place until it goes.
 pub(super) struct Source {
     spans: VecDeque<Span>,
-    /// The file of the first span, once open, positioned at its start.
-    open: Option<File>,
+    /// The file of the first span, once open.
+    open: Option<Octets>,
+    /// What has been read already.
+    ready: Option<Bytes>,
+    opening: Opening,
     files: Arc<Files>,
     _pinned: Pinned,
 }
 
 impl Source {
-    /// Opens the first file at once, so that a missing one is known before anything is answered.
-    pub(super) fn open(spans: Vec<Span>, files: &Arc<Files>, pinned: Pinned) -> io::Result<Self> {
-        let mut source = Self { spans: spans.into(), open: None, files: Arc::clone(files), _pinned: pinned };
-        source.open_first()?;
+    /// Reads the first piece at once, so that a file that is missing or was altered is known before anything
+    /// is answered.
+    pub(super) fn open(spans: Vec<Span>, opening: Opening, files: &Arc<Files>, pinned: Pinned) -> io::Result<Self> {
+        let files = Arc::clone(files);
+        let mut source = Self { spans: spans.into(), open: None, ready: None, opening, files, _pinned: pinned };
+        source.ready = Some(source.read()?);
         Ok(source)
     }
 
     pub(super) fn length(&self) -> u64 {
-        self.spans.iter().fold(0, |sum, span| sum.saturating_add(span.length()))
+        let ready = self.ready.as_ref().map_or(0, |ready| u64::try_from(ready.len()).unwrap_or(u64::MAX));
+        self.spans.iter().fold(ready, |sum, span| sum.saturating_add(span.length()))
+    }
+
+    /// Whether everything has been read.
+    fn is_over(&self) -> bool {
+        self.spans.is_empty() && self.ready.is_none()
     }
 
     fn open_first(&mut self) -> io::Result<()> {
-        if let (None, Some(Span::File { id, from, .. })) = (&self.open, self.spans.front()) {
-            self.open = Some(self.files.read(id, *from)?);
+        if let (None, Some(Span::File { blob, .. })) = (&self.open, self.spans.front()) {
+            let file = Octets::File(self.files.read(&blob.id)?);
+            self.open = Some(file.open(blob, self.opening.keys.as_ref(), self.opening.multipart)?);
         }
         Ok(())
     }
 
     /// The next piece; empty at the end.
     fn read(&mut self) -> io::Result<Bytes> {
+        if let Some(ready) = self.ready.take() {
+            return Ok(ready);
+        }
         self.open_first()?;
         let piece = match (self.spans.front_mut(), &self.open) {
             (Some(Span::Memory(octets)), _) => std::mem::take(octets),
             (Some(Span::File { length, from, .. }), Some(file)) => {
-                let now = usize::try_from(*length).unwrap_or(PIECE).min(PIECE);
-                let piece = files::read_piece(file, now)?;
+                // Up to where a segment ends, so that none is opened twice.
+                let inside = usize::try_from(*from % PIECE as u64).unwrap_or_default();
+                let now = usize::try_from(*length).unwrap_or(PIECE).min(PIECE.saturating_sub(inside));
+                let piece = file.read(*from, now)?;
                 let taken = u64::try_from(now).unwrap_or(u64::MAX);
                 *length = length.saturating_sub(taken);
                 *from = from.saturating_add(taken);
@@ -113,7 +139,7 @@ impl Outgo {
 
     /// Reads on if there is more and a thread will soon have time; otherwise when a piece is asked for.
     fn read_ahead(&mut self, source: Source) {
-        self.state = if source.spans.is_empty() {
+        self.state = if source.is_over() {
             State::Over
         } else {
             match self.pool.try_submit(read_next(source)) {
@@ -121,6 +147,14 @@ impl Outgo {
                 Err(job) => State::Waiting(Box::new(job)),
             }
         };
+    }
+}
+
+/// The answer has begun: that it breaks off is all that the client learns.
+fn report(error: &io::Error) {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Broken>()) {
+        Some(broken) => tracing::error!(%broken, "SealBroken: stored data was altered, and the answer breaks off"),
+        None => tracing::error!(%error, "stored data cannot be read, and the answer breaks off"),
     }
 }
 
@@ -146,7 +180,7 @@ impl Body for Outgo {
                         this.state = State::Reading(reading);
                         return Poll::Pending;
                     };
-                    let (source, piece) = done.map_err(io::Error::other)??;
+                    let (source, piece) = done.map_err(io::Error::other)?.inspect_err(report)?;
                     this.remaining = this.remaining.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
                     this.read_ahead(source);
                     if !piece.is_empty() {

@@ -14,13 +14,17 @@ use super::answer::{self, date, quoted, set, set_etag};
 use super::attributes;
 use super::checksums::{Algorithm, encode, hex};
 use super::copy;
+use super::encryption;
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake::{self, LARGEST, Promise, Taken};
+use super::keys::Name;
+use super::layers::Seal;
 use super::multipart::{find, part_key, upload_id};
 use super::record::{ObjectRow, Part, PartRow, Row, UploadRow};
 use super::request::{Request, invalid_request};
 use super::shell::Shell;
+use super::write::tag;
 use super::xml::Xml;
 
 /// `PUT /bucket/key?partNumber=1&uploadId=…`
@@ -29,6 +33,7 @@ where
     B: Body<Data = Bytes, Error = Fault>,
 {
     attributes::vet(request)?;
+    encryption::refuse(request)?;
     let number = number(request)?;
     let upload = upload_of(shell, request).await?;
     let given = promise.checksum.as_ref().map(|(algorithm, _)| *algorithm);
@@ -46,35 +51,49 @@ where
     wanted.extend(
         given.filter(|&given| given != upload.algorithm()).map(|given| promise.unknown(given)).unwrap_or_default(),
     );
-    let taken = intake::take(shell, promise.length, &wanted, body).await?;
+    let seal = seal(shell, request, &upload, number)?;
+    let taken = intake::take(shell, promise.length, &wanted, seal, body).await?;
+    let tag = tag(shell, upload.sealing.as_ref(), &taken.sums.md5)?;
     let mut reply = answer::empty(StatusCode::OK);
-    set_etag(&mut reply.headers, &hex(&taken.sums.md5));
+    set_etag(&mut reply.headers, &hex(&tag));
+    encryption::say(&mut reply.headers, upload.sealing.as_ref());
     if let Some(echoed) = given.or(upload.declared) {
         set(&mut reply.headers, echoed.header(), encode(&promise.value(echoed, &taken.sums)));
     }
     let checksum = promise.value(upload.algorithm(), &taken.sums);
-    enter(shell, request, number, taken, checksum).await?;
+    enter(shell, request, number, taken, (checksum, tag)).await?;
     Ok(reply)
 }
 
 /// The same with `x-amz-copy-source`
 pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt> {
     attributes::vet(request)?;
+    encryption::refuse(request)?;
     let number = number(request)?;
     let upload = upload_of(shell, request).await?;
     let source = copy::source(shell, request).await?;
     let (from, length) = stretch(request, &source)?;
     let algorithm = upload.algorithm();
-    let taken = copy::take(shell, source, from, length, &[algorithm]).await?;
+    let seal = seal(shell, request, &upload, number)?;
+    let taken = copy::take(shell, request, source, (from, length), &[algorithm], seal).await?;
     let checksum = taken.sums.of(algorithm).unwrap_or_default().to_vec();
-    let etag = hex(&taken.sums.md5);
-    let modified = enter(shell, request, number, taken, checksum.clone()).await?;
+    let tag = tag(shell, upload.sealing.as_ref(), &taken.sums.md5)?;
+    let modified = enter(shell, request, number, taken, (checksum.clone(), tag)).await?;
     let mut xml = Xml::new("CopyPartResult");
-    xml.text("LastModified", &date(modified)).text("ETag", &quoted(&etag));
+    xml.text("LastModified", &date(modified)).text("ETag", &quoted(&hex(&tag)));
     if upload.declared.is_some() {
         xml.text(algorithm.element(), &encode(&checksum));
     }
-    Ok(answer::document(xml.finish("CopyPartResult")))
+    let mut reply = answer::document(xml.finish("CopyPartResult"));
+    encryption::say(&mut reply.headers, upload.sealing.as_ref());
+    Ok(reply)
+}
+
+/// What a part is sealed with: the upload's data keys.
+fn seal(shell: &Shell, request: &Request, upload: &UploadRow, number: u32) -> Result<Option<Seal>, Halt> {
+    let open = |sealing| shell.core.keys.open(sealing, Name::of(request));
+    let keys = upload.sealing.as_ref().map(open).transpose()?;
+    Ok(keys.map(|keys| Seal { keys, number, multipart: true }))
 }
 
 /// What of the source is wanted.
@@ -113,19 +132,24 @@ async fn upload_of(shell: &Shell, request: &Request) -> Result<UploadRow, Halt> 
 }
 
 /// Enters a part in place of an earlier one of its number; the time it got.
-async fn enter(shell: &Shell, request: &Request, number: u32, taken: Taken, checksum: Vec<u8>) -> Result<i64, Halt> {
+async fn enter(
+    shell: &Shell,
+    request: &Request,
+    number: u32,
+    taken: Taken,
+    (checksum, tag): (Vec<u8>, [u8; 16]),
+) -> Result<i64, Halt> {
     let (asked, modified) = (request.clone(), shell.core.now());
     let change = move |tx: &mut Tx<'_>| {
         find(&tx.uploads, &asked)?; // it may have been completed or aborted meanwhile
         let at = part_key(upload_id(&asked), number);
         let old = tx.parts.get(at.as_slice()).map_err(StoreError::from)?.map(|row| PartRow::decode(row.value()));
         let old = old.transpose()?;
-        let md5 = taken.sums.md5;
         let part = Part { blob: taken.enter(tx)?, checksum };
         if let Some(old) = old {
             tx.release(&old.part.blob)?;
         }
-        tx.put_part(&at, &PartRow { part, md5, modified }.encode())?;
+        tx.put_part(&at, &PartRow { part, tag, modified }.encode())?;
         Ok(modified)
     };
     shell.committer.run(change).await
@@ -134,7 +158,7 @@ async fn enter(shell: &Shell, request: &Request, number: u32, taken: Taken, chec
 /// The checksums of a part row, as listings show them.
 pub(super) fn describe(xml: &mut Xml, number: u32, row: &PartRow, declared: Option<Algorithm>) {
     xml.open("Part").number("PartNumber", number).text("LastModified", &date(row.modified));
-    xml.text("ETag", &quoted(&hex(&row.md5))).number("Size", row.part.blob.length);
+    xml.text("ETag", &quoted(&hex(&row.tag))).number("Size", row.part.blob.length);
     if let Some(algorithm) = declared {
         xml.text(algorithm.element(), &encode(&row.part.checksum));
     }

@@ -13,9 +13,12 @@ use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, set, set_checksum, set_etag, set_last_modified};
 use super::checksums::encode;
 use super::condition::{Conditions, Verdict, failed};
+use super::encryption;
 use super::fault::Halt;
 use super::index::View;
-use super::outgo::{Outgo, Source, Span};
+use super::keys::Name;
+use super::layers::Octets;
+use super::outgo::{Opening, Outgo, Source, Span};
 use super::record::{BlobId, Checksum, ObjectRow, Part};
 use super::request::{Request, Version, invalid_request, no_such_key, no_such_version};
 use super::shell::{Core, Shell};
@@ -26,6 +29,7 @@ const ATTEMPTS: usize = 16;
 
 /// `GET /bucket/key` and `HEAD /bucket/key`
 pub(super) async fn object(shell: &Shell, request: &Request, with_body: bool) -> Result<Reply, Halt> {
+    encryption::refuse(request)?;
     let asked = request.clone();
     let core = std::sync::Arc::clone(&shell.core);
     let (mut reply, source) = shell.pool.run(move || plan(&core, &asked, with_body)).await??;
@@ -57,10 +61,14 @@ fn plan(core: &Core, request: &Request, with_body: bool) -> Result<(Reply, Optio
             Verdict::Holds => window(request, &row)?,
         };
         let mut reply = head(request, &row, window);
+        // A checksum tells something of the data, so it costs a use of the key.
+        if with_body || wants_checksum(request) {
+            core.keys.check(row.sealing.as_ref())?;
+        }
         if !with_body || window.length == 0 {
             return Ok((reply, None));
         }
-        match data(core, &view, &row, window.from, window.length)? {
+        match data(core, &view, &row, Name::of(request), window.from, window.length)? {
             Some(Gathered::Memory(octets)) => {
                 reply.body = LocalBody::Full(octets);
                 return Ok((reply, None));
@@ -106,17 +114,20 @@ pub(super) fn data(
     core: &Core,
     view: &View,
     row: &ObjectRow,
+    name: Name<'_>,
     from: u64,
     length: u64,
 ) -> Result<Option<Gathered>, Halt> {
-    let spans = spans(view, &row.parts, from, length)?;
+    let keys = row.sealing.as_ref().map(|sealing| core.keys.open(sealing, name)).transpose()?;
+    let opening = Opening { keys, multipart: row.is_multipart() };
+    let spans = spans(view, &row.parts, &opening, from, length)?;
     if let [Span::Memory(octets)] = spans.as_slice() {
         return Ok(Some(Gathered::Memory(octets.clone())));
     }
     let ids: Vec<BlobId> = spans
         .iter()
         .filter_map(|span| match span {
-            Span::File { id, .. } => Some(*id),
+            Span::File { blob, .. } => Some(blob.id),
             Span::Memory(_) => None,
         })
         .collect();
@@ -128,25 +139,24 @@ pub(super) fn data(
             return Ok(None);
         }
     }
-    let source = Source::open(spans, &core.files, pinned).map_err(|error| StoreError::File("data file", error))?;
+    let source =
+        Source::open(spans, opening, &core.files, pinned).map_err(|error| StoreError::File("data file", error))?;
     Ok(Some(Gathered::Source(source)))
 }
 
-fn spans(view: &View, parts: &[Part], from: u64, length: u64) -> Result<Vec<Span>, Halt> {
+fn spans(view: &View, parts: &[Part], opening: &Opening, from: u64, length: u64) -> Result<Vec<Span>, Halt> {
     let (mut skip, mut left) = (from, length);
     let mut spans = Vec::new();
     for blob in parts.iter().map(|part| &part.blob) {
         let here = blob.length.saturating_sub(skip).min(left);
         if here > 0 && blob.small {
-            let octets = Bytes::from(view.small(&blob.id)?.ok_or(StoreError::Damaged("a small body is missing"))?);
-            let start = usize::try_from(skip).unwrap_or(usize::MAX);
-            let end = start.saturating_add(usize::try_from(here).unwrap_or(usize::MAX));
-            if end > octets.len() {
-                return Err(StoreError::Damaged("a small body is too short").into());
-            }
-            spans.push(Span::Memory(octets.slice(start..end)));
+            let octets = view.small(&blob.id)?.ok_or(StoreError::Damaged("a small body is missing"))?;
+            let failed = |error| StoreError::File("small body", error);
+            let octets = Octets::Memory(octets).open(blob, opening.keys.as_ref(), opening.multipart).map_err(failed)?;
+            let here = usize::try_from(here).map_err(|_| StoreError::Damaged("a small body is too long"))?;
+            spans.push(Span::Memory(Bytes::from(octets.read(skip, here).map_err(failed)?)));
         } else if here > 0 {
-            spans.push(Span::File { id: blob.id, from: skip, length: here });
+            spans.push(Span::File { blob: blob.clone(), from: skip, length: here });
         }
         skip = skip.saturating_sub(blob.length);
         left = left.saturating_sub(here);
@@ -200,6 +210,7 @@ fn head(request: &Request, row: &ObjectRow, window: Window) -> Reply {
     let mut reply = answer::empty(if window.partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     let headers = &mut reply.headers;
     describe(headers, row);
+    encryption::say(headers, row.sealing.as_ref());
     if !row.attributes.headers.iter().any(|(name, _)| name == "content-type") {
         set(headers, "content-type", "binary/octet-stream");
     }
@@ -215,7 +226,7 @@ fn head(request: &Request, row: &ObjectRow, window: Window) -> Reply {
     if window.part.is_some() && row.is_multipart() {
         set(headers, "x-amz-mp-parts-count", row.parts.len().to_string());
     }
-    if request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")) {
+    if wants_checksum(request) {
         checksum(headers, row, window);
     }
     for (parameter, header) in OVERRIDES {
@@ -224,6 +235,10 @@ fn head(request: &Request, row: &ObjectRow, window: Window) -> Reply {
         }
     }
     reply
+}
+
+fn wants_checksum(request: &Request) -> bool {
+    request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
 }
 
 /// Query parameters that replace a header of the answer.
@@ -273,7 +288,7 @@ fn not_modified(row: &ObjectRow) -> Reply {
 /// `GET /bucket/key?attributes`
 pub(super) async fn attributes(shell: &Shell, request: &Request) -> Result<Reply, Halt> {
     let asked = request.clone();
-    let read = move |_: &Core, view: &View| {
+    let read = move |core: &Core, view: &View| {
         let row = lookup(view, &asked)?;
         let mut wanted = Vec::new();
         for line in asked.forward().headers.get_all("x-amz-object-attributes") {
@@ -286,6 +301,9 @@ pub(super) async fn attributes(shell: &Shell, request: &Request) -> Result<Reply
         }
         let mut xml = Xml::new("GetObjectAttributesResponse");
         let wants = |name: &str| wanted.iter().any(|other| other == name);
+        if wants("Checksum") {
+            core.keys.check(row.sealing.as_ref())?;
+        }
         if wants("ETag") {
             xml.text("ETag", &row.facts.etag);
         }

@@ -2,6 +2,8 @@
 
 use super::StoreError;
 use super::checksums::{self, Algorithm};
+use crate::s3::encryption::Kind;
+use crate::seal::{Commitment, ObjectId};
 
 /// The random name of a file, or of a small body that lives in the index.
 pub(super) type BlobId = [u8; 16];
@@ -13,6 +15,9 @@ pub(super) struct Blob {
     pub(super) length: u64,
     /// In the index rather than in a file.
     pub(super) small: bool,
+    /// The number that it was sealed with; none, if it lies there as it came: before format 2, nothing was
+    /// sealed.
+    pub(super) sealed: Option<u32>,
 }
 
 /// One part of an object; an object that was put whole has one.
@@ -48,6 +53,38 @@ pub(super) struct ObjectRow {
     /// The upload that made it, if it came in parts.
     pub(super) upload: Option<String>,
     pub(super) parts: Vec<Part>,
+    /// What opens the parts, if they are sealed.
+    pub(super) sealing: Option<Sealing>,
+}
+
+/// How data was encrypted: what answers say, and what opens it again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Sealing {
+    pub(super) kind: Kind,
+    /// Whether the data keys are bound to the bucket rather than to the object.
+    pub(super) bucket_key: bool,
+    /// What the client added to the encryption context, in canonical form.
+    pub(super) context: Vec<u8>,
+    /// Data was sealed with the first, the outcome with the next.
+    pub(super) layers: Vec<Layer>,
+}
+
+/// One encryption.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Layer {
+    /// The ARN of the KMS key; none for the store's own.
+    pub(super) key: Option<String>,
+    /// The data key, wrapped by that.
+    pub(super) wrapped: Vec<u8>,
+    pub(super) id: ObjectId,
+    pub(super) commitment: Commitment,
+}
+
+impl Sealing {
+    /// The ARN of the KMS key, if one was used.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.layers.iter().find_map(|layer| layer.key.as_deref())
+    }
 }
 
 /// The head of an [`ObjectRow`].
@@ -89,6 +126,8 @@ pub(super) struct UploadRow {
     pub(super) declared: Option<Algorithm>,
     pub(super) composite: bool,
     pub(super) attributes: Attributes,
+    /// What its parts are sealed with; none, if it was begun before anything was.
+    pub(super) sealing: Option<Sealing>,
 }
 
 impl UploadRow {
@@ -102,7 +141,8 @@ impl UploadRow {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct PartRow {
     pub(super) part: Part,
-    pub(super) md5: [u8; 16],
+    /// The entity tag: the MD5 of the data, or random octets where KMS keys are used.
+    pub(super) tag: [u8; 16],
     pub(super) modified: i64,
 }
 
@@ -166,15 +206,18 @@ impl Row for ObjectRow {
         self.attributes.write(out);
         out.option(self.upload.as_ref(), |out, upload| out.text(upload));
         out.list(&self.parts, |out, part| part.write(out));
+        // A row whose parts are sealed ends with what opens them.
+        if let Some(sealing) = &self.sealing {
+            sealing.write(out);
+        }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
-            facts: Facts::read(from)?,
-            attributes: Attributes::read(from)?,
-            upload: from.option(Reader::text)?,
-            parts: from.list(Part::read)?,
-        })
+        let (facts, attributes) = (Facts::read(from)?, Attributes::read(from)?);
+        let (upload, parts) = (from.option(Reader::text)?, from.list(Part::read)?);
+        let sealed = parts.iter().any(|part| part.blob.sealed.is_some());
+        let sealing = if sealed { Some(Sealing::read(from)?) } else { None };
+        Some(Self { facts, attributes, upload, parts, sealing })
     }
 }
 
@@ -197,13 +240,45 @@ impl Row for Part {
     fn write(&self, out: &mut Writer) {
         out.0.extend_from_slice(&self.blob.id);
         out.u64(self.blob.length);
-        out.flag(self.blob.small);
+        out.flags(self.blob.small, self.blob.sealed.is_some());
+        if let Some(number) = self.blob.sealed {
+            out.0.extend_from_slice(&number.to_be_bytes());
+        }
         out.octets(&self.checksum);
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let blob = Blob { id: from.array()?, length: from.u64()?, small: from.flag()? };
-        Some(Self { blob, checksum: from.octets()?.to_vec() })
+        let (id, length, (small, sealed)) = (from.array()?, from.u64()?, from.flags()?);
+        let sealed = if sealed { Some(u32::from_be_bytes(from.array()?)) } else { None };
+        Some(Self { blob: Blob { id, length, small, sealed }, checksum: from.octets()?.to_vec() })
+    }
+}
+
+impl Row for Sealing {
+    fn write(&self, out: &mut Writer) {
+        out.u8(Kind::ALL
+            .iter()
+            .position(|kind| *kind == self.kind)
+            .and_then(|at| u8::try_from(at).ok())
+            .unwrap_or(0xff));
+        out.flag(self.bucket_key);
+        out.octets(&self.context);
+        out.list(&self.layers, |out, layer| {
+            out.option(layer.key.as_ref(), |out, key| out.text(key));
+            out.octets(&layer.wrapped);
+            out.0.extend_from_slice(&layer.id);
+            out.0.extend_from_slice(&layer.commitment);
+        });
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let kind = *Kind::ALL.get(usize::from(from.u8()?))?;
+        let (bucket_key, context) = (from.flag()?, from.octets()?.to_vec());
+        let layers = from.list(|from| {
+            let (key, wrapped) = (from.option(Reader::text)?, from.octets()?.to_vec());
+            Some(Layer { key, wrapped, id: from.array()?, commitment: from.array()? })
+        })?;
+        Some(Self { kind, bucket_key, context, layers }).filter(|sealing| !sealing.layers.is_empty())
     }
 }
 
@@ -224,30 +299,32 @@ impl Row for UploadRow {
         out.text(&self.initiator);
         out.i64(self.initiated);
         out.option(self.declared.as_ref(), |out, algorithm| out.u8(checksums::number(*algorithm)));
-        out.flag(self.composite);
+        out.flags(self.composite, self.sealing.is_some());
         self.attributes.write(out);
+        if let Some(sealing) = &self.sealing {
+            sealing.write(out);
+        }
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
-            initiator: from.text()?,
-            initiated: from.i64()?,
-            declared: from.option(|from| checksums::numbered(from.u8()?))?,
-            composite: from.flag()?,
-            attributes: Attributes::read(from)?,
-        })
+        let (initiator, initiated) = (from.text()?, from.i64()?);
+        let declared = from.option(|from| checksums::numbered(from.u8()?))?;
+        let (composite, sealed) = from.flags()?;
+        let attributes = Attributes::read(from)?;
+        let sealing = if sealed { Some(Sealing::read(from)?) } else { None };
+        Some(Self { initiator, initiated, declared, composite, attributes, sealing })
     }
 }
 
 impl Row for PartRow {
     fn write(&self, out: &mut Writer) {
         self.part.write(out);
-        out.0.extend_from_slice(&self.md5);
+        out.0.extend_from_slice(&self.tag);
         out.i64(self.modified);
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { part: Part::read(from)?, md5: from.array()?, modified: from.i64()? })
+        Some(Self { part: Part::read(from)?, tag: from.array()?, modified: from.i64()? })
     }
 }
 
@@ -261,6 +338,11 @@ impl Writer {
 
     fn flag(&mut self, value: bool) {
         self.u8(u8::from(value));
+    }
+
+    /// Two in one octet. Before there was the second, it was written like one.
+    fn flags(&mut self, first: bool, second: bool) {
+        self.u8(u8::from(first) | u8::from(second) << 1);
     }
 
     fn length(&mut self, length: usize) {
@@ -333,6 +415,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn flags(&mut self) -> Option<(bool, bool)> {
+        let octet = self.u8().filter(|octet| *octet < 4)?;
+        Some((octet & 1 != 0, octet & 2 != 0))
+    }
+
     fn length(&mut self) -> Option<usize> {
         usize::try_from(u32::from_be_bytes(self.array()?)).ok()
     }
@@ -394,8 +481,18 @@ mod tests {
                 tags: vec![("a".into(), "b".into())],
             },
             upload: Some("u".into()),
-            parts: vec![Part { blob: Blob { id: [9; 16], length: 5, small: true }, checksum: vec![1] }],
+            parts: vec![Part {
+                blob: Blob { id: [9; 16], length: 5, small: true, sealed: Some(7) },
+                checksum: vec![1],
+            }],
+            sealing: Some(sealing()),
         }
+    }
+
+    fn sealing() -> Sealing {
+        let layer = |key| Layer { key, wrapped: vec![3; 65], id: [4; 16], commitment: [5; 32] };
+        let layers = vec![layer(Some("arn:aws:kms:us-east-1:111122223333:key/a".into())), layer(None)];
+        Sealing { kind: Kind::Dsse, bucket_key: false, context: b"{}".to_vec(), layers }
     }
 
     #[test]
@@ -409,8 +506,20 @@ mod tests {
             declared: None,
             composite: false,
             attributes: Attributes::default(),
+            sealing: Some(sealing()),
         };
         assert_eq!(UploadRow::decode(&upload.encode()).unwrap(), upload);
+    }
+
+    /// Rows as they were written before anything was sealed.
+    #[test]
+    fn old_rows_are_read() {
+        let plain = Blob { sealed: None, ..object().parts[0].blob.clone() };
+        let old = ObjectRow { parts: vec![Part { blob: plain, checksum: vec![1] }], sealing: None, ..object() };
+        let octets = old.encode();
+        assert_eq!(octets.len() + 4 + sealing().encode().len(), object().encode().len());
+        assert_eq!(octets[octets.len() - 6], 1, "the flag in front of the checksum is as it was");
+        assert_eq!(ObjectRow::decode(&octets).unwrap(), old);
     }
 
     #[test]

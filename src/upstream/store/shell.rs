@@ -7,12 +7,14 @@ use super::commit::Committer;
 use super::fault::Halt;
 use super::files::Files;
 use super::index::{Index, View};
+use super::keys::Keys;
 use super::pool::Pool;
 
 /// The data and the rules: what the store's own threads need.
 pub(super) struct Core {
     pub(super) index: Arc<Index>,
     pub(super) files: Arc<Files>,
+    pub(super) keys: Keys,
     pub(super) settings: Settings,
 }
 

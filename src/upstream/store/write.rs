@@ -7,14 +7,18 @@ use http_body::Body;
 use crate::s3::Fault;
 
 use super::Reply;
+use super::StoreError;
 use super::answer::{self, set_checksum, set_etag};
 use super::attributes;
 use super::checksums::{Algorithm, Sums, hex};
 use super::condition::Guard;
+use super::encryption::{self, Wanted};
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake::{self, Promise, SMALL};
-use super::record::{Blob, Checksum, Facts, ObjectRow, Part};
+use super::keys::Name;
+use super::layers::Seal;
+use super::record::{Blob, Checksum, Facts, ObjectRow, Part, Sealing};
 use super::request::Request;
 use super::shell::Shell;
 
@@ -25,24 +29,28 @@ where
 {
     let attributes = attributes::read(request)?;
     let guard = Guard::read(request)?;
+    let wanted = Wanted::read(request)?;
     if promise.length > SMALL {
         check_before(shell, request, &guard).await?;
     }
+    let (sealing, keys) = shell.core.keys.fresh(&wanted, Name::of(request), &request.forward().account)?;
     let algorithm = promise.algorithm();
-    let taken = intake::take(shell, promise.length, &promise.unknown(algorithm), body).await?;
+    let seal = Some(Seal::whole(keys));
+    let taken = intake::take(shell, promise.length, &promise.unknown(algorithm), seal, body).await?;
     let checksum = Checksum { algorithm, composite: false, value: promise.value(algorithm, &taken.sums) };
-    let facts = facts(shell, &taken.sums, taken.length, checksum.clone());
-    let etag = facts.etag.clone();
+    let facts = facts(shell, &taken.sums, taken.length, checksum.clone(), &sealing)?;
+    let (etag, said) = (facts.etag.clone(), sealing.clone());
     let asked = request.clone();
     let change = move |tx: &mut Tx<'_>| {
         let target = Target::check(tx, &asked, &guard)?;
         let blob = taken.enter(tx)?;
-        let row = whole(facts, attributes, blob);
+        let row = whole(facts, attributes, blob, sealing);
         target.put(tx, &asked, row)
     };
     shell.committer.run(change).await?;
     let mut reply = answer::empty(StatusCode::OK);
     set_etag(&mut reply.headers, &etag);
+    encryption::say_with_context(&mut reply.headers, &said);
     set_checksum(&mut reply.headers, &checksum, 1);
     Ok(reply)
 }
@@ -63,22 +71,36 @@ async fn check_before(shell: &Shell, request: &Request, guard: &Guard) -> Result
 }
 
 /// The head of a new row. The owner is entered with the bucket's.
-pub(super) fn facts(shell: &Shell, sums: &Sums, size: u64, checksum: Checksum) -> Facts {
-    Facts {
+pub(super) fn facts(
+    shell: &Shell,
+    sums: &Sums,
+    size: u64,
+    checksum: Checksum,
+    sealing: &Sealing,
+) -> Result<Facts, StoreError> {
+    Ok(Facts {
         version: 0,
         delete_marker: false,
         modified: shell.core.now(),
         size,
-        etag: hex(&sums.md5),
+        etag: hex(&tag(shell, Some(sealing), &sums.md5)?),
         owner: String::new(),
         checksum: Some(checksum),
+    })
+}
+
+/// The octets of an entity tag: the MD5, unless a KMS key is used, of whose data a tag tells nothing.
+pub(super) fn tag(shell: &Shell, sealing: Option<&Sealing>, md5: &[u8; 16]) -> Result<[u8; 16], StoreError> {
+    match sealing.filter(|sealing| sealing.kind.uses_kms()) {
+        Some(_) => shell.core.keys.id(),
+        None => Ok(*md5),
     }
 }
 
 /// The row of an object that came in one piece.
-pub(super) fn whole(facts: Facts, attributes: super::record::Attributes, blob: Blob) -> ObjectRow {
+pub(super) fn whole(facts: Facts, attributes: super::record::Attributes, blob: Blob, sealing: Sealing) -> ObjectRow {
     let checksum = facts.checksum.as_ref().map(|checksum| checksum.value.clone()).unwrap_or_default();
-    ObjectRow { facts, attributes, upload: None, parts: vec![Part { blob, checksum }] }
+    ObjectRow { facts, attributes, upload: None, parts: vec![Part { blob, checksum }], sealing: Some(sealing) }
 }
 
 /// Where an object goes: the bucket is there and the conditions hold.

@@ -9,7 +9,7 @@ use super::*;
 use crate::s3::checksum::of;
 use Operation as Op;
 
-/// A store that leaves a copy of its folder whenever it passes a point.
+/// A store that leaves a copy of its folder, and of its key beside it, whenever it passes a point.
 struct Crashing {
     bench: Bench,
     armed: Arc<Mutex<Option<Point>>>,
@@ -22,10 +22,10 @@ impl Crashing {
         let dir = folder.path().join("store");
         let copy = tempfile::tempdir().unwrap();
         let armed = Arc::new(Mutex::new(None));
-        let (seen, from, to) = (Arc::clone(&armed), dir.clone(), copy.path().to_owned());
+        let (seen, from, to) = (Arc::clone(&armed), folder.path().to_owned(), copy.path().to_owned());
         let hook = move |point| {
             if seen.lock().unwrap().take_if(|armed| *armed == point).is_some() {
-                copy_folder(&from, &to.join("store"));
+                copy_folder(&from, &to);
             }
         };
         let failpoints = Failpoints { hook: Some(Arc::new(hook)) };

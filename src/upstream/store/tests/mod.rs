@@ -4,6 +4,7 @@ mod behaviour;
 mod conditions;
 mod copies;
 mod crash;
+mod encryption;
 mod listings;
 mod model;
 mod parts;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -27,6 +29,7 @@ use super::checksums::Algorithm;
 use super::failpoint::Failpoints;
 use super::{Promise, Settings, Store};
 use crate::id::RequestId;
+use crate::kms::Ring;
 use crate::s3::CopySource;
 use crate::s3::{Fault, Operation};
 use crate::time::{Clock, Millis};
@@ -54,6 +57,7 @@ struct Bench {
     runtime: tokio::runtime::Runtime,
     failpoints: Failpoints,
     io_queue: usize,
+    ring: Arc<ArcSwap<Ring>>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -82,6 +86,7 @@ impl Bench {
             runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
             failpoints,
             io_queue: 256,
+            ring: Arc::default(),
             _folder: None,
         };
         bench.reopen();
@@ -99,7 +104,8 @@ impl Bench {
         self.store = None;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let (failpoints, io_queue) = (self.failpoints.clone(), self.io_queue);
-        let settings = Settings { failpoints, io_queue, ..Settings::new(self.region, clock) };
+        let ring = Arc::clone(&self.ring);
+        let settings = Settings { failpoints, io_queue, ring, ..Settings::new(self.region, clock) };
         self.store = Some(Store::open(&self.dir, settings).unwrap());
     }
 
@@ -286,7 +292,7 @@ impl http_body::Body for Chunks {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Answer {
     status: u16,
     headers: HeaderMap,

@@ -1,0 +1,122 @@
+//! The file of the KMS keyring: read, looked at, made for a fresh start, changed. What is in it is for
+//! [`kms`](crate::kms) to say.
+
+use std::path::Path;
+
+use ring::rand::SystemRandom;
+use zeroize::Zeroizing;
+
+use super::config::Config;
+use super::files::{self, FileFault};
+use super::finding::{Finding, Findings};
+use crate::kms::{DEFAULT_ALIAS, LONGEST_FILE, Ring, RingError};
+use crate::time::Seconds;
+
+/// The alias of the second key of a fresh start, to try KMS with.
+const TO_TRY: &str = "alias/bartizan-dev";
+
+/// The keyring of a configuration. One that is not there has no keys.
+///
+/// # Errors
+/// A file that cannot be read, that others may read, or that is no keyring.
+pub fn load(config: &Config) -> Result<Ring, Findings> {
+    if config.keyring.symlink_metadata().is_err() {
+        return Ok(Ring::default());
+    }
+    read(&config.keyring).map_err(Findings::from)
+}
+
+/// Looks at the keyring.
+pub fn check(config: &Config) -> Findings {
+    load(config).err().unwrap_or_default()
+}
+
+/// A ring for a fresh start: the account's key for `aws:kms` without a name, and one to try.
+///
+/// # Errors
+/// There are no random numbers.
+pub(super) fn fresh(region: &str, account: &str, now: Seconds) -> Result<Zeroizing<String>, RingError> {
+    let random = SystemRandom::new();
+    let ring = Ring::fresh(region, account, DEFAULT_ALIAS, now, &random)?;
+    let json = ring.added(region, account, TO_TRY, now, &random)?.to_json();
+    Ok(Zeroizing::new(String::from_utf8_lossy(&json).into_owned()))
+}
+
+/// Puts a ring in the place of the one in the file.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, ring: &Ring) -> Result<(), FileFault> {
+    if let Some(folder) = path.parent() {
+        files::private_folder(folder)?;
+    }
+    files::replace(path, 0o600, &ring.to_json())
+}
+
+fn read(path: &Path) -> Result<Ring, Finding> {
+    let text = files::read_private(path, LONGEST_FILE as u64)
+        .map_err(|fault| Finding::file(path, format!("the keyring {fault}")))?;
+    Ring::parse(Zeroizing::new(text).as_bytes()).map_err(|error| {
+        let help = "put back the file as it was: what its keys have encrypted cannot be read without it";
+        Finding::file(path, format!("the keyring cannot be used: {error}")).help(help)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn config(folder: &Path, more: &str) -> Config {
+        let text = format!(
+            "account = \"111122223333\"\nupstream.kind = \"embedded\"\n{more}\n[[listen]]\naddress = \"127.0.0.1:0\"\n"
+        );
+        let none: BTreeMap<String, String> = BTreeMap::new();
+        let parsed = Config::parse(&folder.join("bartizan.toml"), &text, &none);
+        parsed.unwrap_or_else(|findings| panic!("{findings}")).0
+    }
+
+    #[test]
+    fn a_ring_that_is_not_there_is_empty_and_stays_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "");
+        assert_eq!(config.keyring, folder.path().join("state/keyring.json"));
+        assert_eq!(load(&config).unwrap().keys().count(), 0);
+        assert!(check(&config).is_empty() && !config.keyring.exists());
+    }
+
+    #[test]
+    fn a_ring_is_private_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "keys.ring = \"secret/ring.json\"");
+        let text = fresh("us-east-1", "111122223333", Seconds(0)).unwrap();
+        let ring = Ring::parse(text.as_bytes()).unwrap();
+        write(&config.keyring, &ring).unwrap();
+        let path = folder.path().join("secret/ring.json");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let read = load(&config).unwrap();
+        assert_eq!(read.keys().map(|key| key.arn().clone()).collect::<Vec<_>>().len(), 2);
+        assert!(read.default_for("111122223333").is_some());
+        assert!(read.find(TO_TRY, "us-east-1", "111122223333").is_ok());
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(check(&config).to_string().contains("chmod 600"));
+    }
+
+    #[test]
+    fn a_broken_ring_is_told_with_its_place_and_without_its_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "");
+        std::fs::create_dir(folder.path().join("state")).unwrap();
+        let text = fresh("us-east-1", "111122223333", Seconds(0)).unwrap().replace("\"arn\"", "\"ann\"");
+        files::write_new(&config.keyring, 0o600, text.as_bytes()).unwrap();
+        let told = check(&config).to_string();
+        assert!(told.contains("line 4 column") && told.contains("unknown field `ann`"), "{told}");
+        assert!(!told.contains("kek_b64"), "{told}");
+        // A link that leads nowhere is a mistake, not an empty ring.
+        std::fs::remove_file(&config.keyring).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &config.keyring).unwrap();
+        assert!(check(&config).has_errors());
+    }
+}
