@@ -242,7 +242,9 @@ pub(super) fn stores(
                         config::Foreign::Pass => sealed::Foreign::Pass,
                         config::Foreign::Refuse => sealed::Foreign::Refuse,
                     };
-                    StorePlan::Sealed(wire, Box::new(sealed::Settings::new(Arc::clone(ring), foreign)))
+                    let parts = config.state.join("sealed").join(format!("parts-{}", upstream.region));
+                    let sealing = sealed::Settings::open(Arc::clone(ring), foreign, &parts);
+                    StorePlan::Sealed(wire, Box::new(sealing.map_err(GateError::Sealed)?))
                 }
             })
         }

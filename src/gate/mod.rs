@@ -47,6 +47,9 @@ pub enum GateError {
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// The catalogue of sealed parts cannot be used.
+    #[error("the folder `sealed` of the `state` folder cannot be used: {0}")]
+    Sealed(std::io::Error),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
     Temporary(Findings),
@@ -84,6 +87,7 @@ impl GateError {
             Self::Journal(JournalError::Io { error, .. }) | Self::Store(StoreError::File(_, error)) => {
                 Some(of_folder(error))
             }
+            Self::Sealed(error) => Some(of_folder(error)),
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),

@@ -18,6 +18,7 @@ use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption,
 use crate::audit;
 use crate::guard::encryption::{Asked, Channel, Demand, From, Use, Wanted, bad_context, check_kms};
 use crate::kms::{self, Context};
+use crate::policy::engine::{Brought, Decision, Layer};
 use crate::s3::encryption::{BUCKET_KEY, Encryption, KEY_ID, KIND, Kind};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::sealed;
@@ -356,7 +357,6 @@ impl<'a> Case<'a> {
         let what = if action == KeyAction::Decrypt { Use::Decrypt } else { Use::Encrypt };
         let caller = self.access_facts()?.caller;
         let consent = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what)?;
-        let consent = consent || self.is_managed(key);
         let empty = Context::default();
         let context = context.unwrap_or(&empty);
         let object = self.object_arn(action, bucket_key);
@@ -380,9 +380,12 @@ impl<'a> Case<'a> {
         let caller = self.access_facts()?.caller;
         let view = KeyView::new(request.view(ask), &caller, used).ok_or_else(nobody)?;
         let question = view.question(&caller, used);
-        let brought = crate::policy::engine::Brought { session: session.as_ref(), ..Default::default() };
+        let brought = Brought { session: session.as_ref(), ..Default::default() };
         let decision = self.live.estate.rules().decide(&question, &brought);
-        match decision.is_allow() {
+        // The policy of `aws/s3`, which AWS has written: everybody of the account, through S3. Denies still count,
+        // and limits of the organization.
+        let unsaid = matches!(decision, Decision::ImplicitDeny(Layer::Identity | Layer::Resource));
+        match decision.is_allow() || unsaid && self.is_managed(used.key) {
             true => Ok(()),
             false => Err(key_denied(&caller, used, &decision)),
         }

@@ -10,13 +10,15 @@
 //!   the body was verified;
 //! - no octet of a sealed object reaches a client before it was verified; the first segment is before the
 //!   status is sent, and what does not open later breaks the connection;
-//! - nothing of an upload under way is kept here: what its parts need is in the upload's id;
+//! - nothing is needed here but the ring: what the parts of an upload need is in its id, and what is known of
+//!   parts can be found out again;
 //! - memory is a few segments for each request, however long its object is.
 //!
 //! What a store's operator can still do: delete, withhold, hand out an earlier version, learn names, lengths
 //! and times.
 
 mod attributes;
+mod catalogue;
 mod copy;
 mod document;
 mod keys;
@@ -31,6 +33,8 @@ mod told;
 mod upload;
 mod write;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -38,8 +42,8 @@ use arc_swap::ArcSwap;
 pub use opened::Opened;
 pub use upload::{Begun, begun};
 
+use self::catalogue::Catalogue;
 use self::keys::{Keys, Name};
-use self::parts::Catalogue;
 use super::wire::Wire;
 use super::{Forward, Reply, Upstream};
 use crate::body::SealedBody;
@@ -57,9 +61,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Seals with keys of `ring`.
-    pub fn new(ring: Arc<ArcSwap<Ring>>, foreign: Foreign) -> Self {
-        Self { ring, foreign, catalogue: Arc::default() }
+    /// Seals with keys of `ring`. What is known of multipart objects is kept in the file at `parts`.
+    ///
+    /// # Errors
+    /// That file cannot be used.
+    pub fn open(ring: Arc<ArcSwap<Ring>>, foreign: Foreign, parts: &Path) -> io::Result<Self> {
+        Ok(Self { ring, foreign, catalogue: Arc::new(Catalogue::open(parts)?) })
     }
 }
 

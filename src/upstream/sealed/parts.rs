@@ -1,14 +1,6 @@
-//! The parts of objects: their numbers and lengths, and what is known of them.
+//! The parts of objects: their numbers and lengths.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crate::seal::{ObjectId, sealed_length};
-
-/// How many multipart objects are remembered; with more, the oldest are forgotten. At most 60 MB.
-const MOST_OBJECTS: usize = 1 << 18;
-/// How many runs of equal parts are kept over all objects: 16 MB.
-const MOST_RUNS: usize = 1 << 20;
+use crate::seal::sealed_length;
 
 /// The parts of an object in order: their numbers and the lengths of their plaintext. Neighbours are mostly
 /// alike.
@@ -75,6 +67,22 @@ impl Parts {
             .try_fold(0_u64, |sum, run| sum.checked_add(sealed_length(run.length)?.checked_mul(u64::from(run.count))?))
     }
 
+    /// Runs of equal parts: the number of the first, how many, and how long each.
+    pub(super) fn runs(&self) -> impl ExactSizeIterator<Item = (u32, u32, u64)> + '_ {
+        self.runs.iter().map(|run| (run.first, run.count, run.length))
+    }
+
+    /// The parts of an upload from its runs; none if they are none.
+    pub(super) fn from_runs(runs: &[(u32, u32, u64)]) -> Option<Self> {
+        let mut behind = 0_u32;
+        for (first, count, length) in runs {
+            let ascends = *first > behind && *count > 0 && sealed_length(*length).is_some();
+            behind = first.checked_add(*count)?.checked_sub(1).filter(|last| ascends && *last <= 10_000)?;
+        }
+        let run = |&(first, count, length): &(u32, u32, u64)| Run { first, count, length };
+        (!runs.is_empty()).then(|| Self { runs: runs.iter().map(run).collect(), multipart: true })
+    }
+
     /// The first octet of the part in a place, counted from 0, and its length.
     pub(super) fn place(&self, at: usize) -> Option<(u64, u64)> {
         let mut from = 0_u64;
@@ -102,58 +110,6 @@ pub(super) fn parts_of(etag: &str) -> Option<u32> {
     count.parse().ok().filter(|count| (1..=10_000).contains(count))
 }
 
-/// The lengths of the parts of multipart objects, as this process has completed or verified them; shared by
-/// all workers. What is not known is found out from the object itself, header by header.
-#[derive(Debug, Default)]
-pub(super) struct Catalogue {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    known: HashMap<Box<str>, (ObjectId, Parts)>,
-    order: VecDeque<Box<str>>,
-    runs: usize,
-}
-
-impl Catalogue {
-    /// Remembers the parts of the object with this entity tag and id.
-    pub(super) fn note(&self, etag: &str, id: ObjectId, parts: Parts) {
-        let etag: Box<str> = etag.trim_matches('"').into();
-        let mut inner = self.lock();
-        inner.runs += parts.runs.len();
-        match inner.known.insert(etag.clone(), (id, parts)) {
-            Some((_, old)) => inner.runs = inner.runs.saturating_sub(old.runs.len()),
-            None => inner.order.push_back(etag),
-        }
-        while inner.order.len() > MOST_OBJECTS || inner.runs > MOST_RUNS {
-            let Some(oldest) = inner.order.pop_front() else { break };
-            if let Some((_, old)) = inner.known.remove(&oldest) {
-                inner.runs = inner.runs.saturating_sub(old.runs.len());
-            }
-        }
-    }
-
-    /// The parts of an object. An entity tag is of octets that no two uploads share; the id says that the store
-    /// has not taken it from another object.
-    pub(super) fn find(&self, etag: &str, id: &ObjectId) -> Option<Parts> {
-        let inner = self.lock();
-        inner.known.get(etag.trim_matches('"')).filter(|(of, _)| of == id).map(|(_, parts)| parts.clone())
-    }
-
-    /// Octets of plaintext of what a list names.
-    pub(super) fn plain(&self, etag: &str, sealed: u64) -> Option<u64> {
-        let inner = self.lock();
-        let (_, parts) = inner.known.get(etag.trim_matches('"'))?;
-        (parts.sealed() == Some(sealed)).then(|| parts.plain())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic in here leaves at most one object forgotten.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +130,7 @@ mod tests {
         assert_eq!(many.place(10_000), None);
         assert_eq!(many.sealed(), Some(9_999 * sealed_length(8 << 20).unwrap() + sealed_length(5).unwrap()));
         let gaps: Parts = [3, 4, 9].map(|number| Part { number, length: 1 }).into_iter().collect();
+        assert_eq!(Parts::from_runs(&many.runs().collect::<Vec<_>>()), Some(many.clone()));
         assert_eq!((gaps.runs.len(), gaps.iter().map(|part| part.number).collect()), (2, vec![3, 4, 9]));
     }
 
@@ -192,28 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_another_object_are_not_taken_for_its_own() {
-        let catalogue = Catalogue::default();
-        let two = parts([7, 8]);
-        catalogue.note("\"tag-2\"", [1; 16], two.clone());
-        assert_eq!(catalogue.find("tag-2", &[1; 16]), Some(two.clone()));
-        assert_eq!(catalogue.find("tag-2", &[2; 16]), None);
-        assert_eq!(catalogue.plain("tag-2", two.sealed().unwrap()), Some(15));
-        assert_eq!(catalogue.plain("tag-2", 15), None);
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let catalogue = Catalogue::default();
-        for object in 0..=MOST_OBJECTS {
-            catalogue.note(&object.to_string(), [0; 16], Parts::default());
+    fn what_are_no_runs_of_parts_are_none() {
+        for wrong in
+            [&[][..], &[(0, 1, 5)], &[(1, 0, 5)], &[(1, 2, 5), (2, 1, 5)], &[(10_000, 2, 5)], &[(1, 1, u64::MAX)]]
+        {
+            assert_eq!(Parts::from_runs(wrong), None, "{wrong:?}");
         }
-        assert_eq!(catalogue.find("0", &[0; 16]), None);
-        assert!(catalogue.find("1", &[0; 16]).is_some());
-        for name in ["ragged", "worse", "worst"] {
-            catalogue.note(name, [0; 16], parts(0..MOST_RUNS as u64 >> 1));
-        }
-        assert_eq!(catalogue.find("ragged", &[0; 16]), None);
-        assert!(catalogue.lock().runs <= MOST_RUNS);
+        assert!(Parts::from_runs(&[(1, 2, 5), (3, 1, 6), (10_000, 1, 0)]).is_some());
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use super::catalogue::Found;
 use super::keys::{Name, broken, does_not_open};
 use super::parts::{Part, Parts, parts_of};
 use super::{Sealed, name};
@@ -156,11 +157,12 @@ impl Sealed {
             let length = plain_length(stored.length);
             return length.map(Parts::whole).ok_or_else(|| does_not_open(Broken::Truncated, stored.name()));
         };
-        let known = self.catalogue.find(stored.etag(), &metadata.id);
-        let known = known.filter(|parts| parts.count() == count && parts.sealed() == Some(stored.length));
-        match known {
-            Some(parts) => Ok(parts),
-            None => Box::pin(self.walk(stored, metadata, key, count)).await,
+        match self.catalogue.find(&metadata.id, stored.etag(), stored.length) {
+            Found::Parts(parts) if parts.count() == count => Ok(parts),
+            Found::Nothing => Box::pin(self.walk(stored, metadata, key, count)).await,
+            Found::Parts(_) | Found::Other => {
+                Err(broken("it is not what the upload of its parts came to", stored.name()))
+            }
         }
     }
 

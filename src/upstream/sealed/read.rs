@@ -198,13 +198,17 @@ impl Sealed {
                 let opened = Opened::new(download(body, stored.name())?, reader, cut.length, stored.name());
                 ReplyBody::Opened(Box::new(opened.begun().await?))
             }
-            false => self.opened(stored, key, &parts, (cut.from, cut.length), Some(body)).await?,
+            false => {
+                // Read in any case, so that the connection can be used again.
+                let first = header_in(body, stored.name()).await?;
+                self.opened(stored, key, &parts, (cut.from, cut.length), Some(first)).await?
+            }
         };
         Ok((cut.status(), body))
     }
 
-    /// A stretch of plaintext, its first segment verified. `looked` has the header of the first part, where
-    /// that was read already.
+    /// A stretch of plaintext, its first segment verified. `first` is the header of the first part, where that
+    /// was read already.
     ///
     /// # Errors
     /// What does not open, or was replaced meanwhile.
@@ -214,7 +218,7 @@ impl Sealed {
         key: ObjectKey,
         parts: &Parts,
         (from, length): (u64, u64),
-        looked: Option<ReplyBody>,
+        first: Option<[u8; HEADER]>,
     ) -> Result<ReplyBody, Fault> {
         let name = stored.name();
         let (mut reader, window) = match Reader::stretch(key.clone(), parts, from, length) {
@@ -226,8 +230,8 @@ impl Sealed {
             None => return Ok(ReplyBody::Empty),
         };
         if let Some(at) = window.header {
-            let header = match looked.filter(|_| at == 0) {
-                Some(body) => header_in(body, name).await?,
+            let header = match first.filter(|_| at == 0) {
+                Some(header) => header,
                 None => self.header(stored, at).await?,
             };
             reader.begin(&header).map_err(|error| does_not_open(error, name))?;

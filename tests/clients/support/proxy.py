@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from . import paths, toml
+from . import keyring, paths, toml
 from .stores import Store, Unavailable
 
 ACCOUNT = "111122223333"
@@ -73,6 +73,8 @@ class Bartizan:
         folder.mkdir(parents=True, exist_ok=True)
         make_certificates(folder / "certs", "localhost", "127.0.0.1", "s3.localhost", "*.s3.localhost")
         write_policies(folder / "policies")
+        if store.sealed:
+            keyring.write(folder / "state" / "keyring.json", keyring.usual())
         self.configure(**tables)
 
     @property

@@ -10,6 +10,7 @@ mod house;
 mod points;
 mod policies;
 mod regions;
+mod sealed;
 mod signing;
 mod start;
 mod tokens;
