@@ -16,7 +16,7 @@ use super::contract::Contract;
 use super::early::Begun;
 use super::flow::{Flow, Framing, Incoming, Progress};
 use super::verdict::Verdict;
-use crate::s3::checksum::{self, Algorithm, Declared, Value};
+use crate::s3::checksum::{self, Algorithm, Declared, Hasher, Value};
 use crate::s3::payload::{Payload, ProvenChunk};
 use crate::s3::{Code, Fault};
 
@@ -164,9 +164,23 @@ enum State {
     Ending(VecDeque<Bytes>, VecDeque<ProvenChunk>),
     /// Verified and in one hand.
     Whole(Option<Bytes>),
+    /// Made here on the way, of what checks itself.
+    Made(Box<Made>),
     /// Failed; says so again when asked again.
     Failed,
 }
+
+/// Data that is made piece by piece.
+struct Made {
+    data: MadeData,
+    hasher: Option<(Algorithm, Hasher)>,
+    /// Nobody else counts what it is made of.
+    counts: bool,
+}
+
+/// Where pieces of made data come from. It neither ends well nor gives its last octet before all that it is
+/// made of has been verified.
+pub type MadeData = Pin<Box<dyn Body<Data = Bytes, Error = Fault>>>;
 
 impl std::fmt::Debug for SealedBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -174,6 +188,7 @@ impl std::fmt::Debug for SealedBody {
         let state = match &self.0.state {
             State::Flowing(_) => "under way",
             State::Ending(..) | State::Whole(_) => "verified",
+            State::Made(_) => "made here",
             State::Failed => "failed",
         };
         write!(f, "SealedBody({state}, {} of {} octets handed out)", self.0.handed_out, self.0.length)
@@ -207,6 +222,23 @@ impl SealedBody {
         let state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         let declared = Known::default();
         Sealed { state, verified: Some(verified), verdict, length, presumed: false, handed_out: 0, declared }.boxed()
+    }
+
+    /// Data made here piece by piece, `length` octets of it: of a body that was read, whose verdict goes on
+    /// counting for the record; or of something else. Its checksum of this kind, if one is wanted, is known
+    /// once it has ended.
+    pub fn made(of: Option<Verdict>, length: u64, checksum: Option<Algorithm>, data: MadeData) -> Self {
+        let counts = of.is_none();
+        let hasher = checksum.map(|algorithm| (algorithm, Hasher::new(algorithm)));
+        let state = State::Made(Box::new(Made { data, hasher, counts }));
+        let declared = Known { checksum: checksum.map(|algorithm| (algorithm, None)), ..Known::default() };
+        let verdict = of.unwrap_or_default();
+        Sealed { state, verified: None, verdict, length, presumed: false, handed_out: 0, declared }.boxed()
+    }
+
+    /// Whether the data is made here on the way, so that nobody but the proxy can vouch for it.
+    pub fn is_made(&self) -> bool {
+        matches!(self.0.state, State::Made(_))
     }
 
     /// Octets of object data, known before the first one. Only a document that came without a length
@@ -269,7 +301,7 @@ impl SealedBody {
         match &mut self.0.state {
             State::Flowing(flow) => flow.next_proven(),
             State::Ending(_, proven) => proven.pop_front(),
-            State::Whole(_) | State::Failed => None,
+            State::Made(_) | State::Whole(_) | State::Failed => None,
         }
     }
 
@@ -353,6 +385,33 @@ impl Sealed {
         self.state = State::Failed;
         self.verdict.failed(fault)
     }
+
+    /// Takes a piece of data that was made here.
+    fn made(&mut self, data: Bytes) -> Result<Bytes, Fault> {
+        let State::Made(made) = &mut self.state else { return Ok(data) };
+        if self.handed_out.saturating_add(data.len() as u64) > self.length {
+            return Err(self.fail(Fault::plain(Code::InternalError, "made-too-long")));
+        }
+        if let Some((_, hasher)) = &mut made.hasher {
+            hasher.update(&data);
+        }
+        if made.counts {
+            self.verdict.count(data.len());
+        }
+        Ok(data)
+    }
+
+    /// Data that was made here has ended.
+    fn made_end(&mut self) -> Result<(), Fault> {
+        if self.handed_out != self.length {
+            return Err(self.fail(Fault::plain(Code::InternalError, "made-too-short")));
+        }
+        if let State::Made(made) = std::mem::replace(&mut self.state, State::Whole(None)) {
+            let checksum = made.hasher.map(|(algorithm, hasher)| (algorithm, hasher.finish()));
+            self.verified = Some(Verified { length: self.length, sha256: None, md5: None, checksum });
+        }
+        Ok(())
+    }
 }
 
 fn too_long(limit: u64) -> Fault {
@@ -372,6 +431,14 @@ impl Body for SealedBody {
                 let fault = Fault::plain(Code::InternalError, "polled-after-error");
                 return Poll::Ready(Some(Err(this.verdict.failed(fault))));
             }
+            State::Made(made) => match ready!(made.data.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => match this.made(frame.into_data().unwrap_or_default()) {
+                    Ok(data) => Some(data),
+                    Err(fault) => return Poll::Ready(Some(Err(fault))),
+                },
+                Some(Err(fault)) => return Poll::Ready(Some(Err(this.fail(fault)))),
+                None => return Poll::Ready(this.made_end().err().map(Err)),
+            },
             State::Flowing(flow) => match ready!(flow.poll(&this.verdict, cx)) {
                 Ok(Progress::Data(data)) => Some(data),
                 Ok(Progress::End(verified, mut rest)) => {
@@ -394,7 +461,7 @@ impl Body for SealedBody {
         match &self.0.state {
             State::Whole(data) => data.is_none(),
             State::Ending(rest, _) => rest.is_empty(),
-            State::Flowing(_) | State::Failed => false,
+            State::Flowing(_) | State::Made(_) | State::Failed => false,
         }
     }
 

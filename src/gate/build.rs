@@ -29,7 +29,7 @@ use crate::sigv4::{self, Details, PayloadRule, Secret, Signer};
 use crate::sts;
 use crate::time::Clock;
 use crate::upstream::store::{self, Store};
-use crate::upstream::wire;
+use crate::upstream::{sealed, wire};
 
 /// How many workers there will be.
 pub(super) fn workers(config: &Config) -> usize {
@@ -181,10 +181,14 @@ fn encryption(config: &Config, upstream: &config::Upstream) -> StoreEncryption {
     let remote = match &upstream.target {
         Target::Embedded => {
             let keys = StoreKeys::Ring;
-            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true };
+            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true, seals: false };
         }
         Target::S3(remote) => remote,
     };
+    if remote.encryption.sealed().is_some() {
+        let keys = StoreKeys::Ring;
+        return StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys: false, seals: true };
+    }
     let keys = match &remote.encryption.key_ids {
         config::KeyIds::Arn => StoreKeys::Arn,
         config::KeyIds::Names(names) => {
@@ -193,7 +197,7 @@ fn encryption(config: &Config, upstream: &config::Upstream) -> StoreEncryption {
         }
     };
     let customer_keys = remote.endpoint.tls || remote.endpoint.is_local();
-    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys }
+    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys, seals: false }
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
@@ -279,6 +283,8 @@ fn unknown(upstream: &config::Upstream) -> Unknown {
 pub(super) enum StorePlan {
     /// Shared by all.
     Embedded(Arc<Store>),
+    /// Each worker keeps connections of its own; what goes over them is sealed.
+    Sealed(Box<wire::Settings>, Box<sealed::Settings>),
     /// Each worker keeps connections of its own.
     Wire(Box<wire::Settings>),
 }
@@ -295,7 +301,22 @@ pub(super) fn stores(
             settings.ring = Arc::clone(ring);
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
-        Target::S3(remote) => Ok(StorePlan::Wire(Box::new(wire(config, upstream, remote, workers)?))),
+        Target::S3(remote) => {
+            let wire = Box::new(wire(config, upstream, remote, workers)?);
+            Ok(match remote.encryption.sealed() {
+                None => StorePlan::Wire(wire),
+                Some(foreign) => {
+                    let foreign = match foreign {
+                        config::Foreign::AsDemanded => sealed::Foreign::AsDemanded(Arc::clone(&config.guard.rules)),
+                        config::Foreign::Pass => sealed::Foreign::Pass,
+                        config::Foreign::Refuse => sealed::Foreign::Refuse,
+                    };
+                    let parts = config.state.join("sealed").join(format!("parts-{}", upstream.region));
+                    let sealing = sealed::Settings::open(Arc::clone(ring), foreign, &parts);
+                    StorePlan::Sealed(wire, Box::new(sealing.map_err(GateError::Sealed)?))
+                }
+            })
+        }
     };
     config.upstreams.iter().map(plan).collect()
 }

@@ -57,6 +57,9 @@ pub enum GateError {
     /// The ledger of retired names of buckets.
     #[error("the names that are retired cannot be read: {0}")]
     Ledger(LedgerError),
+    /// The catalogue of sealed parts cannot be used.
+    #[error("the folder `sealed` of the `state` folder cannot be used: {0}")]
+    Sealed(std::io::Error),
     /// A file that temporary credentials need.
     #[error("temporary credentials: {0}")]
     Temporary(Findings),
@@ -94,6 +97,7 @@ impl GateError {
             Self::Journal(JournalError::Io { error, .. }) | Self::Store(StoreError::File(_, error)) => {
                 Some(of_folder(error))
             }
+            Self::Sealed(error) => Some(of_folder(error)),
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
             Self::Ledger(LedgerError::Io { error, .. }) => Some(of_folder(error)),
             Self::Ledger(LedgerError::Damaged { .. }) => {

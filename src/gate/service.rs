@@ -23,6 +23,7 @@ use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
 use crate::time::Clock;
+use crate::upstream::sealed::Sealed;
 use crate::upstream::wire::Wire;
 
 /// What all workers share.
@@ -52,6 +53,10 @@ impl Gate {
     pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
         let store = |plan: &StorePlan| match plan {
             StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
+            StorePlan::Sealed(settings, sealing) => {
+                let wire = Wire::new((**settings).clone(), Arc::clone(&shared.clock));
+                Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
+            }
             StorePlan::Wire(settings) => {
                 Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock))))
             }

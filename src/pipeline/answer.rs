@@ -14,6 +14,7 @@ use http_body_util::{BodyExt as _, Full};
 use super::walk::Closing;
 use crate::body::{Cut, Metered};
 use crate::id::RequestId;
+use crate::upstream::sealed::Opened;
 use crate::upstream::wire::{Download, Late};
 use crate::upstream::{Reply, ReplyBody};
 
@@ -29,6 +30,9 @@ enum Kind {
     Empty,
     Full(Option<Bytes>),
     Late(Metered<Cut<Box<Late>>, Closing>),
+    Opened(Metered<Cut<Box<Opened>>, Closing>),
+    /// Not whole, and never to be: it breaks the connection.
+    Broken,
     Stream(Metered<Cut<UnsyncBoxBody<Bytes, io::Error>>, Closing>),
     Wire(Metered<Cut<Download>, Closing>),
 }
@@ -67,6 +71,9 @@ pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing, cut: 
             closing.await_code(late.code());
             Kind::Late(Metered::new(Cut::new(late, cut), closing))
         }
+        ReplyBody::Opened(opened) => Kind::Opened(Metered::new(Cut::new(opened, cut), closing)),
+        // Told as a fault before it comes here; what cannot be opened is never answered as if it were empty.
+        ReplyBody::Withheld(_) => Kind::Broken,
         ReplyBody::Stream(stream) => Kind::Stream(Metered::new(Cut::new(stream, cut), closing)),
         ReplyBody::Wire(download) => Kind::Wire(Metered::new(Cut::new(download, cut), closing)),
     };
@@ -105,6 +112,8 @@ impl Body for Answer {
             Kind::Empty => Poll::Ready(None),
             Kind::Full(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
             Kind::Late(body) => Pin::new(body).poll_frame(cx),
+            Kind::Opened(body) => Pin::new(body).poll_frame(cx),
+            Kind::Broken => Poll::Ready(Some(Err(io::Error::other("what is stored cannot be opened")))),
             Kind::Stream(body) => Pin::new(body).poll_frame(cx),
             Kind::Wire(body) => Pin::new(body).poll_frame(cx),
         }
@@ -115,6 +124,8 @@ impl Body for Answer {
             Kind::Empty => true,
             Kind::Full(data) => data.is_none(),
             Kind::Late(body) => body.is_end_stream(),
+            Kind::Opened(body) => body.is_end_stream(),
+            Kind::Broken => false,
             Kind::Stream(body) => body.is_end_stream(),
             Kind::Wire(body) => body.is_end_stream(),
         }
@@ -125,6 +136,8 @@ impl Body for Answer {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
             Kind::Late(body) => body.size_hint(),
+            Kind::Opened(body) => body.size_hint(),
+            Kind::Broken => SizeHint::default(),
             Kind::Stream(body) => body.size_hint(),
             Kind::Wire(body) => body.size_hint(),
         }

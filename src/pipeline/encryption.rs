@@ -18,9 +18,11 @@ use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, Side, UploadEncry
 use crate::audit;
 use crate::guard::encryption::{Asked, Channel, Demand, From, Use, Wanted, bad_context, check_kms};
 use crate::kms::{self, Context};
+use crate::policy::engine::{Brought, Decision, Layer};
 use crate::s3::encryption::{BUCKET_KEY, Encryption, KEY_ID, KIND, Kind};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
+use crate::upstream::sealed;
 
 /// What the store behind a site does with what it is told about encryption.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct StoreEncryption {
     pub keys: StoreKeys,
     /// Whether keys of clients may travel to it: not in the clear, but on this machine.
     pub customer_keys: bool,
+    /// Whether the proxy itself seals what goes there. Then everything is, with a KMS key.
+    pub seals: bool,
 }
 
 /// How a store knows KMS keys.
@@ -89,6 +93,9 @@ pub(super) fn decide(case: &Case<'_>, uploads: &Uploads) -> Result<(Decided, Opt
         return Ok((Decided::default(), None));
     }
     let asked = Asked::read(routed.operation, &routed.headers, channel(case))?;
+    if (asked.customer || asked.source_customer) && case.site.encryption.seals {
+        return Err(no_customer_keys(routed.operation));
+    }
     if (asked.customer || asked.source_customer) && !case.site.encryption.customer_keys {
         let message = "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure \
             connection.";
@@ -100,7 +107,8 @@ pub(super) fn decide(case: &Case<'_>, uploads: &Uploads) -> Result<(Decided, Opt
             of_object(case, &asked).map(|(decided, headers)| (decided, Some(headers)))
         }
         Operation::CompleteMultipartUpload | Operation::UploadPart | Operation::UploadPartCopy => {
-            of_upload(case, &asked, uploads.of(routed)).map(|decided| (decided, None))
+            let upload = uploads.of(routed).or_else(|| case.upload_by_id());
+            of_upload(case, &asked, upload).map(|decided| (decided, None))
         }
         _ => Ok((Decided::default(), None)),
     }
@@ -144,6 +152,13 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
     let default = case.live.estate.kept(bucket).and_then(|kept| kept.encryption.as_ref());
     let wanted = rules.encryption.settle(demand, asked, default)?;
     let (encryption, from) = match wanted {
+        Wanted::Unsaid | Wanted::Kind { kind: Kind::S3, .. } if case.site.encryption.seals => {
+            let from = if let Wanted::Kind { from, .. } = wanted { from } else { From::Default };
+            check_kms(channel(case))?;
+            let found = case.key_of_owner()?;
+            demand.map_or(Ok(()), |demand| demand.check_key(&found))?;
+            (of_key(Kind::Kms, found, false), Some(from))
+        }
         Wanted::Customer => (Encryption::Customer, Some(From::Request)),
         Wanted::Unsaid => (Encryption::None, None),
         Wanted::Kind { kind, key: named, bucket_key, from } => {
@@ -310,6 +325,16 @@ impl Bound {
     }
 }
 
+/// Objects that the proxy seals are not sealed with keys of clients.
+fn no_customer_keys(operation: Operation) -> Fault {
+    if operation.is_read() {
+        let message = "The encryption parameters are not applicable to this object.";
+        return Fault::new(Code::InvalidRequest, "customer-key-not-applicable", message);
+    }
+    let message = "Customer provided keys are not taken for objects that the proxy seals.";
+    Fault::new(Code::NotImplemented, "customer-key-sealed", message)
+}
+
 fn of_key(kind: Kind, key: Arc<str>, bucket_key: bool) -> Encryption {
     match kind {
         Kind::Dsse => Encryption::Dsse { key },
@@ -353,6 +378,42 @@ impl<'a> Case<'a> {
                     fault.detail("the request names no key, and the keyring has none with the alias `alias/aws/s3`")
                 }
             }
+        })
+    }
+
+    /// The key `aws/s3` of the account that owns the bucket: for what is sealed and names no key.
+    ///
+    /// # Errors
+    /// E-13
+    fn key_of_owner(&self) -> Result<Arc<str>, Fault> {
+        let owner = self.live.estate.owner(self.routed.bucket.as_deref().unwrap_or_default());
+        self.arn_of_key(kms::DEFAULT_ALIAS, owner).map_err(|unknown| {
+            let region = &self.site.address.region;
+            unknown.fault().detail(format!(
+                "nothing is stored in the clear here, and the keyring has no key with the alias `{}` of account \
+                 {owner} in {region}: add one, or name a key in the request or in the bucket's default",
+                kms::DEFAULT_ALIAS
+            ))
+        })
+    }
+
+    /// What an upload was begun with, from its id: of a sealed one, begun by another process or long ago. What
+    /// conditions saw then is not known.
+    fn upload_by_id(&self) -> Option<UploadEncryption> {
+        let routed = self.routed;
+        let (bucket, object) = (routed.bucket.as_deref()?, routed.key.as_deref()?);
+        let id = routed.parameter("uploadId").filter(|_| self.site.encryption.seals)?;
+        let sealed::Begun { key, bucket_key } = sealed::begun(id, bucket, object)?;
+        let encryption = Encryption::Kms { key: key.into(), bucket_key };
+        Some(UploadEncryption { encryption, ..UploadEncryption::default() })
+    }
+
+    /// Whether a key is one that whoever S3 serves may use through it, if it is of their account: `aws/s3`, as
+    /// AWS manages it.
+    fn is_managed(&self, key: &str) -> bool {
+        let known = self.live.keys.by_arn(key);
+        known.is_some_and(|known| {
+            known.account() == self.who.account && known.aliases().any(|alias| alias == kms::DEFAULT_ALIAS)
         })
     }
 
@@ -414,9 +475,12 @@ impl<'a> Case<'a> {
         let caller = self.access_facts()?.caller;
         let view = KeyView::new(request.view(ask), &caller, used).ok_or_else(nobody)?;
         let question = view.question(&caller, used);
-        let brought = crate::policy::engine::Brought { session: session.as_ref(), ..Default::default() };
+        let brought = Brought { session: session.as_ref(), ..Default::default() };
         let decision = self.live.estate.rules().decide(&question, &brought);
-        match decision.is_allow() {
+        // The policy of `aws/s3`, which AWS has written: everybody of the account, through S3. Denies still count,
+        // and limits of the organization. Only where the proxy seals what says nothing with it.
+        let unsaid = matches!(decision, Decision::ImplicitDeny(Layer::Identity | Layer::Resource));
+        match decision.is_allow() || unsaid && self.site.encryption.seals && self.is_managed(used.key) {
             // A condition on what only the store knows could have forbidden it.
             true if view.wanted_more() => Err(Fault::plain(Code::AccessDenied, "kms-context-unknown")
                 .detail("a policy asks for the encryption context, which is not known when something is read")),

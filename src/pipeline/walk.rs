@@ -40,6 +40,7 @@ use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
 use crate::time::{Clock, Millis, Seconds};
+use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
 use crate::upstream::{Forward, Owners, Reply, Upstream};
@@ -126,6 +127,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
         Ok(reply) => after.measure(live, &worker.uploads, &*worker.keeper, worker.stores.get(store), reply).await,
         Err(fault) => Err(fault),
     };
+    let measured = measured.and_then(Reply::shown);
     match measured {
         Ok(reply) => {
             if let Some(Err(throttled)) =
@@ -167,6 +169,8 @@ async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>)
 pub enum Store {
     /// In this process.
     Embedded(Arc<store::Store>),
+    /// Behind HTTP, which sees nothing in the clear.
+    Sealed(Box<Sealed>),
     /// Behind HTTP.
     Wire(Box<Wire>),
 }
@@ -175,6 +179,7 @@ impl Upstream for Store {
     async fn send(&self, out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
         match self {
             Self::Embedded(store) => store.send(out, body).await,
+            Self::Sealed(sealed) => sealed.send(out, body).await,
             Self::Wire(wire) => wire.send(out, body).await,
         }
     }

@@ -17,6 +17,7 @@ pub type Commitment = [u8; 32];
 
 const COMMIT: &[u8] = b"S3HP/1 commit";
 const META: &[u8] = b"S3HP/1 meta";
+const UPLOAD: &[u8] = b"S3HP/1 upload";
 const PART: &[u8] = b"S3HP/1 part";
 /// The suite: AES-256-GCM, HKDF-SHA256.
 pub(super) const SUITE: u8 = 1;
@@ -70,6 +71,12 @@ impl ObjectKey {
         let length = self.checksums()?.open_in_place(zero_nonce(), Aad::from(b"ck"), &mut octets).ok()?.len();
         octets.truncate(length);
         Some(octets)
+    }
+
+    /// A proof that whoever wrote these octets had this key: for what an upload is known by before it is an
+    /// object. To be compared in constant time.
+    pub fn vouch(&self, octets: &[u8]) -> [u8; 32] {
+        *derive(&self.data, &self.id, &[UPLOAD, octets])
     }
 
     fn checksums(&self) -> Option<LessSafeKey> {

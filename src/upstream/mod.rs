@@ -12,6 +12,8 @@ use crate::body::SealedBody;
 use crate::id::RequestId;
 use crate::s3::{Code, CopySource, Fault, Operation};
 
+mod range;
+pub mod sealed;
 pub mod store;
 pub mod wire;
 
@@ -23,7 +25,7 @@ pub trait Upstream {
 }
 
 /// A request on its way to a store: built from the operation's table, never copied from the client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Forward {
     /// What is asked.
     pub operation: Operation,
@@ -86,6 +88,19 @@ pub struct Reply<B = ReplyBody> {
     pub code: Option<String>,
 }
 
+impl Reply {
+    /// The same, for whoever may read it.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    pub fn shown(self) -> Result<Self, Fault> {
+        match self.body {
+            ReplyBody::Withheld(fault) => Err(*fault),
+            body => Ok(Self { body, ..self }),
+        }
+    }
+}
+
 /// The body of a [`Reply`].
 #[derive(Debug, Default)]
 pub enum ReplyBody {
@@ -98,8 +113,13 @@ pub enum ReplyBody {
     Wire(wire::Download),
     /// From another server, whose early 200 may still turn into an error.
     Late(Box<wire::Late>),
+    /// From a store that keeps it sealed.
+    Opened(Box<sealed::Opened>),
     /// From elsewhere, piece by piece. An error breaks the connection to the client.
     Stream(UnsyncBoxBody<Bytes, std::io::Error>),
+    /// There is something, and this is why it cannot be opened. To be told when it is known that the caller
+    /// may read it: a stranger does not learn the state of a key.
+    Withheld(Box<Fault>),
 }
 
 impl ReplyBody {
@@ -124,6 +144,8 @@ impl ReplyBody {
             Self::Full(_) => Err(Fault::plain(Code::InternalError, "upstream-document").detail("too long")),
             Self::Wire(body) => collect(body, limit).await,
             Self::Late(body) => collect(body, limit).await,
+            Self::Opened(body) => collect(body, limit).await,
+            Self::Withheld(fault) => Err(*fault),
             Self::Stream(body) => collect(body, limit).await,
         }
     }

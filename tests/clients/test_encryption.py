@@ -11,7 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from support import site as sites
 from support.check import refused
 from support.data import some_bytes
-from support.proxy import KMS_KEY as KEY
+from support.keyring import SHARED as KEY
 from support.proxy import READER, Bartizan
 from support.stores import ACCESS_KEY, SECRET_KEY
 from test_forms import send as send_form

@@ -187,6 +187,14 @@ def test_laptop_minio(network, programs, desk):
     assert (record["operation"], record["key"]) == ("PutObject", "hello.txt")
 
 
+def test_sealed_objects(network, programs, desk):
+    script = stores.SCRIPTS / "minio.sh"
+    if subprocess.run([script, "available"], check=False).returncode != 0:
+        unavailable("minio is not installed: run `.ci/stores/minio.sh install`")
+    (programs / "minio").symlink_to(subprocess.check_output([script, "path"], text=True).strip())
+    run_page(Machine(network(), "sealed"), page.blocks("sealed-objects.md"), desk, calling(programs, HOME=str(desk)))
+
+
 class Pod:
     """What Kubernetes makes of a Deployment: volumes, variables, users, one network for all containers."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from support import paths
 from support import site as sites
-from support.proxy import KMS_KEY
+from support.keyring import SHARED as KMS_KEY
 from test_other_clients import program, run
 
 pytestmark = [pytest.mark.proxy, pytest.mark.stores("embedded")]

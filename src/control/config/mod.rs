@@ -409,6 +409,7 @@ pub enum Profile {
 #[derive(Clone, Debug)]
 pub struct StoreEncryption {
     strongest: Option<Kind>,
+    sealed: Option<Foreign>,
     /// How it is told which KMS key.
     pub key_ids: KeyIds,
 }
@@ -418,6 +419,22 @@ impl StoreEncryption {
     pub fn strongest(&self) -> Option<Kind> {
         self.strongest
     }
+
+    /// Whether the proxy seals what goes there, and what becomes of objects that are not sealed.
+    pub fn sealed(&self) -> Option<Foreign> {
+        self.sealed
+    }
+}
+
+/// What becomes of objects that a store of sealed ones has and that are not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Foreign {
+    /// They are refused where a rule demands encryption.
+    AsDemanded,
+    /// They are handed out as the store has them.
+    Pass,
+    /// They are refused.
+    Refuse,
 }
 
 /// How a store is told which KMS key.

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{
-    Addressing, Credentials, Endpoint, KeyIds, Listen, Profile, Remote, StoreEncryption, Target, Timeouts, Unknown,
-    Upstream, UpstreamPayload, listen, root,
+    Addressing, Credentials, Endpoint, Foreign, KeyIds, Listen, Profile, Remote, StoreEncryption, Target, Timeouts,
+    Unknown, Upstream, UpstreamPayload, listen, root,
 };
 use crate::control::files;
 use crate::control::reader::{Located, Table};
@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What only a server has.
-const REMOTE_KEYS: [&str; 12] = [
+const REMOTE_KEYS: [&str; 13] = [
     "endpoint",
     "addressing",
     "credentials",
@@ -30,7 +30,19 @@ const REMOTE_KEYS: [&str; 12] = [
     "encryption",
     "kms_keys",
     "operations",
+    "sealed_foreign",
 ];
+
+/// What is done about encryption.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Does {
+    /// The store is told what clients say.
+    Pass,
+    /// The store ignores it.
+    Nothing,
+    /// The proxy seals.
+    Sealed,
+}
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Kind {
@@ -161,10 +173,19 @@ fn remote(table: &mut Table<'_>) -> Option<Remote> {
 /// What the store does with headers about encryption: some keep what they say, some ignore them in silence.
 fn encryption(table: &mut Table<'_>, profile: Profile) -> StoreEncryption {
     let usual = !matches!(profile, Profile::Garage | Profile::Strict);
-    let passes = table.choice("encryption", &[("pass", true), ("none", false)], usual);
-    if !passes {
+    let usual = if usual { Does::Pass } else { Does::Nothing };
+    let does =
+        table.choice("encryption", &[("pass", Does::Pass), ("none", Does::Nothing), ("sealed", Does::Sealed)], usual);
+    if does == Does::Sealed {
+        table.pointless(&["kms_keys"], "`encryption = \"sealed\"`, whose keys are those of the keyring");
+        let foreign = [("pass", Foreign::Pass), ("refuse", Foreign::Refuse)];
+        let sealed = Some(table.choice("sealed_foreign", &foreign, Foreign::AsDemanded));
+        return StoreEncryption { strongest: Some(Encryption::Kms), sealed, key_ids: KeyIds::Arn };
+    }
+    table.pointless(&["sealed_foreign"], "anything but `encryption = \"sealed\"`");
+    if does == Does::Nothing {
         table.pointless(&["kms_keys"], "a store that does not encrypt");
-        return StoreEncryption { strongest: None, key_ids: KeyIds::Arn };
+        return StoreEncryption { strongest: None, sealed: None, key_ids: KeyIds::Arn };
     }
     let names = table.pairs("kms_keys");
     let mut taken = HashSet::new();
@@ -179,7 +200,7 @@ fn encryption(table: &mut Table<'_>, profile: Profile) -> StoreEncryption {
     };
     // Double encryption is Amazon's alone.
     let strongest = if profile == Profile::Aws { Encryption::Dsse } else { Encryption::Kms };
-    StoreEncryption { strongest: Some(strongest), key_ids }
+    StoreEncryption { strongest: Some(strongest), sealed: None, key_ids }
 }
 
 fn plain_endpoint(table: &Table<'_>, endpoint: &Located<Endpoint>) {

@@ -30,7 +30,6 @@ mod multipart;
 mod outgo;
 mod part;
 mod pool;
-mod range;
 mod read;
 mod record;
 mod request;

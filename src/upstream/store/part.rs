@@ -7,6 +7,7 @@ use redb::ReadableTable;
 
 use crate::s3::Fault;
 
+use super::super::range;
 use super::Reply;
 use super::StoreError;
 use super::answer::{self, date, quoted, set, set_etag};
@@ -20,7 +21,6 @@ use super::intake::{self, LARGEST, Promise, Taken};
 use super::keys::Name;
 use super::layers::Seal;
 use super::multipart::{find, part_key, upload_id};
-use super::range;
 use super::record::{ObjectRow, Part, PartRow, Row, UploadRow};
 use super::request::{Request, invalid_request};
 use super::shell::Shell;

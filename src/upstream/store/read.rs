@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use crate::s3::{Code, Fault};
 
 use super::super::LocalBody;
+use super::super::range::{self, Resolved};
 use super::Reply;
 use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, set, set_checksum, set_etag, set_last_modified};
@@ -18,7 +19,6 @@ use super::index::View;
 use super::keys::Name;
 use super::layers::Octets;
 use super::outgo::{Opening, Outgo, Source, Span};
-use super::range::{self, Resolved};
 use super::record::{BlobId, Checksum, ObjectRow, Part};
 use super::request::{Request, Version, invalid_request, no_such_key, no_such_version};
 use super::shell::{Core, Shell};

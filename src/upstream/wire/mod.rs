@@ -35,7 +35,7 @@ pub use reply::{Download, Late, LateCode};
 use crate::body::{SealedBody, Verdict};
 use crate::s3::{Code, Fault};
 use crate::sigv4::Signer;
-use crate::time::Clock;
+use crate::time::{Clock, Seconds};
 use crate::upstream::{Forward, Reply, Upstream};
 use owners::Confirmed;
 use pool::{ConnectError, Line, Pool};
@@ -102,6 +102,16 @@ impl Wire {
     /// Reads that were sent a second time.
     pub fn retries(&self) -> u64 {
         self.retries.get()
+    }
+
+    /// Whether a checksum may follow a body.
+    pub fn takes_trailers(&self) -> bool {
+        self.settings.profile.trailers
+    }
+
+    /// The present.
+    pub fn now(&self) -> Seconds {
+        self.clock.now()
     }
 
     async fn build(&self, out: &mut Forward, body: SealedBody) -> Result<Request<Outgoing>, Fault> {

@@ -215,14 +215,23 @@ impl Answering {
 
 /// The answer of an operation that says 200 early and may still fail: white space passes at once,
 /// the document is held until it is whole.
-#[derive(Debug)]
 pub struct Late {
     incoming: Download,
     answering: Answering,
+    rewrite: Option<Rewrite>,
     held: BytesMut,
     declared: bool,
     ended: bool,
     code: LateCode,
+}
+
+/// Writes the document of a success anew.
+pub type Rewrite = Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>;
+
+impl std::fmt::Debug for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Late").field("answering", &self.answering).field("ended", &self.ended).finish_non_exhaustive()
+    }
 }
 
 /// The error code found after an early 200, once the body has ended.
@@ -233,6 +242,7 @@ impl Late {
         Self {
             incoming,
             answering: answering.clone(),
+            rewrite: None,
             held: BytesMut::new(),
             declared: false,
             ended: false,
@@ -243,6 +253,11 @@ impl Late {
     /// Where the code will stand.
     pub fn code(&self) -> LateCode {
         Rc::clone(&self.code)
+    }
+
+    /// Has the document written anew once it is whole, if it is no error.
+    pub fn rewrite_with(&mut self, rewrite: Rewrite) {
+        self.rewrite = Some(rewrite);
     }
 
     /// What of the held octets may go on: the declaration and the white space behind it.
@@ -264,10 +279,14 @@ impl Late {
         let Answering { id, location, shown, called, .. } = &self.answering;
         let told = [("Location", location.as_deref()), ("Bucket", shown.as_deref())];
         let (document, code) = rewrite_late(&self.held, id, &told, called);
-        if let Some(code) = code {
-            let _ = self.code.set(code); // only ever set here
+        match (code, self.rewrite.take()) {
+            (Some(code), _) => {
+                let _ = self.code.set(code); // only ever set here
+                Bytes::from(document)
+            }
+            (None, Some(rewrite)) => Bytes::from(rewrite(document)),
+            (None, None) => Bytes::from(document),
         }
-        Bytes::from(document)
     }
 }
 

@@ -74,8 +74,8 @@ struct SignedChunks {
 }
 
 /// Whether a body goes out in signed chunks: where its hash is not known before its end, the store takes
-/// them, and either the client signed its chunks and the way to the store is not encrypted, or
-/// `upstream.payload = "always-signed"`.
+/// them, and either the way to the store is not encrypted and somebody vouches for the data (the client by
+/// signing its chunks, or the proxy that makes it), or `upstream.payload = "always-signed"`.
 async fn signed_chunks(settings: &Settings, body: &mut SealedBody) -> Result<Option<SignedChunks>, Fault> {
     let always = settings.payload == PayloadRule::AlwaysSigned;
     if !settings.profile.signed_chunks || !(always || settings.endpoint.tls.is_none()) {
@@ -85,7 +85,7 @@ async fn signed_chunks(settings: &Settings, body: &mut SealedBody) -> Result<Opt
         return Ok(None);
     }
     let first = body.first_chunk().await?;
-    Ok((always || first.is_some()).then_some(SignedChunks { first }))
+    Ok((always || body.is_made() || first.is_some()).then_some(SignedChunks { first }))
 }
 
 /// Chooses how the body travels, and says so in the headers.
@@ -97,6 +97,7 @@ async fn signed_chunks(settings: &Settings, body: &mut SealedBody) -> Result<Opt
 /// | the same, a checksum in the trailer | `STREAMING-UNSIGNED-PAYLOAD-TRAILER` | `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER` |
 /// | nothing signed | `UNSIGNED-PAYLOAD` | the same: nobody has vouched for it before |
 /// | nothing signed, a checksum in the trailer | `STREAMING-UNSIGNED-PAYLOAD-TRAILER` | the same |
+/// | sealed here, on its way | as what nobody signed | as chunks that the client signed |
 /// | anything, `upstream.payload = "always-signed"` | as chunks that the client signed over plain HTTP | the same |
 ///
 /// | profile | signed chunks | trailers |

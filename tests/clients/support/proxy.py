@@ -1,6 +1,5 @@
 """One `bartizan serve` of the tests' own, with its configuration, policies and certificates."""
 
-import base64
 import json
 import os
 import pathlib
@@ -12,7 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from . import paths, toml
+from . import keyring, paths, toml
 from .stores import Store, Unavailable
 
 ACCOUNT = "111122223333"
@@ -64,19 +63,6 @@ def write_policies(folder: pathlib.Path) -> None:
     credentials.write_text(toml.dumps({"account": [{"id": ACCOUNT, "name": "main"}], "user": users}))
 
 
-# The key that the other stores of these tests have, too, by its name.
-KMS_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/test-key"
-
-
-def write_keyring(file: pathlib.Path) -> None:
-    """One KMS key, the account's own for `aws:kms` without a name."""
-    file.parent.mkdir(mode=0o700, parents=True)
-    file.touch(mode=0o600)
-    version = {"id": 1, "kek_b64": base64.b64encode(b"this is a test key of 32 octets.").decode(), "created": "2026-11-27T00:00:00Z"}
-    key = {"arn": KMS_KEY, "aliases": ["alias/aws/s3", "alias/tests"], "state": "Enabled", "versions": [version]}
-    file.write_text(json.dumps({"keys": [key]}))
-
-
 class Bartizan:
     """A proxy in a folder of its own; it can be ended and started again over the same state."""
 
@@ -87,7 +73,7 @@ class Bartizan:
         folder.mkdir(parents=True, exist_ok=True)
         make_certificates(folder / "certs", "localhost", "127.0.0.1", "s3.localhost", "*.s3.localhost")
         write_policies(folder / "policies")
-        write_keyring(folder / "state" / "keyring.json")
+        keyring.write(folder / "state" / "keyring.json", keyring.usual())
         self.configure(**tables)
 
     @property

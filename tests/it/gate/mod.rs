@@ -13,6 +13,7 @@ mod points;
 mod policies;
 mod regions;
 mod rehearsal;
+mod sealed;
 mod signing;
 mod start;
 mod tokens;

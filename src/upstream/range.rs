@@ -2,7 +2,7 @@
 
 /// What a `Range` header comes to for an object of some size.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Resolved {
+pub(in crate::upstream) enum Resolved {
     /// No range, or one that HTTP says to ignore: bad syntax, another unit, several ranges.
     Whole,
     /// From one octet to another, both included.
@@ -12,7 +12,7 @@ pub(super) enum Resolved {
 }
 
 /// Reads `bytes=0-9`, `bytes=10-` and `bytes=-5`.
-pub(super) fn resolve(header: &str, size: u64) -> Resolved {
+pub(in crate::upstream) fn resolve(header: &str, size: u64) -> Resolved {
     let Some((first, last)) = header.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')) else {
         return Resolved::Whole;
     };
@@ -30,7 +30,7 @@ pub(super) fn resolve(header: &str, size: u64) -> Resolved {
 }
 
 /// Reads the range of a part copy, which must be `bytes=first-last` and inside the source.
-pub(super) fn strict(header: &str) -> Option<(u64, u64)> {
+pub(in crate::upstream) fn strict(header: &str) -> Option<(u64, u64)> {
     let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
     let (first, last) = (number(first)?, number(last)?);
     (first <= last).then_some((first, last))
