@@ -5,6 +5,7 @@ mod doors;
 mod flips;
 mod forms;
 mod generations;
+mod keys;
 mod points;
 mod policies;
 mod regions;
