@@ -9,6 +9,7 @@ mod generations;
 mod house;
 mod limits;
 mod naming;
+mod keys;
 mod points;
 mod policies;
 mod regions;
