@@ -506,3 +506,33 @@ fn a_rule_that_contradicts_itself_is_told() {
         assert!(faults.contains(told), "{more}\n{faults}");
     }
 }
+
+#[test]
+fn a_store_of_sealed_objects_keeps_what_is_demanded_but_no_second_layer() {
+    let store = |upstream: &str, rest: &str| {
+        format!(
+            "account = \"111122223333\"\n{rest}\n[[listen]]\naddress = \"127.0.0.1:0\"\n[upstream]\n\
+             endpoint = \"http://127.0.0.1:9000\"\n{upstream}\n\
+             credentials = {{ access_key_id = \"a\", secret_access_key = \"b\" }}\n"
+        )
+    };
+    let sealed = |config: &Config| match &config.upstreams[0].target {
+        Target::S3(remote) => remote.encryption.sealed(),
+        Target::Embedded => panic!("embedded"),
+    };
+    let kms = "guard.encryption.require = [\"aws:kms\"]";
+    for (more, foreign) in [
+        ("", Foreign::AsDemanded),
+        ("sealed_foreign = \"pass\"", Foreign::Pass),
+        ("sealed_foreign = \"refuse\"", Foreign::Refuse),
+    ] {
+        let config = accepted(&store(&format!("encryption = \"sealed\"\n{more}"), kms));
+        assert_eq!(sealed(&config), Some(foreign));
+    }
+    assert_eq!(sealed(&accepted(&store("encryption = \"none\"", ""))), None);
+    let double = "guard.encryption.require = [\"aws:kms:dsse\"]";
+    assert!(refused(&store("encryption = \"sealed\"", double)).contains("nobody would keep it"));
+    assert!(refused(&store("sealed_foreign = \"pass\"", "")).contains("`upstream.sealed_foreign` has no meaning"));
+    let names = "encryption = \"sealed\"\nkms_keys = { \"arn:aws:kms:us-east-1:111122223333:key/a\" = \"b\" }";
+    assert!(refused(&store(names, "")).contains("`upstream.kms_keys` has no meaning"));
+}

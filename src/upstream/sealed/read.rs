@@ -10,8 +10,8 @@ use super::probe::{Stored, download, header_in, range_header};
 use super::told::{self, CHECKSUM_MODE};
 use super::{Sealed, name};
 use crate::body::SealedBody;
-use crate::s3::{Code, Fault};
-use crate::seal::{HEADER, Metadata, ObjectKey};
+use crate::s3::{Code, Fault, Operation};
+use crate::seal::{Broken, HEADER, Metadata, ObjectKey};
 use crate::upstream::range::{self, Resolved};
 use crate::upstream::{Forward, Reply, ReplyBody, Upstream as _};
 
@@ -127,7 +127,7 @@ impl Sealed {
         let asked = Asked::of(&out)?;
         let reply = self.wire.send(Box::new(probe(&out, asked.is_whole())?), SealedBody::empty()).await?;
         if reply.status == StatusCode::RANGE_NOT_SATISFIABLE && !asked.is_whole() {
-            return self.as_it_is(out).await; // shorter than anything that was sealed
+            return self.empty(out).await;
         }
         if !matches!(reply.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
             return Ok(reply);
@@ -239,6 +239,16 @@ impl Sealed {
         let body = self.fetch(stored, window.sealed).await?;
         let opened = Opened::new(download(body, name)?, reader, length, name);
         Ok(ReplyBody::Opened(Box::new(opened.begun().await?)))
+    }
+
+    /// What is shorter than anything that was sealed; but it may call itself so.
+    async fn empty(&self, out: Box<Forward>) -> Result<Reply, Fault> {
+        let head = Forward { operation: Operation::HeadObject, ..probe(&out, true)? };
+        let head = self.wire.send(Box::new(head), SealedBody::empty()).await?;
+        match told::read(&head.headers, name(&out))? {
+            None => self.as_it_is(out).await,
+            Some(_) => Err(does_not_open(Broken::Truncated, name(&out))),
+        }
     }
 
     /// What was not sealed, as the store has it.

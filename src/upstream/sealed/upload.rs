@@ -154,7 +154,7 @@ fn decode(mut octets: &[u8]) -> Option<Metadata> {
     let (commitment, rest) = octets.split_first_chunk::<32>()?;
     octets = rest;
     let context = Some(take(&mut octets)?).filter(|context| !context.is_empty()).map(<[u8]>::to_vec);
-    octets.is_empty().then(|| Metadata { key, wrapped, id: *id, commitment: *commitment, context, checksums: None })
+    octets.is_empty().then_some(Metadata { key, wrapped, id: *id, commitment: *commitment, context, checksums: None })
 }
 
 #[cfg(test)]
@@ -192,9 +192,14 @@ mod tests {
         let good = id("store", &metadata(None), &key, NAME);
         let ours = good.rsplit_once(MARK).unwrap().1;
         let long = "s".repeat(LONGEST);
-        for bad in
-            ["store", ".s3hp1.", "store.s3hp1.", "store.s3hp1.AAAA", &good[..good.len() - 2], &format!("{good}AA")]
-        {
+        for bad in [
+            "store",
+            ".s3hp1.",
+            "store.s3hp1.",
+            "store.s3hp1.AAAA",
+            good.split_at(good.len() - 2).0,
+            &format!("{good}AA"),
+        ] {
             let parsed = Ticket::parse(bad);
             assert!(parsed.is_none_or(|ticket| ticket.proof != Ticket::parse(&good).unwrap().proof), "{bad}");
         }
