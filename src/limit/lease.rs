@@ -7,7 +7,8 @@
 //! So over all machines never more pass than the quota and one slice for each machine. What is left of a
 //! lease that has ended is given back.
 //!
-//! Memory: [`Leases::ROOM`] counts of 120 octets; those beyond are counted by the divided quota.
+//! Memory: [`Leases::ROOM`] counts of at most 112 octets, in tables that are at least half full: 16 MB. Those
+//! beyond are counted by the divided quota.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
