@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use super::house::House;
 use super::{Ask, Gate};
 
 const SSE: &str = "x-amz-server-side-encryption";
 const KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
-fn command(gate: &Gate, args: &[&str]) -> Output {
-    let file = gate.folder.path().join("bartizan.toml");
+fn command(gate: &House, args: &[&str]) -> Output {
+    let file = gate.gate.folder.path().join("bartizan.toml");
     Command::new(env!("CARGO_BIN_EXE_bartizan")).args(args).arg("-c").arg(file).output().unwrap()
 }
 
 /// Changes the keyring and has the proxy read it.
 #[track_caller]
-fn ring(gate: &Gate, args: &[&str]) -> String {
+fn ring(gate: &House, args: &[&str]) -> String {
     let changed = command(gate, &[&["keys", "ring"], args].concat());
     assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
     let reloaded = command(gate, &["reload"]);
@@ -23,10 +24,10 @@ fn ring(gate: &Gate, args: &[&str]) -> String {
     String::from_utf8(changed.stdout).unwrap()
 }
 
-fn gate() -> Gate {
+fn gate() -> House {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let gate =
-        Gate::configured("", &format!("[upstream]\nkind = \"embedded\"\n[admin]\naddress = \"127.0.0.1:{port}\""));
+    let tables = format!("[upstream]\nkind = \"embedded\"\n[admin]\naddress = \"127.0.0.1:{port}\"");
+    let gate = House::launch("", &tables, &[]).unwrap_or_else(|told| panic!("{told}"));
     assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
     gate
 }
@@ -54,7 +55,7 @@ fn a_key_works_from_the_reload_that_brings_it_until_the_one_that_takes_it() {
     ring(&gate, &["rotate", arn]);
     assert_eq!(gate.send(&get).body, b"data");
     // A keyring that is none leaves the keys as they were, and the one who asks is told.
-    std::fs::write(gate.folder.path().join("state/keyring.json"), "{}").unwrap();
+    std::fs::write(gate.gate.folder.path().join("state/keyring.json"), "{}").unwrap();
     let refused = command(&gate, &["reload"]);
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("the keyring cannot be used"));
@@ -78,7 +79,7 @@ fn nothing_that_a_client_sends_is_on_the_disk_in_the_clear() {
         assert_eq!(gate.send(&ask).status, 200);
     }
     assert!(gate.send(&Ask::new("GET", "/bucket/large")).body == large);
-    let folder = gate.folder.path().to_owned();
+    let folder = gate.gate.folder.path().to_owned();
     assert!(search(&folder, mark) > 5, "files were looked at");
     drop(gate);
 }
