@@ -7,7 +7,7 @@ installer=
 # Packages, the virtual environment and MinIO are got while cargo works; step_clients waits for them.
 begin_installing() {
   (
-    need_packages curl=curl openssl=openssl dnsmasq=dnsmasq-base ip=iproute2 unshare=util-linux ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw-admin=ceph-common radosgw=radosgw
+    need_packages curl=curl openssl=openssl dnsmasq=dnsmasq-base ip=iproute2 unshare=util-linux ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw-admin=ceph-common radosgw=radosgw redis-server=redis-server
     "$ci_top/.ci/venv.sh"
     "$ci_top/.ci/clients.sh"
     "$ci_top/.ci/stores/minio.sh" install

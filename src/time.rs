@@ -1,7 +1,8 @@
 //! Instants as whole seconds, and the three spellings S3 clients use. The clock itself is a trait,
 //! so that nothing below the server reads one.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -10,6 +11,10 @@ pub struct Seconds(pub i64);
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Millis(pub i64);
+
+/// Nanoseconds of a clock that nobody sets, from a start of its own: for measuring what has passed.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Ticks(pub u64);
 
 /// Where the present comes from.
 pub trait Clock: Send + Sync {
@@ -24,6 +29,11 @@ pub trait Clock: Send + Sync {
     /// Nanoseconds since 1970-01-01T00:00:00Z, as exactly as this clock knows them.
     fn now_nanos(&self) -> u64 {
         u64::try_from(self.now_millis().0).unwrap_or(0).saturating_mul(1_000_000)
+    }
+
+    /// What has passed on a clock that nobody sets.
+    fn ticks(&self) -> Ticks {
+        Ticks(self.now_nanos())
     }
 }
 
@@ -40,6 +50,18 @@ impl Clock for SystemClock {
     fn now_nanos(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn ticks(&self) -> Ticks {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Ticks(u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Ticks {
+    /// So many milliseconds after the start.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
     }
 }
 

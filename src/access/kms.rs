@@ -1,6 +1,8 @@
 //! The use of a KMS key on behalf of a request: what is asked, and what conditions see of it
 //! (spec/encryption.md 4, 6, 11).
 
+use std::cell::Cell;
+
 use super::context::View;
 use super::facts::{Caller, Owner};
 use super::words::{BARE, may_know};
@@ -39,6 +41,8 @@ pub struct KeyUse<'a> {
     pub object: &'a str,
     /// The rest of the encryption context.
     pub context: &'a kms::Context,
+    /// Whether that is all of it. Of what was written before only the store knows it.
+    pub known: bool,
     /// The region of the endpoint.
     pub region: &'a str,
     /// The key's side says yes by name.
@@ -51,6 +55,8 @@ pub struct KeyView<'a> {
     view: View<'a>,
     account: &'a str,
     keys: Keys,
+    known: bool,
+    wanted: Cell<bool>,
 }
 
 impl<'a> KeyView<'a> {
@@ -69,7 +75,12 @@ impl<'a> KeyView<'a> {
             }
         }
         keys.set_all("kms:EncryptionContextKeys", names);
-        Some(Self { view, account, keys })
+        Some(Self { view, account, keys, known: used.known, wanted: Cell::new(false) })
+    }
+
+    /// Whether a condition has asked for what is not known.
+    pub fn wanted_more(&self) -> bool {
+        self.wanted.get()
     }
 
     /// The question.
@@ -89,6 +100,9 @@ impl<'a> KeyView<'a> {
 
 impl Context for KeyView<'_> {
     fn values(&self, key: &str) -> Option<Values<'_>> {
+        if !self.known && key.starts_with("kms:encryptioncontext") && key != "kms:encryptioncontext:aws:s3:arn" {
+            self.wanted.set(true);
+        }
         if let Some(known) = self.keys.values(key) {
             return Some(known);
         }

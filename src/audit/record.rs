@@ -208,12 +208,18 @@ pub struct Intent<'a> {
     pub decision: Decision,
     /// The statements that decided.
     pub statements: &'a [&'a str],
+    /// The rules about names that the name of a new bucket breaks: `N-14`.
+    pub naming: &'a [&'a str],
+    /// The rehearsal whose fault it meets on purpose, by name.
+    pub rehearsed: Option<&'a str>,
     /// Whether only an ACL allows it.
     pub acl_required: bool,
     /// The generation of policies that decided.
     pub generation: Option<u64>,
     /// How the object will be encrypted.
     pub encryption: Option<Encryption<'a>>,
+    /// How many calls of the key service it costs, where they are counted.
+    pub kms_calls: Option<u64>,
     /// The header lines as received; those of interest are taken.
     pub headers: &'a [(&'a [u8], &'a [u8])],
 }
@@ -246,9 +252,12 @@ impl<'a> Intent<'a> {
             content_length: None,
             decision: Decision::default(),
             statements: &[],
+            naming: &[],
+            rehearsed: None,
             acl_required: false,
             generation: None,
             encryption: None,
+            kms_calls: None,
             headers: &[],
         }
     }
@@ -298,12 +307,17 @@ impl<'a> Intent<'a> {
         object.maybe_number("content_length", self.content_length);
         object.word("decision", self.decision.as_str().as_bytes());
         object.maybe_number("generation", self.generation);
+        if !self.naming.is_empty() {
+            object.texts("naming", self.naming.iter().copied(), SHORT);
+        }
+        object.maybe("rehearsed", self.rehearsed, SHORT);
         if self.acl_required {
             object.flag("acl_required", true);
         }
         if let Some(encryption) = &self.encryption {
             object.object("encryption", |inner| encryption.members(inner));
         }
+        object.maybe_number("kms_calls", self.kms_calls);
         self.lists(object, start);
     }
 
@@ -430,6 +444,8 @@ pub struct Completion<'a> {
     pub reason: Option<&'a str>,
     /// What only the operator may read.
     pub detail: Option<&'a str>,
+    /// The limit that the request is over.
+    pub dimension: Option<&'a str>,
     /// Why a signature did not match.
     pub mismatch: Option<Mismatch<'a>>,
     /// Octets of the body read from the client.
@@ -479,6 +495,7 @@ impl Completion<'_> {
         object.maybe("error_message", self.error_message, SHORT);
         object.maybe("reason", self.reason, SHORT);
         object.maybe("detail", self.detail, LONG);
+        object.maybe("dimension", self.dimension, SHORT);
         if let Some(mismatch) = &self.mismatch {
             object.object("signature_mismatch", |inner| mismatch.members(inner));
         }

@@ -40,6 +40,7 @@
 mod checks;
 mod chunked;
 mod contract;
+mod cut;
 mod early;
 mod flow;
 mod form;
@@ -54,6 +55,7 @@ mod tests;
 
 pub use chunked::{Chunked, Event};
 pub use contract::{Contract, Duties};
+pub use cut::Cut;
 pub use early::FormHead;
 pub use form::{FormDecoder, FormEvent};
 pub use metered::{End, Metered, Tell};

@@ -17,7 +17,9 @@ use crate::time::Clock;
 
 mod env;
 mod explain;
+mod keys;
 mod look;
+mod names;
 mod policy;
 mod serve;
 
@@ -89,8 +91,12 @@ enum Command {
     /// Questions over the whole set of policies
     #[command(subcommand)]
     Policy(policy::Policy),
-    #[command(hide = true)]
-    Keys(Later),
+    /// Names of buckets: what is wrong with them, and better ones
+    #[command(subcommand)]
+    Names(names::Names),
+    /// The KMS keys that are kept here
+    #[command(subcommand)]
+    Keys(keys::Keys),
     #[command(hide = true)]
     Certs(Later),
     /// Have the running proxy read policies and access keys again
@@ -222,7 +228,8 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Status(file) => look::status(&file, cli.json, io),
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
         Command::Policy(policy) => policy::run(&policy, cli.json, io),
-        Command::Keys(_) => later("keys", io),
+        Command::Names(names) => names::run(&names, cli.json, io),
+        Command::Keys(keys) => keys::run(&keys, cli.json, io),
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),
         Command::Drain(_) => later("drain", io),

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::finding::{Finding, Findings};
-use super::metrics::{self, Metrics, Reading};
+use super::metrics::{self, Limits, Metrics, Reading};
 use super::policies::{Consent, Taken};
+use crate::limit::rehearsal::{Rehearsals, Shown};
 use crate::time::Seconds;
 
 /// What the admin answers ask of the running proxy. None of them waits.
@@ -31,6 +32,8 @@ pub trait Probes {
     fn certificate_expiry(&self) -> Option<Seconds>;
     /// Open client connections.
     fn connections(&self) -> u64;
+    /// Rates and quotas; the one question that takes a moment.
+    fn limits(&self) -> Limits;
 }
 
 /// One answer.
@@ -90,6 +93,41 @@ pub fn reloaded(outcome: Result<Taken, Findings>) -> Answer {
     Answer { status, content_type: "application/json", body: format!("{body}\n") }
 }
 
+/// The page of rehearsals; what is below it switches one.
+pub const REHEARSALS: &str = "/v1/rehearsals";
+
+/// How every rehearsal stands.
+pub fn rehearsals(rehearsals: Option<&Rehearsals>) -> Answer {
+    let list: Vec<Value> = rehearsals.into_iter().flat_map(Rehearsals::shown).map(|shown| rehearsal(&shown)).collect();
+    object(200, &json!({ "rehearsals": list }))
+}
+
+/// The answer to an order to switch a rehearsal, with how it stands then.
+pub fn switch(rehearsals: Option<&Rehearsals>, path: &str, query: &str) -> Answer {
+    let order = path.strip_prefix(REHEARSALS).and_then(|rest| rest.strip_prefix('/')?.rsplit_once('/'));
+    let times = match query.strip_prefix("times=") {
+        None if query.is_empty() => Ok(None),
+        Some(times) => times.parse().ok().filter(|times| *times > 0).map(Some).ok_or(()),
+        None => Err(()),
+    };
+    let shown = match (order, times) {
+        (Some((name, "on")), Ok(times)) => rehearsals.and_then(|all| all.switch_on(name, times)),
+        (Some((name, "off")), Ok(None)) => rehearsals.and_then(|all| all.switch_off(name)),
+        (Some((_, "on")), Err(())) => return text(400, "the one parameter is `times`, a number from 1 on\n"),
+        (Some((_, "off")), _) => return text(400, "`off` has no parameters\n"),
+        _ => return text(404, "a rehearsal is switched with /v1/rehearsals/NAME/on or /off\n"),
+    };
+    shown.map_or_else(|| text(404, "no rehearsal has this name\n"), |shown| object(200, &rehearsal(&shown)))
+}
+
+fn rehearsal(Shown { name, fault, on, left, met }: &Shown) -> Value {
+    json!({ "name": **name, "fault": fault, "on": on, "left": left, "met": met })
+}
+
+fn object(status: u16, body: &Value) -> Answer {
+    Answer { status, content_type: "application/json", body: format!("{body}\n") }
+}
+
 /// What keeps the proxy from serving, in words that scripts may compare.
 pub fn missing(probes: &dyn Probes) -> Vec<&'static str> {
     let checks = [
@@ -117,7 +155,7 @@ fn rendered(state: &State<'_>) -> Answer {
         certificate_expiry: state.probes.certificate_expiry(),
         connections: state.probes.connections(),
     };
-    let body = state.metrics.render(&reading, state.now);
+    let body = state.metrics.render(&reading, &state.probes.limits(), state.now);
     Answer { status: 200, content_type: metrics::CONTENT_TYPE, body }
 }
 
@@ -128,6 +166,7 @@ fn text(status: u16, body: &str) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::rehearsal::{Fault, Rehearsal};
 
     #[derive(Clone, Copy)]
     struct Fake {
@@ -171,6 +210,10 @@ mod tests {
         fn connections(&self) -> u64 {
             0
         }
+
+        fn limits(&self) -> Limits {
+            Limits::default()
+        }
     }
 
     #[track_caller]
@@ -211,6 +254,44 @@ mod tests {
         assert!(answer.body.contains(r#""file":"policies/a.json""#) && answer.body.contains(r#""message":"broken""#));
         let answer = reloaded(Ok(Taken { number: 7, warnings: Findings::default() }));
         assert_eq!((answer.status, answer.body.as_str()), (200, "{\"findings\":[],\"generation\":7}\n"));
+    }
+
+    #[test]
+    fn a_rehearsal_is_switched_by_its_name() {
+        let fault = Fault::Throttle;
+        let one = Rehearsal {
+            name: "one".into(),
+            principal: None,
+            bucket: None,
+            prefix: None,
+            operations: Vec::new(),
+            fault,
+            times: None,
+            rate: None,
+            seed: None,
+            enabled: false,
+        };
+        let all = Rehearsals::new([one], 1);
+        let say = |path: &str, query: &str| switch(Some(&all), path, query);
+        let on = say("/v1/rehearsals/one/on", "times=3");
+        assert_eq!(on.body, "{\"fault\":\"throttle\",\"left\":3,\"met\":0,\"name\":\"one\",\"on\":true}\n");
+        assert!(rehearsals(Some(&all)).body.contains(r#""left":3"#));
+        assert_eq!(say("/v1/rehearsals/one/on", "").status, 200);
+        assert!(say("/v1/rehearsals/one/off", "").body.contains(r#""left":null"#));
+        for (path, query, status) in [
+            ("/v1/rehearsals/two/on", "", 404),
+            ("/v1/rehearsals/one", "", 404),
+            ("/v1/rehearsals/one/maybe", "", 404),
+            ("/v1/other", "", 404),
+            ("/v1/rehearsals/one/on", "times=0", 400),
+            ("/v1/rehearsals/one/on", "times=x", 400),
+            ("/v1/rehearsals/one/on", "rate=1", 400),
+            ("/v1/rehearsals/one/off", "times=1", 400),
+        ] {
+            assert_eq!(say(path, query).status, status, "{path}?{query}");
+        }
+        assert_eq!(switch(None, "/v1/rehearsals/one/on", "").status, 404);
+        assert_eq!(rehearsals(None).body, "{\"rehearsals\":[]}\n");
     }
 
     #[test]

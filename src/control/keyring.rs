@@ -42,20 +42,31 @@ pub(super) fn fresh(region: &str, account: &str, now: Seconds) -> Result<Zeroizi
     Ok(Zeroizing::new(String::from_utf8_lossy(&json).into_owned()))
 }
 
-/// Puts a ring in the place of the one in the file.
+/// Changes the file, one process at a time. What it holds is on the disk when this returns.
 ///
 /// # Errors
-/// The file cannot be written.
-pub fn write(path: &Path, ring: &Ring) -> Result<(), FileFault> {
-    if let Some(folder) = path.parent() {
-        files::private_folder(folder)?;
-    }
-    files::replace(path, 0o600, &ring.to_json())
+/// The file cannot be read or written, or the change cannot be made; then it is as it was.
+pub fn change(config: &Config, make: impl FnOnce(&Ring) -> Result<Ring, String>) -> Result<(), Findings> {
+    let path = &config.keyring;
+    let failed = |fault: FileFault| Finding::file(path, format!("the keyring {fault}"));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    files::private_folder(folder).map_err(failed)?;
+    let _alone = files::only_here(folder).map_err(failed)?;
+    let next = make(&load(config)?).map_err(|message| Finding::file(path, message))?;
+    files::replace(path, 0o600, &next.to_json()).map_err(failed)?;
+    on_disk(path).map_err(|error| failed(error.into()))?;
+    Ok(())
+}
+
+/// Waits until the name of a file is on the disk: nothing may be encrypted with a key that a crash takes away.
+fn on_disk(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn read(path: &Path) -> Result<Ring, Finding> {
     let text = files::read_private(path, LONGEST_FILE as u64)
         .map_err(|fault| Finding::file(path, format!("the keyring {fault}")))?;
+    on_disk(path).map_err(|error| Finding::file(path, format!("the keyring {}", FileFault::from(error))))?;
     Ring::parse(Zeroizing::new(text).as_bytes()).map_err(|error| {
         let help = "put back the file as it was: what its keys have encrypted cannot be read without it";
         Finding::file(path, format!("the keyring cannot be used: {error}")).help(help)
@@ -92,12 +103,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path(), "keys.ring = \"secret/ring.json\"");
         let text = fresh("us-east-1", "111122223333", Seconds(0)).unwrap();
-        let ring = Ring::parse(text.as_bytes()).unwrap();
-        write(&config.keyring, &ring).unwrap();
+        change(&config, |none| {
+            assert_eq!(none.keys().count(), 0);
+            Ring::parse(text.as_bytes()).map_err(|error| error.to_string())
+        })
+        .unwrap();
         let path = folder.path().join("secret/ring.json");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let read = load(&config).unwrap();
-        assert_eq!(read.keys().map(|key| key.arn().clone()).collect::<Vec<_>>().len(), 2);
+        assert_eq!(read.keys().count(), 2);
         assert!(read.default_for("111122223333").is_some());
         assert!(read.find(TO_TRY, "us-east-1", "111122223333").is_ok());
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();

@@ -1,7 +1,8 @@
 //! What the proxy counts, under the names that interfaces promise.
 //!
 //! Invariants:
-//! - label values are constants of the program; never a key, a principal or an address;
+//! - label values are constants of the program, or names of limits in the configuration; never a key, a
+//!   principal or an address;
 //! - a worker counts through handles of its own, without a lock after the first time.
 
 use std::cell::RefCell;
@@ -44,8 +45,23 @@ struct Way {
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OnPurpose {
+    fault: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Rule {
-    rule: &'static str,
+    rule: String,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Called {
+    call: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Limited {
+    dimension: String,
 }
 
 /// All metrics of the process.
@@ -58,6 +74,13 @@ pub struct Metrics {
     received: Counter,
     sent: Counter,
     throttled: Family<Rule, Counter>,
+    kms_calls: Family<Called, Counter>,
+    utilisation: Family<Limited, Real>,
+    until_throttled: Family<Limited, Gauge>,
+    throttle_keys: Family<Limited, Gauge>,
+    throttle_overflow: Counter,
+    store_degraded: Gauge,
+    rehearsed: Family<OnPurpose, Counter>,
     connections: Gauge,
     journal_records: Counter,
     journal_lag: Real,
@@ -91,6 +114,8 @@ pub struct End {
     pub received: u64,
     /// Bytes of body to the client.
     pub sent: u64,
+    /// The fault that it met on purpose.
+    pub rehearsed: Option<&'static str>,
 }
 
 /// What is asked of others when the metrics are read.
@@ -108,6 +133,32 @@ pub struct Reading {
     pub connections: u64,
 }
 
+/// What is asked of rates and quotas when the metrics are read.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Refusals since the start, by the name of the limit.
+    pub refused: Vec<(String, u64)>,
+    /// Calls of the key service that were charged since the start.
+    pub calls: Vec<(&'static str, u64)>,
+    /// Keys that had to share a count.
+    pub overflow: u64,
+    /// Whether the store of shared limits is away.
+    pub degraded: bool,
+    /// What is counted.
+    pub dimensions: Vec<LimitState>,
+}
+
+/// How full a limit is.
+#[derive(Clone, Debug)]
+pub struct LimitState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How many counts it has.
+    pub keys: u64,
+    /// Of uses of keys: those of the last second by the rate, and how many the fullest count has left.
+    pub of_keys: Option<(f64, u64)>,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
@@ -118,6 +169,13 @@ impl Default for Metrics {
             received: Counter::default(),
             sent: Counter::default(),
             throttled: Family::default(),
+            kms_calls: Family::default(),
+            utilisation: Family::default(),
+            until_throttled: Family::default(),
+            throttle_keys: Family::default(),
+            throttle_overflow: Counter::default(),
+            store_degraded: Gauge::default(),
+            rehearsed: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
             journal_lag: Real::default(),
@@ -141,6 +199,17 @@ impl Metrics {
         registry.register("upstream_seconds", "Time of the upstream", self.upstream_seconds.clone());
         registry.register("bytes", "Bytes of bodies, from and to clients", bytes);
         registry.register("throttled", "Requests over a rate", self.throttled.clone());
+        registry.register("kms_calls", "Calls of the key service that were charged", self.kms_calls.clone());
+        let utilisation = self.utilisation.clone();
+        registry.register("kms_quota_utilisation", "Calls of the last second by the rate", utilisation);
+        let until = self.until_throttled.clone();
+        registry.register("kms_requests_until_throttled", "Calls that the fullest count has left", until);
+        registry.register("throttle_keys", "Counts of a limit", self.throttle_keys.clone());
+        let overflow = self.throttle_overflow.clone();
+        registry.register("throttle_overflow", "Keys that had to share a count", overflow);
+        let degraded = self.store_degraded.clone();
+        registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
+        registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
@@ -156,18 +225,14 @@ impl Metrics {
         Worker { metrics: Arc::clone(self), requests: RefCell::default(), seconds: RefCell::default() }
     }
 
-    /// Counts a request over a rate. Rules are named by the configuration's keys.
-    pub fn throttled(&self, rule: &'static str) {
-        self.throttled.get_or_create(&Rule { rule }).inc();
-    }
-
     /// Counts a generation of policies that was refused.
     pub fn policy_reload_failed(&self) {
         self.reload_failures.inc();
     }
 
     /// Everything, in the text format of Prometheus.
-    pub fn render(&self, reading: &Reading, now: Seconds) -> String {
+    pub fn render(&self, reading: &Reading, limits: &Limits, now: Seconds) -> String {
+        self.take_limits(limits);
         // The journal's own count only grows, as a counter must.
         self.journal_records.inner().store(reading.journal_records, Ordering::Relaxed);
         self.journal_lag.set(reading.journal_lag.as_secs_f64());
@@ -179,6 +244,29 @@ impl Metrics {
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+impl Metrics {
+    /// The counts of limits only grow, as counters must.
+    fn take_limits(&self, limits: &Limits) {
+        for (rule, count) in &limits.refused {
+            self.throttled.get_or_create(&Rule { rule: rule.clone() }).inner().store(*count, Ordering::Relaxed);
+        }
+        for (call, count) in &limits.calls {
+            self.kms_calls.get_or_create(&Called { call }).inner().store(*count, Ordering::Relaxed);
+        }
+        self.throttle_overflow.inner().store(limits.overflow, Ordering::Relaxed);
+        self.store_degraded.set(limits.degraded.into());
+        for limit in &limits.dimensions {
+            let label = Limited { dimension: limit.name.clone() };
+            let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            self.throttle_keys.get_or_create(&label).set(whole(limit.keys));
+            if let Some((utilisation, left)) = limit.of_keys {
+                self.utilisation.get_or_create(&label).set(utilisation);
+                self.until_throttled.get_or_create(&label).set(whole(left));
+            }
+        }
     }
 }
 
@@ -196,6 +284,9 @@ impl Worker {
         request.observe(end.took.as_secs_f64());
         if let Some(took) = end.upstream {
             upstream.observe(took.as_secs_f64());
+        }
+        if let Some(fault) = end.rehearsed {
+            metrics.rehearsed.get_or_create(&OnPurpose { fault }).inc();
         }
         metrics.received.inc_by(end.received);
         metrics.sent.inc_by(end.sent);
@@ -228,11 +319,19 @@ mod tests {
             upstream: Some(Duration::from_millis(2)),
             received: 0,
             sent: 1000,
+            rehearsed: Some("cut"),
         };
         worker.ended(&end);
         worker.ended(&end);
         metrics.worker().ended(&End { outcome: "refused", reason: "unknown-key", upstream: None, ..end });
-        metrics.throttled("rate.kms.symmetric");
+        let state = |name: &str, of_keys| LimitState { name: name.to_owned(), keys: 2, of_keys };
+        let limits = Limits {
+            refused: vec![("rate.kms.symmetric".to_owned(), 1)],
+            calls: vec![("Decrypt", 5)],
+            overflow: 6,
+            degraded: true,
+            dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
+        };
         metrics.policy_reload_failed();
         let reading = Reading {
             journal_records: 7,
@@ -241,7 +340,7 @@ mod tests {
             certificate_expiry: Some(Seconds(1100)),
             connections: 3,
         };
-        let text = metrics.render(&reading, Seconds(1000));
+        let text = metrics.render(&reading, &limits, Seconds(1000));
         for line in [
             r#"bartizan_requests_total{operation="GetObject",outcome="completed",reason="-"} 2"#,
             r#"bartizan_requests_total{operation="GetObject",outcome="refused",reason="unknown-key"} 1"#,
@@ -250,6 +349,13 @@ mod tests {
             r#"bartizan_bytes_total{direction="out"} 3000"#,
             r#"bartizan_bytes_total{direction="in"} 0"#,
             r#"bartizan_throttled_total{rule="rate.kms.symmetric"} 1"#,
+            r#"bartizan_kms_calls_total{call="Decrypt"} 5"#,
+            r#"bartizan_kms_quota_utilisation{dimension="rate.kms.symmetric"} 0.5"#,
+            r#"bartizan_kms_requests_until_throttled{dimension="rate.kms.symmetric"} 40"#,
+            r#"bartizan_throttle_keys{dimension="tenants"} 2"#,
+            "bartizan_throttle_overflow_total 6",
+            "bartizan_throttle_store_degraded 1",
+            r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",

@@ -131,6 +131,11 @@ impl<'r> Table<'r> {
         self.span.clone()
     }
 
+    /// The full name of the table.
+    pub(super) fn path_here(&self) -> String {
+        self.name.clone()
+    }
+
     /// The full name of a key.
     pub(super) fn path_of(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
@@ -261,6 +266,42 @@ impl<'r> Table<'r> {
             self.out_of_range(key, value.span(), problem, range.start(), range.end(), &default.to_string());
             default
         })
+    }
+
+    /// A whole number in a range that has no usual value.
+    pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        let span = self.span_of(key)?;
+        let (low, high) = (*range.start(), *range.end());
+        let found = self.take(key).and_then(|value| value.get_ref().as_integer());
+        let found = found.and_then(|number| i128::from_str_radix(number.as_str(), number.radix()).ok());
+        let fit = found.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
+        if fit.is_none() {
+            let message = format!("`{}` is out of range", self.path_of(key));
+            self.fault(span, message, &format!("must be from {low} to {high}"), "write a number in that range");
+        }
+        fit
+    }
+
+    /// A part of a whole, above 0 and up to 1, in millionths.
+    pub(super) fn share(&mut self, key: &'static str) -> Option<u32> {
+        let value = self.take(key)?;
+        let text = match value.get_ref() {
+            DeValue::Float(number) => number.as_str(),
+            DeValue::Integer(number) => number.as_str(),
+            _ => "",
+        };
+        let millionths = text.parse::<f64>().ok().map(|share| (share * 1e6).round()).unwrap_or_default();
+        let fit = (1..=1_000_000_u32).contains(&(millionths as u32)).then_some(millionths as u32);
+        if fit.is_none() {
+            let message = format!("`{}` is out of range", self.path_of(key));
+            self.fault(value.span(), message, "must be from 0.000001 to 1.0", format!("write `{key} = 0.8`"));
+        }
+        fit
+    }
+
+    /// Whether a key holds a whole number.
+    pub(super) fn is_number(&mut self, key: &'static str) -> bool {
+        self.take(key).is_some_and(|value| value.get_ref().is_integer())
     }
 
     /// A duration in a range.

@@ -10,13 +10,16 @@ use rustls::crypto::ring::default_provider;
 use super::GateError;
 use crate::audit;
 use crate::control::certs;
-use crate::control::config::{self, Config, NameRule, Remote, Target};
+use crate::control::config::{self, Config, NameRule, Remote, Sharing, Target};
 use crate::control::policies::Loaded;
+use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
 use crate::kms::Ring;
 use crate::limit::InFlight;
-use crate::pipeline::{Live, Site, StoreEncryption, StoreKeys, Way};
+use crate::limit::rehearsal::Rehearsals;
+use crate::pipeline::{Live, Rates, Site, StoreEncryption, StoreKeys, Way};
+use crate::s3::Operation;
 use crate::s3::address::{self, AccessPoints};
 use crate::s3::encryption::Kind;
 use crate::s3::name::KeyRules;
@@ -66,30 +69,56 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
 
 /// The memory of signed writes, where it is switched on.
 pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
-    let [a, b, c, d, e, f, g, h, ..] = seed();
-    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    config.signature.replay.then(|| Arc::new(Replay::new(seed, MOST_WRITES)))
+    config.signature.replay.then(|| Arc::new(Replay::new(short_seed(), MOST_WRITES)))
 }
 
-pub(super) fn live(
-    config: &Config,
-    directory: Directory,
-    loaded: Loaded,
-    tokens: Option<Arc<TokenKeys>>,
-    keys: Arc<Ring>,
-    number: u64,
-) -> Live {
+/// Rates and quotas.
+pub(super) fn rates(config: &Config) -> Arc<Rates> {
+    let config::Rates { dimensions, caps, surface, most_keys, shared } = &config.rates;
+    let mut dimensions = dimensions.clone();
+    if let Sharing::Divided(machines) = shared {
+        for dimension in &mut dimensions {
+            dimension.pace = dimension.pace.divided(*machines);
+        }
+    }
+    let rates = Rates::new(dimensions, caps.clone(), *surface, *most_keys, short_seed());
+    Arc::new(match shared {
+        Sharing::Leased(leasing) => rates.leasing(leasing.replicas),
+        Sharing::No | Sharing::Divided(_) => rates,
+    })
+}
+
+/// What keeps strangers from aiming at tables.
+fn short_seed() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// What outlives generations, and each of them has.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    pub(super) tokens: Option<Arc<TokenKeys>>,
+    pub(super) retired: Option<Arc<Ledger>>,
+    pub(super) rehearsals: Option<Arc<Rehearsals>>,
+    pub(super) ring: Arc<ArcSwap<Ring>>,
+}
+
+pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lasting: Lasting, number: u64) -> Live {
+    let Lasting { tokens, retired, rehearsals, ring } = lasting;
     let access_points = loaded.estate.addresses();
     Live {
         listeners: config.listen.iter().map(|listen| sites(config, listen, &access_points)).collect(),
         external: config.listen.iter().map(|listen| listen.external.clone()).collect(),
+        naming: config.judge_of_names(&directory),
+        retired,
+        rehearsals,
         directory,
         tokens,
         roles: loaded.roles,
         ways: config.listen.iter().map(way).collect(),
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
-        keys,
+        keys: ring.load_full(),
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
@@ -101,7 +130,27 @@ fn way(listen: &config::Listen) -> Way {
         vpc: listen.vpc.clone(),
         vpc_endpoint: listen.vpc_endpoint.clone(),
         trusted_proxies: listen.trusted_proxies.clone(),
+        rehearsal: listen.rehearsal,
     }
+}
+
+/// The faults that clients may meet on purpose, if there are any.
+pub(super) fn rehearsals(config: &Config) -> Option<Arc<Rehearsals>> {
+    if config.rehearsals.is_empty() {
+        return None;
+    }
+    let listeners = config.listen.iter().filter(|listen| listen.rehearsal).map(|listen| listen.name.as_str());
+    let listeners: Vec<&str> = listeners.collect();
+    tracing::warn!(listeners = listeners.join(", "), "clients of these listeners meet faults on purpose");
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    Some(Arc::new(Rehearsals::new(config.rehearsals.iter().cloned(), seed)))
+}
+
+/// The ledger of retired names, where the policy of names is on.
+pub(super) fn retired(config: &Config) -> Result<Option<Arc<Ledger>>, GateError> {
+    let on = config.naming.mode != Mode::Off;
+    on.then(|| Ledger::open(&config.retired_names()).map(Arc::new)).transpose().map_err(GateError::Ledger)
 }
 
 /// Whether a store has accounts of its own that buckets can belong to.
@@ -109,8 +158,26 @@ fn confirms_owners(upstream: &config::Upstream) -> bool {
     matches!(&upstream.target, Target::S3(remote) if remote.profile == config::Profile::Aws)
 }
 
+/// What operations a store has.
+fn kind(upstream: &config::Upstream) -> Option<(wire::Profile, Arc<[Operation]>)> {
+    match &upstream.target {
+        Target::Embedded => None,
+        Target::S3(remote) => Some((profile(remote.profile), remote.operations.as_slice().into())),
+    }
+}
+
+fn profile(named: config::Profile) -> wire::Profile {
+    match named {
+        config::Profile::Aws => wire::Profile::AWS,
+        config::Profile::Ceph => wire::Profile::CEPH,
+        config::Profile::Garage => wire::Profile::GARAGE,
+        config::Profile::Minio => wire::Profile::MINIO,
+        config::Profile::Strict => wire::Profile::STRICT,
+    }
+}
+
 /// What a store does with what it is told of encryption.
-fn encryption(upstream: &config::Upstream) -> StoreEncryption {
+fn encryption(config: &Config, upstream: &config::Upstream) -> StoreEncryption {
     let remote = match &upstream.target {
         Target::Embedded => {
             let keys = StoreKeys::Ring;
@@ -125,7 +192,8 @@ fn encryption(upstream: &config::Upstream) -> StoreEncryption {
     let keys = match &remote.encryption.key_ids {
         config::KeyIds::Arn => StoreKeys::Arn,
         config::KeyIds::Names(names) => {
-            StoreKeys::Names(names.iter().map(|(arn, name)| (arn.as_str().into(), name.clone())).collect())
+            let table = names.iter().map(|(arn, name)| (arn.as_str().into(), name.clone())).collect();
+            StoreKeys::Names { table, home: config.account.as_str().into() }
         }
     };
     let customer_keys = remote.endpoint.tls || remote.endpoint.is_local();
@@ -152,7 +220,8 @@ fn sites(config: &Config, listen: &config::Listen, access_points: &AccessPoints)
             signature: signature(config, regions, "s3"),
             rules: Rules { keys: keys(config), unknown: unknown(upstream) },
             store,
-            encryption: encryption(upstream),
+            kind: kind(upstream),
+            encryption: encryption(config, upstream),
             confirms_owners: confirms_owners(upstream),
         }
     };
@@ -285,13 +354,7 @@ fn wire(
             config::Addressing::Path => wire::Addressing::Path,
             config::Addressing::Virtual => wire::Addressing::Virtual,
         },
-        profile: match remote.profile {
-            config::Profile::Aws => wire::Profile::AWS,
-            config::Profile::Ceph => wire::Profile::CEPH,
-            config::Profile::Garage => wire::Profile::GARAGE,
-            config::Profile::Minio => wire::Profile::MINIO,
-            config::Profile::Strict => wire::Profile::STRICT,
-        },
+        profile: profile(remote.profile),
         payload: match remote.payload {
             config::UpstreamPayload::AlwaysSigned => wire::PayloadRule::AlwaysSigned,
             config::UpstreamPayload::AsVerified => wire::PayloadRule::AsVerified,

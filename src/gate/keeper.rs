@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::guard::naming::Ledger;
 use crate::pipeline::{Change, Keeper};
 use crate::s3::{Code, Fault};
+use crate::time::Seconds;
 
 /// How many changes may wait.
 const QUEUE: usize = 64;
@@ -44,7 +46,10 @@ impl Keeping {
 impl Keeper for Keeping {
     fn change(&self, change: Change) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + '_>> {
         // What a store has done already cannot be refused: it waits until there is room.
-        let is_done = matches!(change, Change::Gone { .. } | Change::Made { .. });
+        let is_done = matches!(
+            change,
+            Change::Gone { .. } | Change::Made { .. } | Change::Retired { .. } | Change::Reused { .. }
+        );
         let (answer, answered) = oneshot::channel();
         let mut order = (change, answer);
         Box::pin(async move {
@@ -59,6 +64,19 @@ impl Keeper for Keeping {
             }
         })
     }
+}
+
+/// Writes down what names are used for no more, or again; none for a change that is about something else.
+pub(super) fn of_names(change: &Change, ledger: &Ledger, now: Seconds) -> Option<Result<(), Fault>> {
+    let written = match change {
+        Change::Retired { bucket, by } => ledger.retire(bucket, by, now),
+        Change::Reused { bucket, by } => ledger.reuse(bucket, by, now),
+        _ => return None,
+    };
+    Some(written.map_err(|fault| {
+        tracing::error!(%fault, "a retired name is forgotten with this process");
+        Fault::plain(Code::InternalError, "retired-names").detail(fault.to_string())
+    }))
 }
 
 fn lost(detail: &'static str) -> Fault {

@@ -2,9 +2,12 @@
 
 mod build;
 mod keeper;
+mod leases;
 mod mint;
 mod probes;
+mod resp;
 mod service;
+mod sweeping;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -18,19 +21,23 @@ use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{Findings, admin, keyring, tokens};
-use crate::identity::{Directory, TokenKeys};
+use crate::guard::naming::LedgerError;
+use crate::identity::Directory;
 use crate::kms::Ring;
 use crate::limit::Room;
-use crate::pipeline::Live;
+use crate::limit::rehearsal::Rehearsals;
+use crate::pipeline::{Change, Live};
 use crate::s3::Fault;
 use crate::server::{Bound, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
-use build::Minted;
+use build::{Lasting, Minted};
 use keeper::Keeping;
+use leases::Leasing;
 use mint::Minting;
 use probes::Running;
 use service::{Gate, Shared};
+use sweeping::Sweeping;
 
 /// How many octets of documents may be read at once for callers that nobody has decided about.
 const ROOM: u64 = 256 << 20;
@@ -47,6 +54,9 @@ pub enum GateError {
     /// The embedded store cannot be opened.
     #[error("the embedded store cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// The ledger of retired names of buckets.
+    #[error("the names that are retired cannot be read: {0}")]
+    Ledger(LedgerError),
     /// The catalogue of sealed parts cannot be used.
     #[error("the folder `sealed` of the `state` folder cannot be used: {0}")]
     Sealed(std::io::Error),
@@ -89,6 +99,13 @@ impl GateError {
             }
             Self::Sealed(error) => Some(of_folder(error)),
             Self::Store(StoreError::Format { .. }) => Some("use the version of this program that made the store"),
+            Self::Ledger(LedgerError::Io { error, .. }) => Some(of_folder(error)),
+            Self::Ledger(LedgerError::Damaged { .. }) => {
+                Some("take the line out if you know what it was: without it, its name may be given to somebody else")
+            }
+            Self::Ledger(LedgerError::Full { .. }) => {
+                Some("keep the file elsewhere and begin a new one: then the names in it are free again")
+            }
             Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
@@ -119,12 +136,18 @@ pub fn run(
     let tokens = tokens::keys(&config).map_err(GateError::Temporary)?.map(Arc::new);
     let standing = Standing::of(&directory, &loaded);
     let ring = Arc::new(ArcSwap::from_pointee(keyring::load(&config).map_err(GateError::Keyring)?));
-    let first = build::live(&config, directory, loaded, tokens.clone(), ring.load_full(), 1);
-    let live = Arc::new(ArcSwap::from_pointee(first));
-    let take = take(Arc::clone(&config), Arc::clone(&live), tokens, Arc::clone(&ring));
+    let retired = build::retired(&config)?;
+    let rehearsals = build::rehearsals(&config);
+    let ring_of_live = Arc::clone(&ring);
+    let lasting = Lasting { tokens, retired: retired.clone(), rehearsals: rehearsals.clone(), ring: ring_of_live };
+    let live = Arc::new(ArcSwap::from_pointee(build::live(&config, directory, loaded, lasting.clone(), 1)));
+    let take = take(Arc::clone(&config), Arc::clone(&live), lasting);
     let keeper = Arc::new(Keeper::new(Arc::clone(&config), Arc::clone(metrics), standing, take));
     let writer = Arc::clone(&keeper);
-    let keep = move |change| writer.change(&change).map(drop).map_err(Fault::from);
+    let keep = move |change: Change| {
+        let of_names = retired.as_ref().and_then(|ledger| keeper::of_names(&change, ledger, SystemClock.now()));
+        of_names.unwrap_or_else(|| writer.change(&change).map(drop).map_err(Fault::from))
+    };
     let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
@@ -136,28 +159,38 @@ pub fn run(
         keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         room: Room::new(ROOM),
+        rates: build::rates(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
     });
+    let sweeping = Sweeping::start(&shared);
+    let leasing = Leasing::start(&config, &shared);
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
     let (keys, more_keys) = (Rings { config: Arc::clone(&config), ring: Arc::clone(&ring) }, Rings { config, ring });
+    let shown = rehearsals.clone();
     let bound = server.bound().to_vec();
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
+            if path == admin::REHEARSALS {
+                return page(admin::rehearsals(shown.as_deref()));
+            }
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             page(admin::respond("GET", path, &state))
         }),
-        orders: Arc::new(move |_, query| order(&ordered, &keys, query)),
         reload: Box::new(move || {
             if let Err(findings) = more_keys.read_again() {
                 tracing::error!(%findings, "the keyring was not read again; the keys are as they were");
             }
             signalled.reload(Consent::None, None);
+        }),
+        orders: Arc::new(move |path, query| match path {
+            "/v1/reload" => order(&ordered, &keys, query),
+            _ => switch(rehearsals.as_deref(), path, query),
         }),
         drained: Box::new(move || {
             if let Err(error) = journal.close() {
@@ -168,6 +201,8 @@ pub fn run(
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
     drop(watch); // ends its thread
     running.stop();
+    drop(sweeping);
+    drop(leasing);
     Ok(())
 }
 
@@ -181,16 +216,10 @@ fn mints(config: &Config, live: &Arc<ArcSwap<Live>>, clock: &Arc<dyn Clock>) -> 
 }
 
 /// Puts a generation in the place of the live one. Requests that have begun go on with the one they pinned.
-fn take(
-    config: Arc<Config>,
-    live: Arc<ArcSwap<Live>>,
-    tokens: Option<Arc<TokenKeys>>,
-    ring: Arc<ArcSwap<Ring>>,
-) -> Take {
+fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, lasting: Lasting) -> Take {
     Box::new(move |directory, loaded| {
         let number = live.load().number + 1;
-        let keys = ring.load_full();
-        live.store(Arc::new(build::live(&config, directory, loaded, tokens.clone(), keys, number)));
+        live.store(Arc::new(build::live(&config, directory, loaded, lasting.clone(), number)));
         number
     })
 }
@@ -222,6 +251,13 @@ fn order(watch: &Watch, rings: &Rings, query: &str) -> oneshot::Receiver<Page> {
         }
         Err(refusal) => drop(tell.send(page(refusal))),
     }
+    told
+}
+
+/// An order of the admin listener: `POST /v1/rehearsals/NAME/on`, `…/off`.
+fn switch(rehearsals: Option<&Rehearsals>, path: &str, query: &str) -> oneshot::Receiver<Page> {
+    let (tell, told) = oneshot::channel();
+    let _gone = tell.send(page(admin::switch(rehearsals, path, query)));
     told
 }
 

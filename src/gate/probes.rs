@@ -8,6 +8,10 @@ use std::time::Duration;
 use super::service::Shared;
 use crate::audit::JournalFull;
 use crate::control::admin::Probes;
+use crate::control::metrics::{LimitState, Limits};
+use crate::limit::Stage;
+use crate::limit::limiter::Gauge;
+use crate::pipeline::RateReading;
 use crate::server::Control;
 use crate::time::Seconds;
 
@@ -135,5 +139,22 @@ impl Probes for Running {
 
     fn connections(&self) -> u64 {
         self.control.connections() as u64
+    }
+
+    fn limits(&self) -> Limits {
+        let RateReading { gauges, refused, calls, overflow, degraded } =
+            self.shared.rates.reading(self.shared.clock.ticks());
+        let state = |gauge: &Gauge<'_>| LimitState {
+            name: gauge.dimension.name.to_string(),
+            keys: gauge.keys as u64,
+            of_keys: (gauge.dimension.stage == Stage::Kms).then_some((gauge.utilisation, gauge.left)),
+        };
+        Limits {
+            refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+            calls: calls.into(),
+            overflow,
+            degraded,
+            dimensions: gauges.iter().map(state).collect(),
+        }
     }
 }

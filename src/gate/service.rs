@@ -16,7 +16,9 @@ use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
-use crate::pipeline::{self, Answer, Finished, Keeper, Last, Live, Observe, Store, TlsFacts, Uploads, Worker, walk};
+use crate::pipeline::{
+    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Store, TlsFacts, Uploads, Worker, walk,
+};
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
@@ -34,6 +36,7 @@ pub(super) struct Shared {
     pub(super) keeper: Arc<dyn Keeper>,
     pub(super) in_flight: InFlight,
     pub(super) room: Room,
+    pub(super) rates: Arc<Rates>,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
@@ -69,6 +72,7 @@ impl Gate {
             keeper: Arc::clone(&shared.keeper),
             in_flight: shared.in_flight.clone(),
             room: shared.room.clone(),
+            rates: Arc::clone(&shared.rates),
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
@@ -120,6 +124,7 @@ impl Observe for Counting {
             upstream: finished.first_byte.map(Duration::from_millis),
             received: finished.bytes_in,
             sent: finished.bytes_out,
+            rehearsed: finished.rehearsed,
         });
     }
 }

@@ -11,7 +11,7 @@ pub use levels::{Level, Levels, Place, Use};
 
 use crate::policy::encryption::BucketDefault;
 use crate::policy::pattern::{Pattern, Variables, Wildcards};
-use crate::s3::encryption::Kind;
+use crate::s3::encryption::{Encryption, Kind};
 use crate::s3::route::Through;
 use crate::s3::{Code, Fault};
 
@@ -47,7 +47,7 @@ pub struct Rule {
     pub bucket: Glob,
     /// What keys begin with.
     pub prefix: String,
-    /// The access points, by name or ARN; none for every way.
+    /// The access points, by ARN; none for every way. A name alone could be anybody's.
     pub access_point: Option<Glob>,
     /// What is demanded there.
     pub demand: Demand,
@@ -145,9 +145,8 @@ impl Rules {
     /// What holds for an object.
     pub fn demand(&self, bucket: &str, key: &str, through: Option<&Through>) -> Option<&Demand> {
         let holds = |rule: &&Rule| {
-            let way = rule.access_point.as_ref().is_none_or(|point| {
-                through.is_some_and(|through| point.matches(&through.arn) || point.matches(name_of(&through.arn)))
-            });
+            let way = rule.access_point.as_ref();
+            let way = way.is_none_or(|point| through.is_some_and(|through| point.matches(&through.arn)));
             way && rule.bucket.matches(bucket) && key.starts_with(&rule.prefix)
         };
         // One that names a way in is about less than one that does not.
@@ -156,10 +155,9 @@ impl Rules {
         best.map(|rule| &rule.demand).or(self.everywhere.as_ref())
     }
 
-    /// Every demand, with the buckets it is about.
-    pub fn demands(&self) -> impl Iterator<Item = (&str, &Demand)> {
-        let rules = self.rules.iter().map(|rule| (rule.bucket.text.as_str(), &rule.demand));
-        rules.chain(self.everywhere.as_ref().map(|demand| ("*", demand)))
+    /// Whether anything is demanded anywhere.
+    pub fn has_any(&self) -> bool {
+        self.everywhere.is_some() || !self.rules.is_empty()
     }
 
     /// How a write is to be encrypted, from what it says, what is demanded, and what the bucket does with
@@ -201,9 +199,13 @@ impl Rules {
     fn takes_customer_keys(&self, demand: Option<&Demand>, bucket: Option<&BucketDefault>) -> bool {
         let said = demand.and_then(|demand| demand.customer_keys);
         let blocks = bucket.and_then(|bucket| bucket.blocks_customer_keys);
+        // Their strength is not to be compared: where something is demanded, they are no answer to it.
+        let demanded = demand.is_some_and(|demand| demand.require.is_some() || !demand.keys.is_empty());
         match (said, blocks) {
             (Some(false), _) | (_, Some(true)) => false,
-            (Some(true), _) | (None, Some(false)) => true,
+            (Some(true), _) => true,
+            (None, _) if demanded => false,
+            (None, Some(false)) => true,
             (None, None) => self.customer_keys,
         }
     }
@@ -228,7 +230,34 @@ impl Demand {
         self.require.filter(|_| self.when_wrong == WhenWrong::Refuse && self.when_missing != WhenMissing::Pass)
     }
 
-    fn check_kind(&self, kind: Kind) -> Result<(), Fault> {
+    /// Whether it refuses anything.
+    pub fn refuses_anything(&self) -> bool {
+        let demands = self.require.is_some() || !self.keys.is_empty();
+        self.when_missing == WhenMissing::Refuse || demands && self.when_wrong == WhenWrong::Refuse
+    }
+
+    /// Whether what was begun under another rule may be finished under this one.
+    ///
+    /// # Errors
+    /// `AccessDenied`
+    pub fn check_made(&self, encryption: &Encryption) -> Result<(), Fault> {
+        match (encryption.kind(), self.when_missing) {
+            (Some(kind), _) => self.check_kind(kind)?,
+            (None, WhenMissing::Pass) => return Ok(()),
+            (None, WhenMissing::Add | WhenMissing::Refuse) => {
+                return Err(
+                    Fault::plain(Code::AccessDenied, "encryption-missing").detail("the upload is not encrypted")
+                );
+            }
+        }
+        encryption.key().map_or(Ok(()), |key| self.check_key(key))
+    }
+
+    /// Whether a kind is strong enough.
+    ///
+    /// # Errors
+    /// `AccessDenied`
+    pub fn check_kind(&self, kind: Kind) -> Result<(), Fault> {
         match self.require {
             Some(required) if kind < required && self.when_wrong == WhenWrong::Refuse => {
                 let detail = format!("{} is demanded here, and this is {}", required.as_str(), kind.as_str());
@@ -284,11 +313,6 @@ fn of_default(default: &BucketDefault, asked: &Asked, from: From) -> Wanted {
         bucket_key: kind == Kind::Kms && asked.bucket_key.unwrap_or(default.bucket_key),
         from,
     }
-}
-
-/// The name in the ARN of an access point.
-fn name_of(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 #[cfg(test)]

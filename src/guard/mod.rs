@@ -1,5 +1,7 @@
 //! Rules that hold whoever asks.
 
+pub mod naming;
+
 mod acl;
 pub mod encryption;
 mod replay;

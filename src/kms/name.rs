@@ -102,7 +102,10 @@ pub fn elsewhere(sent: &str, region: &str, account: &str) -> Result<String, Unkn
         Some(Name::Arn(found)) if found.region != region => {
             Err(Unknown::OtherRegion { region: found.region.to_owned() })
         }
-        Some(Name::Arn(Arn { resource: Resource::Key(_), .. })) => Ok(sent.to_owned()),
+        // Of another partition it would be another key, with the same name in the store.
+        Some(Name::Arn(Arn { account, resource: Resource::Key(id), .. })) if arn(region, account, id) == sent => {
+            Ok(sent.to_owned())
+        }
         Some(Name::Id(id)) => Ok(arn(region, account, id)),
         _ => Err(Unknown::invalid(sent)),
     }

@@ -13,12 +13,14 @@ use super::encryption::opens;
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
+use super::naming::lasting;
 use super::settings::{Change, Keeper};
 use super::uploads::Uploads;
 use super::walk::Store;
 use crate::access::absence::{self, Told, Verdict};
 use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
+use crate::s3::encryption::KIND;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer, with_text};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
@@ -51,11 +53,15 @@ pub(super) enum After {
         bucket: String,
         /// The account that owns it.
         owner: String,
+        /// The principal who made it.
+        by: String,
     },
     /// A bucket is gone: here, too.
     Gone {
         /// The bucket.
         bucket: String,
+        /// The principal who removed it.
+        by: String,
     },
     /// A list of deletions shows those that were refused here.
     Deletions(Vec<Refused>),
@@ -110,9 +116,11 @@ impl After {
         match (out.operation, &out.bucket) {
             (Operation::ListBuckets, _) => Self::Buckets { account: who.account.clone() },
             (Operation::CreateBucket, Some(bucket)) => {
-                Self::Made { bucket: bucket.clone(), owner: who.account.clone() }
+                Self::Made { bucket: bucket.clone(), owner: who.account.clone(), by: lasting(who).to_owned() }
             }
-            (Operation::DeleteBucket, Some(bucket)) => Self::Gone { bucket: bucket.clone() },
+            (Operation::DeleteBucket, Some(bucket)) => {
+                Self::Gone { bucket: bucket.clone(), by: lasting(who).to_owned() }
+            }
             (_, Some(bucket)) if let Some(encryption) = facts.encryption.begun.take() => {
                 let key = out.key.clone().unwrap_or_default();
                 Self::Begun { bucket: bucket.clone(), key, encryption }
@@ -156,12 +164,24 @@ impl After {
                 known.begin(&bucket, &key, id, *encryption);
                 Ok(Reply { body: ReplyBody::Full(document), ..reply })
             }
-            // Of a bucket that was there already nothing changes.
-            Self::Made { bucket, owner } if reply.status.is_success() && !live.estate.knows(&bucket) => {
-                keeper.change(Change::Made { bucket, owner }).await.map(|()| reply)
+            Self::Made { bucket, owner, by } if reply.status.is_success() => {
+                // Of a bucket that was there already nothing changes.
+                if !live.estate.knows(&bucket) {
+                    keeper.change(Change::Made { bucket: bucket.clone(), owner }).await?;
+                }
+                if live.retired.as_ref().is_some_and(|ledger| ledger.holds(&bucket)) {
+                    keeper.change(Change::Reused { bucket, by }).await?;
+                }
+                Ok(reply)
             }
-            Self::Gone { bucket } if reply.status.is_success() && live.estate.knows(&bucket) => {
-                keeper.change(Change::Gone { bucket }).await.map(|()| reply)
+            Self::Gone { bucket, by } if reply.status.is_success() => {
+                if live.retired.is_some() {
+                    keeper.change(Change::Retired { bucket: bucket.clone(), by }).await?;
+                }
+                if live.estate.knows(&bucket) {
+                    keeper.change(Change::Gone { bucket }).await?;
+                }
+                Ok(reply)
             }
             _ => Ok(reply),
         }
@@ -211,7 +231,7 @@ impl Read {
                 let version = case.names_version(side) && reply.code.as_deref() != Some(Code::NoSuchKey.as_str());
                 case.check_absence(side, version)
             })?;
-        } else if reply.status.is_success() && reply.headers.keys().any(is_shaped) {
+        } else if reply.status.is_success() && (reply.headers.keys().any(is_shaped) || says_more(&reply.headers)) {
             self.asked(live, |case, _| {
                 if opens(case.routed.operation, &case.routed.headers) {
                     case.check_read(&reply.headers)?;
@@ -219,8 +239,7 @@ impl Read {
                 for name in withheld(case, &reply)? {
                     reply.headers.remove(name);
                 }
-                let bucket = case.routed.bucket.as_deref().unwrap_or_default();
-                rename(&mut reply.headers, case.site, &live.estate, bucket);
+                rename(&mut reply.headers, case.site);
                 Ok(())
             })?;
         }
@@ -258,6 +277,11 @@ impl Case<'_> {
             Told::Absence | Told::Denial => Err(self.denied(&ask, &decision)),
         }
     }
+}
+
+/// Whether a store says more of encryption than that it is its own.
+fn says_more(headers: &http::HeaderMap) -> bool {
+    headers.get(KIND).is_some_and(|kind| kind != "AES256")
 }
 
 /// Whether a header may need a permission of its own.

@@ -9,9 +9,10 @@ use http::header::{HeaderName, SERVER};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 
 use super::walk::Closing;
-use crate::body::Metered;
+use crate::body::{Cut, Metered};
 use crate::id::RequestId;
 use crate::upstream::sealed::Opened;
 use crate::upstream::wire::{Download, Late};
@@ -28,12 +29,12 @@ pub struct Answer(Kind);
 enum Kind {
     Empty,
     Full(Option<Bytes>),
-    Late(Metered<Box<Late>, Closing>),
-    Opened(Metered<Box<Opened>, Closing>),
+    Late(Metered<Cut<Box<Late>>, Closing>),
+    Opened(Metered<Cut<Box<Opened>>, Closing>),
     /// Not whole, and never to be: it breaks the connection.
     Broken,
-    Stream(Metered<UnsyncBoxBody<Bytes, io::Error>, Closing>),
-    Wire(Metered<Download, Closing>),
+    Stream(Metered<Cut<UnsyncBoxBody<Bytes, io::Error>>, Closing>),
+    Wire(Metered<Cut<Download>, Closing>),
 }
 
 impl Answer {
@@ -46,9 +47,17 @@ impl Answer {
     }
 }
 
-/// Turns a store's reply into the answer; its record closes with the body.
-pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing) -> Response<Answer> {
+/// Turns a store's reply into the answer; its record closes with the body. `cut`: it breaks off after so many
+/// octets.
+pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing, cut: Option<u64>) -> Response<Answer> {
     let Reply { status, headers, body, .. } = reply;
+    let body = match body {
+        // Only what is read piece by piece can break off.
+        ReplyBody::Full(data) if cut.is_some_and(|cut| cut < data.len() as u64) => {
+            ReplyBody::Stream(Full::new(data).map_err(|never| match never {}).boxed_unsync())
+        }
+        body => body,
+    };
     let body = match body {
         ReplyBody::Empty => {
             closing.end_now(0);
@@ -60,13 +69,13 @@ pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing) -> Re
         }
         ReplyBody::Late(late) => {
             closing.await_code(late.code());
-            Kind::Late(Metered::new(late, closing))
+            Kind::Late(Metered::new(Cut::new(late, cut), closing))
         }
-        ReplyBody::Opened(opened) => Kind::Opened(Metered::new(opened, closing)),
+        ReplyBody::Opened(opened) => Kind::Opened(Metered::new(Cut::new(opened, cut), closing)),
         // Told as a fault before it comes here; what cannot be opened is never answered as if it were empty.
         ReplyBody::Withheld(_) => Kind::Broken,
-        ReplyBody::Stream(stream) => Kind::Stream(Metered::new(stream, closing)),
-        ReplyBody::Wire(download) => Kind::Wire(Metered::new(download, closing)),
+        ReplyBody::Stream(stream) => Kind::Stream(Metered::new(Cut::new(stream, cut), closing)),
+        ReplyBody::Wire(download) => Kind::Wire(Metered::new(Cut::new(download, cut), closing)),
     };
     let mut response = Response::new(Answer(body));
     *response.status_mut() = status;

@@ -1,5 +1,11 @@
 //! What a store says of the encryption of what it has made: believed only if it says it, and told in the
 //! client's terms (spec/encryption.md 12, B-1 and B-2).
+//!
+//! Some stores say it when they are asked for the object, and not in their answer to what made it: MinIO of
+//! copies and of multipart uploads. They are asked then, before the client hears of success. Of an upload
+//! that has just begun nothing can be asked; what it becomes is confirmed when it is complete.
+
+use std::sync::Arc;
 
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -7,16 +13,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::encryption::{Decided, StoreKeys, is_confirmed};
 use super::live::{Live, Site};
 use super::walk::Store;
-use crate::access::Estate;
 use crate::body::SealedBody;
-use crate::s3::encryption::{KEY_ID, Kind};
+use crate::s3::encryption::{BUCKET_KEY, KEY_ID, KIND, Kind};
 use crate::s3::xml::Element;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Owners, Reply, ReplyBody, Upstream};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
-/// The longest answer to the beginning of an upload that is read for its id.
+/// The longest answer to a write that is read whole.
 const LONGEST: usize = 64 << 10;
 
 /// What is checked and translated of an answer to a write.
@@ -25,26 +30,52 @@ pub(super) struct Confirm {
     listener: usize,
     site: usize,
     bucket: String,
-    demanded: Option<Kind>,
-    /// What takes back what was made, but for its version or upload.
-    undo: Option<Box<Forward>>,
+    demanded: Option<Demanded>,
+}
+
+/// What a rule demands of what was made.
+#[derive(Debug)]
+struct Demanded {
+    kind: Kind,
+    /// The KMS key that it was told.
+    key: Option<Arc<str>>,
+    made: Made,
+    /// What takes it back, but for its version or upload.
+    undo: Box<Forward>,
+}
+
+/// What was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Made {
+    Object,
+    Upload,
 }
 
 impl Confirm {
     /// None where nothing is demanded and the store names keys as clients do.
     pub(super) fn of(out: &Forward, (listener, site): (usize, usize), decided: &Decided) -> Option<Self> {
         let makes = match out.operation {
-            Operation::CopyObject | Operation::PutObject => Some(Operation::DeleteObject),
-            Operation::CreateMultipartUpload => Some(Operation::AbortMultipartUpload),
+            Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::PutObject => Some(Made::Object),
+            Operation::CreateMultipartUpload => Some(Made::Upload),
             _ => None,
         };
-        let demanded = decided.demanded.filter(|_| makes.is_some());
-        if demanded.is_none() && !decided.renames {
+        if decided.demanded.is_none() && !decided.renames {
             return None;
         }
-        let undo = makes.filter(|_| demanded.is_some()).map(|operation| Box::new(undo(out, operation)));
+        let demanded = makes.and_then(|made| {
+            let undo = match made {
+                Made::Object => Operation::DeleteObject,
+                Made::Upload => Operation::AbortMultipartUpload,
+            };
+            Some(Demanded {
+                kind: decided.demanded?,
+                key: decided.encryption.key().cloned(),
+                made,
+                undo: Box::new(about(out, undo)),
+            })
+        });
         let bucket = out.bucket.clone().unwrap_or_default();
-        Some(Self { listener, site, bucket, demanded, undo })
+        Some(Self { listener, site, bucket, demanded })
     }
 
     /// Checks and translates an answer.
@@ -56,34 +87,86 @@ impl Confirm {
         if !reply.status.is_success() {
             return Ok(reply);
         }
-        if is_confirmed(self.demanded, &reply.headers) {
-            let site = live.site(self.listener, self.site)?;
-            rename(&mut reply.headers, site, &live.estate, &self.bucket);
-            return Ok(reply);
+        let site = live.site(self.listener, self.site)?;
+        if let (Some(demanded), Some(store)) = (self.demanded, store) {
+            reply = demanded.confirm(site, store, reply, &self.bucket).await?;
         }
-        let detail = match (self.undo, store) {
-            (Some(undo), Some(store)) => taken_back(*undo, store, reply).await,
-            _ => "and it could not be taken back".to_owned(),
-        };
-        let detail = format!("the store does not say that it has encrypted what it was told to encrypt, {detail}");
-        tracing::error!(bucket = self.bucket, "EncryptionNotConfirmed: {detail}");
-        Err(Fault::plain(Code::InternalError, "encryption-not-confirmed").detail(detail))
+        rename(&mut reply.headers, site);
+        Ok(reply)
     }
 }
 
+impl Demanded {
+    /// Whether headers say what was demanded, and name the key.
+    fn is_in(&self, headers: &HeaderMap, site: &Site) -> bool {
+        let named = headers.get(&KEY_ID).and_then(|value| value.to_str().ok());
+        let same = |key: &Arc<str>| named.is_some_and(|name| site.arn_of_stored(name) == *key);
+        is_confirmed(self.kind, headers) && self.key.as_ref().is_none_or(same)
+    }
+
+    async fn confirm(self, site: &Site, store: &Store, reply: Reply, bucket: &str) -> Result<Reply, Fault> {
+        if self.is_in(&reply.headers, site) {
+            return Ok(reply);
+        }
+        let mut reply = in_hand(reply).await?;
+        let silent = !reply.headers.contains_key(&KIND);
+        let confirmed = match self.made {
+            _ if reply.code.is_some() => true, // nothing was made
+            Made::Upload => silent,
+            Made::Object if silent => self.ask(site, store, &mut reply).await?,
+            Made::Object => false,
+        };
+        if confirmed {
+            return Ok(reply);
+        }
+        let detail = taken_back(*self.undo, store, reply).await;
+        let detail = format!("the store does not say that it has encrypted what it was told to encrypt, {detail}");
+        tracing::error!(bucket, "EncryptionNotConfirmed: {detail}");
+        Err(Fault::plain(Code::InternalError, "encryption-not-confirmed").detail(detail))
+    }
+
+    /// Asks for the object, and whether it is encrypted. What the store says of it then the client hears.
+    async fn ask(&self, site: &Site, store: &Store, reply: &mut Reply) -> Result<bool, Fault> {
+        let mut out = about(&self.undo, Operation::HeadObject);
+        if let Some(version) = text(&reply.headers, &VERSION_ID) {
+            out.query.push(("versionId".to_owned(), version));
+        }
+        let found = store.send(Box::new(out), SealedBody::empty()).await?;
+        for name in [KIND, KEY_ID, BUCKET_KEY] {
+            if let Some(value) = found.headers.get(&name) {
+                reply.headers.insert(name, value.clone());
+            }
+        }
+        Ok(found.status.is_success() && self.is_in(&found.headers, site))
+    }
+}
+
+/// An answer that says 200 early and may still fail, read to its end.
+async fn in_hand(reply: Reply) -> Result<Reply, Fault> {
+    let Reply { status, headers, body: ReplyBody::Late(late), upstream_id, .. } = reply else { return Ok(reply) };
+    let code = late.code();
+    let body = ReplyBody::Late(late).whole(LONGEST).await?;
+    Ok(Reply { status, headers, body: ReplyBody::Full(body), upstream_id, code: code.get().cloned() })
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
 /// Puts a key's ARN in the place of the store's own name of it.
-pub(super) fn rename(headers: &mut HeaderMap, site: &Site, estate: &Estate, bucket: &str) {
-    if !matches!(site.encryption.keys, StoreKeys::Names(_)) {
+pub(super) fn rename(headers: &mut HeaderMap, site: &Site) {
+    if !matches!(site.encryption.keys, StoreKeys::Names { .. }) {
         return;
     }
     let Some(name) = headers.get(&KEY_ID).and_then(|value| value.to_str().ok()) else { return };
-    let arn = site.arn_of_stored(name, estate.owner(bucket));
+    let arn = site.arn_of_stored(name);
     if let Ok(arn) = HeaderValue::from_str(&arn) {
         headers.insert(KEY_ID, arn);
     }
 }
 
-fn undo(out: &Forward, operation: Operation) -> Forward {
+/// Another request about the same object.
+fn about(out: &Forward, operation: Operation) -> Forward {
     Forward {
         operation,
         bucket: out.bucket.clone(),
@@ -101,13 +184,12 @@ fn undo(out: &Forward, operation: Operation) -> Forward {
 
 /// Takes back what was made, and says how that went.
 async fn taken_back(mut undo: Forward, store: &Store, reply: Reply) -> String {
-    let text = |name: &HeaderName| reply.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     match undo.operation {
         Operation::AbortMultipartUpload => match upload_id(reply.body).await {
             Some(id) => undo.query.push(("uploadId".to_owned(), id)),
             None => return "and the upload has no id".to_owned(),
         },
-        _ => match (text(&VERSION_ID), reply.headers.get(&ETAG)) {
+        _ => match (text(&reply.headers, &VERSION_ID), reply.headers.get(&ETAG)) {
             (Some(version), _) => undo.query.push(("versionId".to_owned(), version)),
             // What somebody else has written there meanwhile stays.
             (None, Some(etag)) => drop(undo.headers.insert(IF_MATCH, etag.clone())),

@@ -14,12 +14,13 @@ use super::live::Site;
 use super::look;
 use super::uploads::Uploads;
 use super::walk::Store;
-use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption, key_denied};
+use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, Side, UploadEncryption, key_denied};
 use crate::audit;
 use crate::guard::encryption::{Asked, Channel, Demand, From, Use, Wanted, bad_context, check_kms};
 use crate::kms::{self, Context};
 use crate::policy::engine::{Brought, Decision, Layer};
 use crate::s3::encryption::{BUCKET_KEY, Encryption, KEY_ID, KIND, Kind};
+use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::sealed;
 
@@ -41,8 +42,14 @@ pub struct StoreEncryption {
 pub enum StoreKeys {
     /// By their ARNs.
     Arn,
-    /// By names of its own: those of the table, by ARN; of others what the ARN ends in.
-    Names(HashMap<Arc<str>, String>),
+    /// By names of its own. A name is one key's, and a key has one name: else whoever may use the one could
+    /// use the other.
+    Names {
+        /// By ARN.
+        table: HashMap<Arc<str>, String>,
+        /// The account whose other keys are called what their ARN ends in, where the table says no such name.
+        home: Arc<str>,
+    },
     /// They are those of the keyring, and there are no others.
     #[default]
     Ring,
@@ -174,27 +181,51 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
         case.use_key(kms_key, KeyAction::GenerateDataKey, asked.context.as_ref(), bucket_key)?;
     }
     let headers = case.headers(&encryption)?;
-    let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption)).flatten();
+    let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption));
     let demanded = demand.and_then(Demand::must_be).filter(|_| encryption.kind().is_some());
     let demanded = demanded.and(encryption.kind());
     Ok((Decided { encryption, from, demanded, begun, renames: case.renames() }, headers))
 }
 
-/// The encryption of a part: that of its upload, which has to be opened for it.
+/// The encryption of a part: that of its upload, which has to be opened for it. What holds of objects holds of
+/// it now, whatever held when the upload was begun.
 fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -> Result<Decided, Fault> {
-    let Some(upload) = upload else { return Ok(Decided::default()) };
-    let completes = case.routed.operation == Operation::CompleteMultipartUpload;
-    if upload.customer_algorithm.is_some() != asked.customer && !completes {
+    let routed = case.routed;
+    let completes = routed.operation == Operation::CompleteMultipartUpload;
+    let (bucket, key) = (routed.bucket.as_deref().unwrap_or_default(), routed.key.as_deref().unwrap_or_default());
+    let rules = &case.live.guard;
+    let demand = rules.encryption.demand(bucket, key, routed.through.as_deref());
+    let Some(upload) = upload else {
+        if demand.is_some_and(|demand| demand.refuses_anything()) || rules.levels.has_any() {
+            let fault = Fault::plain(Code::AccessDenied, "upload-unknown");
+            return Err(
+                fault.detail("how the upload was begun is not known here, and a rule hangs on it: begin it again")
+            );
+        }
+        return Ok(Decided { renames: case.renames(), ..Decided::default() });
+    };
+    let customer = upload.customer_algorithm.is_some();
+    if customer != asked.customer && !completes {
         let message = "The multipart upload initiate requested encryption. Subsequent part requests must include the \
             appropriate encryption parameters.";
         return Err(Fault::new(Code::InvalidRequest, "part-encryption", message));
     }
-    if let Some(kms_key) = upload.encryption.key() {
-        check_kms(channel(case))?;
-        let bucket_key = matches!(upload.encryption, Encryption::Kms { bucket_key: true, .. });
-        case.use_key(kms_key, KeyAction::Decrypt, None, bucket_key)?;
+    let encryption = upload.encryption;
+    if let Some(demand) = demand.filter(|_| !customer) {
+        demand.check_made(&encryption)?;
     }
-    Ok(Decided { encryption: upload.encryption, renames: case.renames(), ..Decided::default() })
+    rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
+    if let Some(kms_key) = encryption.key() {
+        check_kms(channel(case))?;
+        case.use_key(
+            kms_key,
+            KeyAction::Decrypt,
+            None,
+            matches!(encryption, Encryption::Kms { bucket_key: true, .. }),
+        )?;
+    }
+    let demanded = demand.and_then(Demand::must_be).filter(|_| completes && !customer).and(encryption.kind());
+    Ok(Decided { encryption, demanded, renames: case.renames(), ..Decided::default() })
 }
 
 /// Whether what a request makes is encrypted.
@@ -215,21 +246,83 @@ pub(super) const fn reads_source(operation: Operation) -> bool {
     matches!(operation, Operation::CopyObject | Operation::UploadPartCopy)
 }
 
-/// Whether the source of a copy may be read with its key, and written with that of the copy.
+/// Whether the source of a copy may be read with its key, and written with that of the copy. Gives what binds
+/// the copy to what was looked at: between the two, somebody could put another object in its place.
 ///
 /// # Errors
 /// E-11, E-12, E-15 to E-18 for the key of the source; `AccessDenied` where the copy would be of a lower level;
-/// `ServiceUnavailable` where the store does not say.
-pub(super) async fn check_source(case: &Case<'_>, store: Option<&Store>, to: Option<&Arc<str>>) -> Result<(), Fault> {
+/// `PreconditionFailed`; `ServiceUnavailable` where the store does not say.
+pub(super) async fn check_source(
+    case: &Case<'_>,
+    store: Option<&Store>,
+    to: Option<&Arc<str>>,
+) -> Result<Option<Bound>, Fault> {
     let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
-    let Some(headers) = Box::pin(look::head_of_source(case, store)).await? else { return Ok(()) };
-    let source = case.routed.copy_source.as_ref().map(|source| source.bucket.as_str()).unwrap_or_default();
-    let from = case.stored(&headers, source);
+    let Some(headers) = Box::pin(look::head_of(case, store, Side::Source)).await? else { return Ok(None) };
+    let from = case.stored(&headers);
     if let Some(key) = from.key() {
         check_kms(channel(case))?;
         case.use_key(key, KeyAction::Decrypt, None, matches!(from, Encryption::Kms { bucket_key: true, .. }))?;
     }
-    case.live.guard.levels.check_copy(from.key().map(AsRef::as_ref), to.map(AsRef::as_ref))
+    case.live.guard.levels.check_copy(from.key().map(AsRef::as_ref), to.map(AsRef::as_ref))?;
+    Bound::to(&headers, case.routed).map(Some)
+}
+
+/// Whether the checksums of an object may be told: they are of what was encrypted.
+///
+/// # Errors
+/// E-11, E-12, E-15 to E-18; `ServiceUnavailable` where the store does not say.
+pub(super) async fn check_attributes(case: &Case<'_>, store: Option<&Store>) -> Result<(), Fault> {
+    let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    match Box::pin(look::head_of(case, store, Side::Target)).await? {
+        Some(headers) => case.check_read(&headers),
+        None => Ok(()),
+    }
+}
+
+/// Whether a request asks for the checksums of an object as a whole or of its parts.
+pub(super) fn asks_for_checksums(routed: &Routed) -> bool {
+    let asked = routed.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
+    routed.operation == Operation::GetObjectAttributes
+        && asked.flat_map(|said| said.split(',')).any(|said| matches!(said.trim(), "Checksum" | "ObjectParts"))
+}
+
+const IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
+const IF_UNMODIFIED_SINCE: HeaderName = HeaderName::from_static("x-amz-copy-source-if-unmodified-since");
+
+/// What holds a copy to the object that was looked at.
+#[derive(Debug)]
+pub(super) struct Bound(HeaderValue);
+
+impl Bound {
+    fn to(headers: &HeaderMap, routed: &Routed) -> Result<Self, Fault> {
+        let failed =
+            |detail: &str| Err(Fault::plain(Code::PreconditionFailed, "copy-source").detail(detail.to_owned()));
+        let Some(etag) = headers.get(http::header::ETAG) else {
+            return Err(Fault::plain(Code::ServiceUnavailable, "upstream-look-up").detail("an object without an ETag"));
+        };
+        let bare =
+            |value: &HeaderValue| value.as_bytes().iter().filter(|octet| **octet != b'"').copied().collect::<Vec<_>>();
+        match (routed.headers.get(&IF_MATCH), routed.headers.get(&IF_UNMODIFIED_SINCE)) {
+            (Some(wanted), _) if wanted != "*" && bare(wanted) != bare(etag) => return failed("another ETag"),
+            // Beside a condition on the ETag that holds, this one would not count any more.
+            (None, Some(since)) => {
+                let time = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
+                match (time(headers.get(http::header::LAST_MODIFIED)), time(Some(since))) {
+                    (Some(modified), Some(since)) if modified > since => return failed("modified since"),
+                    (None, _) => return failed("no date"),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(Self(etag.clone()))
+    }
+
+    /// Writes it into what the store is told.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
+        headers.insert(IF_MATCH, self.0);
+    }
 }
 
 /// Objects that the proxy seals are not sealed with keys of clients.
@@ -251,7 +344,7 @@ fn of_key(kind: Kind, key: Arc<str>, bucket_key: bool) -> Encryption {
 
 impl<'a> Case<'a> {
     fn renames(&self) -> bool {
-        matches!(self.site.encryption.keys, StoreKeys::Names(_))
+        matches!(self.site.encryption.keys, StoreKeys::Names { .. })
     }
 
     /// What is told of a store that would not do what it is told.
@@ -326,11 +419,12 @@ impl<'a> Case<'a> {
 
     fn arn_of_key(&self, sent: &str, account: &str) -> Result<Arc<str>, kms::Unknown> {
         let region = &self.site.address.region;
-        match (self.live.keys.find(sent, region, account), &self.site.encryption.keys) {
+        let found: Arc<str> = match (self.live.keys.find(sent, region, account), &self.site.encryption.keys) {
             (Ok(key), _) => Ok(Arc::clone(key.arn())),
             (Err(unknown), StoreKeys::Ring) => Err(unknown),
-            (Err(_), StoreKeys::Arn | StoreKeys::Names(_)) => kms::elsewhere(sent, region, account).map(Into::into),
-        }
+            (Err(_), StoreKeys::Arn | StoreKeys::Names { .. }) => kms::elsewhere(sent, region, account).map(Into::into),
+        }?;
+        self.site.encryption.keys.name_of(&found).map(|_| Arc::clone(&found)).ok_or_else(|| kms::Unknown::invalid(sent))
     }
 
     /// The ARN that conditions see in the place of a key's name.
@@ -362,7 +456,8 @@ impl<'a> Case<'a> {
         let object = self.object_arn(action, bucket_key);
         context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
         let region = &self.site.address.region;
-        let used = KeyUse { key, action, object: &object, context, region, consent };
+        let known = action == KeyAction::GenerateDataKey;
+        let used = KeyUse { key, action, object: &object, context, known, region, consent };
         self.ask_for_key(&used)?;
         match self.live.keys.by_arn(key) {
             Some(known) => known.check().map_err(|error| error.fault()),
@@ -383,9 +478,12 @@ impl<'a> Case<'a> {
         let brought = Brought { session: session.as_ref(), ..Default::default() };
         let decision = self.live.estate.rules().decide(&question, &brought);
         // The policy of `aws/s3`, which AWS has written: everybody of the account, through S3. Denies still count,
-        // and limits of the organization.
+        // and limits of the organization. Only where the proxy seals what says nothing with it.
         let unsaid = matches!(decision, Decision::ImplicitDeny(Layer::Identity | Layer::Resource));
-        match decision.is_allow() || unsaid && self.is_managed(used.key) {
+        match decision.is_allow() || unsaid && self.site.encryption.seals && self.is_managed(used.key) {
+            // A condition on what only the store knows could have forbidden it.
+            true if view.wanted_more() => Err(Fault::plain(Code::AccessDenied, "kms-context-unknown")
+                .detail("a policy asks for the encryption context, which is not known when something is read")),
             true => Ok(()),
             false => Err(key_denied(&caller, used, &decision)),
         }
@@ -410,8 +508,8 @@ impl<'a> Case<'a> {
         let Some(kind) = encryption.kind() else { return Ok(Headers(Vec::new())) };
         let mut headers = vec![(KIND, HeaderValue::from_static(kind.as_str()))];
         if let Some(key) = encryption.key() {
-            let name = self.site.encryption.keys.name_of(key);
-            let name = HeaderValue::from_str(name).map_err(|_| Fault::plain(Code::InternalError, "kms-key-name"))?;
+            let name = self.site.encryption.keys.name_of(key).and_then(|name| HeaderValue::from_str(name).ok());
+            let name = name.ok_or_else(|| Fault::plain(Code::InternalError, "kms-key-name"))?;
             headers.push((KEY_ID, name));
         }
         if let Encryption::Kms { bucket_key: true, .. } = encryption {
@@ -421,7 +519,7 @@ impl<'a> Case<'a> {
     }
 
     /// What the parts of an upload are decided by: what was said, as conditions saw it, and what came of it.
-    fn begun(&self, encryption: &Encryption) -> Option<Box<UploadEncryption>> {
+    fn begun(&self, encryption: &Encryption) -> Box<UploadEncryption> {
         let text = |name: &str| self.routed.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let seen = self.kms_key_seen().map(str::to_owned);
         let begun = UploadEncryption {
@@ -430,24 +528,27 @@ impl<'a> Case<'a> {
             customer_algorithm: text("x-amz-server-side-encryption-customer-algorithm"),
             encryption: encryption.clone(),
         };
-        (begun != UploadEncryption::default()).then(|| Box::new(begun))
+        // Also of one that said nothing it must be known that it did.
+        Box::new(begun)
     }
 
-    /// How an object is stored, from what the store says of it.
-    pub(super) fn stored(&self, headers: &HeaderMap, bucket: &str) -> Encryption {
-        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        if headers.contains_key("x-amz-server-side-encryption-customer-algorithm") {
-            return Encryption::Customer;
-        }
-        match text(&KIND).and_then(Kind::named) {
-            None => Encryption::None,
-            Some(Kind::S3) => Encryption::S3,
-            Some(kind) => {
-                let owner = self.live.estate.owner(bucket);
-                let key = self.site.arn_of_stored(text(&KEY_ID).unwrap_or_default(), owner);
-                of_key(kind, key, text(&BUCKET_KEY) == Some("true"))
+    /// How an object is stored, from what the store says of it. What is not understood is under a key that
+    /// nobody may use.
+    pub(super) fn stored(&self, headers: &HeaderMap) -> Encryption {
+        let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+        let kind = match text(&KIND) {
+            _ if headers.contains_key("x-amz-server-side-encryption-customer-algorithm") => {
+                return Encryption::Customer;
             }
-        }
+            None if !headers.contains_key(&KEY_ID) => return Encryption::None,
+            Some("AES256") if !headers.contains_key(&KEY_ID) => return Encryption::S3,
+            said => said.and_then(Kind::named),
+        };
+        let key = match kind {
+            Some(Kind::Kms | Kind::Dsse) => self.site.arn_of_stored(text(&KEY_ID).unwrap_or_default()),
+            Some(Kind::S3) | None => "".into(),
+        };
+        of_key(kind.unwrap_or(Kind::Kms), key, text(&BUCKET_KEY) == Some("true"))
     }
 
     /// Whether the caller may read what the store is about to hand out, with the key that it was stored with.
@@ -455,7 +556,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// E-11, E-12, E-15 to E-18
     pub(super) fn check_read(&self, headers: &HeaderMap) -> Result<(), Fault> {
-        let stored = self.stored(headers, self.routed.bucket.as_deref().unwrap_or_default());
+        let stored = self.stored(headers);
         let Some(key) = stored.key() else { return Ok(()) };
         check_kms(channel(self))?;
         self.use_key(key, KeyAction::Decrypt, None, matches!(stored, Encryption::Kms { bucket_key: true, .. }))
@@ -463,19 +564,18 @@ impl<'a> Case<'a> {
 }
 
 impl Site {
-    /// The ARN of a key that the store names in its own way, in a bucket of `owner`.
-    pub(super) fn arn_of_stored(&self, name: &str, owner: &str) -> Arc<str> {
+    /// The ARN of a key that the store names in its own way.
+    pub(super) fn arn_of_stored(&self, name: &str) -> Arc<str> {
         if kms::parts(name).is_some() {
             return name.into();
         }
         // MinIO puts this in front of its own names.
         let name = name.strip_prefix("arn:aws:kms:").unwrap_or(name);
-        if let StoreKeys::Names(names) = &self.encryption.keys
-            && let Some((arn, _)) = names.iter().find(|(_, own)| *own == name)
-        {
+        let StoreKeys::Names { table, home } = &self.encryption.keys else { return name.into() };
+        if let Some((arn, _)) = table.iter().find(|(_, own)| *own == name) {
             return Arc::clone(arn);
         }
-        match kms::elsewhere(name, &self.address.region, owner) {
+        match kms::elsewhere(name, &self.address.region, home) {
             Ok(arn) => arn.into(),
             Err(_) => name.into(), // nobody's key, which nobody may use
         }
@@ -484,14 +584,13 @@ impl Site {
 
 impl StoreKeys {
     /// What the store calls a key.
-    fn name_of<'a>(&'a self, arn: &'a Arc<str>) -> &'a str {
-        match self {
-            Self::Arn | Self::Ring => arn,
-            Self::Names(names) => names
-                .get(arn)
-                .map(String::as_str)
-                .unwrap_or_else(|| kms::parts(arn).map_or(arn.as_ref(), |(_, _, id)| id)),
+    fn name_of<'a>(&'a self, arn: &'a Arc<str>) -> Option<&'a str> {
+        let Self::Names { table, home } = self else { return Some(arn) };
+        if let Some(name) = table.get(arn) {
+            return Some(name);
         }
+        let (_, account, id) = kms::parts(arn)?;
+        (account == &**home && !table.values().any(|taken| taken == id)).then_some(id)
     }
 }
 
@@ -506,7 +605,7 @@ pub(super) fn opens(operation: Operation, headers: &HeaderMap) -> bool {
 }
 
 /// Whether a store has confirmed what is demanded.
-pub(super) fn is_confirmed(demanded: Option<Kind>, headers: &HeaderMap) -> bool {
+pub(super) fn is_confirmed(demanded: Kind, headers: &HeaderMap) -> bool {
     let said = headers.get(&KIND).and_then(|value| value.to_str().ok()).and_then(Kind::named);
-    demanded.is_none_or(|demanded| said >= Some(demanded))
+    said >= Some(demanded)
 }

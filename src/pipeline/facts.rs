@@ -14,6 +14,7 @@ use super::task::{Envelope, Task};
 use crate::audit::{self, Decision, Intent, Origin, Requester};
 use crate::id::RequestId;
 use crate::identity::{Kind, Principal};
+use crate::limit::rehearsal::Rehearsed;
 use crate::policy::Grant;
 use crate::s3::route::{Auth, Routed};
 use crate::s3::{Head, Operation};
@@ -92,6 +93,14 @@ pub(super) struct Facts {
     pub(super) signed_text: Option<Vec<u8>>,
     /// Why its signature did not match.
     pub(super) mismatch: Option<Box<Diagnosis>>,
+    /// The rules about names that the request breaks, refused for it or not.
+    pub(super) naming: OnceCell<Vec<&'static str>>,
+    /// How many calls of the key service it costs, where they are counted.
+    pub(super) kms_calls: Option<u64>,
+    /// The limit that it is over.
+    pub(super) limit: Option<Arc<str>>,
+    /// The fault that it meets on purpose.
+    pub(super) rehearsed: OnceCell<Rehearsed>,
 }
 
 impl Facts {
@@ -117,6 +126,10 @@ impl Facts {
             url: None,
             signed_text: None,
             mismatch: None,
+            naming: OnceCell::new(),
+            kms_calls: None,
+            limit: None,
+            rehearsed: OnceCell::new(),
         }
     }
 
@@ -260,6 +273,9 @@ impl Facts {
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,
+            rehearsed: self.rehearsed.get().map(|rehearsed| &*rehearsed.name),
+            naming: self.naming.get().map(Vec::as_slice).unwrap_or_default(),
+            kms_calls: self.kms_calls,
             headers: lines,
             ..Intent::new(self.id, self.received)
         }

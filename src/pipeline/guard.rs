@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::encryption::{self, Decided, Headers};
+use super::encryption::{self, Bound, Decided, Headers};
 use super::judge::Case;
 use super::settings::{self, Setting};
 use super::uploads::Uploads;
 use super::walk::Store;
-use crate::s3::Fault;
 use crate::s3::route::Routed;
+use crate::s3::{Code, Fault, Operation};
 
 /// What they come to.
 #[derive(Debug, Default)]
@@ -18,6 +18,7 @@ pub(super) struct Found {
     /// What was decided of encryption.
     pub(super) encryption: Decided,
     headers: Option<Headers>,
+    bound: Option<Bound>,
 }
 
 /// Applies them. `at` is the place of the store.
@@ -31,20 +32,69 @@ pub(super) async fn guard(
     at: usize,
     uploads: &Uploads,
 ) -> Result<Found, Fault> {
+    check_store_has(case)?;
+    check_writes_of_its_own(case)?;
     let setting = settings::guard(case, document, stores, at).await?;
     let (encryption, headers) = encryption::decide(case, uploads)?;
+    let mut bound = None;
+    // Rarely needed, and large: the common way keeps a small future.
     if encryption::reads_source(case.routed.operation) {
-        // Rarely needed, and large: the common way keeps a small future.
-        Box::pin(encryption::check_source(case, stores.get(at), encryption.encryption.key())).await?;
+        bound = Box::pin(encryption::check_source(case, stores.get(at), encryption.encryption.key())).await?;
+    } else if encryption::asks_for_checksums(case.routed) {
+        Box::pin(encryption::check_attributes(case, stores.get(at))).await?;
     }
-    Ok(Found { setting, encryption, headers })
+    Ok(Found { setting, encryption, headers, bound })
+}
+
+/// A store would take what it does not know for something else.
+///
+/// # Errors
+/// `NotImplemented`
+fn check_store_has(case: &Case<'_>) -> Result<(), Fault> {
+    let (operation, Some((profile, more))) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
+    if case.routed.account.is_some() || settings::is_kept_here(operation) || profile.has(operation, more) {
+        return Ok(());
+    }
+    let message = "The store behind this endpoint is not known to have this operation.";
+    let detail = format!("{}: if the store has it, name it in `upstream.operations`", operation.name());
+    Err(Fault::new(Code::NotImplemented, "store-without-operation", message).detail(detail))
+}
+
+/// What a store writes by itself, now or later, passes no rule here: where there are rules about encryption,
+/// it is not asked to. And what changes the encryption of an object in its place is judged nowhere yet.
+///
+/// # Errors
+/// `AccessDenied`, `NotImplemented`
+fn check_writes_of_its_own(case: &Case<'_>) -> Result<(), Fault> {
+    let rules = &case.live.guard;
+    match case.routed.operation {
+        Operation::UpdateObjectEncryption => {
+            let message = "The encryption of an object is changed by copying it.";
+            Err(Fault::new(Code::NotImplemented, "update-encryption", message))
+        }
+        Operation::PutBucketAnalyticsConfiguration
+        | Operation::PutBucketInventoryConfiguration
+        | Operation::PutBucketReplication
+        | Operation::PutObjectAnnotation
+        | Operation::RestoreObject
+            if rules.encryption.has_any() || rules.levels.has_any() =>
+        {
+            let detail = "the store would write by itself, past the rules of guard.encryption and sensitivity";
+            Err(Fault::plain(Code::AccessDenied, "encryption-elsewhere").detail(detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Found {
     /// Puts what was decided into what the store is told.
     pub(super) fn apply(&mut self, routed: Option<&mut Routed>) {
-        if let (Some(headers), Some(routed)) = (self.headers.take(), routed) {
+        let Some(routed) = routed else { return };
+        if let Some(headers) = self.headers.take() {
             headers.write(&mut routed.headers);
+        }
+        if let Some(bound) = self.bound.take() {
+            bound.write(&mut routed.headers);
         }
     }
 }

@@ -37,6 +37,11 @@ impl Here {
         Self { what: What::Setting { setting, done: done(operation) }, open }
     }
 
+    /// Waits, where that is rehearsed.
+    pub(super) async fn wait(&self) {
+        self.open.wait().await;
+    }
+
     /// Answers it; with the answer, or the fault, comes the record that must be closed.
     pub(super) async fn answer(
         self,

@@ -11,17 +11,20 @@ use super::facts::{Connection, Facts};
 use crate::access::Estate;
 use crate::access::origin::Cidr;
 use crate::guard;
+use crate::guard::naming::{Ledger, Naming};
 use crate::identity::{Arn, Directory, Principal, TokenKeys, web};
 use crate::kms::Ring;
+use crate::limit::rehearsal::Rehearsals;
 use crate::policy::Grant;
 use crate::s3::address::{self, AccessPoints, Resource};
 use crate::s3::external::External;
 use crate::s3::route::{self, Auth, Routed, Rules};
 use crate::s3::uri::Query;
-use crate::s3::{Code, Fault, Head};
+use crate::s3::{Code, Fault, Head, Operation};
 use crate::sigv4::{self, Credential, Diagnosis, Hints, KeyCache, KeySource, Opened, Rejection, Verified};
 use crate::sts::{self, Ask, Circumstances, Grantor};
 use crate::time::Seconds;
+use crate::upstream::wire::Profile;
 
 /// Checked here against our own accounts, and never sent on: a store has others.
 pub(super) const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
@@ -41,6 +44,9 @@ pub struct Site {
     pub rules: Rules,
     /// Its store, by its place among the worker's.
     pub store: usize,
+    /// What kind of store it is, and what operations it has besides; none for the one in this process, which
+    /// says itself what it has.
+    pub kind: Option<(Profile, Arc<[Operation]>)>,
     /// What the store does with what it is told of encryption.
     pub encryption: StoreEncryption,
     /// Whether the store has accounts of its own, and must confirm the owners that decisions were taken for.
@@ -56,6 +62,8 @@ pub struct Way {
     pub vpc_endpoint: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Whether clients may meet faults on purpose here.
+    pub rehearsal: bool,
 }
 
 /// One generation.
@@ -78,6 +86,12 @@ pub struct Live {
     pub guard: Arc<guard::Rules>,
     /// The KMS keys that are known here.
     pub keys: Arc<Ring>,
+    /// What names of new buckets may look like.
+    pub naming: Naming,
+    /// Names that were used before; none where nobody asks.
+    pub retired: Option<Arc<Ledger>>,
+    /// Faults that clients may meet on purpose, if there are any.
+    pub rehearsals: Option<Arc<Rehearsals>>,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

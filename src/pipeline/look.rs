@@ -56,13 +56,13 @@ pub(super) async fn is_there(case: &Case<'_>, store: &Store, side: Side) -> Resu
     }
 }
 
-/// What the store says of the source of a copy; none where it is not there, or does not let anybody look
+/// What the store says of an object; none where it is not there, or does not let anybody look
 /// without the key that it was stored with.
 ///
 /// # Errors
 /// `ServiceUnavailable` where the store does not say.
-pub(super) async fn head_of_source(case: &Case<'_>, store: &Store) -> Result<Option<HeaderMap>, Fault> {
-    let reply = ask(case, store, Operation::HeadObject, object(case, Side::Source)?).await?;
+pub(super) async fn head_of(case: &Case<'_>, store: &Store, side: Side) -> Result<Option<HeaderMap>, Fault> {
+    let reply = ask(case, store, Operation::HeadObject, object(case, side)?).await?;
     match reply.status {
         StatusCode::OK => Ok(Some(reply.headers)),
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(None),

@@ -7,10 +7,11 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use super::judge::Case;
 use super::listing;
 use super::look;
+use super::naming;
 use super::settings::{self, Change, Setting};
 use super::walk::Store;
 use crate::access::{self, Document, NewPoint, Owner, Point, read_policy};
-use crate::policy::engine::public::{Origin, PolicyWrite};
+use crate::policy::engine::public::{Origin, PolicyOf, PolicyWrite, is_public};
 use crate::policy::put;
 use crate::s3::route::invalid_point_name;
 use crate::s3::tags;
@@ -191,7 +192,8 @@ fn check_policy(case: &Case<'_>, point: &Point, text: &str) -> Result<(), Fault>
     levels.check_policy(&document, PolicyWrite::AccessPoint { origin, same_account }).map_err(|blocked| {
         let words = blocked.message(&case.who.arn, "s3:PutAccessPointPolicy", &point.arn);
         Fault::new(Code::AccessDenied, blocked.reason(), words)
-    })
+    })?;
+    naming::check_policy(case, &point.bucket, is_public(&document, PolicyOf::AccessPoint(origin)))
 }
 
 fn policy(point: &Point) -> Result<Setting, Fault> {

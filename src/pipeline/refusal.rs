@@ -2,15 +2,18 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp, stamp_sts};
 use super::facts::Facts;
+use super::rehearsal;
 use super::rule::Overruled;
 use super::task::{Envelope, Task};
 use super::walk::{Finished, Open, Worker};
 use crate::audit::{Completion, Decision, JournalFull, Outcome};
 use crate::id::RequestId;
+use crate::limit::rehearsal::Rehearsed;
+use crate::limit::surface::{NEVER, is_of_key_service};
 use crate::s3::{Code, Fault, xml};
 use crate::sts;
 
@@ -74,14 +77,23 @@ impl Refusal {
         match state {
             State::After(open) => {
                 let (id, bare, envelope) = (open.id(), open.is_head(), open.envelope());
+                let fault = rehearsal::marked(fault, open.rehearsed());
                 open.refused(&fault);
                 LoggedRefusal { fault, id, bare, envelope, instead }
             }
             State::Before(facts) => {
-                let completion = Completion { mismatch: facts.mismatch(), ..told(&fault, facts.envelope) };
-                let decision = if fault.code() == Code::SlowDown { Decision::Throttle } else { Decision::Deny };
+                let rehearsed = facts.rehearsed.get();
+                let fault = rehearsal::marked(fault, rehearsed);
+                let completion = Completion {
+                    mismatch: facts.mismatch(),
+                    dimension: facts.limit.as_deref(),
+                    status: Some(status(&fault, facts.is_head(), facts.envelope)),
+                    ..told(&fault, facts.envelope)
+                };
+                let throttled = fault.code() == Code::SlowDown || is_of_key_service(fault.code());
+                let decision = if throttled { Decision::Throttle } else { Decision::Deny };
                 let lent = facts.lent(facts.grant.as_ref());
-                worker.observer.finished(&counted(&fault, facts.task.as_ref()));
+                worker.observer.finished(&counted(&fault, facts.task.as_ref(), rehearsed));
                 facts.tell_mismatch();
                 let recorded = worker.journal.refuse(&facts.intent(None, &lent, decision), &completion).await;
                 let (fault, instead) = match recorded {
@@ -117,20 +129,18 @@ impl LoggedRefusal {
             Answer::full(Bytes::from(document))
         };
         let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = status(&fault, bare, envelope);
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         if !bare {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         }
-        if matches!(fault.status(), 503) && !fault.headers().iter().any(|(name, _)| *name == "retry-after") {
+        let in_vain = fault.reason() == NEVER;
+        if status == 503 && !in_vain && !fault.headers().iter().any(|(name, _)| *name == "retry-after") {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             headers.insert(HeaderName::from_static("x-amz-retry-after"), HeaderValue::from_static("1000"));
         }
-        for (name, value) in fault.headers() {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-                headers.insert(name, value);
-            }
-        }
+        add_headers(headers, &fault);
         stamp(headers, &id);
         response
     }
@@ -141,6 +151,15 @@ impl LoggedRefusal {
     }
 }
 
+/// The status of an error answer. Without a document a 400 would be taken for good, whatever the code.
+pub(super) fn status(fault: &Fault, bare: bool, envelope: Envelope) -> u16 {
+    match envelope {
+        Envelope::Sts => sts::said(fault).status,
+        Envelope::Control | Envelope::S3 if bare && is_of_key_service(fault.code()) => 503,
+        Envelope::Control | Envelope::S3 => fault.status(),
+    }
+}
+
 /// The error answer of the token service (spec/errors.md 4).
 fn in_words_of_sts(fault: &Fault, id: &RequestId) -> Response<Answer> {
     let said = sts::said(fault);
@@ -148,12 +167,22 @@ fn in_words_of_sts(fault: &Fault, id: &RequestId) -> Response<Answer> {
     *response.status_mut() = StatusCode::from_u16(said.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    add_headers(headers, fault);
     stamp_sts(headers, id);
     response
 }
 
-fn counted(fault: &Fault, task: Option<&Task>) -> Finished {
+fn add_headers(headers: &mut HeaderMap, fault: &Fault) {
+    for (name, value) in fault.headers() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn counted(fault: &Fault, task: Option<&Task>, rehearsed: Option<&Rehearsed>) -> Finished {
     Finished {
+        rehearsed: rehearsed.map(|rehearsed| rehearsed.fault.word()),
         operation: task.map(Task::name),
         outcome: Outcome::Refused,
         reason: fault.reason(),

@@ -14,13 +14,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::destination;
 use super::judge::Case;
 use super::look;
+use super::naming;
 use super::points;
+use super::rehearsal;
 use super::walk::Store;
 use crate::access::{self, Point, Side};
 use crate::guard;
 use crate::policy::document::{Principal, Who};
 use crate::policy::encryption::BucketDefault;
-use crate::policy::engine::public::{Block, PolicyWrite};
+use crate::policy::engine::public::{Block, PolicyOf, PolicyWrite, is_public};
 use crate::policy::put;
 use crate::s3::tags::Tags;
 use crate::s3::xml::{CONTROL_NAMESPACE, Element, S3_NAMESPACE, Writer};
@@ -96,6 +98,20 @@ pub enum Change {
         /// The bucket.
         bucket: String,
     },
+    /// The name of a bucket that is gone is retired.
+    Retired {
+        /// The bucket.
+        bucket: String,
+        /// The principal who may use it again.
+        by: String,
+    },
+    /// A retired name was used again.
+    Reused {
+        /// The bucket.
+        bucket: String,
+        /// The principal who did.
+        by: String,
+    },
 }
 
 /// Writes changes down.
@@ -167,6 +183,7 @@ pub(super) async fn guard(
     stores: &[Store],
     at: usize,
 ) -> Result<Option<Setting>, Fault> {
+    rehearsal::play(case)?;
     let routed = case.routed;
     let document = document.map(Bytes::as_ref).unwrap_or_default();
     if let Some(account) = &routed.account {
@@ -179,6 +196,7 @@ pub(super) async fn guard(
         return setting.map(Some);
     }
     let Some(bucket) = routed.bucket.as_deref() else { return Ok(None) };
+    naming::check(case, bucket)?;
     let estate = &case.live.estate;
     if guard::speaks_of_lists(routed) {
         let creates = routed.operation == Operation::CreateBucket;
@@ -260,6 +278,9 @@ fn of_account(case: &Case<'_>, account: &str, document: &[u8]) -> Result<Setting
         Operation::PutPublicAccessBlock => Some(read_block(document)?),
         _ => None,
     };
+    for bucket in estate.rules().buckets().filter(|bucket| estate.owner(bucket) == account) {
+        naming::check_block(case, bucket, |levels| levels.account = block.unwrap_or_default())?;
+    }
     if estate.rules().block_levels("", account, None).organization.is_some() {
         let fault = Fault::plain(Code::AccessDenied, "organization-block");
         return Err(fault.detail("the organization sets Block Public Access for all of its accounts"));
@@ -291,8 +312,12 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
             Change::Policy { bucket: owned, document: Some(Bytes::copy_from_slice(document)) }
         }
         Operation::DeleteBucketPolicy => Change::Policy { bucket: owned, document: None },
-        Operation::PutPublicAccessBlock => Change::Block { bucket: owned, block: Some(read_block(document)?) },
-        Operation::DeletePublicAccessBlock => Change::Block { bucket: owned, block: None },
+        Operation::DeletePublicAccessBlock | Operation::PutPublicAccessBlock => {
+            let put = case.routed.operation == Operation::PutPublicAccessBlock;
+            let block = put.then(|| read_block(document)).transpose()?;
+            naming::check_block(case, bucket, |levels| levels.bucket = block.unwrap_or_default())?;
+            Change::Block { bucket: owned, block }
+        }
         Operation::GetBucketPolicy => {
             let text = estate.kept(bucket).and_then(|kept| kept.policy.clone());
             return Ok(of(told("application/json", text.ok_or_else(|| no_policy(called(case, bucket)))?)));
@@ -351,7 +376,8 @@ fn check_policy(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<(), Fa
         let resource = format!("arn:{}:s3:::{bucket}", case.site.address.partition);
         let words = blocked.message(&case.who.arn, "s3:PutBucketPolicy", &resource);
         Fault::new(Code::AccessDenied, blocked.reason(), words)
-    })
+    })?;
+    naming::check_policy(case, bucket, is_public(&document, PolicyOf::Bucket))
 }
 
 /// Whether a principal is there. Of accounts that are not ours nothing is known, so that it may be.

@@ -43,6 +43,7 @@ use super::guard::{self, Found};
 use super::here::Here;
 use super::judge::{self, Case};
 use super::live::{Asked, Asker, Live, Site};
+use super::rates::{Allowed, Gates, Pass, Rates};
 use super::refusal::Refusal;
 use super::rule::{Overruled, Ruled, rule};
 use super::settings::Setting;
@@ -52,9 +53,9 @@ use super::walk::{Open, Store};
 use crate::access::Document;
 use crate::audit::{Decision, Journal, Receipt};
 use crate::body::{Contract, SealedBody, Unread};
-use crate::guard::{Replay, Write};
+use crate::guard::Write;
 use crate::id::RequestId;
-use crate::limit::{InFlight, Permit, Room};
+use crate::limit::{Permit, Room};
 use crate::policy::Grant;
 use crate::s3::address::is_about_access_points;
 use crate::s3::payload::ChunkSignatures;
@@ -62,7 +63,7 @@ use crate::s3::route::Auth;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Rejection, Request};
-use crate::time::{Millis, Seconds};
+use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::Owners;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -139,11 +140,12 @@ enum Payload<B> {
     Unread(Unread<B>, Box<Contract>),
 }
 
-/// A place among the requests in flight.
+/// A place among the requests in flight, and within every limit.
 #[derive(Debug)]
 pub struct Admitted<B> {
     inner: Guarded<B>,
     permit: Permit,
+    pass: Pass,
     write: Option<Write>,
 }
 
@@ -201,6 +203,17 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
+    /// Counts it, before it costs anything.
+    ///
+    /// # Errors
+    /// `SlowDown`.
+    pub fn arrive(mut self, live: &Live, rates: &Rates, clock: &dyn Clock) -> Result<Self, Refusal> {
+        match rates.arrive(live, &mut self.parsed.facts, self.auth, clock) {
+            Ok(()) => Ok(self),
+            Err(fault) => Err(Refusal::new(fault, self.parsed.facts)),
+        }
+    }
+
     /// Reads what authentication needs of the body, within limits, where that is in the body: of a form
     /// the fields up to its file, of a request to the token service all of it. Of all other bodies nothing.
     ///
@@ -510,21 +523,17 @@ where
 }
 
 impl<B> Guarded<B> {
-    /// Finds a place among the requests in flight. A write that was signed is looked up in the memory of
-    /// writes, where there is one.
+    /// Finds a place among the requests in flight and within every limit; charges the uses of keys that it
+    /// costs, before its body is read. A write that was signed is looked up in the memory of writes.
     ///
     /// # Errors
-    /// `SlowDown`; `AccessDenied` for a replay that would do harm.
-    pub fn admit(self, limit: &InFlight, memory: Option<&Arc<Replay>>, now: Seconds) -> Result<Admitted<B>, Refusal> {
-        let admitted = limit.admit().and_then(|permit| {
-            let write = match (memory, self.task.routed()) {
-                (Some(memory), Some(routed)) => memory.admit(self.facts.signed_write().as_deref(), routed, now)?,
-                _ => None,
-            };
-            Ok((permit, write))
-        });
-        match admitted {
-            Ok((permit, write)) => Ok(Admitted { inner: self, permit, write }),
+    /// `SlowDown`; `ThrottlingException`, or what the surface says in its place; `AccessDenied` for a replay
+    /// that would do harm.
+    pub fn admit(mut self, live: &Live, gates: &Gates<'_>) -> Result<Admitted<B>, Refusal> {
+        let Self { facts, site, task, who, body, .. } = &mut self;
+        let length = if let Payload::Unread(_, contract) = body { contract.length() } else { None };
+        match gates.admit(Allowed { live, site: *site, facts, task, who, length }) {
+            Ok((permit, write, pass)) => Ok(Admitted { inner: self, permit, pass, write }),
             Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
     }
@@ -559,9 +568,9 @@ where
     /// # Errors
     /// A body that is wrong from the start: empty where its hash says otherwise.
     pub fn into_exit(self) -> Result<Exit, Refusal> {
-        let Self { inner: Admitted { inner: guarded, permit, write }, receipt } = self;
+        let Self { inner: Admitted { inner: guarded, permit, pass, write }, receipt } = self;
         let Guarded { mut facts, site, way: Way { store, owners }, task, who, refused, body, .. } = guarded;
-        let open = Open::new(receipt, permit, write, &mut facts, &task);
+        let open = Open::new(receipt, (permit, pass), write, &mut facts, &task);
         let body = match body {
             Payload::Spent => SealedBody::empty(),
             Payload::Document(document) => document,

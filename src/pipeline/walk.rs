@@ -11,6 +11,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
+use tokio::time::sleep;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::answer::{self, Answer};
@@ -20,8 +21,11 @@ use super::facts::{Connection, Facts};
 use super::here::Here;
 use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
-use super::refusal::{Refusal, told};
+use super::rates::{Gates, Pass, Rates};
+use super::refusal::{Refusal, status, told};
+use super::rehearsal;
 use super::settings::Keeper;
+use super::spent::Spent;
 use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
@@ -30,6 +34,7 @@ use crate::body::{End, SealedBody, Tell, Verdict};
 use crate::guard::{Replay, Write};
 use crate::id::RequestId;
 use crate::identity::Principal;
+use crate::limit::rehearsal::Rehearsed;
 use crate::limit::{InFlight, Permit, Room};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
@@ -74,6 +79,7 @@ where
     let now = worker.clock.now_millis();
     let (live, decided) = Parsed::new(request, connection, worker.next_id(), now)
         .address(&live)?
+        .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
         .await?
         .authenticate(&live, &worker.keys, now.seconds())?
@@ -85,11 +91,8 @@ where
         .await?
         .renew(live, &worker.live, &worker.stores, &worker.uploads)
         .await?;
-    let staged = decided.guard(&live, &worker.stores, &worker.uploads).await?.admit(
-        &worker.in_flight,
-        worker.replay.as_ref(),
-        now.seconds(),
-    )?;
+    let guarded = decided.guard(&live, &worker.stores, &worker.uploads).await?;
+    let staged = guarded.admit(&live, &worker.gates(now.seconds()))?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(out, &live, worker).await,
         Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
@@ -109,6 +112,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let Out { store, out, body, mut open, after } = out;
     open.watch(worker);
     let (id, verdict, called) = (out.id, body.verdict(), out.called());
+    open.wait().await;
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
         true => in_time(patience(verify_first), body.settle(verify_first)).await,
@@ -126,9 +130,15 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let measured = measured.and_then(Reply::shown);
     match measured {
         Ok(reply) => {
+            if let Some(Err(throttled)) =
+                open.spent().map(|spent| spent.told(&worker.rates, &reply, worker.clock.ticks()))
+            {
+                return Err(Refusal::after(throttled, open));
+            }
             let mut reply = open.landed(reply);
+            let cut = open.rehearse(&mut reply);
             let closing = open.answered(&mut reply, verdict);
-            Ok(answer::response(reply, &id, closing))
+            Ok(answer::response(reply, &id, closing, cut))
         }
         Err(fault) => Err(Refusal::after(fault.calling(&called), open)),
     }
@@ -136,14 +146,16 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
 
 /// Answers a request that no store is asked about.
 async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
+    here.wait().await;
     let (mut open, reply) = here.answer(live, &*worker.keeper, now).await;
     let envelope = open.envelope();
     open.watch(worker);
     match reply {
         Ok(mut reply) => {
             let id = open.id();
+            let cut = open.rehearse(&mut reply);
             let closing = open.answered(&mut reply, Verdict::default());
-            let mut response = answer::response(reply, &id, closing);
+            let mut response = answer::response(reply, &id, closing, cut);
             if envelope == Envelope::Sts {
                 answer::stamp_sts(response.headers_mut(), &id);
             }
@@ -191,6 +203,8 @@ pub struct Worker {
     pub in_flight: InFlight,
     /// Room for what is read before a decision, over all workers.
     pub room: Room,
+    /// Rates and quotas, over all workers.
+    pub rates: Arc<Rates>,
     /// The writes of the last half hour, over all workers; where replays are refused.
     pub replay: Option<Arc<Replay>>,
     /// Signing keys this worker has derived.
@@ -202,6 +216,11 @@ pub struct Worker {
 }
 
 impl Worker {
+    fn gates(&self, now: Seconds) -> Gates<'_> {
+        let (in_flight, replay, rates) = (&self.in_flight, self.replay.as_ref(), &*self.rates);
+        Gates { in_flight, replay, rates, now, clock: &*self.clock }
+    }
+
     fn next_id(&self) -> RequestId {
         let (seed, count) = (&self.ids.0, &self.ids.1);
         count.set(count.get().wrapping_add(1));
@@ -237,12 +256,15 @@ pub struct Finished {
     pub bytes_in: u64,
     /// Answer sent.
     pub bytes_out: u64,
+    /// The fault that it met on purpose.
+    pub rehearsed: Option<&'static str>,
 }
 
 /// An intent on record that has no completion yet. Dropped, it completes as unknown.
 pub struct Open {
     receipt: Receipt,
     _permit: Permit,
+    pass: Pass,
     write: Option<Write>,
     received: Millis,
     operation: &'static str,
@@ -250,6 +272,7 @@ pub struct Open {
     issued: Option<String>,
     head: bool,
     landing: Option<Box<Landing>>,
+    rehearsed: Option<Rehearsed>,
     worker: Option<Rc<Worker>>,
 }
 
@@ -262,7 +285,7 @@ impl std::fmt::Debug for Open {
 impl Open {
     pub(super) fn new(
         receipt: Receipt,
-        permit: Permit,
+        (permit, pass): (Permit, Pass),
         mut write: Option<Write>,
         facts: &mut Facts,
         task: &Task,
@@ -273,6 +296,7 @@ impl Open {
         Box::new(Self {
             receipt,
             _permit: permit,
+            pass,
             write,
             received: facts.received,
             operation: task.name(),
@@ -280,6 +304,7 @@ impl Open {
             issued: None,
             head: facts.is_head(),
             landing: facts.landing.take(),
+            rehearsed: facts.rehearsed.take(),
             worker: None,
         })
     }
@@ -303,8 +328,31 @@ impl Open {
         self.issued = access_key;
     }
 
+    /// The fault that it meets on purpose.
+    pub(super) fn rehearsed(&self) -> Option<&Rehearsed> {
+        self.rehearsed.as_ref()
+    }
+
+    /// Waits, where that is rehearsed.
+    pub(super) async fn wait(&self) {
+        if let Some(wait) = rehearsal::wait(self.rehearsed()) {
+            sleep(wait).await;
+        }
+    }
+
+    /// Marks an answer whose request met a fault on purpose, and gives the octets after which it breaks off.
+    fn rehearse(&self, reply: &mut Reply) -> Option<u64> {
+        rehearsal::mark(&mut reply.headers, self.rehearsed());
+        rehearsal::cut(self.rehearsed())
+    }
+
     pub(super) fn is_head(&self) -> bool {
         self.head
+    }
+
+    /// What was charged for it, where its answer is of interest for that.
+    fn spent(&self) -> Option<&Spent> {
+        self.pass.spent.as_deref()
     }
 
     fn elapsed(&self) -> Option<u64> {
@@ -315,7 +363,8 @@ impl Open {
     /// Ends with a fault found after the intent was on record.
     pub(super) fn refused(self: Box<Self>, fault: &Fault) {
         let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
-        let completion = Completion { outcome, total_ms: self.elapsed(), ..told(fault, self.envelope) };
+        let status = Some(status(fault, self.head, self.envelope));
+        let completion = Completion { outcome, status, total_ms: self.elapsed(), ..told(fault, self.envelope) };
         self.close(&completion, fault.reason());
     }
 
@@ -364,6 +413,7 @@ impl Open {
                 first_byte: completion.first_byte_ms,
                 bytes_in: completion.bytes_in,
                 bytes_out: completion.bytes_out,
+                rehearsed: self.rehearsed().map(|rehearsed| rehearsed.fault.word()),
             });
         }
         self.receipt.complete(completion);

@@ -19,6 +19,7 @@ pub struct Fault {
     elements: Vec<(&'static str, String)>,
     headers: Vec<(&'static str, String)>,
     detail: Option<Box<str>>,
+    status: Option<u16>,
 }
 
 impl Fault {
@@ -26,7 +27,7 @@ impl Fault {
     pub fn new(code: Code, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         debug_assert!(!message.is_empty(), "an empty message crashes clients");
-        Self { code, reason, message, elements: Vec::new(), headers: Vec::new(), detail: None }
+        Self { code, reason, message, elements: Vec::new(), headers: Vec::new(), detail: None, status: None }
     }
 
     /// A fault that says what S3 says by default for the code.
@@ -71,6 +72,13 @@ impl Fault {
         self
     }
 
+    /// Answers with another status than the code's.
+    #[must_use]
+    pub fn told_as(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
     /// Adds what only the operator may read.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -85,7 +93,7 @@ impl Fault {
 
     /// The HTTP status.
     pub fn status(&self) -> u16 {
-        self.code.status()
+        self.status.unwrap_or_else(|| self.code.status())
     }
 
     /// The cause, from a closed set of constants.

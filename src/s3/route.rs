@@ -538,8 +538,9 @@ fn misplaced_copy_source(value: &[u8]) -> Fault {
 }
 
 fn unknown_header(name: &[u8]) -> Fault {
-    if name == encryption::KIND.as_str().as_bytes() {
-        let message = "x-amz-server-side-encryption header is not supported for this operation.";
+    let of_encryption = [encryption::KIND, encryption::KEY_ID, encryption::CONTEXT, encryption::BUCKET_KEY];
+    if of_encryption.iter().any(|known| known.as_str().as_bytes() == name) {
+        let message = format!("{} header is not supported for this operation.", shown(name));
         return Fault::argument("sse-misplaced", message, shown(name), None);
     }
     let (name, message) = (shown(name), "A header you provided implies functionality that is not implemented");

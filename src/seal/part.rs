@@ -118,13 +118,26 @@ impl Part {
     /// # Errors
     /// It is not this segment of this part, or was altered.
     pub fn open_segment<'s>(&self, segment: u64, sealed: &'s mut [u8]) -> Result<&'s mut [u8], Broken> {
+        self.open_segment_at(segment, sealed, 0)
+    }
+
+    /// Opens a sealed segment that begins at `start` of `octets`, and puts the plaintext to their beginning.
+    ///
+    /// # Errors
+    /// It is not this segment of this part, or was altered.
+    pub fn open_segment_at<'s>(
+        &self,
+        segment: u64,
+        octets: &'s mut [u8],
+        start: usize,
+    ) -> Result<&'s mut [u8], Broken> {
         let broken = Broken::Segment { part: self.header.number, segment };
         let length = self.segment_length(segment).ok_or(broken)?;
-        if sealed.len() != length + TAG {
+        if octets.len().checked_sub(start) != Some(length + TAG) {
             return Err(broken);
         }
         let nonce = self.nonce_of(segment).ok_or(broken)?;
-        self.cipher.open_in_place(nonce, Aad::from(self.bound), sealed).map_err(|_| broken)
+        self.cipher.open_within(nonce, Aad::from(self.bound), octets, start..).map_err(|_| broken)
     }
 
     /// Seals a segment in place and gives what stands behind it.

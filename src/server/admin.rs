@@ -1,4 +1,4 @@
-//! The admin listener: plain HTTP on loopback, three pages and one order, made by whoever knows.
+//! The admin listener: plain HTTP on loopback, some pages and orders, made by whoever knows.
 //!
 //! Nobody is asked who they are: whoever has an account on the machine may ask. A page in a browser may not
 //! give orders: what has an origin, or could be sent without asking first, is refused.
@@ -28,10 +28,10 @@ pub struct Page {
     pub body: String,
 }
 
-/// Makes `/health`, `/ready` and `/metrics`.
+/// Makes `/health`, `/ready`, `/metrics` and `/v1/rehearsals`.
 pub type Pages = Arc<dyn Fn(&str) -> Page + Send + Sync>;
 
-/// Takes an order, `/v1/reload` with its query, and tells later what came of it. It does not wait.
+/// Takes an order, `/v1/reload` or one below `/v1/rehearsals/` with its query, and tells later what came of it. It does not wait.
 pub type Orders = Arc<dyn Fn(&str, &str) -> oneshot::Receiver<Page> + Send + Sync>;
 
 const CONNECTIONS: usize = 64;
@@ -71,9 +71,11 @@ async fn answer<B>(request: &Request<B>, pages: &Pages, orders: &Orders) -> Resp
     let (allow, page) = match (path, asked) {
         ("/health" | "/ready" | "/metrics", true) => ("", pages(path)),
         ("/health" | "/ready" | "/metrics", false) => ("GET, HEAD", text(405, "GET only\n")),
-        ("/v1/reload", _) if request.method() != Method::POST => ("POST", text(405, "POST only\n")),
-        ("/v1/reload", _) => ("", order(request, orders).await),
-        _ => ("", text(404, "try /health, /ready, /metrics or /v1/reload\n")),
+        ("/v1/rehearsals", true) => ("", pages(path)),
+        ("/v1/rehearsals", false) => ("GET, HEAD", text(405, "GET only\n")),
+        (path, _) if is_order(path) && request.method() != Method::POST => ("POST", text(405, "POST only\n")),
+        (path, _) if is_order(path) => ("", order(request, orders).await),
+        _ => ("", text(404, "try /health, /ready, /metrics, /v1/rehearsals or /v1/reload\n")),
     };
     let mut response = Response::new(Full::new(Bytes::from(page.body)));
     *response.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -84,6 +86,10 @@ async fn answer<B>(request: &Request<B>, pages: &Pages, orders: &Orders) -> Resp
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
     response
+}
+
+fn is_order(path: &str) -> bool {
+    path == "/v1/reload" || path.starts_with("/v1/rehearsals/")
 }
 
 async fn order<B>(request: &Request<B>, orders: &Orders) -> Page {

@@ -37,6 +37,8 @@ fn an_intent_says_who_asks_for_what_and_why_it_may() {
         content_length: Some(5),
         decision: Decision::Allow,
         statements: &["writers/0", "b/Allow-writers"],
+        naming: &["N-14"],
+        rehearsed: Some("late"),
         headers: &[(b"X-Amz-Acl", b"private"), (b"Authorization", b"secret"), (b"Range", b"a"), (b"range", b"b")],
         encryption: Some(Encryption { algorithm: "AES256", origin: Some("default"), ..Encryption::default() }),
         ..Intent::new(id(), Millis(1_773_480_413_042))
@@ -46,7 +48,7 @@ fn an_intent_says_who_asks_for_what_and_why_it_may() {
         "remote_ip": "192.0.2.7", "requester_type": "IAMUser", "requester": "arn:aws:iam::111122223333:user/alice",
         "requester_account": "111122223333", "access_key_id": "AKIAALICEEXAMPLE0001", "signature_version": "SigV4",
         "authentication_type": "AuthHeader", "signature": "01234567", "operation": "PutObject", "bucket_name": "b",
-        "key": "k", "method": "PUT", "target": "/b/k", "content_length": 5, "decision": "allow",
+        "key": "k", "method": "PUT", "target": "/b/k", "content_length": 5, "decision": "allow", "naming": ["N-14"], "rehearsed": "late",
         "encryption": {"algorithm": "AES256", "origin": "default"}, "statements": ["writers/0", "b/Allow-writers"],
         "headers": {"x-amz-acl": "private", "range": "a,b"},
     });

@@ -80,6 +80,7 @@ fn listener(table: &mut Table<'_>, at: usize) -> Listen {
             .map(|found| found.value)
             .collect(),
         proxy_protocol: proxy_protocol(table),
+        rehearsal: table.boolean("rehearsal", false),
         limits: limits(table),
     }
 }
@@ -175,7 +176,7 @@ fn limits(listener: &mut Table<'_>) -> Limits {
     limits
 }
 
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     ((1..=32).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
 }

@@ -8,13 +8,23 @@ use std::time::Duration;
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
 use crate::guard;
+use crate::guard::naming::{Naming, Settings as NamingSettings};
+use crate::identity::Directory;
+use crate::limit::rehearsal::Rehearsal;
+use crate::limit::{Cap, Dimension, Surface};
+use crate::s3::Operation;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod encryption;
 mod listen;
+mod naming;
+mod quota;
+mod rate;
+mod rehearsal;
 mod root;
+mod sharing;
 mod upstream;
 
 pub use super::units::Endpoint;
@@ -58,8 +68,14 @@ pub struct Config {
     pub signature: Signature,
     /// Rules that hold whoever asks.
     pub guard: Guard,
+    /// What names of new buckets may look like.
+    pub naming: NamingSettings,
+    /// Faults that clients may meet on purpose.
+    pub rehearsals: Vec<Rehearsal>,
     /// When the intent must be on record.
     pub audit: Audit,
+    /// What may be asked how often.
+    pub rates: Rates,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
     pub upstreams: Vec<Upstream>,
     /// Threads and shutdown.
@@ -105,6 +121,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<Cidr>,
     /// Every connection comes from one of these, with a head of the PROXY protocol in front.
     pub proxy_protocol: bool,
+    /// Whether clients may meet faults on purpose here.
+    pub rehearsal: bool,
     /// What one client and all together may take.
     pub limits: Limits,
 }
@@ -267,6 +285,48 @@ pub enum WhenFull {
     Refuse,
 }
 
+/// What may be asked how often, and at once.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// The limits, in the order in which they are told.
+    pub dimensions: Vec<Dimension>,
+    /// How many requests of one may be under way.
+    pub caps: Vec<Cap>,
+    /// In whose words a refusal for a key's sake is told.
+    pub surface: Surface,
+    /// How many keys are counted at most.
+    pub most_keys: usize,
+    /// Whether other machines share the limits.
+    pub shared: Sharing,
+}
+
+/// How several machines share one quota.
+#[derive(Clone, Debug, Default)]
+pub enum Sharing {
+    /// They do not.
+    #[default]
+    No,
+    /// Each of so many has its part.
+    Divided(u32),
+    /// They lease what passes from a store of their own.
+    Leased(Arc<Leasing>),
+}
+
+/// A Redis or Valkey that keeps the counts of all.
+#[derive(Debug)]
+pub struct Leasing {
+    /// How many machines there are: while the store is away, each has its part.
+    pub replicas: u32,
+    /// Its host and port.
+    pub address: (String, u16),
+    /// The number of the database.
+    pub database: u32,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// How long a connection may take, and an answer.
+    pub timeout: Duration,
+}
+
 /// A store behind the proxy.
 pub struct Upstream {
     /// Its region: what outgoing signatures name, and what selects it among several.
@@ -299,6 +359,8 @@ pub struct Remote {
     pub profile: Profile,
     /// How much of an upload is signed.
     pub payload: UpstreamPayload,
+    /// Operations that it has besides those of its kind.
+    pub operations: Vec<Operation>,
     /// What it does with headers about encryption.
     pub encryption: StoreEncryption,
     /// What to do with parameters and headers that the operation table does not know.
@@ -487,6 +549,17 @@ impl Config {
     /// The file of the key that seals session tokens, unless the configuration brings one.
     pub fn token_key(&self) -> PathBuf {
         self.state.join("token.key")
+    }
+
+    /// The policy of names, with every account that is known.
+    pub fn judge_of_names(&self, directory: &Directory) -> Naming {
+        let accounts = directory.accounts().map(|(account, _)| account).chain([self.account.as_str()]);
+        Naming::new(self.naming.clone(), accounts)
+    }
+
+    /// The file of retired names of buckets.
+    pub fn retired_names(&self) -> PathBuf {
+        self.state.join("retired-names")
     }
 
     /// The folder of the journal.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::guard;
@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tables and keys of features that are still to come.
-const LATER: [&str; 3] = ["rate", "detect", "public_access_block"];
+const LATER: [&str; 2] = ["detect", "public_access_block"];
 
 pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     root.unavailable(&LATER);
@@ -48,17 +48,26 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         temporary,
         policies,
         state,
-        listen,
         signature: signature(root),
         guard: rules(root, &upstreams),
+        naming: naming::read(root),
+        rehearsals: rehearsal::read(root, &listen),
         audit: audit(root),
+        rates: rate::read(root, served(&region, &upstreams)),
         upstreams,
         runtime: runtime(root),
         admin: admin(root),
         log: log(root),
+        listen,
         region,
     };
     Some(config)
+}
+
+/// The regions that clients see: a single store may be elsewhere.
+fn served<'r>(region: &'r str, upstreams: &'r [Upstream]) -> impl Iterator<Item = &'r str> {
+    let several = if upstreams.len() > 1 { upstreams } else { &[] };
+    std::iter::once(region).chain(several.iter().map(|upstream| upstream.region.as_str()))
 }
 
 /// A region name by its characters.

@@ -16,12 +16,12 @@ fn parse(text: &str) -> Result<(Config, Findings), Findings> {
 }
 
 #[track_caller]
-fn accepted(text: &str) -> Config {
+pub(super) fn accepted(text: &str) -> Config {
     parse(text).map_err(|findings| findings.to_string()).unwrap_or_else(|faults| panic!("{faults}")).0
 }
 
 #[track_caller]
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     match parse(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(findings) => findings.to_string(),
@@ -29,7 +29,7 @@ fn refused(text: &str) -> String {
 }
 
 /// `LEAST` with more at its end.
-fn with(more: &str) -> String {
+pub(super) fn with(more: &str) -> String {
     format!("{LEAST}{more}")
 }
 
@@ -65,6 +65,13 @@ dot_segments = "refuse"
 
 [keys]
 ring = "state/keyring.json"
+[rate.kms]
+symmetric = { per = "account", rate = 5500, burst = 5500 }
+
+[rate.requests]
+write     = { per = "prefix", rate = 3500 }
+read      = { per = "prefix", rate = 5500 }
+principal = { per = "principal", rate = 2000, burst = 4000 }
 
 [audit]
 before    = "written"
@@ -182,6 +189,10 @@ fn unknown_keys_are_refused_at_every_level() {
         ("[runtime]\nthreads = 1", "runtime.threads"),
         ("[admin]\naddress = \"127.0.0.1:1\"\ntoken = 1", "admin.token"),
         ("[log]\nfile = 1", "log.file"),
+        ("[rate]\nqueue = 1", "rate.queue"),
+        ("[rate.kms]\nrsa = 1", "rate.kms.rsa"),
+        ("[rate.requests]\nwrite = { rate = 1, burts = 1 }", "rate.requests.write.burts"),
+        ("[[rate.dimension]]\nname = \"a\"\nrate = 1\ncolor = 1", "rate.dimension[0].color"),
         ("[credentials]\nkey = 1", "credentials.key"),
         ("[keys]\nkey = 1", "keys.key"),
         ("[surprise]\nx = 1", "surprise"),
@@ -195,7 +206,6 @@ fn unknown_keys_are_refused_at_every_level() {
 fn settings_of_later_versions_are_refused_and_not_ignored() {
     for (more, key) in [
         ("[guard.worm]\nx = 1", "guard.worm"),
-        ("[rate.kms]\nsymmetric = 1", "rate"),
         ("[detect]\nlearn = \"7d\"", "detect"),
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
         ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
@@ -455,6 +465,45 @@ proptest::proptest! {
     fn no_text_makes_the_reader_panic(text in "[\\[\\]={}\"'a-z0-9\\n ,.#é]{0,120}") {
         let _ = parse(&text);
         let _ = parse(&with(&text));
+    }
+}
+
+#[test]
+fn the_tables_of_the_documents_are_taken() {
+    for text in [include_str!("../../../docs/encryption.md")] {
+        let mut tables = text.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).peekable();
+        assert!(tables.peek().is_some());
+        for table in tables {
+            let parsed = parse(&with(table));
+            let (_, warnings) = parsed.unwrap_or_else(|findings| panic!("{table}{findings}"));
+            assert!(warnings.is_empty(), "{table}{warnings}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_contradicts_itself_is_told() {
+    for (more, told) in [
+        ("[guard.encryption]\nrequire = [\"SSE-C\"]", "expected \"AES256\""),
+        ("[guard.encryption]\ndefault = { sse = \"AES256\" }", "no meaning with anything but `when_missing = \"add\"`"),
+        (
+            "[guard.encryption]\nrequire = [\"aws:kms\"]\nwhen_missing = \"add\"\ndefault = { sse = \"AES256\" }",
+            "weaker than what is required",
+        ),
+        (
+            "[guard.encryption]\nwhen_missing = \"add\"\ndefault = { key = \"k\" }",
+            "`guard.encryption.default.sse` is missing",
+        ),
+        ("[[guard.encryption.rule]]\nbuckets = \"a\"", "unknown key"),
+        ("[[guard.transport.rule]]\nbucket = \"a\"", "`guard.transport.rule[0].minimum` is missing"),
+        ("[[sensitivity.map]]\nlevel = \"none\"", "the name of a level above"),
+        (
+            "[[sensitivity.level]]\nname = \"a\"\nkeys = [\"k*\"]\n[[sensitivity.level]]\nname = \"b\"\nkeys = [\"k1\"]",
+            "`k1` is a key of the level `a` too",
+        ),
+    ] {
+        let faults = refused(&with(more));
+        assert!(faults.contains(told), "{more}\n{faults}");
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::control::files;
 use crate::control::reader::{Located, Table};
+use crate::s3::Operation;
 use crate::s3::encryption::Kind as Encryption;
 use crate::sigv4::Secret;
 
@@ -16,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What only a server has.
-const REMOTE_KEYS: [&str; 12] = [
+const REMOTE_KEYS: [&str; 13] = [
     "endpoint",
     "addressing",
     "credentials",
@@ -28,6 +29,7 @@ const REMOTE_KEYS: [&str; 12] = [
     "payload",
     "encryption",
     "kms_keys",
+    "operations",
     "sealed_foreign",
 ];
 
@@ -145,6 +147,9 @@ fn remote(table: &mut Table<'_>) -> Option<Remote> {
         table.fault(span, message, "`profile = \"strict\"` takes none", "name the kind of store with `profile`");
     }
     let encryption = encryption(table, profile);
+    let named = |name: &str| Operation::ALL.into_iter().find(|operation| operation.name() == name);
+    let operations = table.list("operations", "the name of an operation such as \"GetObjectTagging\"", named);
+    let operations = operations.into_iter().map(|found| found.value).collect();
     let unknown = table.choice("unknown", &[("refuse", Unknown::Refuse), ("pass", Unknown::Pass)], Unknown::Refuse);
     let connections = table.integer("connections", 1..=65_536, 256);
     let timeouts = timeouts(table);
@@ -157,6 +162,7 @@ fn remote(table: &mut Table<'_>) -> Option<Remote> {
         ca_file,
         profile,
         payload,
+        operations,
         encryption,
         unknown,
         connections,
@@ -182,6 +188,12 @@ fn encryption(table: &mut Table<'_>, profile: Profile) -> StoreEncryption {
         return StoreEncryption { strongest: None, sealed: None, key_ids: KeyIds::Arn };
     }
     let names = table.pairs("kms_keys");
+    let mut taken = HashSet::new();
+    if let Some((_, twice)) = names.iter().find(|(_, name)| !taken.insert(name)) {
+        let message = format!("two keys of `{}` are called `{twice}`", table.path_of("kms_keys"));
+        let span = table.span_of("kms_keys").unwrap_or_default();
+        table.fault(span, message, "who may use one could use the other", "give each key of the store one ARN");
+    }
     let key_ids = match profile {
         Profile::Aws if names.is_empty() => KeyIds::Arn,
         _ => KeyIds::Names(names),

@@ -321,6 +321,8 @@ impl Keeper {
             Change::Gone { bucket } => {
                 [POLICY, ENCRYPTION, SETTINGS, BLOCK].iter().map(|name| file(bucket, name, None)).collect()
             }
+            // Not of this folder.
+            Change::Retired { .. } | Change::Reused { .. } => Vec::new(),
             Change::NewPoint { .. }
             | Change::PointGone { .. }
             | Change::PointPolicy { .. }

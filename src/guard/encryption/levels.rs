@@ -51,6 +51,11 @@ pub enum Use {
 }
 
 impl Levels {
+    /// Whether there are any.
+    pub fn has_any(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
     /// Whether an object may be written with a KMS key; none: without one.
     ///
     /// # Errors

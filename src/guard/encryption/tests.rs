@@ -104,6 +104,13 @@ fn keys_of_clients_are_taken_only_where_somebody_said_so() {
         (false, Some(true), None, true),
         (false, Some(true), Some(true), false),
     ];
+    let strict = Rules { customer_keys: true, ..Rules::default() };
+    for demand in
+        [Demand { require: Some(Kind::S3), ..said(None) }, Demand { keys: vec![Glob::new("*")], ..said(None) }]
+    {
+        let settled = told(strict.settle(Some(&demand), &customer, Some(&bucket(Some(false)))));
+        assert_eq!(settled, "customer-key-blocked", "what is demanded is something else");
+    }
     for (everywhere, demand, blocks, taken) in cases {
         let rules = Rules { customer_keys: everywhere, ..Rules::default() };
         let demand = demand.map(|taken| said(Some(taken)));
@@ -126,7 +133,7 @@ fn the_rule_that_is_about_the_least_holds() {
             rule("ledger-*", "", None, Kind::S3),
             rule("ledger-*", "pii/", None, Kind::Dsse),
             rule("*", "pii/", None, Kind::Kms),
-            rule("ledger-1", "", Some("ingest"), Kind::Dsse),
+            rule("ledger-1", "", Some("*:111122223333:accesspoint/ingest"), Kind::Dsse),
         ],
         ..Rules::default()
     };

@@ -229,6 +229,11 @@ impl Generation {
         (Question { owner, ..*question }, bucket)
     }
 
+    /// The buckets that something is known of, in no order.
+    pub fn buckets(&self) -> impl Iterator<Item = &str> {
+        self.buckets.keys().map(String::as_str)
+    }
+
     /// The account that owns a bucket, if that is known.
     pub fn owner(&self, bucket: &str) -> Option<&str> {
         self.buckets.get(bucket).map(|bucket| bucket.owner.as_str())

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ring::rand::SystemRandom;
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
 
 use super::StoreError;
 use super::record::Blob;
@@ -139,8 +140,14 @@ impl Octets {
     pub(super) fn read(&self, from: u64, length: usize) -> io::Result<Vec<u8>> {
         match self {
             Self::File(file) => {
-                let mut octets = vec![0; length];
-                file.read_exact_at(&mut octets, from)?;
+                let mut octets = Vec::with_capacity(length);
+                while octets.len() < length {
+                    let at = from.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
+                    if retry_on_intr(|| pread(file, spare_capacity(&mut octets), at))? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                octets.truncate(length);
                 Ok(octets)
             }
             Self::Memory(octets) => {
@@ -153,7 +160,7 @@ impl Octets {
     }
 }
 
-/// Reads the segments that hold a stretch, opens them where they lie, and closes the gaps.
+/// Reads the segments that hold a stretch and opens them, one right behind the other.
 fn open_segments(below: &Octets, part: &Part, from: u64, length: usize) -> io::Result<Vec<u8>> {
     if length == 0 {
         return Ok(Vec::new());
@@ -166,11 +173,10 @@ fn open_segments(below: &Octets, part: &Part, from: u64, length: usize) -> io::R
     let mut filled = 0;
     for (at, start) in (0..sealed).step_by(SEALED_SEGMENT).enumerate() {
         let end = start.saturating_add(SEALED_SEGMENT).min(sealed);
-        let segment = octets.get_mut(start..end).unwrap_or_default();
+        let place = octets.get_mut(filled..end).unwrap_or_default();
         let number = first.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
-        let plain = part.open_segment(number, segment).map_err(io::Error::other)?.len();
-        octets.copy_within(start..start.saturating_add(plain), filled);
-        filled = filled.saturating_add(plain);
+        let plain = part.open_segment_at(number, place, start.saturating_sub(filled)).map_err(io::Error::other)?;
+        filled = filled.saturating_add(plain.len());
     }
     octets.truncate(filled);
     let skip = usize::try_from(from % SEGMENT as u64).unwrap_or(usize::MAX);

@@ -8,6 +8,7 @@
 //! - where the store has accounts of its own, it confirms a bucket's owner before a body leaves for it.
 
 mod document;
+mod operations;
 mod outgoing;
 mod owners;
 mod pool;

@@ -1,5 +1,8 @@
 //! What is known about kinds of stores, as data.
 
+use super::operations;
+use crate::s3::Operation;
+
 /// The habits of one kind of store (`upstream.profile`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Profile {
@@ -10,24 +13,52 @@ pub struct Profile {
     pub trailers: bool,
     /// Takes `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`; with `trailers` also the form with a signed trailer.
     pub signed_chunks: bool,
+    /// The operations it has besides those that every store has; none where it has all of them.
+    pub besides: Option<&'static [Operation]>,
     /// Treats keys as plain octets, so dot segments and empty segments mean nothing special there.
     pub keys_are_octets: bool,
 }
 
 impl Profile {
     /// Amazon S3.
-    pub const AWS: Self = Self { name: "aws", trailers: true, signed_chunks: true, keys_are_octets: true };
+    pub const AWS: Self =
+        Self { name: "aws", besides: None, trailers: true, signed_chunks: true, keys_are_octets: true };
     /// MinIO.
-    pub const MINIO: Self = Self { name: "minio", trailers: true, signed_chunks: true, keys_are_octets: false };
+    pub const MINIO: Self = Self {
+        name: "minio",
+        besides: Some(operations::MINIO),
+        trailers: true,
+        signed_chunks: true,
+        keys_are_octets: false,
+    };
     /// Ceph's radosgw: answers 411 to aws-chunked trailers.
-    pub const CEPH: Self = Self { name: "ceph", trailers: false, signed_chunks: true, keys_are_octets: false };
+    pub const CEPH: Self = Self {
+        name: "ceph",
+        besides: Some(operations::CEPH),
+        trailers: false,
+        signed_chunks: true,
+        keys_are_octets: false,
+    };
     /// Garage.
-    pub const GARAGE: Self = Self { name: "garage", trailers: true, signed_chunks: true, keys_are_octets: false };
+    pub const GARAGE: Self = Self {
+        name: "garage",
+        besides: Some(operations::GARAGE),
+        trailers: true,
+        signed_chunks: true,
+        keys_are_octets: false,
+    };
     /// A store nobody vouches for: only what every S3 server takes.
-    pub const STRICT: Self = Self { name: "strict", trailers: false, signed_chunks: false, keys_are_octets: false };
+    pub const STRICT: Self =
+        Self { name: "strict", besides: Some(&[]), trailers: false, signed_chunks: false, keys_are_octets: false };
 
     /// Every profile, in the order the configuration documents them.
     pub const ALL: [Self; 5] = [Self::AWS, Self::MINIO, Self::CEPH, Self::GARAGE, Self::STRICT];
+
+    /// Whether the store has an operation. `more`: what somebody has said that this one has besides.
+    pub fn has(&self, operation: Operation, more: &[Operation]) -> bool {
+        let Some(besides) = self.besides else { return true };
+        [operations::EVERYWHERE, besides, more].iter().any(|list| list.contains(&operation))
+    }
 
     /// The profile of this name.
     pub fn named(name: &str) -> Option<Self> {

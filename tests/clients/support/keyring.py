@@ -15,6 +15,8 @@ def arn(name: str, account: str = ACCOUNT) -> str:
 
 
 DEFAULT, OTHER = arn("default"), arn("other")
+# What the stores of these tests call their one key.
+SHARED = arn("test-key")
 
 
 def key(name: str, *aliases: str, state: str = "Enabled", versions: int = 1) -> dict:
@@ -24,12 +26,12 @@ def key(name: str, *aliases: str, state: str = "Enabled", versions: int = 1) -> 
 
 
 def usual() -> list[dict]:
-    """The account's own key, and another one."""
-    return [key("default", "alias/aws/s3"), key("other", "alias/other")]
+    """The account's own key, another one, and one that other stores have, too."""
+    return [key("default", "alias/aws/s3"), key("other", "alias/other"), key("test-key", "alias/tests")]
 
 
 def write(path: pathlib.Path, keys: list[dict]) -> None:
     """A file that its owner alone can read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps({"keys": keys}))

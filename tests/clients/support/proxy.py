@@ -73,8 +73,7 @@ class Bartizan:
         folder.mkdir(parents=True, exist_ok=True)
         make_certificates(folder / "certs", "localhost", "127.0.0.1", "s3.localhost", "*.s3.localhost")
         write_policies(folder / "policies")
-        if store.sealed:
-            keyring.write(folder / "state" / "keyring.json", keyring.usual())
+        keyring.write(folder / "state" / "keyring.json", keyring.usual())
         self.configure(**tables)
 
     @property

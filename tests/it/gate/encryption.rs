@@ -88,7 +88,7 @@ fn a_write_that_says_nothing_never_reaches_the_store_under_a_rule_that_refuses()
     assert!(store.seen().iter().all(|seen| seen.head.starts_with("HEAD ")), "{:?}", store.seen());
     assert_eq!(house.send(&put().header(SSE, "AES256")).status, 200);
     assert_eq!(told(&store, SSE).as_deref(), Some("AES256"));
-    let (records, _) = house.gate.finish();
+    let (records, _) = house.finish();
     let reasons: Vec<_> = records.iter().filter_map(|record| record["reason"].as_str()).collect();
     assert_eq!(reasons, ["encryption-missing"; 5]);
 }
@@ -101,17 +101,17 @@ fn what_a_rule_adds_is_told_to_the_store_and_to_the_client_only_if_the_store_con
     let reply = good.send(&put());
     assert_eq!((reply.status, header(&reply, SSE)), (200, Some("AES256")), "{reply:?}");
     assert_eq!(told(&store, SSE).as_deref(), Some("AES256"));
-    let (records, _) = good.gate.finish();
+    let (records, _) = good.finish();
     assert!(records.iter().any(|record| record["encryption"]["origin"] == "added"), "{records:?}");
 
     let store = Script::answering(SILENT);
     let liar = house(&store, rules);
     liar.send(&put()).refused(500, "InternalError");
     let seen = store.seen();
-    assert_eq!(seen.len(), 2, "{seen:?}");
-    assert!(seen[1].head.starts_with("DELETE /bucket/key "), "{}", seen[1].head);
-    assert!(seen[1].head.contains("if-match: \"abc\"\r\n"), "{}", seen[1].head);
-    let (_, said) = liar.gate.finish();
+    let begins: Vec<_> = seen.iter().map(|seen| seen.head.split(' ').next().unwrap()).collect();
+    assert_eq!(begins, ["PUT", "HEAD", "DELETE"], "asked once more, then taken back");
+    assert!(seen[2].head.contains("if-match: \"abc\"\r\n"), "{}", seen[2].head);
+    let (_, said) = liar.finish();
     assert!(said.contains("EncryptionNotConfirmed"), "{said}");
 }
 
@@ -317,4 +317,132 @@ fn a_bucket_with_a_floor_is_not_reached_below_it() {
     let copy = Ask::new("PUT", "/other/key").header("x-amz-copy-source", "/pay-1/key");
     plain.send(&copy).refused(403, "AccessDenied");
     assert_eq!(plain.send(&Ask::new("GET", "/other/key")).status, 200);
+}
+
+#[test]
+fn a_store_is_not_asked_for_what_it_takes_for_something_else() {
+    let store = Script::ok();
+    let house = house(&store, "");
+    for (method, target) in [
+        ("PUT", "/bucket/key?annotation=&annotationName=a"),
+        ("GET", "/bucket/key?annotation=&annotationName=a"),
+        ("DELETE", "/bucket/key?annotation=&annotationName=a"),
+        ("GET", "/bucket/key?torrent="),
+        ("DELETE", "/bucket?analytics=&id=x"),
+        ("DELETE", "/bucket?metadataTable="),
+        ("GET", "/bucket?abac="),
+        ("PUT", "/bucket/key?encryption="),
+    ] {
+        let body = b"<UpdateObjectEncryptionRequest/>".as_slice();
+        let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, body).to_base64();
+        let ask = match method {
+            "PUT" => Ask::put(target, body).header("content-md5", &md5),
+            _ => Ask::new(method, target),
+        };
+        let reply = house.send(&ask);
+        assert!(matches!(reply.status, 400 | 501), "{method} {target}: {reply:?}");
+    }
+    assert!(store.seen().is_empty(), "{:?}", store.seen());
+}
+
+#[test]
+fn two_names_never_open_one_key() {
+    let store = Script::answering(KMS);
+    let upstream =
+        store.upstream("us-east-1") + "kms_keys = { \"arn:aws:kms:us-east-1:111122223333:key/ledger\" = \"vault\" }\n";
+    let house = House::launch("", &format!("[upstream]\n{upstream}"), &[]).unwrap_or_else(|told| panic!("{told}"));
+    let kms = |key: &str| put().header(SSE, "aws:kms").header(KEY_ID, key);
+    for other in [
+        "vault",
+        ARN,
+        "arn:aws-cn:kms:us-east-1:111122223333:key/ledger",
+        "arn:aws:kms:us-east-1:444455556666:key/vault",
+        "arn:aws:kms:us-east-1:444455556666:key/other",
+        "arn:aws:kms:eu-west-1:111122223333:key/ledger",
+    ] {
+        house.send(&kms(other)).refused(400, "KMS.NotFoundException");
+    }
+    assert!(store.seen().is_empty());
+    let reply = house.send(&kms("ledger"));
+    assert_eq!((reply.status, header(&reply, KEY_ID)), (200, Some("arn:aws:kms:us-east-1:111122223333:key/ledger")));
+    assert_eq!(told(&store, KEY_ID).as_deref(), Some("vault"));
+}
+
+#[test]
+fn a_copy_is_held_to_the_object_that_was_looked_at() {
+    let store = Script::answering(FINE);
+    let house = house(&store, "");
+    let copy = || Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", "/bucket/key");
+    assert_eq!(house.send(&copy()).status, 200);
+    assert_eq!(told(&store, "x-amz-copy-source-if-match").as_deref(), Some("\"abc\""));
+    assert_eq!(house.send(&copy().header("x-amz-copy-source-if-match", "*")).status, 200);
+    assert_eq!(told(&store, "x-amz-copy-source-if-match").as_deref(), Some("\"abc\""));
+    house.send(&copy().header("x-amz-copy-source-if-match", "\"other\"")).refused(412, "PreconditionFailed");
+    let since = "Fri, 27 Nov 2026 00:00:00 GMT";
+    house.send(&copy().header("x-amz-copy-source-if-unmodified-since", since)).refused(412, "PreconditionFailed");
+}
+
+#[test]
+fn an_upload_that_nobody_remembers_is_not_finished_under_a_rule() {
+    let store = Script::answering(SILENT);
+    let part = Ask::put("/bucket/key?partNumber=1&uploadId=upload-1", b"x");
+    for rules in [
+        "[guard.encryption]\nrequire = [\"aws:kms\"]",
+        "[guard.encryption]\nwhen_missing = \"refuse\"",
+        "[guard.encryption]\nwhen_missing = \"pass\"\nkms_keys = [\"arn:aws:kms:*\"]",
+        "[[sensitivity.level]]\nname = \"a\"\nkeys = [\"*\"]\nencrypt = [\"*\"]\ndecrypt = [\"*\"]",
+    ] {
+        house(&store, rules).send(&part).refused(403, "AccessDenied");
+    }
+    assert!(store.seen().is_empty());
+    assert_eq!(house(&store, "").send(&part).status, 200);
+}
+
+#[test]
+fn what_a_store_says_of_a_key_is_understood_or_nothing_is_read() {
+    for (kind, key) in [
+        (Some("aws:kms"), None),
+        (Some("aws:kms:v2"), None),
+        (Some("AWS:KMS"), None),
+        (Some("AES256, aws:kms"), None),
+        (None, Some("vault")),
+        (Some("AES256"), Some("vault")),
+    ] {
+        let line =
+            |name: &str, value: Option<&str>| value.map(|value| format!("{name}: {value}\r\n")).unwrap_or_default();
+        let answer =
+            format!("HTTP/1.1 200 OK\r\n{}{}content-length: 6\r\n\r\nsecret", line(SSE, kind), line(KEY_ID, key));
+        let store = Script::answering(answer.leak());
+        house(&store, "").send(&Ask::new("GET", "/bucket/key")).refused(403, "AccessDenied");
+    }
+}
+
+#[test]
+fn checksums_of_what_is_encrypted_are_for_whoever_may_decrypt_it() {
+    let store = Script::answering(KMS);
+    let house = house(&store, "");
+    let attributes = |asked: &str| Ask {
+        key: WRITER,
+        ..Ask::new("GET", "/bucket/key?attributes=").header("x-amz-object-attributes", asked)
+    };
+    house.send(&attributes("ETag,Checksum")).refused(403, "AccessDenied");
+    house.send(&attributes("ObjectParts")).refused(403, "AccessDenied");
+    assert_eq!(house.send(&attributes("ETag,ObjectSize")).status, 200);
+}
+
+#[test]
+fn a_prohibition_that_asks_for_the_context_holds_for_reads_too() {
+    let store = Script::answering(KMS);
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "kms:*", "Resource": "*",
+         "Condition": {"StringEquals": {"kms:EncryptionContext:team": "red"}}}]}"#;
+    let house = with_files(&store, "", &[("policies/identities/writer.json", policy)]);
+    house.send(&Ask { key: WRITER, ..Ask::new("GET", "/bucket/key") }).refused(403, "AccessDenied");
+    let write = |context: &str| Ask {
+        key: WRITER,
+        ..put().header(SSE, "aws:kms").header(KEY_ID, ARN).header("x-amz-server-side-encryption-context", context)
+    };
+    house.send(&write("eyJ0ZWFtIjoicmVkIn0=")).refused(403, "AccessDenied");
+    assert_eq!(house.send(&write("eyJ0ZWFtIjoiYmx1ZSJ9")).status, 200);
 }

@@ -345,11 +345,12 @@ fn what_holds_for_a_put_object_holds_for_a_form() {
         ("x-amz-content-sha256", "NotImplemented"),
         ("x-amz-decoded-content-length", "NotImplemented"),
         ("x-amz-trailer", "NotImplemented"),
-        ("x-amz-server-side-encryption", "NotImplemented"),
     ] {
         let reply = send(&gate, &form.clone().field(name, "/bucket/other"));
         reply.refused(501, code);
     }
+    let unknown = form.clone().field("X-Amz-Server-Side-Encryption", "aes256");
+    send(&gate, &unknown).refused(400, "InvalidEncryptionAlgorithmError");
     send(&gate, &form.clone().field("tagging", "a=b")).refused(400, "MalformedXML");
     let twice = form.clone().field("acl", "private").field("x-amz-acl", "public-read");
     send(&gate, &twice).refused(400, "InvalidArgument");

@@ -52,6 +52,11 @@ impl House {
         self.send_raw(ask.host, &ask.wire())
     }
 
+    /// Ends the process the polite way and returns the journal and what it said.
+    pub(super) fn finish(self) -> (Vec<serde_json::Value>, String) {
+        self.gate.finish()
+    }
+
     pub(super) fn connect(&self, host: &str) -> StreamOwned<ClientConnection, TcpStream> {
         let name = ServerName::try_from(host.to_owned()).unwrap();
         let client = ClientConnection::new(Arc::clone(&self.config), name).unwrap();

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::control::metrics::{Metrics, Reading};
+use crate::control::metrics::{Limits, Metrics, Reading};
 use crate::control::policies::{ChangeFaultKind, Consent, Keeper, Standing, Watch};
 use crate::pipeline::Change;
 use crate::policy::engine::public::Block;
@@ -44,7 +44,7 @@ impl Kept {
     }
 
     fn failures(&self) -> bool {
-        let text = self.metrics.render(&Reading::default(), Seconds(0));
+        let text = self.metrics.render(&Reading::default(), &Limits::default(), Seconds(0));
         !text.contains("bartizan_policy_reload_failures_total 0")
     }
 

@@ -1,4 +1,5 @@
-//! The AWS SDK for Rust through one bucket, alias or ARN: `bartizan-client-test BUCKET [host] [without-checksums]`.
+//! The AWS SDK for Rust through one bucket, alias or ARN: `bartizan-client-test BUCKET [host] [without-checksums]`;
+//! or one object under a KMS key: `bartizan-client-test BUCKET throttled KMS-KEY`.
 //! `host`: the bucket goes in front of the endpoint's host, as the SDK has it by itself; there is no other way for
 //! an ARN. Settings come from the environment, as an application's would. The last line is JSON: addresses it has
 //! presigned.
@@ -10,7 +11,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier,
+    ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, ServerSideEncryption,
 };
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -23,6 +24,9 @@ async fn main() -> Result<(), Failure> {
     let bucket = std::env::args().nth(1).ok_or("which bucket?")?;
     let said = |word: &str| std::env::args().skip(2).any(|argument| argument == word);
     let client = client(said("host")).await?;
+    if said("throttled") {
+        return throttled(&client, &bucket, &std::env::args().nth(3).ok_or("which key?")?).await;
+    }
     objects(&client, &bucket).await?;
     parts(&client, &bucket).await?;
     copies(&client, &bucket).await?;
@@ -47,6 +51,14 @@ async fn client(as_host: bool) -> Result<Client, Failure> {
     let settings = aws_config::from_env().http_client(http).load().await;
     // Otherwise the bucket stays in the path: no resolver is asked for names under the endpoint's host.
     Ok(Client::from_conf(aws_sdk_s3::config::Builder::from(&settings).force_path_style(!as_host).build()))
+}
+
+/// One object under a KMS key, as often as the SDK tries by itself; prints the code of its error.
+async fn throttled(client: &Client, bucket: &str, key: &str) -> Result<(), Failure> {
+    let put = client.put_object().bucket(bucket).key("k").body(ByteStream::from_static(b"data"));
+    let sent = put.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key).send().await;
+    println!("{}", sent.err().and_then(|error| error.code().map(str::to_owned)).unwrap_or_else(|| "done".to_owned()));
+    Ok(())
 }
 
 fn bytes(size: usize, seed: u64) -> Vec<u8> {

@@ -1,0 +1,110 @@
+//! Which operations kinds of stores have. One that a store does not know it takes for the plain one: `DELETE
+//! /bucket?metrics` for the removal of the bucket, `GET /key?annotation` for the object itself. So only what a
+//! store is known to have is asked of it; everything else is refused here.
+
+use crate::s3::Operation::{self, *};
+
+/// What every server that speaks S3 has.
+pub const EVERYWHERE: &[Operation] = &[
+    GetObject,
+    PutObject,
+    HeadObject,
+    DeleteObject,
+    ListObjectsV2,
+    ListObjects,
+    ListBuckets,
+    HeadBucket,
+    CopyObject,
+    CreateMultipartUpload,
+    UploadPart,
+    UploadPartCopy,
+    CompleteMultipartUpload,
+    AbortMultipartUpload,
+    ListParts,
+    ListMultipartUploads,
+    DeleteObjects,
+    PostObject,
+    CreateBucket,
+    DeleteBucket,
+    GetBucketLocation,
+];
+
+/// What MinIO, radosgw and Garage have besides.
+pub const GARAGE: &[Operation] = &[
+    DeleteBucketCors,
+    DeleteBucketLifecycle,
+    DeleteBucketWebsite,
+    GetBucketCors,
+    GetBucketLifecycleConfiguration,
+    GetBucketWebsite,
+    PutBucketCors,
+    PutBucketLifecycleConfiguration,
+    PutBucketWebsite,
+];
+
+/// What MinIO has besides.
+pub const MINIO: &[Operation] = &[
+    DeleteBucketCors,
+    DeleteBucketLifecycle,
+    DeleteBucketReplication,
+    DeleteBucketTagging,
+    DeleteObjectTagging,
+    GetBucketCors,
+    GetBucketLifecycleConfiguration,
+    GetBucketNotificationConfiguration,
+    GetBucketReplication,
+    GetBucketTagging,
+    GetBucketVersioning,
+    GetObjectAttributes,
+    GetObjectLegalHold,
+    GetObjectLockConfiguration,
+    GetObjectRetention,
+    GetObjectTagging,
+    ListObjectVersions,
+    PutBucketCors,
+    PutBucketLifecycleConfiguration,
+    PutBucketNotificationConfiguration,
+    PutBucketReplication,
+    PutBucketTagging,
+    PutBucketVersioning,
+    PutObjectLegalHold,
+    PutObjectLockConfiguration,
+    PutObjectRetention,
+    PutObjectTagging,
+    RestoreObject,
+];
+
+/// What radosgw has besides.
+pub const CEPH: &[Operation] = &[
+    DeleteBucketCors,
+    DeleteBucketLifecycle,
+    DeleteBucketReplication,
+    DeleteBucketTagging,
+    DeleteBucketWebsite,
+    DeleteObjectTagging,
+    GetBucketCors,
+    GetBucketLifecycleConfiguration,
+    GetBucketNotificationConfiguration,
+    GetBucketReplication,
+    GetBucketRequestPayment,
+    GetBucketTagging,
+    GetBucketVersioning,
+    GetBucketWebsite,
+    GetObjectLegalHold,
+    GetObjectLockConfiguration,
+    GetObjectRetention,
+    GetObjectTagging,
+    ListObjectVersions,
+    PutBucketCors,
+    PutBucketLifecycleConfiguration,
+    PutBucketNotificationConfiguration,
+    PutBucketReplication,
+    PutBucketRequestPayment,
+    PutBucketTagging,
+    PutBucketVersioning,
+    PutBucketWebsite,
+    PutObjectLegalHold,
+    PutObjectLockConfiguration,
+    PutObjectRetention,
+    PutObjectTagging,
+];

@@ -1,0 +1,193 @@
+"""Nothing stored in the clear: unencrypted writes refused or made good, before stores that really encrypt."""
+
+import io
+import urllib.parse
+
+import boto3
+import pytest
+import urllib3
+from boto3.s3.transfer import TransferConfig
+
+from support import site as sites
+from support.check import refused
+from support.data import some_bytes
+from support.keyring import SHARED as KEY
+from support.proxy import READER, Bartizan
+from support.stores import ACCESS_KEY, SECRET_KEY
+from test_forms import send as send_form
+
+pytestmark = pytest.mark.proxy
+
+SSE, KEY_ID = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
+REFUSING = {"encryption": {"require": ["aws:kms", "AES256"]}}
+ADDING = {"encryption": {"require": ["aws:kms"], "when_missing": "add", "default": {"sse": "aws:kms", "key": KEY}}}
+
+
+def closed(site: sites.Site):
+    """A client that tries once."""
+    return site.client(retries={"total_max_attempts": 1}, signature_version="s3v4")
+
+
+@pytest.fixture(scope="module")
+def plain(store, scratch):
+    """A proxy without rules, to fill and to look with."""
+    made = Bartizan(scratch / sites.fresh_name("plain"), store)
+    yield sites.Site.of_proxy(made.start())
+    made.kill()
+
+
+@pytest.fixture
+def own_bucket(make_proxy, store):
+    """A proxy with rules, and a bucket in it."""
+
+    def make(guard: dict, **tables):
+        site = make_proxy(guard=guard, **tables)
+        s3, name = closed(site), sites.fresh_name()
+        s3.create_bucket(Bucket=name)
+        return site, s3, name
+
+    return make
+
+
+def kms(store) -> dict:
+    """What a boto3 call says of the one key."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY}
+
+
+def stored(store, bucket: str, key: str) -> dict:
+    """What the store itself says of an object."""
+    direct = boto3.client("s3", endpoint_url=store.endpoint, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name="us-east-1")
+    return direct.head_object(Bucket=bucket, Key=key)
+
+
+def test_every_way_to_write_in_the_clear_is_refused(store, own_bucket, tmp_path):
+    site, s3, bucket = own_bucket(REFUSING)
+    s3.put_object(Bucket=bucket, Key="source", Body=b"data", **kms(store))
+    answer = refused(s3.put_object, "AccessDenied", status=403, Bucket=bucket, Key="k", Body=b"data")
+    assert answer["Error"]["Message"] == "Access Denied"
+    refused(s3.copy_object, "AccessDenied", status=403, Bucket=bucket, Key="k", CopySource={"Bucket": bucket, "Key": "source"})
+    refused(s3.create_multipart_upload, "AccessDenied", status=403, Bucket=bucket, Key="k")
+    answer = send_form(site, s3.generate_presigned_post(bucket, "k"), b"data")
+    assert (answer.status, b"<Code>AccessDenied</Code>" in answer.data) == (403, True), answer.data
+    url = urllib.parse.urlsplit(s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"}))
+    answer = send_presigned(site, url, b"data")
+    assert answer.status == 403, answer.data
+    file = tmp_path / "file"
+    file.write_bytes(some_bytes(9 << 20))
+    done = site.aws("s3", "cp", file, f"s3://{bucket}/k", status=None)
+    assert "AccessDenied" in done.stderr, done.stderr
+    site.aws("s3", "cp", file, f"s3://{bucket}/k", "--sse", "aws:kms", "--sse-kms-key-id", KEY)
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k", "source"]
+    reasons = {record.get("reason") for record in site.proxy.journal()}
+    assert "encryption-missing" in reasons, reasons
+
+
+def send_presigned(site, url, body):
+    pool = urllib3.PoolManager(ca_certs=site.ca, retries=False, timeout=30)
+    return pool.request("PUT", urllib.parse.urlunsplit(url), body=body)
+
+
+def test_every_way_to_write_in_the_clear_is_made_good(store, own_bucket):
+    site, s3, bucket = own_bucket(ADDING)
+    body = b"a line that must not lie on the disk as it is" * 3000
+    answer = s3.put_object(Bucket=bucket, Key="put", Body=body)
+    assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", KEY)
+    copy = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "put"}}
+    if store.name == "radosgw":
+        # It copies what is encrypted by refusing to.
+        refused(s3.copy_object, "NotImplemented", status=501, **copy)
+        s3.put_object(Bucket=bucket, Key="copy", Body=body)
+    else:
+        s3.copy_object(**copy)
+    assert send_form(site, s3.generate_presigned_post(bucket, "form"), body).status == 204
+    big = some_bytes(11 << 20)
+    s3.put_object(Bucket=bucket, Key="small", Body=b"")
+    s3.upload_fileobj(io.BytesIO(big), bucket, "multipart", Config=TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20))
+    for key, expected in [("put", body), ("copy", body), ("form", body), ("multipart", big), ("small", b"")]:
+        got = s3.get_object(Bucket=bucket, Key=key)
+        assert got["Body"].read() == expected, key
+        assert (got["ServerSideEncryption"], got["SSEKMSKeyId"]) == ("aws:kms", KEY), key
+        if store.endpoint:
+            assert stored(store, bucket, key)["ServerSideEncryption"] == "aws:kms", key
+    folders = {"minio": store.scratch and store.scratch / "data" / bucket, "embedded": site.proxy.folder / "state"}
+    if store.name in folders:
+        files = [path for path in folders[store.name].rglob("*") if path.is_file()]
+        assert files and not any(body[:45] in path.read_bytes() for path in files)
+
+
+def test_a_weaker_kind_and_another_key_are_refused(store, own_bucket):
+    _, s3, bucket = own_bucket({"encryption": {"require": ["aws:kms"], "kms_keys": [KEY]}})
+    refused(s3.put_object, "AccessDenied", status=403, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="AES256")
+    # The embedded store knows all of its keys, other stores may have more than we know.
+    code, status = ("KMS.NotFoundException", 400) if store.name == "embedded" else ("AccessDenied", 403)
+    refused(s3.put_object, code, status=status, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:kms", SSEKMSKeyId=KEY.replace("test", "other"))
+    refused(s3.put_object, "InvalidEncryptionAlgorithmError", status=400, Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:KMS")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data", ServerSideEncryption="aws:kms", SSEKMSKeyId="test-key")
+    assert s3.head_object(Bucket=bucket, Key="k")["SSEKMSKeyId"] == KEY
+
+
+def test_the_default_of_a_bucket_is_kept_here_and_obeyed(store, plain):
+    s3, bucket = closed(plain), sites.fresh_name()
+    s3.create_bucket(Bucket=bucket)
+    unset = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    assert unset == {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]}
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}, "BucketKeyEnabled": True}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"] == [rule]
+    assert s3.put_object(Bucket=bucket, Key="k", Body=b"data")["SSEKMSKeyId"] == KEY
+    pointless = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256", "KMSMasterKeyID": KEY}}
+    refused(s3.put_bucket_encryption, "InvalidArgument", status=400, Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [pointless]})
+    refused(s3.put_bucket_encryption, "MalformedXML", status=400, Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule, rule]})
+    s3.delete_bucket_encryption(Bucket=bucket)
+    assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"] == unset
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data")
+    sites.remove_bucket(s3, bucket)
+
+
+def test_a_reader_without_the_key_reads_nothing(store, plain):
+    """The shipped reader may read everything of S3, and no key."""
+    s3, bucket = closed(plain), sites.fresh_name()
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="open", Body=b"data")
+    s3.put_object(Bucket=bucket, Key="locked", Body=b"data", **kms(store))
+    reader = plain.client(READER, retries={"total_max_attempts": 1})
+    assert reader.get_object(Bucket=bucket, Key="open")["Body"].read() == b"data"
+    for ranged in ({}, {"Range": "bytes=0-0"}):
+        answer = refused(reader.get_object, "AccessDenied", status=403, Bucket=bucket, Key="locked", **ranged)
+        assert f"kms:Decrypt on resource: {KEY} because no identity-based policy allows" in answer["Error"]["Message"]
+    assert reader.head_object(Bucket=bucket, Key="locked")["SSEKMSKeyId"] == KEY
+    sites.remove_bucket(s3, bucket)
+
+
+@pytest.mark.stores("radosgw")
+def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_bucket, plain):
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
+    closed_bucket = sites.fresh_name()
+    s3 = closed(plain)
+    s3.create_bucket(Bucket=closed_bucket)
+    refused(s3.put_object, "AccessDenied", status=403, Bucket=closed_bucket, Key="k", Body=b"data", **key)
+    site, s3, bucket = own_bucket({"encryption": {"customer_keys": "allow", "when_missing": "pass"}})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data", **key)
+    assert s3.get_object(Bucket=bucket, Key="k", **key)["Body"].read() == b"data"
+    # The store's own words: it knows how the object lies there, we do not.
+    refused(s3.get_object, "InvalidRequest", "InvalidArgument", status=400, Bucket=bucket, Key="k")
+    text = "\n".join(str(record) for record in site.proxy.journal())
+    assert "MDAwMDAw" not in text, "a key of a client is on record"
+
+
+def test_plain_http_is_not_a_way_to_a_bucket_with_a_floor(make_proxy, store):
+    site = make_proxy(guard={"transport": {"rule": [{"bucket": "pay-*", "minimum": "1.3"}]}})
+    s3 = closed(site)
+    name = sites.fresh_name("pay")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="k", Body=b"data")
+    assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"data"
+    sites.remove_bucket(s3, name)
+
+
+@pytest.mark.stores("minio", "radosgw")
+def test_a_rule_that_nobody_would_keep_is_refused_before_the_start(scratch, store):
+    upstream = store.upstream() | {"encryption": "none"}
+    made = Bartizan(scratch / sites.fresh_name("check"), store, guard=REFUSING, upstream=upstream)
+    done = made.run("check")
+    assert done.returncode == 1 and "does not encrypt so" in done.stderr, done.stderr
