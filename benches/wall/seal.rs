@@ -47,6 +47,21 @@ fn seal_1_pieces(bencher: Bencher) {
     });
 }
 
+/// The same, written on from where it was sealed.
+#[divan::bench]
+fn seal_1_written_on(bencher: Bencher) {
+    let (key, piece) = (key(), vec![5; 256 << 10]);
+    bencher.counter(BytesCount::new(LENGTH)).bench_local(|| {
+        let mut sealer = Sealer::new(&key, 1, false, LENGTH as u64, Salt::fresh([1; 24])).unwrap();
+        for _ in 0..LENGTH / piece.len() {
+            sealer.fill(&piece).unwrap();
+            divan::black_box(sealer.ready());
+            sealer.sent();
+        }
+        sealer.end()
+    });
+}
+
 /// All of it in memory.
 #[divan::bench]
 fn seal_2_whole(bencher: Bencher) {

@@ -11,6 +11,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -297,11 +298,10 @@ impl Leases {
         let line = self.lines.get(charge.at as usize)?;
         let mut shard = self.lock(charge.hash);
         let Shard { known, queue } = &mut *shard;
-        if !known.contains_key(&charge.hash) {
-            let record = self.admit(charge, label(charge), now)?;
-            known.insert(charge.hash, record);
-        }
-        let record = known.get_mut(&charge.hash)?;
+        let record = match known.entry(charge.hash) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(self.admit(charge, label(charge), now)?),
+        };
         let done = then(record, line);
         if !record.queued && record.is_open() {
             record.queued = true;

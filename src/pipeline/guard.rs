@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::encryption::{self, Bound, Decided, Headers};
+use super::encryption::{self, Decided, Headers};
 use super::judge::Case;
 use super::settings::{self, Setting};
+use super::source::{self, Bound};
 use super::uploads::Uploads;
 use super::walk::Store;
 use crate::s3::route::Routed;
@@ -39,9 +40,9 @@ pub(super) async fn guard(
     let mut bound = None;
     // Rarely needed, and large: the common way keeps a small future.
     if encryption::reads_source(case.routed.operation) {
-        bound = Box::pin(encryption::check_source(case, stores.get(at), encryption.encryption.key())).await?;
-    } else if encryption::asks_for_checksums(case.routed) {
-        Box::pin(encryption::check_attributes(case, stores.get(at))).await?;
+        bound = Box::pin(source::check_source(case, stores.get(at), encryption.encryption.key())).await?;
+    } else if source::asks_for_checksums(case.routed) {
+        Box::pin(source::check_attributes(case, stores.get(at))).await?;
     }
     Ok(Found { setting, encryption, headers, bound })
 }

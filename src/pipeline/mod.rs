@@ -25,6 +25,7 @@ mod refusal;
 mod rehearsal;
 mod rule;
 mod settings;
+mod source;
 mod spent;
 mod stage;
 mod task;

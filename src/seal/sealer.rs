@@ -32,14 +32,18 @@ impl Salt {
 }
 
 /// Seals one part of a length that is known before. Pieces may be of any size; what comes out are whole
-/// segments, the header in front of the first. One segment is held at most.
+/// segments, the header in front of the first.
+///
+/// Either each segment is handed out as octets of its own ([`Sealer::push`], [`Sealer::finish`]), and one is
+/// held at most; or everything stays here until it was written ([`Sealer::fill`], [`Sealer::ready`],
+/// [`Sealer::sent`], [`Sealer::end`]), which copies least.
 #[derive(Debug)]
 pub struct Sealer {
     part: Part,
     segment: u64,
-    /// The header, until the first segment is out, and the plaintext of the segment that is being filled.
+    /// What is ready, and behind it the plaintext of the segment that is being filled.
     filling: BytesMut,
-    /// Where in it the segment begins.
+    /// Where in it that segment begins.
     begin: usize,
 }
 
@@ -72,15 +76,9 @@ impl Sealer {
         if plain.is_empty() {
             return Ok(None);
         }
-        let wanted = self.part.segment_length(self.segment).ok_or(SealFault::Length)?;
-        let missing = wanted.saturating_sub(self.filling.len().saturating_sub(self.begin));
-        if missing == 0 {
-            return Err(SealFault::Length); // only an empty part wants nothing and is given something
-        }
-        let taken = missing.min(plain.len());
-        self.filling.extend_from_slice(plain.get(..taken).unwrap_or_default());
+        let (taken, is_full) = self.take(plain)?;
         plain.advance(taken);
-        if taken < missing { Ok(None) } else { self.full().map(Some) }
+        if is_full { self.hand_out().map(Some) } else { Ok(None) }
     }
 
     /// Ends the part. An empty one comes out here.
@@ -90,20 +88,75 @@ impl Sealer {
     pub fn finish(mut self) -> Result<Option<Bytes>, SealFault> {
         match self.part.segment_length(self.segment) {
             None => Ok(None),
-            Some(0) => self.full().map(Some),
+            Some(0) => self.hand_out().map(Some),
             Some(_) => Err(SealFault::Length),
         }
     }
 
-    fn full(&mut self) -> Result<Bytes, SealFault> {
+    /// Takes all of `plain`, and seals the segments that it fills.
+    ///
+    /// # Errors
+    /// More came than was announced.
+    pub fn fill(&mut self, mut plain: &[u8]) -> Result<(), SealFault> {
+        while !plain.is_empty() {
+            let (taken, is_full) = self.take(plain)?;
+            plain = plain.get(taken..).unwrap_or_default();
+            if is_full {
+                self.seal()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is sealed and was not sent yet.
+    pub fn ready(&self) -> &[u8] {
+        self.filling.get(..self.begin).unwrap_or_default()
+    }
+
+    /// Lets go of what is ready.
+    pub fn sent(&mut self) {
+        self.filling.advance(self.begin);
+        self.begin = 0;
+    }
+
+    /// Ends the part; what is left is ready then.
+    ///
+    /// # Errors
+    /// Less came than was announced.
+    pub fn end(&mut self) -> Result<(), SealFault> {
+        match self.part.segment_length(self.segment) {
+            None => Ok(()),
+            Some(0) => self.seal(),
+            Some(_) => Err(SealFault::Length),
+        }
+    }
+
+    /// Takes what fits into the segment: how much that was, and whether the segment is full.
+    fn take(&mut self, plain: &[u8]) -> Result<(usize, bool), SealFault> {
+        let wanted = self.part.segment_length(self.segment).ok_or(SealFault::Length)?;
+        let missing = wanted.saturating_sub(self.filling.len().saturating_sub(self.begin));
+        if missing == 0 {
+            return Err(SealFault::Length); // only an empty part wants nothing and is given something
+        }
+        let taken = missing.min(plain.len());
+        self.filling.extend_from_slice(plain.get(..taken).unwrap_or_default());
+        Ok((taken, taken == missing))
+    }
+
+    fn seal(&mut self) -> Result<(), SealFault> {
         let plain = self.filling.get_mut(self.begin..).unwrap_or_default();
         let tag = self.part.seal_segment(self.segment, plain).ok_or(SealFault::Cipher)?;
         self.filling.extend_from_slice(&tag);
+        self.begin = self.filling.len();
         self.segment += 1;
-        self.begin = 0;
+        Ok(())
+    }
+
+    fn hand_out(&mut self) -> Result<Bytes, SealFault> {
+        self.seal()?;
         let next = self.part.segment_length(self.segment).map_or(0, |length| length + TAG);
-        let full = std::mem::replace(&mut self.filling, BytesMut::with_capacity(next));
-        Ok(full.freeze())
+        self.begin = 0;
+        Ok(std::mem::replace(&mut self.filling, BytesMut::with_capacity(next)).freeze())
     }
 }
 

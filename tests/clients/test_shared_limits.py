@@ -55,7 +55,7 @@ class Asker:
     """Asks for a bucket that is not there: counted, and answered by the proxy alone."""
 
     def __init__(self, site, bucket: str):
-        self.s3, self.bucket, self.passed = site.client(retries={"max_attempts": 1, "mode": "standard"}), bucket, 0
+        self.s3, self.bucket, self.passed = site.client(retries={"total_max_attempts": 1}), bucket, 0
 
     def ask(self) -> bool:
         try:

@@ -55,6 +55,10 @@ fn what_was_sealed_comes_back_whatever_the_pieces() {
     }
     for piece in [1, 7, 65_535, 65_536, 65_537, 300_000] {
         assert!(seal_in_pieces(&pattern(200_000), piece) == sealed(200_000), "in pieces of {piece}");
+        for (length, at_once) in [(200_000, true), (200_000, false), (131_072, true), (0, true), (0, false)] {
+            let filled = fill_in_pieces(&pattern(length), piece, at_once);
+            assert!(filled == sealed(length), "{length} in pieces of {piece}");
+        }
     }
 }
 
@@ -69,6 +73,9 @@ fn a_sealer_takes_exactly_what_was_announced() {
             outcome = one.push(&mut plain).map(drop);
         }
         let outcome = outcome.and_then(|()| one.finish().map(drop));
+        assert_eq!(outcome, Err(SealFault::Length), "{given} of {length}");
+        let mut one = sealer(length);
+        let outcome = one.fill(&vec![7; given]).and_then(|()| one.end());
         assert_eq!(outcome, Err(SealFault::Length), "{given} of {length}");
     }
     assert_eq!(sealer(200_000).sealed_length(), 200_128);

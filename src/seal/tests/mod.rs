@@ -57,6 +57,22 @@ fn seal_in_pieces(plain: &[u8], piece: usize) -> Vec<u8> {
     out
 }
 
+/// Seals in pieces of one size, keeping all of it until the end, or sending it at once.
+fn fill_in_pieces(plain: &[u8], piece: usize, at_once: bool) -> Vec<u8> {
+    let mut sealer = Sealer::new(&key(), 1, false, plain.len() as u64, salt(0x40)).unwrap();
+    let mut out = Vec::new();
+    for piece in plain.chunks(piece) {
+        sealer.fill(piece).unwrap();
+        if at_once {
+            out.extend_from_slice(sealer.ready());
+            sealer.sent();
+        }
+    }
+    sealer.end().unwrap();
+    out.extend_from_slice(sealer.ready());
+    out
+}
+
 /// Opens in pieces of one size.
 fn open_in_pieces(mut opener: Opener, sealed: &[u8], piece: usize) -> Result<Vec<u8>, Broken> {
     let mut out = Vec::new();

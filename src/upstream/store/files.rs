@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -208,12 +208,4 @@ impl Drop for Pinned {
             self.files.unlink_soon(id);
         }
     }
-}
-
-/// Appends pieces to a file.
-pub(super) fn append(file: &mut File, pieces: &[bytes::Bytes]) -> Result<(), StoreError> {
-    for piece in pieces {
-        file.write_all(piece).map_err(|error| StoreError::File("data file", error))?;
-    }
-    Ok(())
 }

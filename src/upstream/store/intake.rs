@@ -141,20 +141,17 @@ struct Filling {
 
 impl Filling {
     fn append(mut self, pieces: Vec<Bytes>) -> Result<Self, StoreError> {
-        let mut sealed = Vec::with_capacity(pieces.len().saturating_add(1));
         for piece in pieces {
             self.digests.update(&piece);
-            self.sealers.push(piece, &mut sealed)?;
+            self.sealers.append(&piece, &mut self.file)?;
         }
-        files::append(&mut self.file, &sealed)?;
+        self.sealers.flush(&mut self.file)?;
         Ok(self)
     }
 
     /// Brings the rest to the disk.
     fn finish(mut self, files: &files::Files) -> Result<(Fresh, Sums), StoreError> {
-        let mut last = Vec::new();
-        self.sealers.finish(&mut last)?;
-        files::append(&mut self.file, &last)?;
+        self.sealers.finish(&mut self.file)?;
         files.sync(&self.fresh.id, &self.file)?;
         Ok((self.fresh, self.digests.finish()))
     }

@@ -1,10 +1,9 @@
 //! Data on its way to the disk and back: sealed in layers, each over the outcome of the one before.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ring::rand::SystemRandom;
 use rustix::buffer::spare_capacity;
 use rustix::io::{pread, retry_on_intr};
@@ -73,33 +72,57 @@ fn failed(fault: SealFault) -> StoreError {
 #[derive(Default)]
 pub(super) struct Sealers(Vec<Sealer>);
 
-impl Sealers {
-    /// Takes a piece, and adds what is ready for the disk.
-    pub(super) fn push(&mut self, piece: Bytes, out: &mut Vec<Bytes>) -> Result<(), StoreError> {
-        feed(&mut self.0, piece, out).map_err(failed)
-    }
+/// How much is sealed before it is written.
+const PIECE: usize = 256 << 10;
 
-    /// Ends all layers, and adds what is left.
-    pub(super) fn finish(self, out: &mut Vec<Bytes>) -> Result<(), StoreError> {
-        let mut rest: std::collections::VecDeque<Sealer> = self.0.into();
-        while let Some(first) = rest.pop_front() {
-            if let Some(last) = first.finish().map_err(failed)? {
-                feed(rest.make_contiguous(), last, out).map_err(failed)?;
+impl Sealers {
+    /// Writes a piece to a file, as far as it fills segments.
+    pub(super) fn append(&mut self, piece: &[u8], file: &mut File) -> Result<(), StoreError> {
+        if self.0.is_empty() {
+            return file.write_all(piece).map_err(unwritten);
+        }
+        for stretch in piece.chunks(PIECE) {
+            fill(&mut self.0, stretch).map_err(failed)?;
+            if self.0.last().is_some_and(|last| last.ready().len() >= PIECE) {
+                self.flush(file)?;
             }
         }
         Ok(())
     }
+
+    /// Writes what is ready.
+    pub(super) fn flush(&mut self, file: &mut File) -> Result<(), StoreError> {
+        let Some(last) = self.0.last_mut() else { return Ok(()) };
+        file.write_all(last.ready()).map_err(unwritten)?;
+        last.sent();
+        Ok(())
+    }
+
+    /// Ends all layers and writes what is left.
+    pub(super) fn finish(mut self, file: &mut File) -> Result<(), StoreError> {
+        let mut rest = self.0.as_mut_slice();
+        while let Some((first, outer)) = rest.split_first_mut() {
+            first.end().map_err(failed)?;
+            if !outer.is_empty() {
+                fill(outer, first.ready()).map_err(failed)?;
+            }
+            rest = outer;
+        }
+        self.flush(file)
+    }
 }
 
-fn feed(sealers: &mut [Sealer], mut piece: Bytes, out: &mut Vec<Bytes>) -> Result<(), SealFault> {
-    let Some((first, rest)) = sealers.split_first_mut() else {
-        out.push(piece);
-        return Ok(());
-    };
-    while !piece.is_empty() {
-        if let Some(sealed) = first.push(&mut piece)? {
-            feed(rest, sealed, out)?;
-        }
+fn unwritten(error: io::Error) -> StoreError {
+    StoreError::File("data file", error)
+}
+
+/// Fills one layer, and the next with what that has ready.
+fn fill(sealers: &mut [Sealer], plain: &[u8]) -> Result<(), SealFault> {
+    let Some((first, outer)) = sealers.split_first_mut() else { return Ok(()) };
+    first.fill(plain)?;
+    if !outer.is_empty() {
+        fill(outer, first.ready())?;
+        first.sent();
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod flips;
 mod forms;
 mod generations;
 mod house;
+mod keys;
 mod limits;
 mod naming;
 mod points;

@@ -1,0 +1,95 @@
+//! What is looked at of objects that are there before a request goes on: the encryption of the source of a
+//! copy, and of an object whose checksums are asked for (spec/encryption.md 4, 11).
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::encryption::channel;
+use super::judge::Case;
+use super::look;
+use super::walk::Store;
+use crate::access::{KeyAction, Side};
+use crate::guard::encryption::check_kms;
+use crate::s3::encryption::Encryption;
+use crate::s3::route::Routed;
+use crate::s3::{Code, Fault, Operation};
+
+/// Whether the source of a copy may be read with its key, and written with that of the copy. Gives what binds
+/// the copy to what was looked at: between the two, somebody could put another object in its place.
+///
+/// # Errors
+/// E-11, E-12, E-15 to E-18 for the key of the source; `AccessDenied` where the copy would be of a lower level;
+/// `PreconditionFailed`; `ServiceUnavailable` where the store does not say.
+pub(super) async fn check_source(
+    case: &Case<'_>,
+    store: Option<&Store>,
+    to: Option<&Arc<str>>,
+) -> Result<Option<Bound>, Fault> {
+    let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    let Some(headers) = Box::pin(look::head_of(case, store, Side::Source)).await? else { return Ok(None) };
+    let from = case.stored(&headers);
+    if let Some(key) = from.key() {
+        check_kms(channel(case))?;
+        case.use_key(key, KeyAction::Decrypt, None, matches!(from, Encryption::Kms { bucket_key: true, .. }))?;
+    }
+    case.live.guard.levels.check_copy(from.key().map(AsRef::as_ref), to.map(AsRef::as_ref))?;
+    Bound::to(&headers, case.routed).map(Some)
+}
+
+/// Whether the checksums of an object may be told: they are of what was encrypted.
+///
+/// # Errors
+/// E-11, E-12, E-15 to E-18; `ServiceUnavailable` where the store does not say.
+pub(super) async fn check_attributes(case: &Case<'_>, store: Option<&Store>) -> Result<(), Fault> {
+    let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    match Box::pin(look::head_of(case, store, Side::Target)).await? {
+        Some(headers) => case.check_read(&headers),
+        None => Ok(()),
+    }
+}
+
+/// Whether a request asks for the checksums of an object as a whole or of its parts.
+pub(super) fn asks_for_checksums(routed: &Routed) -> bool {
+    let asked = routed.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
+    routed.operation == Operation::GetObjectAttributes
+        && asked.flat_map(|said| said.split(',')).any(|said| matches!(said.trim(), "Checksum" | "ObjectParts"))
+}
+
+const IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
+const IF_UNMODIFIED_SINCE: HeaderName = HeaderName::from_static("x-amz-copy-source-if-unmodified-since");
+
+/// What holds a copy to the object that was looked at.
+#[derive(Debug)]
+pub(super) struct Bound(HeaderValue);
+
+impl Bound {
+    fn to(headers: &HeaderMap, routed: &Routed) -> Result<Self, Fault> {
+        let failed =
+            |detail: &str| Err(Fault::plain(Code::PreconditionFailed, "copy-source").detail(detail.to_owned()));
+        let Some(etag) = headers.get(http::header::ETAG) else {
+            return Err(Fault::plain(Code::ServiceUnavailable, "upstream-look-up").detail("an object without an ETag"));
+        };
+        let bare =
+            |value: &HeaderValue| value.as_bytes().iter().filter(|octet| **octet != b'"').copied().collect::<Vec<_>>();
+        match (routed.headers.get(&IF_MATCH), routed.headers.get(&IF_UNMODIFIED_SINCE)) {
+            (Some(wanted), _) if wanted != "*" && bare(wanted) != bare(etag) => return failed("another ETag"),
+            // Beside a condition on the ETag that holds, this one would not count any more.
+            (None, Some(since)) => {
+                let time = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
+                match (time(headers.get(http::header::LAST_MODIFIED)), time(Some(since))) {
+                    (Some(modified), Some(since)) if modified > since => return failed("modified since"),
+                    (None, _) => return failed("no date"),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(Self(etag.clone()))
+    }
+
+    /// Writes it into what the store is told.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
+        headers.insert(IF_MATCH, self.0);
+    }
+}
