@@ -7,7 +7,12 @@ const LEAST: &str =
     "account = \"111122223333\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[upstream]\nkind = \"embedded\"\n";
 
 fn environment() -> BTreeMap<String, String> {
-    let pairs = [("STORE_SECRET", "store-secret"), ("ADDRESS", "127.0.0.1:9443"), ("REGION", "eu-central-1")];
+    let pairs = [
+        ("STORE_SECRET", "store-secret"),
+        ("ADDRESS", "127.0.0.1:9443"),
+        ("REGION", "eu-central-1"),
+        ("RATELIMIT_PASSWORD", "rate-secret"),
+    ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
