@@ -90,12 +90,19 @@ def test_it_is_unreadable_in_the_files_of_the_store(s3, house, bucket):
     upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
     part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=marks[2] * 10)
     s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
-    files = [path for path in house.store.scratch.rglob("*") if path.is_file()]
+    files = {path: contents(path) for path in house.store.scratch.rglob("*") if path.is_file()}
     assert len(files) > 3
-    for path in files:
-        data = path.read_bytes()
+    for path, data in files.items():
         assert not any(mark[at : at + 16] in data for mark in marks for at in range(len(mark) - 15)), path
-    assert any(b"S3HP" in path.read_bytes() for path in files), "the files were looked at"
+    assert any(b"S3HP" in data for data in files.values()), "the files were looked at"
+
+
+def contents(path) -> bytes:
+    """MinIO empties its trash meanwhile."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 @pytest.mark.parametrize("size", [1, 100, SEGMENT, 3 * SEGMENT + 17])
