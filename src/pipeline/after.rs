@@ -22,7 +22,7 @@ use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
 use crate::s3::encryption::KIND;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer, with_text};
-use crate::s3::{Code, Fault, Operation};
+use crate::s3::{Code, Fault, Operation, xml};
 use crate::upstream::{Forward, Reply, ReplyBody};
 
 /// The longest list that is read whole to be written anew.
@@ -159,9 +159,8 @@ impl After {
             Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
             Self::Begun { bucket, key, encryption } if reply.status == StatusCode::OK => {
                 let document = reply.body.whole(LONGEST_LIST).await?;
-                let root = Element::parse(&document, "InitiateMultipartUploadResult").map_err(|_| unreadable())?;
-                let id = root.text_of("UploadId").ok().flatten().ok_or_else(unreadable)?;
-                known.begin(&bucket, &key, id, *encryption);
+                let id = xml::upload_id(&document).ok_or_else(unreadable)?;
+                known.begin(&bucket, &key, &id, *encryption);
                 Ok(Reply { body: ReplyBody::Full(document), ..reply })
             }
             Self::Made { bucket, owner, by } if reply.status.is_success() => {

@@ -15,8 +15,7 @@ use super::live::{Live, Site};
 use super::walk::Store;
 use crate::body::SealedBody;
 use crate::s3::encryption::{BUCKET_KEY, KEY_ID, KIND, Kind};
-use crate::s3::xml::Element;
-use crate::s3::{Code, Fault, Operation};
+use crate::s3::{Code, Fault, Operation, xml};
 use crate::upstream::{Forward, Owners, Reply, ReplyBody, Upstream};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
@@ -29,7 +28,6 @@ const LONGEST: usize = 64 << 10;
 pub(super) struct Confirm {
     listener: usize,
     site: usize,
-    bucket: String,
     demanded: Option<Demanded>,
 }
 
@@ -74,8 +72,7 @@ impl Confirm {
                 undo: Box::new(about(out, undo)),
             })
         });
-        let bucket = out.bucket.clone().unwrap_or_default();
-        Some(Self { listener, site, bucket, demanded })
+        Some(Self { listener, site, demanded })
     }
 
     /// Checks and translates an answer.
@@ -89,7 +86,7 @@ impl Confirm {
         }
         let site = live.site(self.listener, self.site)?;
         if let (Some(demanded), Some(store)) = (self.demanded, store) {
-            reply = demanded.confirm(site, store, reply, &self.bucket).await?;
+            reply = demanded.confirm(site, store, reply).await?;
         }
         rename(&mut reply.headers, site);
         Ok(reply)
@@ -104,7 +101,7 @@ impl Demanded {
         is_confirmed(self.kind, headers) && self.key.as_ref().is_none_or(same)
     }
 
-    async fn confirm(self, site: &Site, store: &Store, reply: Reply, bucket: &str) -> Result<Reply, Fault> {
+    async fn confirm(self, site: &Site, store: &Store, reply: Reply) -> Result<Reply, Fault> {
         if self.is_in(&reply.headers, site) {
             return Ok(reply);
         }
@@ -119,6 +116,7 @@ impl Demanded {
         if confirmed {
             return Ok(reply);
         }
+        let bucket = self.undo.bucket.clone();
         let detail = taken_back(*self.undo, store, reply).await;
         let detail = format!("the store does not say that it has encrypted what it was told to encrypt, {detail}");
         tracing::error!(bucket, "EncryptionNotConfirmed: {detail}");
@@ -204,7 +202,5 @@ async fn taken_back(mut undo: Forward, store: &Store, reply: Reply) -> String {
 }
 
 async fn upload_id(body: ReplyBody) -> Option<String> {
-    let document = body.whole(LONGEST).await.ok()?;
-    let root = Element::parse(&document, "InitiateMultipartUploadResult").ok()?;
-    root.text_of("UploadId").ok().flatten().map(str::to_owned)
+    xml::upload_id(&body.whole(LONGEST).await.ok()?)
 }

@@ -125,7 +125,7 @@ impl Headers {
     }
 }
 
-pub(super) fn channel(case: &Case<'_>) -> Channel {
+fn channel(case: &Case<'_>) -> Channel {
     Channel { tls: case.facts.connection.is_tls(), signed: !case.who.is_anonymous() }
 }
 
@@ -174,8 +174,7 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
     };
     rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
     if let Some(kms_key) = encryption.key() {
-        let bucket_key = matches!(encryption, Encryption::Kms { bucket_key: true, .. });
-        case.use_key(kms_key, KeyAction::GenerateDataKey, asked.context.as_ref(), bucket_key)?;
+        case.use_key(kms_key, KeyAction::GenerateDataKey, asked.context.as_ref(), encryption.has_bucket_key())?;
     }
     let headers = case.headers(&encryption)?;
     let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption));
@@ -212,15 +211,7 @@ fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -
         demand.check_made(&encryption)?;
     }
     rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
-    if let Some(kms_key) = encryption.key() {
-        check_kms(channel(case))?;
-        case.use_key(
-            kms_key,
-            KeyAction::Decrypt,
-            None,
-            matches!(encryption, Encryption::Kms { bucket_key: true, .. }),
-        )?;
-    }
+    case.check_opening(&encryption)?;
     let demanded = demand.and_then(Demand::must_be).filter(|_| completes && !customer).and(encryption.kind());
     Ok(Decided { encryption, demanded, renames: case.renames(), ..Decided::default() })
 }
@@ -359,7 +350,7 @@ impl<'a> Case<'a> {
     ///
     /// # Errors
     /// E-18, then E-15 to E-17: a stranger does not learn whether a key is disabled.
-    pub(super) fn use_key(
+    fn use_key(
         &self,
         key: &Arc<str>,
         action: KeyAction,
@@ -367,7 +358,7 @@ impl<'a> Case<'a> {
         bucket_key: bool,
     ) -> Result<(), Fault> {
         let what = if action == KeyAction::Decrypt { Use::Decrypt } else { Use::Encrypt };
-        let caller = self.access_facts()?.caller;
+        let caller = self.caller();
         let consent = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what)?;
         let empty = Context::default();
         let context = context.unwrap_or(&empty);
@@ -390,7 +381,7 @@ impl<'a> Case<'a> {
         let asks = access::checks(&self.given(), &Nothing)?;
         let nobody = || Fault::plain(Code::AccessDenied, "kms-key-denied").detail(used.key.to_owned());
         let ask = asks.into_iter().next().ok_or_else(nobody)?;
-        let caller = self.access_facts()?.caller;
+        let caller = self.caller();
         let view = KeyView::new(request.view(ask), &caller, used).ok_or_else(nobody)?;
         let question = view.question(&caller, used);
         let brought = Brought { session: session.as_ref(), ..Default::default() };
@@ -430,7 +421,7 @@ impl<'a> Case<'a> {
             let name = name.ok_or_else(|| Fault::plain(Code::InternalError, "kms-key-name"))?;
             headers.push((KEY_ID, name));
         }
-        if let Encryption::Kms { bucket_key: true, .. } = encryption {
+        if encryption.has_bucket_key() {
             headers.push((BUCKET_KEY, HeaderValue::from_static("true")));
         }
         Ok(Headers(headers))
@@ -474,10 +465,17 @@ impl<'a> Case<'a> {
     /// # Errors
     /// E-11, E-12, E-15 to E-18
     pub(super) fn check_read(&self, headers: &HeaderMap) -> Result<(), Fault> {
-        let stored = self.stored(headers);
-        let Some(key) = stored.key() else { return Ok(()) };
+        self.check_opening(&self.stored(headers))
+    }
+
+    /// Whether the caller may have opened what is encrypted so.
+    ///
+    /// # Errors
+    /// E-11, E-12, E-15 to E-18
+    pub(super) fn check_opening(&self, encryption: &Encryption) -> Result<(), Fault> {
+        let Some(key) = encryption.key() else { return Ok(()) };
         check_kms(channel(self))?;
-        self.use_key(key, KeyAction::Decrypt, None, matches!(stored, Encryption::Kms { bucket_key: true, .. }))
+        self.use_key(key, KeyAction::Decrypt, None, encryption.has_bucket_key())
     }
 }
 

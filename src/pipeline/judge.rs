@@ -253,7 +253,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn caller(&self) -> Caller<'a> {
+    pub(super) fn caller(&self) -> Caller<'a> {
         Caller { principal: self.who, organization: self.live.estate.organization(&self.who.account) }
     }
 

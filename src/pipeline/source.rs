@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::encryption::channel;
 use super::judge::Case;
 use super::look;
 use super::walk::Store;
-use crate::access::{KeyAction, Side};
-use crate::guard::encryption::check_kms;
-use crate::s3::encryption::Encryption;
+use crate::access::Side;
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 
@@ -29,10 +26,7 @@ pub(super) async fn check_source(
     let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
     let Some(headers) = Box::pin(look::head_of(case, store, Side::Source)).await? else { return Ok(None) };
     let from = case.stored(&headers);
-    if let Some(key) = from.key() {
-        check_kms(channel(case))?;
-        case.use_key(key, KeyAction::Decrypt, None, matches!(from, Encryption::Kms { bucket_key: true, .. }))?;
-    }
+    case.check_opening(&from)?;
     case.live.guard.levels.check_copy(from.key().map(AsRef::as_ref), to.map(AsRef::as_ref))?;
     Bound::to(&headers, case.routed).map(Some)
 }

@@ -16,8 +16,7 @@ use crate::limit::dimension::KeyType;
 use crate::limit::{Cost, Place, Subject, Use, What};
 use crate::s3::encryption::Encryption;
 use crate::s3::route::Routed;
-use crate::s3::xml::Element;
-use crate::s3::{Code, Fault, Operation};
+use crate::s3::{Code, Fault, Operation, xml};
 use crate::time::Ticks;
 use crate::upstream::{Reply, ReplyBody};
 
@@ -178,6 +177,5 @@ fn begun(operation: Operation, body: &ReplyBody) -> Option<String> {
     if operation != Operation::CreateMultipartUpload {
         return None;
     }
-    let root = Element::parse(document, "InitiateMultipartUploadResult").ok()?;
-    root.text_of("UploadId").ok().flatten().map(str::to_owned)
+    xml::upload_id(document)
 }

@@ -81,6 +81,11 @@ impl Encryption {
         }
     }
 
+    /// Whether it is under a key of the bucket.
+    pub fn has_bucket_key(&self) -> bool {
+        matches!(self, Self::Kms { bucket_key: true, .. })
+    }
+
     /// What the wire calls it; none of what it has no name for.
     pub fn kind(&self) -> Option<Kind> {
         match self {

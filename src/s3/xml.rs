@@ -212,6 +212,12 @@ impl Delete {
     }
 }
 
+/// The id in the answer to the beginning of a multipart upload; none if it cannot be read.
+pub fn upload_id(document: &[u8]) -> Option<String> {
+    let root = Element::parse(document, "InitiateMultipartUploadResult").ok()?;
+    root.text_of("UploadId").ok().flatten().map(str::to_owned)
+}
+
 /// One part of a completion.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct CompletedPart {

@@ -29,7 +29,7 @@ pub const EVERYWHERE: &[Operation] = &[
     GetBucketLocation,
 ];
 
-/// What MinIO, radosgw and Garage have besides.
+/// What Garage has besides.
 pub const GARAGE: &[Operation] = &[
     DeleteBucketCors,
     DeleteBucketLifecycle,
