@@ -166,17 +166,10 @@ pub(super) fn rename(headers: &mut HeaderMap, site: &Site) {
 /// Another request about the same object.
 fn about(out: &Forward, operation: Operation) -> Forward {
     Forward {
-        operation,
         bucket: out.bucket.clone(),
         key: out.key.clone(),
-        query: Vec::new(),
-        headers: HeaderMap::new(),
-        copy_source: None,
         owners: Owners { target: out.owners.target.clone(), source: None },
-        location: None,
-        shown: None,
-        account: out.account.clone(),
-        id: out.id,
+        ..Forward::own(operation, &out.account, out.id)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::access::{Looked, Needs, Side};
 use crate::body::SealedBody;
 use crate::s3::tags::Tags;
 use crate::s3::{Code, Fault, Operation, xml};
-use crate::upstream::{Forward, Owners, Reply, Upstream};
+use crate::upstream::{Forward, Reply, Upstream};
 
 /// The longest list of tags that is read: ten tags, every octet of them escaped.
 const TAGS: usize = 64 << 10;
@@ -118,19 +118,7 @@ async fn ask(case: &Case<'_>, store: &Store, operation: Operation, object: Objec
 }
 
 fn forward(case: &Case<'_>, operation: Operation) -> Forward {
-    Forward {
-        operation,
-        bucket: None,
-        key: None,
-        query: Vec::new(),
-        headers: HeaderMap::new(),
-        copy_source: None,
-        owners: Owners::default(),
-        location: None,
-        shown: None,
-        account: case.who.account.clone(),
-        id: case.facts.id,
-    }
+    Forward::own(operation, &case.who.account, case.facts.id)
 }
 
 fn object<'a>(case: &Case<'a>, side: Side) -> Result<Object<'a>, Fault> {

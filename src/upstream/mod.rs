@@ -54,6 +54,23 @@ pub struct Forward {
 }
 
 impl Forward {
+    /// A request of the proxy's own on behalf of another one: about nothing yet, and with nothing of a client's.
+    pub fn own(operation: Operation, account: &str, id: RequestId) -> Self {
+        Self {
+            operation,
+            bucket: None,
+            key: None,
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            copy_source: None,
+            owners: Owners::default(),
+            location: None,
+            shown: None,
+            account: account.to_owned(),
+            id,
+        }
+    }
+
     /// Buckets that the client does not name, each with what it says instead.
     pub fn called(&self) -> Vec<(String, String)> {
         let source = self.copy_source.as_ref();

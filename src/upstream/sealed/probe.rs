@@ -75,17 +75,11 @@ pub(super) fn look(out: &Forward, operation: Operation, bucket: &str, key: &str)
     let is_source = out.copy_source.is_some();
     let owner = if is_source { &out.owners.source } else { &out.owners.target };
     Forward {
-        operation,
         bucket: Some(bucket.to_owned()),
         key: Some(key.to_owned()),
-        query: Vec::new(),
         headers,
-        copy_source: None,
         owners: Owners { target: owner.clone(), source: None },
-        location: None,
-        shown: None,
-        account: out.account.clone(),
-        id: out.id,
+        ..Forward::own(operation, &out.account, out.id)
     }
 }
 

@@ -69,17 +69,9 @@ impl Wire {
             return Ok(());
         }
         let head = Forward {
-            operation: Operation::HeadBucket,
             bucket: Some(bucket.clone()),
-            key: None,
-            query: Vec::new(),
-            headers: HeaderMap::new(),
-            copy_source: None,
             owners: Owners { target: Some(owner.clone()), source: None },
-            location: None,
-            shown: None,
-            account: out.account.clone(),
-            id: out.id,
+            ..Forward::own(Operation::HeadBucket, &out.account, out.id)
         };
         let status = Box::pin(self.send(Box::new(head), SealedBody::empty())).await?.status;
         match status.as_u16() {
