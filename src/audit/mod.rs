@@ -4,12 +4,14 @@
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`follow`]: every record from a number on, while the journal grows.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
 
 mod batch;
 mod counters;
 mod desk;
 mod disk;
+pub mod follow;
 mod frame;
 pub mod journal;
 mod json;

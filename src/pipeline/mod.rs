@@ -17,6 +17,7 @@ mod judge;
 mod landing;
 mod listing;
 mod live;
+mod logging;
 mod look;
 mod naming;
 mod points;
