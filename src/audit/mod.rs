@@ -4,11 +4,13 @@
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
 
 mod batch;
 mod counters;
 mod desk;
+pub mod digest;
 mod disk;
 mod frame;
 pub mod journal;
