@@ -74,17 +74,15 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 
 /// Rates and quotas.
 pub(super) fn rates(config: &Config) -> Arc<Rates> {
-    let config::Rates { dimensions, caps, surface, most_keys, shared } = &config.rates;
-    let mut dimensions = dimensions.clone();
-    if let Sharing::Divided(machines) = shared {
-        for dimension in &mut dimensions {
-            dimension.pace = dimension.pace.divided(*machines);
-        }
-    }
-    let rates = Rates::new(dimensions, caps.clone(), *surface, *most_keys, short_seed());
+    let config::Rates { dimensions, caps, surface, most_keys, shared, replicas } = &config.rates;
+    let rates = Rates::new(dimensions.clone(), caps.clone(), *surface, *most_keys, short_seed());
     Arc::new(match shared {
-        Sharing::Leased(leasing) => rates.leasing(leasing.replicas),
-        Sharing::No | Sharing::Divided(_) => rates,
+        Sharing::Leased(_) => rates.leasing(replicas.count),
+        Sharing::Divided => {
+            rates.divide(replicas.count);
+            rates
+        }
+        Sharing::No => rates,
     })
 }
 

@@ -5,6 +5,7 @@ mod keeper;
 mod leases;
 mod mint;
 mod probes;
+mod replicas;
 mod resp;
 mod service;
 mod sweeping;
@@ -165,6 +166,7 @@ pub fn run(
         seed: build::seed(),
     });
     let sweeping = Sweeping::start(&shared);
+    let counting = replicas::Counting::start(&config, &shared);
     let leasing = Leasing::start(&config, &shared);
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
@@ -202,7 +204,7 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
-    drop(leasing);
+    drop((leasing, counting));
     Ok(())
 }
 

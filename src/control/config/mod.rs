@@ -298,6 +298,17 @@ pub struct Rates {
     pub most_keys: usize,
     /// Whether other machines share the limits.
     pub shared: Sharing,
+    /// How many machines there are, this one counted.
+    pub replicas: Replicas,
+}
+
+/// How many machines share the limits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replicas {
+    /// So many; where they are discovered, until the name answers.
+    pub count: u32,
+    /// The host name that has an address for each of them.
+    pub discover: Option<String>,
 }
 
 /// How several machines share one quota.
@@ -306,8 +317,8 @@ pub enum Sharing {
     /// They do not.
     #[default]
     No,
-    /// Each of so many has its part.
-    Divided(u32),
+    /// Each has its part.
+    Divided,
     /// They lease what passes from a store of their own.
     Leased(Arc<Leasing>),
 }
@@ -315,8 +326,6 @@ pub enum Sharing {
 /// A Redis or Valkey that keeps the counts of all.
 #[derive(Debug)]
 pub struct Leasing {
-    /// How many machines there are: while the store is away, each has its part.
-    pub replicas: u32,
     /// Its host and port.
     pub address: (String, u16),
     /// The number of the database.
