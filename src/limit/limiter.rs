@@ -94,7 +94,14 @@ impl Limiter {
             let of_it = (0..).zip(&dimensions).filter(|(_, limit)| limit.dimension.stage == stage);
             of_it.map(|(at, _)| at).collect()
         });
-        Self { dimensions, lines: ArcSwap::from_pointee(lines), machines: AtomicU32::new(1), stages, counts, leases: None }
+        Self {
+            dimensions,
+            lines: ArcSwap::from_pointee(lines),
+            machines: AtomicU32::new(1),
+            stages,
+            counts,
+            leases: None,
+        }
     }
 
     /// On one of so many machines from now on, each of which has its part. What has been used stays used.
@@ -233,7 +240,9 @@ impl Limiter {
         let lines = self.lines.load();
         let found = self.counts.survey(lines.iter(), now);
         let mut gauges = Vec::with_capacity(found.len());
-        for ((Limit { dimension, meter, .. }, line), (left, keys)) in self.dimensions.iter().zip(lines.iter()).zip(found) {
+        for ((Limit { dimension, meter, .. }, line), (left, keys)) in
+            self.dimensions.iter().zip(lines.iter()).zip(found)
+        {
             // What is leased is measured by the whole, what is divided by the part.
             let pace = if self.leases.is_some() { &dimension.pace } else { &line.pace };
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]

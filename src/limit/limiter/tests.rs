@@ -53,9 +53,8 @@ fn what_is_used_stays_used_when_the_number_of_machines_changes() {
     assert_eq!(passed(12), 0, "four cells of a third last as long as six of a half");
     limiter.divide(1);
     assert_eq!((passed(24), limiter.machines()), (0, 1));
-    let second = |limit: usize| {
-        (0..limit).take_while(|_| limiter.check(&of("a", "b"), &PUT, Ticks(SECOND)).is_ok()).count()
-    };
+    let second =
+        |limit: usize| (0..limit).take_while(|_| limiter.check(&of("a", "b"), &PUT, Ticks(SECOND)).is_ok()).count();
     assert_eq!(second(24), 12);
 }
 

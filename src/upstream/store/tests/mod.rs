@@ -4,6 +4,7 @@ mod behaviour;
 mod conditions;
 mod copies;
 mod crash;
+mod customer;
 mod encryption;
 mod listings;
 mod model;
