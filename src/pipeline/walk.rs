@@ -43,7 +43,7 @@ use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
-use crate::upstream::{Forward, Owners, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
@@ -494,7 +494,7 @@ impl Drop for Closing {
 }
 
 /// What goes to the store, from what was routed.
-pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
+pub(super) fn forward(facts: &Facts, routed: Routed, who: &Arc<Principal>, owners: Owners) -> Forward {
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source, through, .. } = routed;
     // Checked here; what a store is told of owners is what was decided.
@@ -511,8 +511,14 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Ow
         location,
         shown: through.map(|through| through.shown),
         account: who.account.clone(),
+        requester: Some(requester(who, facts.access_key.as_deref())),
         id: facts.id,
     }
+}
+
+fn requester(who: &Arc<Principal>, access_key: Option<&str>) -> Requester {
+    let access_key = access_key.filter(|_| who.session.is_some());
+    Requester { who: Arc::clone(who), access_key: access_key.map(Into::into) }
 }
 
 /// Where the client will find what it made.
