@@ -140,7 +140,13 @@ impl KmsError {
             Self::AccessDenied { arn } => Fault::plain(Code::AccessDenied, "kms-access-denied").detail(format!(
                 "the key service does not let the proxy use {arn}: look at its policy and keys.credentials"
             )),
-            Self::Throttled { .. } => Fault::plain(Code::ThrottlingException, KMS_THROTTLED),
+            Self::Throttled { retry_after } => {
+                let fault = Fault::plain(Code::ThrottlingException, KMS_THROTTLED);
+                match retry_after {
+                    Some(wait) => fault.header("x-amz-retry-after", wait.as_millis().to_string()),
+                    None => fault,
+                }
+            }
             Self::Unavailable { why } => unavailable("kms-unavailable").detail(why.as_str()),
             Self::NoRandomness => unavailable("no-randomness"),
             Self::Exhausted { arn } => {

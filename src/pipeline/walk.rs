@@ -25,7 +25,7 @@ use super::rates::{Gates, Pass, Rates};
 use super::refusal::{Refusal, status, told};
 use super::rehearsal;
 use super::settings::Keeper;
-use super::spent::Spent;
+use super::spent::{self, Spent};
 use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
@@ -140,7 +140,10 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
             let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing, cut))
         }
-        Err(fault) => Err(Refusal::after(fault.calling(&called), open)),
+        Err(fault) => {
+            let fault = spent::worded(fault, open.spent(), &worker.rates, worker.clock.ticks());
+            Err(Refusal::after(fault.calling(&called), open))
+        }
     }
 }
 

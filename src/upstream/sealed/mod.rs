@@ -98,6 +98,11 @@ impl Settings {
         (counts.read(), cache.as_ref().map(|cache| cache.counts()).unwrap_or_default())
     }
 
+    /// Whether any data keys are kept.
+    pub fn keeps_keys(&self) -> bool {
+        self.service.as_ref().is_some_and(|served| served.cache.is_some())
+    }
+
     /// Wipes data keys that have served their time.
     pub fn sweep(&self, now: Ticks) {
         if let Some(cache) = self.service.as_ref().and_then(|served| served.cache.as_ref()) {

@@ -35,6 +35,8 @@ use crate::upstream::wire::{Download, Endpoint, Limits, Line, Outgoing, Pool};
 
 /// The longest answer that is read; those of the service are shorter than 2 KB.
 const LONGEST: usize = 16 << 10;
+/// The longest wait that is believed.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -202,6 +204,7 @@ impl Service {
         let text = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         let wait = text(&WAIT).and_then(|millis| millis.parse().ok()).map(Duration::from_millis);
         let wait = wait.or_else(|| text(&RETRY_AFTER)?.parse().ok().map(Duration::from_secs));
+        let wait = wait.map(|wait| wait.min(LONGEST_WAIT));
         Err(answer::error(key, head.status, text(&ERROR_TYPE), &body, wait))
     }
 
