@@ -67,9 +67,14 @@ pub enum GateError {
     /// The keyring cannot be used.
     #[error("{0}")]
     Keyring(Findings),
-    /// The certificates that a store is trusted by cannot be read.
-    #[error("upstream.ca_file: {0}")]
-    Trust(String),
+    /// The certificates that a server is trusted by cannot be read.
+    #[error("{place}: {problem}")]
+    Trust {
+        /// What names them.
+        place: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// The CA that a listener mints certificates under.
     #[error("listen.tls.mint: {0}")]
     Mint(#[from] CertFault),
@@ -110,7 +115,7 @@ impl GateError {
             Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
-            Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
+            Self::Trust { .. } => Some("name a file with CA certificates in PEM there"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
             Self::Server(_) | Self::Temporary(_) | Self::Keyring(_) => None, // findings bring their own advice
         }

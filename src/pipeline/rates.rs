@@ -219,7 +219,7 @@ impl Rates {
         let spent = match routed {
             Some(routed) if self.is_told_of_answers(downloads) => {
                 // As far as it is decided here: a bucket's default that only the store knows shows in its answer.
-                let new = facts.encryption.encryption.clone();
+                let new = site.encryption.counted(facts.encryption.encryption.clone());
                 let requester = requester(who, facts.access_key.as_deref());
                 let of = of(routed, &requester, &new);
                 let cost = self.charge_keys(facts, &subject, &of, now)?;

@@ -18,6 +18,7 @@ use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod encryption;
+mod keys;
 mod listen;
 mod naming;
 mod quota;
@@ -60,6 +61,8 @@ pub struct Config {
     pub credentials: PathBuf,
     /// The file of KMS keys.
     pub keyring: PathBuf,
+    /// Where KMS keys are that have no material in that file.
+    pub key_service: Option<Box<KeyService>>,
     /// Credentials that are handed out here.
     pub temporary: Temporary,
     /// The S3 listeners, at least one.
@@ -84,6 +87,24 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+}
+
+/// A key service that speaks as AWS KMS does. No `Debug`: it holds keys.
+pub struct KeyService {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The region that signatures name.
+    pub region: String,
+    /// What calls are signed with.
+    pub credentials: Credentials,
+    /// CA certificates to trust there instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Connections at once, over all workers.
+    pub connections: u32,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Whether data keys of buckets serve more than once.
+    pub cache: bool,
 }
 
 /// Temporary credentials. No `Debug`: it holds keys.

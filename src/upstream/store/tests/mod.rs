@@ -128,6 +128,7 @@ impl Bench {
                 location: None,
                 shown: None,
                 account: ACCOUNT.into(),
+                requester: None,
                 id: RequestId::from_random(&[7; 34]),
             },
             length: 0,
@@ -276,6 +277,7 @@ fn probe() -> Forward {
         location: None,
         shown: None,
         account: String::new(),
+        requester: None,
         id: RequestId::from_random(&[0; 34]),
     }
 }
