@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use super::build::StorePlan;
 use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
+use crate::delivery::Counts;
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) rates: Arc<Rates>,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) deliveries: Arc<Counts>,
     pub(super) seed: [u8; 32],
 }
 
@@ -49,23 +51,25 @@ pub(super) struct Gate {
 
 struct Counting(metrics::Worker);
 
+/// A store as one thread has it.
+pub(super) fn store(plan: &StorePlan, clock: &Arc<dyn Clock>) -> Store {
+    match plan {
+        StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
+        StorePlan::Sealed(settings, sealing) => {
+            let wire = Wire::new((**settings).clone(), Arc::clone(clock));
+            Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
+        }
+        StorePlan::Wire(settings) => Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(clock)))),
+    }
+}
+
 impl Gate {
     pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
-        let store = |plan: &StorePlan| match plan {
-            StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
-            StorePlan::Sealed(settings, sealing) => {
-                let wire = Wire::new((**settings).clone(), Arc::clone(&shared.clock));
-                Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
-            }
-            StorePlan::Wire(settings) => {
-                Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock))))
-            }
-        };
         // Workers count in stretches of their own, so that no two make the same id.
         let first = (number as u64) << 48;
         let worker = Worker {
             live: Arc::clone(&shared.live),
-            stores: shared.stores.iter().map(store).collect(),
+            stores: shared.stores.iter().map(|plan| store(plan, &shared.clock)).collect(),
             journal: Arc::clone(&shared.journal),
             clock: Arc::clone(&shared.clock),
             uploads: Arc::clone(&shared.uploads),
