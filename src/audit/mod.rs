@@ -7,6 +7,7 @@
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
 //!   and [`Event::to_json`](event::Event::to_json).
 //! - [`selector`]: which records are handed on.
+//! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
 
 pub mod access_log;
@@ -14,6 +15,7 @@ mod batch;
 pub mod cloudtrail;
 mod counters;
 mod desk;
+pub mod digest;
 mod disk;
 pub mod event;
 mod frame;

@@ -25,7 +25,7 @@ use super::rates::{Gates, Pass, Rates};
 use super::refusal::{Refusal, status, told};
 use super::rehearsal;
 use super::settings::Keeper;
-use super::spent::Spent;
+use super::spent::{self, Spent};
 use super::stage::Parsed;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
@@ -43,7 +43,7 @@ use crate::time::{Clock, Millis, Seconds};
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
 use crate::upstream::wire::{LateCode, Wire};
-use crate::upstream::{Forward, Owners, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
@@ -140,7 +140,10 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
             let closing = open.answered(&mut reply, verdict);
             Ok(answer::response(reply, &id, closing, cut))
         }
-        Err(fault) => Err(Refusal::after(fault.calling(&called), open)),
+        Err(fault) => {
+            let fault = spent::worded(fault, open.spent(), &worker.rates, worker.clock.ticks());
+            Err(Refusal::after(fault.calling(&called), open))
+        }
     }
 }
 
@@ -494,7 +497,7 @@ impl Drop for Closing {
 }
 
 /// What goes to the store, from what was routed.
-pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
+pub(super) fn forward(facts: &Facts, routed: Routed, who: &Arc<Principal>, owners: Owners) -> Forward {
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source, through, .. } = routed;
     // Checked here; what a store is told of owners is what was decided.
@@ -511,8 +514,14 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Ow
         location,
         shown: through.map(|through| through.shown),
         account: who.account.clone(),
+        requester: Some(requester(who, facts.access_key.as_deref())),
         id: facts.id,
     }
+}
+
+fn requester(who: &Arc<Principal>, access_key: Option<&str>) -> Requester {
+    let access_key = access_key.filter(|_| who.session.is_some());
+    Requester { who: Arc::clone(who), access_key: access_key.map(Into::into) }
 }
 
 /// Where the client will find what it made.

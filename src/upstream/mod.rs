@@ -1,6 +1,7 @@
 //! Stores behind the proxy, behind one trait. What arrives here is authorized, recorded and sealed.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,6 +11,7 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::body::SealedBody;
 use crate::id::RequestId;
+use crate::identity::Principal;
 use crate::s3::{Code, CopySource, Fault, Operation};
 
 mod range;
@@ -49,6 +51,8 @@ pub struct Forward {
     pub shown: Option<String>,
     /// The account that asks: owner of what it creates.
     pub account: String,
+    /// Who asks; none for requests of the proxy's own.
+    pub requester: Option<Requester>,
     /// The id of the request.
     pub id: RequestId,
 }
@@ -67,6 +71,7 @@ impl Forward {
             location: None,
             shown: None,
             account: account.to_owned(),
+            requester: None,
             id,
         }
     }
@@ -77,6 +82,22 @@ impl Forward {
         let source = source.and_then(|source| Some((&source.bucket, &source.through.as_ref()?.shown)));
         let target = self.bucket.as_ref().zip(self.shown.as_ref());
         target.into_iter().chain(source).map(|(bucket, shown)| (bucket.clone(), shown.clone())).collect()
+    }
+}
+
+/// Whose keys of buckets are used: each set of temporary credentials holds its own.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// The principal.
+    pub who: Arc<Principal>,
+    /// The access key of temporary credentials.
+    pub access_key: Option<Box<str>>,
+}
+
+impl Requester {
+    /// What tells requesters apart.
+    pub fn pieces(&self) -> [&str; 2] {
+        [&self.who.arn, self.access_key.as_deref().unwrap_or_default()]
     }
 }
 

@@ -18,6 +18,7 @@ use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod encryption;
+mod keys;
 mod listen;
 mod naming;
 mod quota;
@@ -60,6 +61,8 @@ pub struct Config {
     pub credentials: PathBuf,
     /// The file of KMS keys.
     pub keyring: PathBuf,
+    /// Where KMS keys are that have no material in that file.
+    pub key_service: Option<Box<KeyService>>,
     /// Credentials that are handed out here.
     pub temporary: Temporary,
     /// The S3 listeners, at least one.
@@ -84,6 +87,24 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+}
+
+/// A key service that speaks as AWS KMS does. No `Debug`: it holds keys.
+pub struct KeyService {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The region that signatures name.
+    pub region: String,
+    /// What calls are signed with.
+    pub credentials: Credentials,
+    /// CA certificates to trust there instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Connections at once, over all workers.
+    pub connections: u32,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Whether data keys of buckets serve more than once.
+    pub cache: bool,
 }
 
 /// Temporary credentials. No `Debug`: it holds keys.
@@ -298,6 +319,17 @@ pub struct Rates {
     pub most_keys: usize,
     /// Whether other machines share the limits.
     pub shared: Sharing,
+    /// How many machines there are, this one counted.
+    pub replicas: Replicas,
+}
+
+/// How many machines share the limits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replicas {
+    /// So many; where they are discovered, until the name answers.
+    pub count: u32,
+    /// The host name that has an address for each of them.
+    pub discover: Option<String>,
 }
 
 /// How several machines share one quota.
@@ -306,8 +338,8 @@ pub enum Sharing {
     /// They do not.
     #[default]
     No,
-    /// Each of so many has its part.
-    Divided(u32),
+    /// Each has its part.
+    Divided,
     /// They lease what passes from a store of their own.
     Leased(Arc<Leasing>),
 }
@@ -315,8 +347,6 @@ pub enum Sharing {
 /// A Redis or Valkey that keeps the counts of all.
 #[derive(Debug)]
 pub struct Leasing {
-    /// How many machines there are: while the store is away, each has its part.
-    pub replicas: u32,
     /// Its host and port.
     pub address: (String, u16),
     /// The number of the database.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::guard;
@@ -33,6 +33,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     let accepted_regions = accepted_regions(root, &region);
     let listen = listen::read(root);
     let upstreams = upstream::read(root, &region, &listen);
+    let (ring, key_service) = keys::read(root, &region, &upstreams);
     let (credentials, temporary) = credentials(root);
     let allow_widening = root.boolean("allow_widening", false);
     let policy_api = root.choice("policy_api", &[("accept", true), ("refuse", false)], true);
@@ -44,7 +45,8 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         accepted_regions,
         account: account.unwrap_or_default(),
         credentials: credentials.unwrap_or_else(|| policies.join("credentials.toml")),
-        keyring: keyring(root).unwrap_or_else(|| state.join("keyring.json")),
+        keyring: ring.unwrap_or_else(|| state.join("keyring.json")),
+        key_service,
         temporary,
         policies,
         state,
@@ -125,13 +127,6 @@ fn credentials(root: &mut Table<'_>) -> (Option<std::path::PathBuf>, Temporary) 
     temporary.older = older.into_iter().map(|found| found.value).collect();
     table.finish();
     (file, temporary)
-}
-
-fn keyring(root: &mut Table<'_>) -> Option<std::path::PathBuf> {
-    let mut table = root.table("keys")?;
-    let ring = table.path("ring").map(|found| found.value);
-    table.finish();
-    ring
 }
 
 fn signature(root: &mut Table<'_>) -> Signature {

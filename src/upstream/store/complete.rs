@@ -48,7 +48,7 @@ where
         xml.text("ChecksumType", checksum_type(checksum.composite));
     }
     let mut reply = answer::document(xml.finish("CompleteMultipartUploadResult"));
-    encryption::say(&mut reply.headers, sealing.as_ref());
+    encryption::say(&mut reply.headers, sealing.as_ref(), None);
     Ok(reply)
 }
 

@@ -29,6 +29,7 @@ use tokio::time::timeout;
 
 pub use outgoing::Outgoing;
 pub use pool::{Endpoint, Limits};
+pub(super) use pool::{Line, Pool};
 pub use profile::Profile;
 pub use reply::{Download, Late, LateCode};
 
@@ -38,7 +39,7 @@ use crate::sigv4::Signer;
 use crate::time::{Clock, Seconds};
 use crate::upstream::{Forward, Reply, Upstream};
 use owners::Confirmed;
-use pool::{ConnectError, Line, Pool};
+use pool::ConnectError;
 use reply::Answering;
 
 /// How buckets are named towards the store.
@@ -112,6 +113,11 @@ impl Wire {
     /// The present.
     pub fn now(&self) -> Seconds {
         self.clock.now()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     async fn build(&self, out: &mut Forward, body: SealedBody) -> Result<Request<Outgoing>, Fault> {
