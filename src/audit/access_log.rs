@@ -11,6 +11,7 @@ mod parse;
 
 pub use fields::lines;
 pub use line::{Fields, Line, NAMES};
+pub(in crate::audit) use names::operation;
 pub use names::operation_name;
 pub use parse::{Unreadable, parse};
 

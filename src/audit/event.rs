@@ -42,16 +42,23 @@ pub struct Event {
 /// One of the things a request may have several records or copies of; part of an event's id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Which<'a> {
-    /// The copy for an account.
-    Account(&'a str),
+    /// The copy for an account of the record with this id.
+    Account {
+        /// Whose copy.
+        account: &'a str,
+        /// The id of the full record.
+        of: &'a str,
+    },
     /// The record that corrects an earlier one.
     Addendum,
     /// What became of one key of many, counted from 0.
     Child(usize),
     /// The record itself.
     Record,
-    /// What all copies for accounts share.
+    /// What all copies of the record itself share.
     Shared,
+    /// What all copies of the record with this id share.
+    SharedOf(&'a str),
 }
 
 /// The source of a copy.
@@ -235,7 +242,7 @@ impl Event {
             Which::Record => self.text("event_id").map(str::to_owned),
             Which::Shared => self.text("shared_event_id").map(str::to_owned),
             Which::Child(at) => self.deletions().get(at).and_then(|deletion| deletion.event_id).map(str::to_owned),
-            Which::Account(_) | Which::Addendum => None,
+            Which::Account { .. } | Which::Addendum | Which::SharedOf(_) => None,
         };
         given.unwrap_or_else(|| self.derived_id(which))
     }
@@ -245,8 +252,9 @@ impl Event {
         hash.update(&self.at.instance);
         hash.update(&self.at.number.to_be_bytes());
         match which {
-            Which::Account(account) => {
+            Which::Account { account, of } => {
                 hash.update(b"account");
+                hash.update(of.as_bytes());
                 hash.update(account.as_bytes());
             }
             Which::Addendum => hash.update(b"addendum"),
@@ -256,6 +264,10 @@ impl Event {
             }
             Which::Record => hash.update(b"record"),
             Which::Shared => hash.update(b"shared"),
+            Which::SharedOf(of) => {
+                hash.update(b"shared");
+                hash.update(of.as_bytes());
+            }
         }
         let hash = hash.finish();
         let random = hash.as_ref().first_chunk::<10>().copied().unwrap_or_default();
