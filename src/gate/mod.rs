@@ -163,6 +163,7 @@ pub fn run(
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
+        trace: config.trace.rules(),
     });
     let sweeping = Sweeping::start(&shared);
     let leasing = Leasing::start(&config, &shared);

@@ -1,6 +1,7 @@
 //! Stores behind the proxy, behind one trait. What arrives here is authorized, recorded and sealed.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,6 +12,7 @@ use http_body_util::{BodyExt as _, Limited};
 use crate::body::SealedBody;
 use crate::id::RequestId;
 use crate::s3::{Code, CopySource, Fault, Operation};
+use crate::trace::Trace;
 
 mod range;
 pub mod sealed;
@@ -51,6 +53,8 @@ pub struct Forward {
     pub account: String,
     /// The id of the request.
     pub id: RequestId,
+    /// The trace that it belongs to.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Forward {
@@ -68,6 +72,7 @@ impl Forward {
             shown: None,
             account: account.to_owned(),
             id,
+            trace: None,
         }
     }
 
@@ -103,6 +108,8 @@ pub struct Reply<B = ReplyBody> {
     pub upstream_id: Option<HeaderValue>,
     /// The S3 code, if it is an error.
     pub code: Option<String>,
+    /// The full size of the object that was copied from, or made of parts, if the store says it.
+    pub size: Option<u64>,
 }
 
 impl Reply {

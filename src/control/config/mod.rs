@@ -25,10 +25,12 @@ mod rate;
 mod rehearsal;
 mod root;
 mod sharing;
+mod trace;
 mod upstream;
 
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
+pub use trace::{Collector, Trace};
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -84,6 +86,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+    /// What is done with traces.
+    pub trace: Trace,
 }
 
 /// Temporary credentials. No `Debug`: it holds keys.

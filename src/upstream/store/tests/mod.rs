@@ -128,6 +128,7 @@ impl Bench {
                 shown: None,
                 account: ACCOUNT.into(),
                 id: RequestId::from_random(&[7; 34]),
+                trace: None,
             },
             length: 0,
             body: Chunks::default(),
@@ -276,6 +277,7 @@ fn probe() -> Forward {
         shown: None,
         account: String::new(),
         id: RequestId::from_random(&[0; 34]),
+        trace: None,
     }
 }
 
