@@ -5,7 +5,7 @@
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
-//!   and [`Event::to_json`](event::Event::to_json).
+//!   and [`Event::write_json`](event::Event::write_json).
 //! - [`selector`]: which records are handed on.
 //! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.

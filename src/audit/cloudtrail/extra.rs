@@ -37,7 +37,8 @@ pub(super) fn of_key(event: &Event) -> Members {
 /// How a new object is encrypted, and whether the request asked for that.
 fn encryption(event: &Event, called: &Called<'_>) -> Option<String> {
     use Operation as O;
-    let makes = matches!(called.operation, Some(O::CopyObject | O::CreateMultipartUpload | O::PostObject | O::PutObject));
+    let makes =
+        matches!(called.operation, Some(O::CopyObject | O::CreateMultipartUpload | O::PostObject | O::PutObject));
     if !makes || !event.succeeded() {
         return None;
     }

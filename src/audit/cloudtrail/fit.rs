@@ -41,7 +41,8 @@ pub(super) fn fit(record: &mut Members) {
     {
         lost.push("requestParameters");
     }
-    if length(record) > RECORD - NOTE && record.member("responseElements").is_some_and(|node| *node != Value::Null.into())
+    if length(record) > RECORD - NOTE
+        && record.member("responseElements").is_some_and(|node| *node != Value::Null.into())
     {
         record.set("responseElements", Value::Null);
         lost.push("responseElements");

@@ -16,10 +16,8 @@ pub(super) fn resources(event: &Event, called: &Called<'_>) -> Vec<Members> {
     use Operation as O;
     let mut out = Vec::new();
     let source = event.source().filter(|_| matches!(called.operation, Some(O::CopyObject | O::UploadPartCopy)));
-    let many = matches!(
-        called.operation,
-        Some(O::DeleteObjects | O::ListObjectVersions | O::ListObjects | O::ListObjectsV2)
-    );
+    let many =
+        matches!(called.operation, Some(O::DeleteObjects | O::ListObjectVersions | O::ListObjects | O::ListObjectsV2));
     match event.key() {
         _ if many => {
             let mut all = Members::default();
