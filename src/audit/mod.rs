@@ -40,6 +40,11 @@ pub use frame::{Chain, Flaw, Kind};
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, instance, records, verify};
 pub use record::{Completion, Connection, Decision, Encryption, Intent, Mismatch, Origin, Outcome, Requester};
+pub use read::{Damage, Fault, Summary, find, records, verify};
+pub use record::{
+    Completion, Connection, Decision, Deleted, Encryption, Intent, Mismatch, Origin, Outcome, Requester, Source,
+    SourceEnd,
+};
 pub use recover::{OpenIntent, Recovery, Torn};
 pub use segment::Entry;
 pub use tail::{StartAt, tail};

@@ -26,10 +26,12 @@ mod rate;
 mod rehearsal;
 mod root;
 mod sharing;
+mod trace;
 mod upstream;
 
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
+pub use trace::{Collector, Trace};
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -87,6 +89,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+    /// What is done with traces.
+    pub trace: Trace,
 }
 
 /// A key service that speaks as AWS KMS does. No `Debug`: it holds keys.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
     Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, trace, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::guard;
@@ -60,6 +61,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         runtime: runtime(root),
         admin: admin(root),
         log: log(root),
+        trace: trace::read(root),
         listen,
         region,
     };
