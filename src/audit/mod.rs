@@ -4,6 +4,7 @@
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`follow`]: every record from a number on, while the journal grows.
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
 //!   and [`Event::to_json`](event::Event::to_json).
 //! - [`selector`]: which records are handed on.
@@ -17,6 +18,7 @@ mod counters;
 mod desk;
 pub mod digest;
 mod disk;
+pub mod follow;
 pub mod event;
 mod frame;
 pub mod journal;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::delivery;
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
@@ -27,6 +28,7 @@ mod rehearsal;
 mod root;
 mod sharing;
 mod trace;
+mod sink;
 mod upstream;
 
 pub use super::units::Endpoint;
@@ -281,13 +283,14 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record.
-#[derive(Clone, Copy, Debug)]
+/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
+    /// Where records are delivered to.
+    pub delivery: delivery::Settings,
 }
 
 /// How far a record must have come.
@@ -594,6 +597,11 @@ impl Config {
     /// The file of retired names of buckets.
     pub fn retired_names(&self) -> PathBuf {
         self.state.join("retired-names")
+    }
+
+    /// The folder of how far deliveries have come.
+    pub fn deliveries(&self) -> PathBuf {
+        self.state.join("delivery")
     }
 
     /// The folder of the journal.
