@@ -4,6 +4,7 @@
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`follow`]: every record from a number on, while the journal grows.
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
 //!   and [`Event::write_json`](event::Event::write_json).
 //! - [`selector`]: which records are handed on.
@@ -17,6 +18,7 @@ mod counters;
 mod desk;
 pub mod digest;
 mod disk;
+pub mod follow;
 pub mod event;
 mod frame;
 pub mod journal;
@@ -40,6 +42,11 @@ pub use frame::{Chain, Flaw, Kind};
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, instance, records, verify};
 pub use record::{Completion, Connection, Decision, Encryption, Intent, Mismatch, Origin, Outcome, Requester};
+pub use read::{Damage, Fault, Summary, find, records, verify};
+pub use record::{
+    Completion, Connection, Decision, Deleted, Encryption, Intent, Mismatch, Origin, Outcome, Requester, Source,
+    SourceEnd,
+};
 pub use recover::{OpenIntent, Recovery, Torn};
 pub use segment::Entry;
 pub use tail::{StartAt, tail};

@@ -122,6 +122,7 @@ pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lastin
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
         keys: ring.load_full(),
+        logs_into_itself: config.audit.delivery.allow_self,
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,

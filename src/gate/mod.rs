@@ -169,6 +169,7 @@ pub fn run(
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
+        trace: config.trace.rules(),
     });
     let sweeping = Sweeping::start(&shared);
     let counting = replicas::Counting::start(&config, &shared);

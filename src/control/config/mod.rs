@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::delivery;
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
@@ -26,10 +27,13 @@ mod rate;
 mod rehearsal;
 mod root;
 mod sharing;
+mod trace;
+mod sink;
 mod upstream;
 
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
+pub use trace::{Collector, Trace};
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -87,6 +91,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+    /// What is done with traces.
+    pub trace: Trace,
 }
 
 /// A key service that speaks as AWS KMS does. No `Debug`: it holds keys.
@@ -277,13 +283,14 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record.
-#[derive(Clone, Copy, Debug)]
+/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
+    /// Where records are delivered to.
+    pub delivery: delivery::Settings,
 }
 
 /// How far a record must have come.
@@ -590,6 +597,11 @@ impl Config {
     /// The file of retired names of buckets.
     pub fn retired_names(&self) -> PathBuf {
         self.state.join("retired-names")
+    }
+
+    /// The folder of how far deliveries have come.
+    pub fn deliveries(&self) -> PathBuf {
+        self.state.join("delivery")
     }
 
     /// The folder of the journal.

@@ -49,6 +49,9 @@ where
     }
     let mut reply = answer::document(xml.finish("CompleteMultipartUploadResult"));
     encryption::say(&mut reply.headers, sealing.as_ref(), None);
+    let document = answer::document(xml.finish("CompleteMultipartUploadResult"));
+    let mut reply = Reply { size: Some(facts.size), ..document };
+    encryption::say(&mut reply.headers, sealing.as_ref());
     Ok(reply)
 }
 

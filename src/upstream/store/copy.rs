@@ -47,6 +47,8 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     };
     let mut reply = answer::document(result(&facts));
     encryption::say_with_context(&mut reply.headers, &sealing, wanted.customer.as_ref());
+    let mut reply = Reply { size: Some(facts.size), ..answer::document(result(&facts)) };
+    encryption::say_with_context(&mut reply.headers, &sealing);
     Ok(reply)
 }
 
