@@ -246,7 +246,7 @@ impl<'b> Text<'b> {
 }
 
 /// Appends a value as JSON in one line, with the same escapes as everything here.
-pub(super) fn write_line(value: &impl serde::Serialize, out: &mut Vec<u8>) {
+pub(super) fn write_json(value: &impl serde::Serialize, out: &mut Vec<u8>) {
     /// Escapes what the writer takes for plain.
     struct Careful(Vec<u8>);
     impl serde_json::ser::Formatter for Careful {
@@ -268,7 +268,6 @@ pub(super) fn write_line(value: &impl serde::Serialize, out: &mut Vec<u8>) {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Careful(Vec::new()));
     // Texts, numbers and lists of them can always be written.
     let _ = value.serialize(&mut serializer);
-    out.push(b'\n');
 }
 
 /// At most `limit` octets, cut before a character rather than in it.

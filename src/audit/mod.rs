@@ -6,7 +6,7 @@
 //! - [`read`]: every record in order, and whether the files are as they were written.
 //! - [`follow`]: every record from a number on, while the journal grows.
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
-//!   and [`Event::write_json`](event::Event::write_json).
+//!   and [`Event::to_json`](event::Event::to_json).
 //! - [`selector`]: which records are handed on.
 //! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
@@ -41,8 +41,6 @@ pub use event::{At, Event, Pairs};
 pub use frame::{Chain, Flaw, Kind};
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, instance, records, verify};
-pub use record::{Completion, Connection, Decision, Encryption, Intent, Mismatch, Origin, Outcome, Requester};
-pub use read::{Damage, Fault, Summary, find, records, verify};
 pub use record::{
     Completion, Connection, Decision, Deleted, Encryption, Intent, Mismatch, Origin, Outcome, Requester, Source,
     SourceEnd,

@@ -8,7 +8,7 @@ use super::members::{Members, Node};
 use super::names::{Called, called};
 use super::{Setting, extra, identity, parameters, resources};
 use crate::audit::event::{Deletion, Event, Which, second};
-use crate::audit::json::write_line;
+use crate::audit::json::write_json;
 
 /// A record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,7 +36,8 @@ impl Record {
 
     /// Appends it as one line of JSON and the line's end.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_line(self, out);
+        write_json(self, out);
+        out.push(b'\n');
     }
 }
 

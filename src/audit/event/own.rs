@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Event;
 use crate::audit::access_log::{name, request_line, requester};
-use crate::audit::json::write_line;
+use crate::audit::json::write_json;
 
 /// The names of the access log in their order.
 const FIRST: [&str; 28] = [
@@ -41,12 +41,13 @@ const FIRST: [&str; 28] = [
 ];
 
 impl Event {
-    /// Appends the event as one line of JSON and the line's end: what the access log says first, `null`
-    /// where absent, then where it stands and everything else that is recorded. `operation` is the one
-    /// of the access log; that of the API is `api_operation`, and the ARN of whoever asked
-    /// `requester_arn`.
-    pub fn write_json(&self, out: &mut Vec<u8>) {
-        write_line(&Own(self), out);
+    /// The event as JSON in one line, without its end: what the access log says first, `null` where
+    /// absent, then where it stands and everything else that is recorded. `operation` is the one of the
+    /// access log; that of the API is `api_operation`, and the ARN of whoever asked `requester_arn`.
+    pub fn to_json(&self) -> String {
+        let mut out = Vec::with_capacity(2048);
+        write_json(&Own(self), &mut out);
+        String::from_utf8(out).unwrap_or_default() // JSON is UTF-8
     }
 
     /// A member as the access log has it.
