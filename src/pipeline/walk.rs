@@ -24,7 +24,7 @@ use super::open::Observe;
 use super::rates::{Gates, Rates};
 use super::refusal::Refusal;
 use super::settings::Keeper;
-use super::spent::{self, Spent};
+use super::spent;
 use super::stage::Parsed;
 use super::task::Envelope;
 use super::uploads::Uploads;
@@ -41,10 +41,8 @@ use crate::time::{Clock, Millis, Seconds};
 use crate::trace::{self, Said};
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
-use crate::upstream::wire::{LateCode, Wire};
-use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 use crate::upstream::wire::Wire;
-use crate::upstream::{Forward, Owners, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 
 /// Answers one request, whatever it is.
 pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>

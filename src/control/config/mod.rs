@@ -27,8 +27,8 @@ mod rate;
 mod rehearsal;
 mod root;
 mod sharing;
-mod trace;
 mod sink;
+mod trace;
 mod upstream;
 
 pub use super::units::Endpoint;

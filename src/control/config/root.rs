@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, upstream,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, trace, upstream,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, sink, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, sink, trace,
+    upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::delivery;

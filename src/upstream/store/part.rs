@@ -87,10 +87,8 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     if upload.declared.is_some() {
         xml.text(algorithm.element(), &encode(&checksum));
     }
-    let mut reply = answer::document(xml.finish("CopyPartResult"));
-    encryption::say(&mut reply.headers, upload.sealing.as_ref(), customer.as_ref());
     let mut reply = Reply { size: Some(size), ..answer::document(xml.finish("CopyPartResult")) };
-    encryption::say(&mut reply.headers, upload.sealing.as_ref());
+    encryption::say(&mut reply.headers, upload.sealing.as_ref(), customer.as_ref());
     Ok(reply)
 }
 
