@@ -49,6 +49,22 @@ struct OnPurpose {
     fault: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfSpan {
+    fate: &'static str,
+}
+
+/// What became of a span.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SpanFate {
+    /// Too many waited.
+    Dropped,
+    /// The collector has taken it.
+    Exported,
+    /// The collector has not.
+    Failed,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Rule {
     rule: String,
@@ -81,6 +97,7 @@ pub struct Metrics {
     throttle_overflow: Counter,
     store_degraded: Gauge,
     rehearsed: Family<OnPurpose, Counter>,
+    spans: Family<OfSpan, Counter>,
     connections: Gauge,
     journal_records: Counter,
     journal_lag: Real,
@@ -176,6 +193,7 @@ impl Default for Metrics {
             throttle_overflow: Counter::default(),
             store_degraded: Gauge::default(),
             rehearsed: Family::default(),
+            spans: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
             journal_lag: Real::default(),
@@ -210,6 +228,7 @@ impl Metrics {
         let degraded = self.store_degraded.clone();
         registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
+        registry.register("spans", "Spans for a collector of traces", self.spans.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
@@ -223,6 +242,16 @@ impl Metrics {
     /// A way in for one worker.
     pub fn worker(self: &Arc<Self>) -> Worker {
         Worker { metrics: Arc::clone(self), requests: RefCell::default(), seconds: RefCell::default() }
+    }
+
+    /// Counts spans by what became of them.
+    pub fn spans(&self, fate: SpanFate, count: u64) {
+        let fate = match fate {
+            SpanFate::Dropped => "dropped",
+            SpanFate::Exported => "exported",
+            SpanFate::Failed => "failed",
+        };
+        self.spans.get_or_create(&OfSpan { fate }).inc_by(count);
     }
 
     /// Counts a generation of policies that was refused.
@@ -333,6 +362,7 @@ mod tests {
             dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
         };
         metrics.policy_reload_failed();
+        metrics.spans(SpanFate::Failed, 4);
         let reading = Reading {
             journal_records: 7,
             journal_lag: Duration::from_millis(1500),
@@ -356,6 +386,7 @@ mod tests {
             "bartizan_throttle_overflow_total 6",
             "bartizan_throttle_store_degraded 1",
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
+            r#"bartizan_spans_total{fate="failed"} 4"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",

@@ -1,5 +1,6 @@
 //! From the configuration's words to what each part takes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -348,7 +349,7 @@ fn wire(
         endpoint: wire::Endpoint {
             host: remote.endpoint.host.clone(),
             port: remote.endpoint.port,
-            tls: remote.endpoint.tls.then(|| trust(remote)).transpose()?,
+            tls: remote.endpoint.tls.then(|| trust(remote.ca_file.as_deref())).transpose()?,
         },
         addressing: match remote.addressing {
             config::Addressing::Path => wire::Addressing::Path,
@@ -370,11 +371,11 @@ fn wire(
     })
 }
 
-/// Whom the proxy believes to be the store: the CA file, or else what the machine trusts.
-fn trust(remote: &Remote) -> Result<Arc<rustls::ClientConfig>, GateError> {
+/// Whom the proxy believes to be the store, or whoever else it calls: the CA file, or else what the machine trusts.
+pub(super) fn trust(ca_file: Option<&Path>) -> Result<Arc<rustls::ClientConfig>, GateError> {
     let trust = |error: &dyn std::fmt::Display| GateError::Trust(error.to_string());
     let mut roots = RootCertStore::empty();
-    match &remote.ca_file {
+    match ca_file {
         Some(path) => {
             for certificate in certs::chain(path).map_err(|error| trust(&error))? {
                 roots.add(certificate).map_err(|error| trust(&error))?;
