@@ -55,6 +55,9 @@ pub fn certificates(config: &Config, now: Seconds) -> Findings {
             bundle(ca, now, &mut findings);
         }
     }
+    if let Some(ca) = config.key_service.as_ref().and_then(|service| service.ca_file.as_ref()) {
+        bundle(ca, now, &mut findings);
+    }
     findings
 }
 

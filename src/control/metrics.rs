@@ -75,6 +75,17 @@ struct Called {
     call: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Answered {
+    call: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Looked {
+    outcome: &'static str,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Limited {
     dimension: String,
@@ -91,11 +102,14 @@ pub struct Metrics {
     sent: Counter,
     throttled: Family<Rule, Counter>,
     kms_calls: Family<Called, Counter>,
+    key_service_calls: Family<Answered, Counter>,
+    data_keys: Family<Looked, Counter>,
     utilisation: Family<Limited, Real>,
     until_throttled: Family<Limited, Gauge>,
     throttle_keys: Family<Limited, Gauge>,
     throttle_overflow: Counter,
     store_degraded: Gauge,
+    replicas: Gauge,
     rehearsed: Family<OnPurpose, Counter>,
     spans: Family<OfSpan, Counter>,
     connections: Gauge,
@@ -157,10 +171,16 @@ pub struct Limits {
     pub refused: Vec<(String, u64)>,
     /// Calls of the key service that were charged since the start.
     pub calls: Vec<(&'static str, u64)>,
+    /// Calls of the key service that were made since the start, by name and outcome.
+    pub made: Vec<(&'static str, &'static str, u64)>,
+    /// Data keys that were at hand (`hit`), or not (`miss`), since the start.
+    pub data_keys: Vec<(&'static str, u64)>,
     /// Keys that had to share a count.
     pub overflow: u64,
     /// Whether the store of shared limits is away.
     pub degraded: bool,
+    /// How many machines share the limits, this one counted.
+    pub replicas: u32,
     /// What is counted.
     pub dimensions: Vec<LimitState>,
 }
@@ -187,11 +207,14 @@ impl Default for Metrics {
             sent: Counter::default(),
             throttled: Family::default(),
             kms_calls: Family::default(),
+            key_service_calls: Family::default(),
+            data_keys: Family::default(),
             utilisation: Family::default(),
             until_throttled: Family::default(),
             throttle_keys: Family::default(),
             throttle_overflow: Counter::default(),
             store_degraded: Gauge::default(),
+            replicas: Gauge::default(),
             rehearsed: Family::default(),
             spans: Family::default(),
             connections: Gauge::default(),
@@ -218,6 +241,9 @@ impl Metrics {
         registry.register("bytes", "Bytes of bodies, from and to clients", bytes);
         registry.register("throttled", "Requests over a rate", self.throttled.clone());
         registry.register("kms_calls", "Calls of the key service that were charged", self.kms_calls.clone());
+        let made = self.key_service_calls.clone();
+        registry.register("key_service_calls", "Calls of the key service that were made", made);
+        registry.register("data_keys", "Data keys of buckets that were at hand, or not", self.data_keys.clone());
         let utilisation = self.utilisation.clone();
         registry.register("kms_quota_utilisation", "Calls of the last second by the rate", utilisation);
         let until = self.until_throttled.clone();
@@ -227,6 +253,7 @@ impl Metrics {
         registry.register("throttle_overflow", "Keys that had to share a count", overflow);
         let degraded = self.store_degraded.clone();
         registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
+        registry.register("throttle_replicas", "Proxies that share the limits", self.replicas.clone());
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("spans", "Spans for a collector of traces", self.spans.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
@@ -285,8 +312,15 @@ impl Metrics {
         for (call, count) in &limits.calls {
             self.kms_calls.get_or_create(&Called { call }).inner().store(*count, Ordering::Relaxed);
         }
+        for (call, outcome, count) in &limits.made {
+            self.key_service_calls.get_or_create(&Answered { call, outcome }).inner().store(*count, Ordering::Relaxed);
+        }
+        for (outcome, count) in &limits.data_keys {
+            self.data_keys.get_or_create(&Looked { outcome }).inner().store(*count, Ordering::Relaxed);
+        }
         self.throttle_overflow.inner().store(limits.overflow, Ordering::Relaxed);
         self.store_degraded.set(limits.degraded.into());
+        self.replicas.set(limits.replicas.into());
         for limit in &limits.dimensions {
             let label = Limited { dimension: limit.name.clone() };
             let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -357,8 +391,11 @@ mod tests {
         let limits = Limits {
             refused: vec![("rate.kms.symmetric".to_owned(), 1)],
             calls: vec![("Decrypt", 5)],
+            made: vec![("Decrypt", "ok", 4)],
+            data_keys: vec![("hit", 9)],
             overflow: 6,
             degraded: true,
+            replicas: 3,
             dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
         };
         metrics.policy_reload_failed();
@@ -380,11 +417,14 @@ mod tests {
             r#"bartizan_bytes_total{direction="in"} 0"#,
             r#"bartizan_throttled_total{rule="rate.kms.symmetric"} 1"#,
             r#"bartizan_kms_calls_total{call="Decrypt"} 5"#,
+            r#"bartizan_key_service_calls_total{call="Decrypt",outcome="ok"} 4"#,
+            r#"bartizan_data_keys_total{outcome="hit"} 9"#,
             r#"bartizan_kms_quota_utilisation{dimension="rate.kms.symmetric"} 0.5"#,
             r#"bartizan_kms_requests_until_throttled{dimension="rate.kms.symmetric"} 40"#,
             r#"bartizan_throttle_keys{dimension="tenants"} 2"#,
             "bartizan_throttle_overflow_total 6",
             "bartizan_throttle_store_degraded 1",
+            "bartizan_throttle_replicas 3",
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             r#"bartizan_spans_total{fate="failed"} 4"#,
             "bartizan_journal_records_total 7",

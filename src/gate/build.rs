@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -31,6 +32,9 @@ use crate::sts;
 use crate::time::Clock;
 use crate::upstream::store::{self, Store};
 use crate::upstream::{sealed, wire};
+
+/// How long an idle connection to a key service is kept; AWS closes them after a minute.
+const KEPT: Duration = Duration::from_secs(50);
 
 /// How many workers there will be.
 pub(super) fn workers(config: &Config) -> usize {
@@ -75,17 +79,15 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 
 /// Rates and quotas.
 pub(super) fn rates(config: &Config) -> Arc<Rates> {
-    let config::Rates { dimensions, caps, surface, most_keys, shared } = &config.rates;
-    let mut dimensions = dimensions.clone();
-    if let Sharing::Divided(machines) = shared {
-        for dimension in &mut dimensions {
-            dimension.pace = dimension.pace.divided(*machines);
-        }
-    }
-    let rates = Rates::new(dimensions, caps.clone(), *surface, *most_keys, short_seed());
+    let config::Rates { dimensions, caps, surface, most_keys, shared, replicas } = &config.rates;
+    let rates = Rates::new(dimensions.clone(), caps.clone(), *surface, *most_keys, short_seed());
     Arc::new(match shared {
-        Sharing::Leased(leasing) => rates.leasing(leasing.replicas),
-        Sharing::No | Sharing::Divided(_) => rates,
+        Sharing::Leased(_) => rates.leasing(replicas.count),
+        Sharing::Divided => {
+            rates.divide(replicas.count);
+            rates
+        }
+        Sharing::No => rates,
     })
 }
 
@@ -120,6 +122,7 @@ pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lastin
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
         keys: ring.load_full(),
+        logs_into_itself: config.audit.delivery.allow_self,
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,
@@ -182,13 +185,18 @@ fn encryption(config: &Config, upstream: &config::Upstream) -> StoreEncryption {
     let remote = match &upstream.target {
         Target::Embedded => {
             let keys = StoreKeys::Ring;
-            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true, seals: false };
+            return StoreEncryption { strongest: Some(Kind::Dsse), keys, customer_keys: true, ..Default::default() };
         }
         Target::S3(remote) => remote,
     };
     if remote.encryption.sealed().is_some() {
-        let keys = StoreKeys::Ring;
-        return StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys: false, seals: true };
+        // A key service may have keys that the ring does not name.
+        let (keys, each_is_a_call) = match &config.key_service {
+            Some(service) => (StoreKeys::Arn, !service.cache),
+            None => (StoreKeys::Ring, false),
+        };
+        let strongest = remote.encryption.strongest();
+        return StoreEncryption { strongest, keys, customer_keys: false, seals: true, each_is_a_call };
     }
     let keys = match &remote.encryption.key_ids {
         config::KeyIds::Arn => StoreKeys::Arn,
@@ -198,7 +206,7 @@ fn encryption(config: &Config, upstream: &config::Upstream) -> StoreEncryption {
         }
     };
     let customer_keys = remote.endpoint.tls || remote.endpoint.is_local();
-    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys, seals: false }
+    StoreEncryption { strongest: remote.encryption.strongest(), keys, customer_keys, ..Default::default() }
 }
 
 /// One site per store. The listener's own names lead to the store of the proxy's region.
@@ -314,7 +322,12 @@ pub(super) fn stores(
                     };
                     let parts = config.state.join("sealed").join(format!("parts-{}", upstream.region));
                     let sealing = sealed::Settings::open(Arc::clone(ring), foreign, &parts);
-                    StorePlan::Sealed(wire, Box::new(sealing.map_err(GateError::Sealed)?))
+                    let sealing = sealing.map_err(GateError::Sealed)?;
+                    let sealing = match &config.key_service {
+                        Some(service) => sealing.with_service(key_service(service, workers)?, service.cache),
+                        None => sealing,
+                    };
+                    StorePlan::Sealed(wire, Box::new(sealing))
                 }
             })
         }
@@ -337,19 +350,12 @@ fn wire(
     remote: &Remote,
     workers: usize,
 ) -> Result<wire::Settings, GateError> {
-    let credentials = &remote.credentials;
-    let own = |secret: &Secret| Secret::new(secret.expose().to_owned());
-    let signer = Signer::new(
-        credentials.access_key_id.clone(),
-        own(&credentials.secret_access_key),
-        credentials.session_token.as_ref().map(own),
-        upstream.region.clone(),
-    );
+    let signer = signer(&remote.credentials, &upstream.region);
     Ok(wire::Settings {
         endpoint: wire::Endpoint {
             host: remote.endpoint.host.clone(),
             port: remote.endpoint.port,
-            tls: remote.endpoint.tls.then(|| trust(remote.ca_file.as_deref())).transpose()?,
+            tls: remote.endpoint.tls.then(|| trust(remote.ca_file.as_deref(), "upstream.ca_file")).transpose()?,
         },
         addressing: match remote.addressing {
             config::Addressing::Path => wire::Addressing::Path,
@@ -371,9 +377,34 @@ fn wire(
     })
 }
 
-/// Whom the proxy believes to be the store, or whoever else it calls: the CA file, or else what the machine trusts.
-pub(super) fn trust(ca_file: Option<&Path>) -> Result<Arc<rustls::ClientConfig>, GateError> {
-    let trust = |error: &dyn std::fmt::Display| GateError::Trust(error.to_string());
+/// What one worker needs to speak to the key service.
+fn key_service(service: &config::KeyService, workers: usize) -> Result<sealed::KeyService, GateError> {
+    let trust = || trust(service.ca_file.as_deref(), "keys.ca_file");
+    Ok(sealed::KeyService {
+        endpoint: wire::Endpoint {
+            host: service.endpoint.host.clone(),
+            port: service.endpoint.port,
+            tls: service.endpoint.tls.then(trust).transpose()?,
+        },
+        signer: Arc::new(signer(&service.credentials, &service.region).for_service("kms")),
+        limits: wire::Limits {
+            connections: (service.connections as usize).div_ceil(workers).max(1),
+            connect: service.timeout,
+            idle: KEPT,
+        },
+        patience: service.timeout,
+    })
+}
+
+fn signer(credentials: &config::Credentials, region: &str) -> Signer {
+    let own = |secret: &Secret| Secret::new(secret.expose().to_owned());
+    let (secret, token) = (own(&credentials.secret_access_key), credentials.session_token.as_ref().map(own));
+    Signer::new(credentials.access_key_id.clone(), secret, token, region.to_owned())
+}
+
+/// Whom the proxy believes to be a server: the CA file, or else what the machine trusts.
+pub(super) fn trust(ca_file: Option<&Path>, place: &'static str) -> Result<Arc<rustls::ClientConfig>, GateError> {
+    let trust = |error: &dyn std::fmt::Display| GateError::Trust { place, problem: error.to_string() };
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(path) => {
@@ -387,7 +418,7 @@ pub(super) fn trust(ca_file: Option<&Path>) -> Result<Arc<rustls::ClientConfig>,
         }
     }
     if roots.is_empty() {
-        return Err(GateError::Trust("no CA certificate was found; name one with ca_file".to_owned()));
+        return Err(trust(&"no CA certificate was found; name one with ca_file"));
     }
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()

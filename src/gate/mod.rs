@@ -5,6 +5,7 @@ mod keeper;
 mod leases;
 mod mint;
 mod probes;
+mod replicas;
 mod resp;
 mod service;
 #[cfg_attr(not(feature = "otlp"), path = "no_spans.rs")]
@@ -69,9 +70,14 @@ pub enum GateError {
     /// The keyring cannot be used.
     #[error("{0}")]
     Keyring(Findings),
-    /// The certificates that a store is trusted by cannot be read.
-    #[error("upstream.ca_file: {0}")]
-    Trust(String),
+    /// The certificates that a server is trusted by cannot be read.
+    #[error("{place}: {problem}")]
+    Trust {
+        /// What names them.
+        place: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// The CA that a listener mints certificates under.
     #[error("listen.tls.mint: {0}")]
     Mint(#[from] CertFault),
@@ -112,7 +118,7 @@ impl GateError {
             Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
-            Self::Trust(_) => Some("name a file with CA certificates in PEM with `upstream.ca_file`"),
+            Self::Trust { .. } => Some("name a file with CA certificates in PEM there"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
             Self::Server(_) | Self::Temporary(_) | Self::Keyring(_) => None, // findings bring their own advice
         }
@@ -171,6 +177,7 @@ pub fn run(
         spans,
     });
     let sweeping = Sweeping::start(&shared);
+    let counting = replicas::Counting::start(&config, &shared);
     let leasing = Leasing::start(&config, &shared);
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
@@ -208,7 +215,7 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
-    drop(leasing);
+    drop((leasing, counting));
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::build::StorePlan;
 use super::service::Shared;
 use crate::audit::JournalFull;
 use crate::control::admin::Probes;
@@ -95,6 +96,26 @@ impl Told {
     }
 }
 
+type Made = Vec<(&'static str, &'static str, u64)>;
+
+/// Calls of key services and uses of data keys, over all stores; nothing where there is no key service.
+fn of_key_services(stores: &[StorePlan]) -> (Made, Vec<(&'static str, u64)>) {
+    let (mut made, mut hits, mut misses): (Made, u64, u64) = (Vec::new(), 0, 0);
+    for store in stores {
+        let StorePlan::Sealed(_, sealing) = store else { continue };
+        let (calls, (hit, miss)) = sealing.calls();
+        (hits, misses) = (hits + hit, misses + miss);
+        for (call, outcome, count) in calls {
+            match made.iter_mut().find(|(named, ended, _)| (*named, *ended) == (call, outcome)) {
+                Some((_, _, sum)) => *sum += count,
+                None => made.push((call, outcome, count)),
+            }
+        }
+    }
+    let data_keys = if made.is_empty() { Vec::new() } else { vec![("hit", hits), ("miss", misses)] };
+    (made, data_keys)
+}
+
 fn answers(store: &(String, u16)) -> bool {
     let Ok(addresses) = (store.0.as_str(), store.1).to_socket_addrs() else { return false };
     addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, PATIENCE).is_ok())
@@ -142,18 +163,22 @@ impl Probes for Running {
     }
 
     fn limits(&self) -> Limits {
-        let RateReading { gauges, refused, calls, overflow, degraded } =
+        let RateReading { gauges, refused, calls, overflow, degraded, machines } =
             self.shared.rates.reading(self.shared.clock.ticks());
         let state = |gauge: &Gauge<'_>| LimitState {
             name: gauge.dimension.name.to_string(),
             keys: gauge.keys as u64,
             of_keys: (gauge.dimension.stage == Stage::Kms).then_some((gauge.utilisation, gauge.left)),
         };
+        let (made, data_keys) = of_key_services(&self.shared.stores);
         Limits {
+            made,
+            data_keys,
             refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
             calls: calls.into(),
             overflow,
             degraded,
+            replicas: machines,
             dimensions: gauges.iter().map(state).collect(),
         }
     }

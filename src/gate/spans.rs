@@ -10,25 +10,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue};
-use http::{Method, Request};
-use http_body_util::Full;
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
-use rustls_pki_types::ServerName;
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use super::GateError;
-use super::build;
+use super::{GateError, build};
 use crate::audit::Outcome;
 use crate::control::config::{Collector, Config};
 use crate::control::metrics::{Metrics, SpanFate};
+use crate::delivery::{HttpTo, Post, Trouble, client};
 use crate::id::RequestId;
 use crate::pipeline::Span;
 use crate::time::{Clock as _, Millis, SystemClock};
@@ -79,8 +69,10 @@ impl Spans {
     /// # Errors
     /// No thread, no certificates to trust.
     pub(super) fn start(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<(Self, Sending)>, GateError> {
-        let Some(collector) = config.trace.otlp.clone() else { return Ok(None) };
-        let tls = collector.endpoint.tls.then(|| build::trust(None).map(TlsConnector::from)).transpose()?;
+        let Some(Collector { endpoint, path }) = config.trace.otlp.clone() else { return Ok(None) };
+        let tls = endpoint.tls.then(|| build::trust(None, "trace.otlp")).transpose()?;
+        let (host, port) = (endpoint.host, endpoint.port);
+        let to = HttpTo { tls: endpoint.tls, host, port, target: path, token: None, ca: None };
         let (queue, waiting) = sync_channel(WAITING);
         let over = Arc::new(AtomicBool::new(false));
         let (counted, ends) = (Arc::clone(metrics), Arc::clone(&over));
@@ -88,7 +80,7 @@ impl Spans {
             .enable_all()
             .build()
         {
-            Ok(runtime) => Sender { collector, tls, runtime, metrics: counted, over: ends }.run(&waiting),
+            Ok(runtime) => Sender { to, tls, runtime, metrics: counted, over: ends }.run(&waiting),
             Err(error) => tracing::error!(%error, "spans cannot be sent"),
         });
         let thread = thread.map_err(GateError::Thread)?;
@@ -126,8 +118,8 @@ impl Drop for Sending {
 }
 
 struct Sender {
-    collector: Collector,
-    tls: Option<TlsConnector>,
+    to: HttpTo,
+    tls: Option<Arc<rustls::ClientConfig>>,
     runtime: Runtime,
     metrics: Arc<Metrics>,
     over: Arc<AtomicBool>,
@@ -148,13 +140,13 @@ impl Sender {
             let sent = self.runtime.block_on(timeout(PATIENCE, self.send(encode(&batch))));
             let problem = match sent {
                 Ok(Ok(())) => None,
-                Ok(Err(problem)) => Some(problem),
-                Err(_) => Some(format!("no answer within {PATIENCE:?}")),
+                Ok(Err(Trouble::Later { why, .. } | Trouble::Rejected { why })) => Some(why),
+                Err(_) => Some("no answer in time".into()),
             };
             let fate = if problem.is_none() { SpanFate::Exported } else { SpanFate::Failed };
             self.metrics.spans(fate, batch.len() as u64);
             match problem {
-                Some(problem) if !failing => tracing::warn!(problem, "the collector takes no spans"),
+                Some(problem) if !failing => tracing::warn!(%problem, "the collector takes no spans"),
                 None if failing => tracing::info!("the collector takes spans again"),
                 _ => {}
             }
@@ -162,41 +154,10 @@ impl Sender {
         }
     }
 
-    async fn send(&self, message: Vec<u8>) -> Result<(), String> {
-        let endpoint = &self.collector.endpoint;
-        let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(told)?;
-        match &self.tls {
-            None => self.post(stream, message).await,
-            Some(tls) => {
-                let name = ServerName::try_from(endpoint.host.clone()).map_err(told)?;
-                self.post(tls.connect(name, stream).await.map_err(told)?, message).await
-            }
-        }
+    async fn send(&self, message: Vec<u8>) -> Result<(), Trouble> {
+        let post = Post { content_type: "application/json", delivery: "spans".to_owned(), content: message.into() };
+        client::post(&self.to, self.tls.as_ref(), &post, SystemClock.now()).await
     }
-
-    async fn post<S>(&self, stream: S, message: Vec<u8>) -> Result<(), String>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(told)?;
-        let driven = tokio::spawn(connection);
-        let mut request = Request::new(Full::new(Bytes::from(message)));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.collector.path.parse().map_err(told)?;
-        let host = HeaderValue::try_from(self.collector.endpoint.authority()).map_err(told)?;
-        request.headers_mut().insert(HOST, host);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let answer = sender.send_request(request).await.map_err(told)?;
-        driven.abort(); // its body says nothing that is of use here
-        match answer.status().is_success() {
-            true => Ok(()),
-            false => Err(format!("it answered {}", answer.status())),
-        }
-    }
-}
-
-fn told(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 /// What comes within so long, or as much as goes into one message.

@@ -6,6 +6,10 @@ use std::time::Duration;
 use crate::s3::{Code, Fault};
 
 use super::keyring::{Key, State, Usage};
+use super::name;
+
+/// The reason of [`KmsError::Throttled`]: whoever knows the client tells it in the words that are configured.
+pub const KMS_THROTTLED: &str = "kms-throttled";
 
 /// Why no key of the ring is meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,6 +34,14 @@ impl Unknown {
     /// The name is none that a key could have, or nobody will be told whether there is one.
     pub fn invalid(sent: &str) -> Self {
         Self::no_such_key(format!("Invalid keyId '{sent}'"))
+    }
+
+    /// There is no key with this ARN. S3 names the ARN only where its id could be one of KMS.
+    pub fn missing(arn: &str) -> Self {
+        match name::parts(arn) {
+            Some((_, _, id)) if !name::is_of_kms(id) => Self::invalid(id),
+            _ => Self::no_such_key(format!("Key '{arn}' does not exist")),
+        }
     }
 
     /// What S3 answers.
@@ -80,8 +92,11 @@ pub enum KmsError {
         /// When to ask again, if it said so.
         retry_after: Option<Duration>,
     },
-    /// The provider cannot be asked, or does not answer.
-    Unavailable,
+    /// The provider cannot be asked, or does not answer as one.
+    Unavailable {
+        /// What is wrong, for the operator. No secret.
+        why: String,
+    },
     /// What should be opened was not wrapped under this key with this context, or was altered.
     InvalidCiphertext,
     /// A version of a key has wrapped as much as it may. It must be rotated.
@@ -105,12 +120,12 @@ impl KmsError {
         }
     }
 
-    /// What S3 answers (spec/encryption.md 15.5). Permission and rate are the business of others, who
-    /// answer for themselves; here they come to what tells a stranger least.
+    /// What S3 answers (spec/encryption.md 15.5). What a client may do with a key is the business of others, who
+    /// answer for themselves; what the proxy itself may not do tells a stranger least.
     pub fn fault(&self) -> Fault {
         let unavailable = |reason| Fault::plain(Code::ServiceUnavailable, reason);
         match self {
-            Self::NotFound { arn } => Unknown::no_such_key(format!("Key '{arn}' does not exist")).fault(),
+            Self::NotFound { arn } => Unknown::missing(arn).fault(),
             Self::Disabled { arn } => {
                 Fault::new(Code::KmsDisabledException, "kms-key-disabled", format!("{arn} is disabled."))
             }
@@ -122,9 +137,17 @@ impl KmsError {
                 let message = format!("{arn} key usage is {usage} which is not valid for GenerateDataKey.");
                 Fault::new(Code::KmsInvalidKeyUsageException, "kms-key-usage", message)
             }
-            Self::AccessDenied { .. } => Fault::plain(Code::AccessDenied, "kms-access-denied"),
-            Self::Throttled { .. } => unavailable("kms-throttled"),
-            Self::Unavailable => unavailable("kms-unavailable"),
+            Self::AccessDenied { arn } => Fault::plain(Code::AccessDenied, "kms-access-denied").detail(format!(
+                "the key service does not let the proxy use {arn}: look at its policy and keys.credentials"
+            )),
+            Self::Throttled { retry_after } => {
+                let fault = Fault::plain(Code::ThrottlingException, KMS_THROTTLED);
+                match retry_after {
+                    Some(wait) => fault.header("x-amz-retry-after", wait.as_millis().to_string()),
+                    None => fault,
+                }
+            }
+            Self::Unavailable { why } => unavailable("kms-unavailable").detail(why.as_str()),
             Self::NoRandomness => unavailable("no-randomness"),
             Self::Exhausted { arn } => {
                 unavailable("kms-key-exhausted").detail(format!("{arn} must be rotated before it wraps more keys"))

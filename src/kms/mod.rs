@@ -19,7 +19,7 @@ mod tests;
 mod wrap;
 
 pub use context::{Context, ContextFault, LONGEST_CONTEXT, S3_ARN};
-pub use fault::{KmsError, Unknown};
+pub use fault::{KMS_THROTTLED, KmsError, Unknown};
 pub use file::{LONGEST_FILE, RingError};
 pub use keyring::{DEFAULT_ALIAS, Key, Ring, State, Usage};
 pub use name::{elsewhere, parts};

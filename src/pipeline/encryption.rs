@@ -32,6 +32,18 @@ pub struct StoreEncryption {
     pub customer_keys: bool,
     /// Whether the proxy itself seals what goes there. Then everything is, with a KMS key.
     pub seals: bool,
+    /// Whether no data key serves twice (`keys.cache = false`): keys of buckets save no calls then.
+    pub each_is_a_call: bool,
+}
+
+impl StoreEncryption {
+    /// An encryption as its calls of the key service are counted.
+    pub(super) fn counted(&self, encryption: Encryption) -> Encryption {
+        match encryption {
+            Encryption::Kms { key, .. } if self.each_is_a_call => Encryption::Kms { key, bucket_key: false },
+            other => other,
+        }
+    }
 }
 
 /// How a store knows KMS keys.

@@ -20,6 +20,7 @@ mod judge;
 mod landing;
 mod listing;
 mod live;
+mod logging;
 mod look;
 mod measure;
 mod naming;

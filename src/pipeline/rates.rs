@@ -73,6 +73,8 @@ pub struct RateReading<'a> {
     pub overflow: u64,
     /// Whether the store of shared counts is away.
     pub degraded: bool,
+    /// How many machines share the limits.
+    pub machines: u32,
 }
 
 /// A request that is within its limits: its seat, and what is left to be charged when the store has answered.
@@ -126,6 +128,11 @@ impl Rates {
         self
     }
 
+    /// On one of so many machines from now on, each of which has its part.
+    pub fn divide(&self, machines: u32) {
+        self.limiter.divide(machines);
+    }
+
     /// What this machine holds of counts that several share, if it does.
     pub fn leases(&self) -> Option<&Arc<Leases>> {
         self.limiter.leases()
@@ -152,6 +159,7 @@ impl Rates {
             }),
             overflow: self.limiter.counts().overflow(),
             degraded: self.leases().is_some_and(|leases| !leases.is_up()),
+            machines: self.limiter.machines(),
         }
     }
 
@@ -211,7 +219,7 @@ impl Rates {
         let spent = match routed {
             Some(routed) if self.is_told_of_answers(downloads) => {
                 // As far as it is decided here: a bucket's default that only the store knows shows in its answer.
-                let new = facts.encryption.encryption.clone();
+                let new = site.encryption.counted(facts.encryption.encryption.clone());
                 let requester = requester(who, facts.access_key.as_deref());
                 let of = of(routed, &requester, &new);
                 let cost = self.charge_keys(facts, &subject, &of, now)?;

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, StatusCode};
 
+use super::encryption::StoreEncryption;
 use super::facts::Facts;
 use super::live::Site;
 use super::rates::{self, Rates};
 use crate::identity::Principal;
+use crate::kms::KMS_THROTTLED;
 use crate::limit::cost::makes;
 use crate::limit::dimension::KeyType;
 use crate::limit::{Cost, Place, Subject, Use, What};
@@ -37,6 +39,8 @@ pub(super) struct Spent {
     source: Option<(String, String, Option<String>)>,
     checksum: bool,
     user_agent: Option<String>,
+    /// How the store behind it counts uses of keys.
+    each_is_a_call: bool,
     /// How what is made was taken to be encrypted.
     new: Encryption,
     cost: Cost,
@@ -79,6 +83,7 @@ impl Spent {
             source: of.source.map(|from| (from.bucket.to_owned(), from.key.to_owned(), own(from.version))),
             checksum: of.checksum,
             user_agent: own(agent),
+            each_is_a_call: site.encryption.each_is_a_call,
             new: of.new.clone(),
             cost,
         }
@@ -98,11 +103,8 @@ impl Spent {
         }
         let said = reply.code.as_deref();
         if said.is_some_and(|said| KEY_SERVICE.iter().any(|code| code.as_str() == said)) {
-            let any = Cost::direct(None, KeyType::default());
-            let cost = if self.cost.is_nothing() { &any } else { &self.cost };
-            rates.limiter.taught(&self.subject(), &What::Keys(cost), now);
             let hint = reply.headers.get("x-amz-retry-after").and_then(|hint| hint.to_str().ok()?.parse().ok());
-            return Err(rates.surface.passed_on(hint.unwrap_or(WAIT), self.user_agent.as_deref()));
+            return Err(self.throttled(rates, hint, now));
         }
         let slow = said.is_some_and(|said| said == Code::SlowDown.as_str());
         if slow || said.is_none() && reply.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -111,6 +113,14 @@ impl Spent {
             rates.limiter.taught(&self.subject(), &what, now);
         }
         Ok(())
+    }
+
+    /// A key service has throttled it: the limits slow down, and the client is told in the words of the surface.
+    fn throttled(&self, rates: &Rates, millis: Option<u64>, now: Ticks) -> Fault {
+        let any = Cost::direct(None, KeyType::default());
+        let cost = if self.cost.is_nothing() { &any } else { &self.cost };
+        rates.limiter.taught(&self.subject(), &What::Keys(cost), now);
+        rates.surface.passed_on(millis.unwrap_or(WAIT), self.user_agent.as_deref())
     }
 
     fn download(&self, rates: &Rates, reply: &Reply, now: Ticks) {
@@ -142,7 +152,8 @@ impl Spent {
     }
 
     fn shown(&self, headers: &HeaderMap) -> Encryption {
-        rates::named(headers, |id| rates::arn(&self.partition, &self.site, &self.who.account, id))
+        let shown = rates::named(headers, |id| rates::arn(&self.partition, &self.site, &self.who.account, id));
+        StoreEncryption { each_is_a_call: self.each_is_a_call, ..Default::default() }.counted(shown)
     }
 
     fn of<'a>(&'a self, new: &'a Encryption) -> Use<'a> {
@@ -168,6 +179,19 @@ impl Spent {
         let named = &self.subject;
         let key = (named.bucket.as_deref(), named.key.as_deref(), named.access_point.as_deref());
         rates::subject(&self.site, named.source_ip, &self.who, key)
+    }
+}
+
+/// A fault as the client is told it: the throttle of a key service in the words of the surface.
+pub(super) fn worded(fault: Fault, spent: Option<&Spent>, rates: &Rates, now: Ticks) -> Fault {
+    if fault.reason() != KMS_THROTTLED {
+        return fault;
+    }
+    let hint = fault.headers().iter().find(|(name, _)| *name == "x-amz-retry-after");
+    let millis = hint.and_then(|(_, millis)| millis.parse().ok());
+    match spent {
+        Some(spent) => spent.throttled(rates, millis, now),
+        None => rates.surface.passed_on(millis.unwrap_or(WAIT), None),
     }
 }
 

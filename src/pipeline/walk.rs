@@ -24,6 +24,7 @@ use super::open::Observe;
 use super::rates::{Gates, Rates};
 use super::refusal::Refusal;
 use super::settings::Keeper;
+use super::spent;
 use super::stage::Parsed;
 use super::task::Envelope;
 use super::uploads::Uploads;
@@ -41,7 +42,7 @@ use crate::trace::{self, Said};
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
 use crate::upstream::wire::Wire;
-use crate::upstream::{Forward, Owners, Reply, Upstream};
+use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 
 /// Answers one request, whatever it is.
 pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
@@ -145,7 +146,10 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
             let closing = open.answered(&mut reply);
             Ok(answer::response(reply, &id, closing, cut))
         }
-        Err(fault) => Err(Refusal::after(fault.calling(&called), open)),
+        Err(fault) => {
+            let fault = spent::worded(fault, open.spent(), &worker.rates, worker.clock.ticks());
+            Err(Refusal::after(fault.calling(&called), open))
+        }
     }
 }
 
@@ -255,7 +259,7 @@ impl Worker {
 }
 
 /// What goes to the store, from what was routed.
-pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Owners) -> Forward {
+pub(super) fn forward(facts: &Facts, routed: Routed, who: &Arc<Principal>, owners: Owners) -> Forward {
     let location = location(facts, &routed);
     let Routed { operation, bucket, key, parameters, mut headers, copy_source, through, .. } = routed;
     // Checked here; what a store is told of owners is what was decided.
@@ -272,9 +276,15 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Principal, owners: Ow
         location,
         shown: through.map(|through| through.shown),
         account: who.account.clone(),
+        requester: Some(requester(who, facts.access_key.as_deref())),
         id: facts.id,
         trace: facts.trace.clone(),
     }
+}
+
+fn requester(who: &Arc<Principal>, access_key: Option<&str>) -> Requester {
+    let access_key = access_key.filter(|_| who.session.is_some());
+    Requester { who: Arc::clone(who), access_key: access_key.map(Into::into) }
 }
 
 /// Where the client will find what it made.

@@ -60,13 +60,14 @@ pub struct Signer {
     secret: Secret,
     token: Option<Secret>,
     region: String,
+    service: &'static str,
     today: ArcSwapOption<Today>,
 }
 
 /// What stays the same for a day.
 struct Today {
     number: i64,
-    /// `YYYYMMDD/region/s3/aws4_request`
+    /// `YYYYMMDD/region/service/aws4_request`
     scope: String,
     /// The begin of every Authorization header, up to the names.
     opening: String,
@@ -82,7 +83,13 @@ impl fmt::Debug for Signer {
 impl Signer {
     /// Signs as this key in this region, for service `s3`.
     pub fn new(access_key: String, secret: Secret, token: Option<Secret>, region: String) -> Self {
-        Self { access_key, secret, token, region, today: ArcSwapOption::empty() }
+        Self { access_key, secret, token, region, service: "s3", today: ArcSwapOption::empty() }
+    }
+
+    /// The same for another service, by its name in scopes.
+    #[must_use]
+    pub fn for_service(self, service: &'static str) -> Self {
+        Self { service, today: ArcSwapOption::empty(), ..self }
     }
 
     /// Signs a request whose path and query are already canonical: adds `x-amz-date`,
@@ -139,9 +146,9 @@ impl Signer {
             return Arc::clone(today);
         }
         let day = time.get(..8).unwrap_or_default();
-        let scope = format!("{day}/{}/s3/aws4_request", self.region);
+        let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
         let opening = format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key);
-        let key = key::derive(&self.secret, day.as_bytes(), &self.region, "s3");
+        let key = key::derive(&self.secret, day.as_bytes(), &self.region, self.service);
         let today = Arc::new(Today { number, scope, opening, key });
         self.today.store(Some(Arc::clone(&today)));
         today

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::body::SealedBody;
 use crate::id::RequestId;
+use crate::identity::Principal;
 use crate::s3::{Code, CopySource, Fault, Operation};
 use crate::trace::Trace;
 
@@ -51,6 +52,8 @@ pub struct Forward {
     pub shown: Option<String>,
     /// The account that asks: owner of what it creates.
     pub account: String,
+    /// Who asks; none for requests of the proxy's own.
+    pub requester: Option<Requester>,
     /// The id of the request.
     pub id: RequestId,
     /// The trace that it belongs to.
@@ -71,6 +74,7 @@ impl Forward {
             location: None,
             shown: None,
             account: account.to_owned(),
+            requester: None,
             id,
             trace: None,
         }
@@ -82,6 +86,22 @@ impl Forward {
         let source = source.and_then(|source| Some((&source.bucket, &source.through.as_ref()?.shown)));
         let target = self.bucket.as_ref().zip(self.shown.as_ref());
         target.into_iter().chain(source).map(|(bucket, shown)| (bucket.clone(), shown.clone())).collect()
+    }
+}
+
+/// Whose keys of buckets are used: each set of temporary credentials holds its own.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// The principal.
+    pub who: Arc<Principal>,
+    /// The access key of temporary credentials.
+    pub access_key: Option<Box<str>>,
+}
+
+impl Requester {
+    /// What tells requesters apart.
+    pub fn pieces(&self) -> [&str; 2] {
+        [&self.who.arn, self.access_key.as_deref().unwrap_or_default()]
     }
 }
 

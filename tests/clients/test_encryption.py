@@ -160,7 +160,7 @@ def test_a_reader_without_the_key_reads_nothing(store, plain):
     sites.remove_bucket(s3, bucket)
 
 
-@pytest.mark.stores("radosgw")
+@pytest.mark.stores("embedded", "radosgw")
 def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_bucket, plain):
     key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
     closed_bucket = sites.fresh_name()
@@ -172,6 +172,17 @@ def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_buck
     assert s3.get_object(Bucket=bucket, Key="k", **key)["Body"].read() == b"data"
     # The store's own words: it knows how the object lies there, we do not.
     refused(s3.get_object, "InvalidRequest", "InvalidArgument", status=400, Bucket=bucket, Key="k")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", **key)["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"data", **key)["ETag"]
+    s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+    assert s3.get_object(Bucket=bucket, Key="parts", **key)["Body"].read() == b"data"
+    if store.name == "embedded":
+        other = key | {"SSECustomerKey": "1" * 32}
+        refused(s3.get_object, "AccessDenied", status=403, Bucket=bucket, Key="k", **other)
+        refused(s3.head_object, "400", status=400, Bucket=bucket, Key="k")
+        source = {"CopySourceSSECustomerAlgorithm": "AES256", "CopySourceSSECustomerKey": "0" * 32}
+        s3.copy_object(Bucket=bucket, Key="open", CopySource=f"{bucket}/k", **source)
+        assert s3.get_object(Bucket=bucket, Key="open")["Body"].read() == b"data"
     text = "\n".join(str(record) for record in site.proxy.journal())
     assert "MDAwMDAw" not in text, "a key of a client is on record"
 

@@ -13,7 +13,7 @@ from support import keyring, proxy, site as sites
 from support.check import refused
 from support.data import MIB, some_bytes
 
-pytestmark = [pytest.mark.proxy, pytest.mark.stores("minio")]
+pytestmark = [pytest.mark.proxy, pytest.mark.stores("minio", "radosgw")]
 
 SEGMENT = 1 << 16
 LENGTHS = [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT - 1, 2 * SEGMENT, 2 * SEGMENT + 1, 5 * MIB + 1]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::delivery;
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
@@ -18,6 +19,7 @@ use crate::s3::external::External;
 use crate::sigv4::Secret;
 
 mod encryption;
+mod keys;
 mod listen;
 mod naming;
 mod quota;
@@ -25,6 +27,7 @@ mod rate;
 mod rehearsal;
 mod root;
 mod sharing;
+mod sink;
 mod trace;
 mod upstream;
 
@@ -62,6 +65,8 @@ pub struct Config {
     pub credentials: PathBuf,
     /// The file of KMS keys.
     pub keyring: PathBuf,
+    /// Where KMS keys are that have no material in that file.
+    pub key_service: Option<Box<KeyService>>,
     /// Credentials that are handed out here.
     pub temporary: Temporary,
     /// The S3 listeners, at least one.
@@ -88,6 +93,24 @@ pub struct Config {
     pub log: Log,
     /// What is done with traces.
     pub trace: Trace,
+}
+
+/// A key service that speaks as AWS KMS does. No `Debug`: it holds keys.
+pub struct KeyService {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The region that signatures name.
+    pub region: String,
+    /// What calls are signed with.
+    pub credentials: Credentials,
+    /// CA certificates to trust there instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Connections at once, over all workers.
+    pub connections: u32,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Whether data keys of buckets serve more than once.
+    pub cache: bool,
 }
 
 /// Temporary credentials. No `Debug`: it holds keys.
@@ -260,13 +283,14 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record.
-#[derive(Clone, Copy, Debug)]
+/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
+    /// Where records are delivered to.
+    pub delivery: delivery::Settings,
 }
 
 /// How far a record must have come.
@@ -302,6 +326,17 @@ pub struct Rates {
     pub most_keys: usize,
     /// Whether other machines share the limits.
     pub shared: Sharing,
+    /// How many machines there are, this one counted.
+    pub replicas: Replicas,
+}
+
+/// How many machines share the limits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replicas {
+    /// So many; where they are discovered, until the name answers.
+    pub count: u32,
+    /// The host name that has an address for each of them.
+    pub discover: Option<String>,
 }
 
 /// How several machines share one quota.
@@ -310,8 +345,8 @@ pub enum Sharing {
     /// They do not.
     #[default]
     No,
-    /// Each of so many has its part.
-    Divided(u32),
+    /// Each has its part.
+    Divided,
     /// They lease what passes from a store of their own.
     Leased(Arc<Leasing>),
 }
@@ -319,8 +354,6 @@ pub enum Sharing {
 /// A Redis or Valkey that keeps the counts of all.
 #[derive(Debug)]
 pub struct Leasing {
-    /// How many machines there are: while the store is away, each has its part.
-    pub replicas: u32,
     /// Its host and port.
     pub address: (String, u16),
     /// The number of the database.
@@ -564,6 +597,11 @@ impl Config {
     /// The file of retired names of buckets.
     pub fn retired_names(&self) -> PathBuf {
         self.state.join("retired-names")
+    }
+
+    /// The folder of how far deliveries have come.
+    pub fn deliveries(&self) -> PathBuf {
+        self.state.join("delivery")
     }
 
     /// The folder of the journal.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Rates, Sharing, quota, sharing};
+use super::{Rates, Replicas, Sharing, quota, sharing};
 use crate::control::reader::Table;
 use crate::limit::limiter::MOST_DIMENSIONS;
 use crate::limit::{Algorithm, Cap, Class, Counts, Dimension, MOST_CAPS, Pace, Part, Rate, Stage, Surface};
@@ -23,6 +23,7 @@ impl Default for Rates {
             surface: Surface::default(),
             most_keys: Counts::MOST,
             shared: Sharing::No,
+            replicas: Replicas { count: 1, discover: None },
         }
     }
 }
@@ -41,7 +42,7 @@ pub(super) fn read<'r>(root: &mut Table<'_>, regions: impl Iterator<Item = &'r s
         one.finish();
     }
     if let Some(shared) = table.table("shared") {
-        rates.shared = sharing::read(shared, &rates.dimensions);
+        (rates.shared, rates.replicas) = sharing::read(shared, &rates.dimensions);
     }
     check(&table, &rates);
     table.finish();

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, listen, naming, rate, rehearsal, trace, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, sink, trace,
+    upstream,
 };
 use crate::control::reader::{Located, Table};
+use crate::delivery;
 use crate::guard;
 use crate::identity::TokenKey;
 use crate::sigv4::Secret;
@@ -33,6 +35,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
     let accepted_regions = accepted_regions(root, &region);
     let listen = listen::read(root);
     let upstreams = upstream::read(root, &region, &listen);
+    let (ring, key_service) = keys::read(root, &region, &upstreams);
     let (credentials, temporary) = credentials(root);
     let allow_widening = root.boolean("allow_widening", false);
     let policy_api = root.choice("policy_api", &[("accept", true), ("refuse", false)], true);
@@ -44,7 +47,8 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         accepted_regions,
         account: account.unwrap_or_default(),
         credentials: credentials.unwrap_or_else(|| policies.join("credentials.toml")),
-        keyring: keyring(root).unwrap_or_else(|| state.join("keyring.json")),
+        keyring: ring.unwrap_or_else(|| state.join("keyring.json")),
+        key_service,
         temporary,
         policies,
         state,
@@ -52,7 +56,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         guard: rules(root, &upstreams),
         naming: naming::read(root),
         rehearsals: rehearsal::read(root, &listen),
-        audit: audit(root),
+        audit: audit(root, &upstreams, &region),
         rates: rate::read(root, served(&region, &upstreams)),
         upstreams,
         runtime: runtime(root),
@@ -76,7 +80,7 @@ pub(super) fn region(table: &mut Table<'_>, key: &'static str) -> Option<String>
     table.parsed(key, "a region such as \"us-east-1\"", region_name).map(|found| found.value)
 }
 
-fn region_name(text: &str) -> Option<String> {
+pub(super) fn region_name(text: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ((1..=64).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
 }
@@ -126,13 +130,6 @@ fn credentials(root: &mut Table<'_>) -> (Option<std::path::PathBuf>, Temporary) 
     temporary.older = older.into_iter().map(|found| found.value).collect();
     table.finish();
     (file, temporary)
-}
-
-fn keyring(root: &mut Table<'_>) -> Option<std::path::PathBuf> {
-    let mut table = root.table("keys")?;
-    let ring = table.path("ring").map(|found| found.value);
-    table.finish();
-    ring
 }
 
 fn signature(root: &mut Table<'_>) -> Signature {
@@ -220,15 +217,17 @@ fn names(guard: &mut Table<'_>, usual: Names) -> Names {
     names
 }
 
-fn audit(root: &mut Table<'_>) -> Audit {
-    let default = Audit { before: Before::Written, when_full: WhenFull::Refuse };
+fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
+    let delivery = delivery::Settings::default();
+    let default = Audit { before: Before::Written, when_full: WhenFull::Refuse, delivery };
     let Some(mut table) = root.table("audit") else { return default };
-    table.unavailable(&["sink", "chain", "keep"]);
+    table.unavailable(&["chain", "keep"]);
     let before = [("queued", Before::Queued), ("written", Before::Written), ("synced", Before::Synced)];
     let when_full = [("refuse", WhenFull::Refuse), ("drop", WhenFull::Drop)];
     let audit = Audit {
         before: table.choice("before", &before, default.before),
         when_full: table.choice("when_full", &when_full, default.when_full),
+        delivery: sink::read(&mut table, upstreams, region),
     };
     table.finish();
     audit

@@ -229,7 +229,7 @@ fn timeouts(upstream: &mut Table<'_>) -> Timeouts {
 }
 
 /// A key pair: written here, in the environment, or in a shared credentials file.
-fn credentials(upstream: &mut Table<'_>) -> Option<Credentials> {
+pub(super) fn credentials(upstream: &mut Table<'_>) -> Option<Credentials> {
     let ways = "credentials = { access_key_id = \"…\", secret_access_key = { env = \"…\" } }";
     if !upstream.has("credentials") {
         upstream.required("credentials", ways);
@@ -285,7 +285,7 @@ fn from_environment(table: &mut Table<'_>) -> Option<Credentials> {
     let pair = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
     let Some((access_key_id, secret)) = pair else {
         let help = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-        table.fault(span, "the environment holds no keys for the upstream", "a variable is not set", help);
+        table.fault(span, "the environment holds no keys for it", "a variable is not set", help);
         return None;
     };
     let session_token = variable("AWS_SESSION_TOKEN").map(Secret::new);

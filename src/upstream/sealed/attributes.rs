@@ -25,7 +25,7 @@ impl Sealed {
             return self.wire.send(out, SealedBody::empty()).await;
         };
         let stored = Stored::of(&out, &head.headers)?;
-        let key = self.keys.open(&metadata, stored.name()).ok();
+        let key = self.keys.at_hand(&metadata, stored.name(), out.requester.as_ref()).ok().flatten();
         let plain = self.parts(&stored, &metadata, key.as_ref()).await?.plain();
         let reply = self.wire.send(out, SealedBody::empty()).await?;
         if reply.status != StatusCode::OK {

@@ -79,7 +79,10 @@ impl Sealed {
         }
         let here = source.metadata.as_ref().filter(|_| parts_of(source.stored.etag()).is_none());
         let moved = match here {
-            Some(metadata) => self.keys.moved((metadata, source.stored.name()), (&wanted, name(&out)))?,
+            Some(metadata) => {
+                let (from, to) = ((metadata, source.stored.name()), (&wanted, name(&out)));
+                self.keys.moved(from, to, out.requester.as_ref()).await?
+            }
             None => None,
         };
         match moved {
@@ -125,8 +128,8 @@ impl Sealed {
         source: Source,
         replaces: bool,
     ) -> Result<Reply, Fault> {
-        let data = self.read_source(&source, None).await?;
-        let (key, mut metadata) = self.keys.fresh(wanted, name(&out))?;
+        let data = self.read_source(&out, &source, None).await?;
+        let (key, mut metadata) = self.keys.fresh(wanted, name(&out), (out.requester.as_ref(), data.length)).await?;
         let kept = source.metadata.as_ref().and_then(|metadata| metadata.checksums.as_deref()).zip(data.key.as_ref());
         metadata.checksums = kept.and_then(|(sealed, old)| key.seal_checksums(&old.open_checksums(sealed)?));
         let mut put = look(&out, Operation::PutObject, name(&out).bucket, name(&out).key);
@@ -151,7 +154,7 @@ impl Sealed {
 
     /// `PUT /bucket/key?partNumber=1&uploadId=…` with `x-amz-copy-source`
     pub(super) async fn part_copy(&self, out: Box<Forward>) -> Result<Reply, Fault> {
-        let (metadata, key) = self.upload(&out)?;
+        let (metadata, key) = self.upload(&out).await?;
         let number = part_number(&out)?;
         let from = source_of(&out)?;
         let source = match self.source(&out, &from).await? {
@@ -159,7 +162,7 @@ impl Sealed {
             Err(reply) => return Ok(reply),
         };
         let sent = out.headers.get(SOURCE_RANGE).map(|range| String::from_utf8_lossy(range.as_bytes()).into_owned());
-        let data = self.read_source(&source, sent.as_deref()).await?;
+        let data = self.read_source(&out, &source, sent.as_deref()).await?;
         let bucket_key = context_of(&metadata, name(&out)).is_some_and(|(_, bucket_key)| bucket_key);
         let mut put = look(&out, Operation::UploadPart, name(&out).bucket, name(&out).key);
         put.owners.target.clone_from(&out.owners.target);
@@ -208,7 +211,7 @@ impl Sealed {
     }
 
     /// The plaintext of a source, or of a range of it.
-    async fn read_source(&self, source: &Source, range: Option<&str>) -> Result<Data, Fault> {
+    async fn read_source(&self, out: &Forward, source: &Source, range: Option<&str>) -> Result<Data, Fault> {
         let stored = &source.stored;
         let Some(metadata) = &source.metadata else {
             let (from, length) = stretch(range, stored.length)?;
@@ -218,7 +221,7 @@ impl Sealed {
             };
             return Ok(Data { body, length, key: None });
         };
-        let key = self.keys.open(metadata, stored.name())?;
+        let key = self.keys.open(metadata, stored.name(), out.requester.as_ref()).await?;
         let parts = self.parts(stored, metadata, Some(&key)).await?;
         let (from, length) = stretch(range, parts.plain())?;
         let body = made(self.opened(stored, key.clone(), &parts, (from, length), None).await?);

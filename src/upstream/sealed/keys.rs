@@ -7,16 +7,27 @@ use arc_swap::ArcSwap;
 use http::HeaderMap;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::kms::{Context, KmsError, Ring, S3_ARN};
+use super::cache::{Cache, Held, Id, Slot};
+use super::service::Service;
+use crate::kms::{self, Context, DataKey, Key, KmsError, Ring, S3_ARN};
 use crate::s3::encryption::{BUCKET_KEY, CONTEXT, KEY_ID, KIND, Kind};
 use crate::s3::{Code, Fault};
 use crate::seal::{Broken, Metadata, ObjectKey, Salt};
+use crate::time::Clock;
+use crate::upstream::Requester;
 
-/// The ring, and where random numbers come from.
+/// The ring and the key service, and where random numbers come from.
 pub(super) struct Keys {
     ring: Arc<ArcSwap<Ring>>,
     random: SystemRandom,
+    clock: Arc<dyn Clock>,
+    service: Option<Service>,
+    /// None where every use of a key is to be a call.
+    cache: Option<Arc<Cache>>,
 }
+
+/// Whose keys of buckets are used; none for what the proxy does of its own accord.
+pub(super) type Asker<'a> = Option<&'a Requester>;
 
 /// What a data key is bound to: an object by its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,6 +102,22 @@ pub(super) enum Unopened {
     Broken(&'static str),
 }
 
+impl Unopened {
+    fn of(error: KmsError) -> Self {
+        match error {
+            KmsError::InvalidCiphertext => Self::Broken(OTHER_NAME),
+            other => Self::Fault(other.fault()),
+        }
+    }
+
+    fn fault(self, name: Name<'_>) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Broken(what) => broken(what, name),
+        }
+    }
+}
+
 const OTHER_CONTEXT: &str = "its encryption context is that of another object";
 const OTHER_NAME: &str = "its data key does not open under its key and its name";
 
@@ -103,75 +130,203 @@ pub(super) fn context_of(metadata: &Metadata, name: Name<'_>) -> Option<(Context
     Some((kept.with_s3_arn(&arn).ok()?, for_bucket))
 }
 
+/// Who has the key that wraps a data key.
+enum Keeper<'k> {
+    /// The keyring.
+    Ring(&'k Key),
+    /// The key service.
+    Service(&'k Service),
+}
+
 impl Keys {
-    pub(super) fn new(ring: Arc<ArcSwap<Ring>>) -> Self {
-        Self { ring, random: SystemRandom::new() }
+    /// Uses keys of the ring; those that have no material there, and all others, are asked of the service.
+    pub(super) fn new(ring: Arc<ArcSwap<Ring>>, clock: Arc<dyn Clock>) -> Self {
+        Self { ring, random: SystemRandom::new(), clock, service: None, cache: None }
     }
 
-    /// Draws a data key and an id for a new object.
+    /// The same with a key service, and what keeps the keys that it gives.
+    #[must_use]
+    pub(super) fn with(self, service: Service, cache: Option<Arc<Cache>>) -> Self {
+        Self { service: Some(service), cache, ..self }
+    }
+
+    fn keeper<'k>(&'k self, ring: &'k Ring, arn: &str) -> Result<Keeper<'k>, Fault> {
+        match (ring.by_arn(arn), &self.service) {
+            (Some(key), Some(service)) if !key.has_material() => {
+                key.check().map_err(|error| error.fault())?;
+                Ok(Keeper::Service(service))
+            }
+            (Some(key), _) => Ok(Keeper::Ring(key)),
+            (None, Some(service)) if kms::parts(arn).is_some() => Ok(Keeper::Service(service)),
+            (None, _) => Err(missing(arn)),
+        }
+    }
+
+    /// Draws a data key and an id for a new object of so many octets, as far as that is known.
     ///
     /// # Errors
-    /// E-10, E-13, E-15 to E-17; there are no random numbers.
-    pub(super) fn fresh(&self, wanted: &Wanted, name: Name<'_>) -> Result<(ObjectKey, Metadata), Fault> {
+    /// E-10, E-13, E-15 to E-17; the key service cannot be asked; there are no random numbers.
+    pub(super) async fn fresh(
+        &self,
+        wanted: &Wanted,
+        name: Name<'_>,
+        (asker, octets): (Asker<'_>, u64),
+    ) -> Result<(ObjectKey, Metadata), Fault> {
         let kept = wanted.kept(name)?;
-        let ring = self.ring.load();
-        let key = ring.by_arn(&wanted.key).ok_or_else(|| missing(&wanted.key))?;
+        let ring = self.ring.load_full();
         let arn = if wanted.bucket_key { name.bucket_arn() } else { name.object_arn() };
         let context = wanted.context.clone().with_s3_arn(&arn).map_err(|_| bad_context())?;
-        let (data, wrapped) = ring.generate(key, &context, &self.random).map_err(|error| error.fault())?;
-        let object = ObjectKey::new(data.expose(), self.octets()?);
-        let metadata = Metadata {
-            key: key.arn().to_string(),
-            wrapped: wrapped.0.to_vec(),
-            id: *object.id(),
-            commitment: object.commitment(),
-            context: kept,
-            checksums: None,
+        let (arn, data, wrapped) = match self.keeper(&ring, &wanted.key)? {
+            Keeper::Ring(key) => {
+                let drawn = ring.generate(key, &context, &self.random).map_err(|error| error.fault())?;
+                (key.arn().to_string(), Arc::new(drawn.0), drawn.1.0.to_vec())
+            }
+            Keeper::Service(service) => {
+                let cached = self.cache.as_deref().filter(|_| wanted.bucket_key).zip(asker);
+                let drawn = match cached {
+                    Some((cache, asker)) => {
+                        let use_of = Use { service, cache, asker, ring: &ring, key: &wanted.key, context: &context };
+                        self.drawn(&use_of, octets).await
+                    }
+                    None => service.generate(&wanted.key, &context).await.map(|(data, blob)| (Arc::new(data), blob)),
+                };
+                let (data, wrapped) = drawn.map_err(|error| error.fault())?;
+                (wanted.key.clone(), data, wrapped)
+            }
         };
-        Ok((object, metadata))
+        let object = ObjectKey::new(data.expose(), self.octets()?);
+        let (id, commitment) = (*object.id(), object.commitment());
+        Ok((object, Metadata { key: arn, wrapped, id, commitment, context: kept, checksums: None }))
+    }
+
+    /// A data key of a bucket: one that serves already, or a new one.
+    async fn drawn(&self, of: &Use<'_>, octets: u64) -> Result<(Arc<DataKey>, Vec<u8>), KmsError> {
+        let context = of.context.canonical();
+        let id = |wrapped| Id::of(of.key, of.asker.pieces(), &context, wrapped);
+        let slot = of.cache.slot(id(None), of.ring, self.clock.ticks());
+        let mut held = of.turn(&slot).await?;
+        if let Some(taken) = held.as_mut().and_then(|held| held.take(octets)) {
+            of.cache.count(true);
+            return Ok(taken);
+        }
+        of.cache.count(false);
+        *held = None;
+        let (data, wrapped) = of.service.generate(of.key, of.context).await?;
+        let data = Arc::new(data);
+        let mut fresh = Held::new(Arc::clone(&data), wrapped.clone());
+        fresh.take(octets);
+        *held = Some(fresh);
+        drop(held);
+        // Whoever has drawn it need not ask what it is.
+        let own = of.cache.slot(id(Some(&wrapped)), of.ring, self.clock.ticks());
+        *own.lock().await = Some(Held::new(Arc::clone(&data), Vec::new()));
+        Ok((data, wrapped))
     }
 
     /// Finds the data key of an object again.
     ///
     /// # Errors
-    /// E-13, E-15 to E-17; `InternalError`: it is not the key of this object, or of another name.
-    pub(super) fn open(&self, metadata: &Metadata, name: Name<'_>) -> Result<ObjectKey, Fault> {
-        self.try_open(metadata, name).map_err(|unopened| match unopened {
-            Unopened::Fault(fault) => fault,
-            Unopened::Broken(what) => broken(what, name),
-        })
+    /// E-13, E-15 to E-17; the key service cannot be asked; `InternalError`: it is not the key of this object, or
+    /// of another name.
+    pub(super) async fn open(&self, metadata: &Metadata, name: Name<'_>, asker: Asker<'_>) -> Result<ObjectKey, Fault> {
+        self.try_open(metadata, name, asker).await.map_err(|unopened| unopened.fault(name))
     }
 
     /// The same, for what a client may have made up.
-    pub(super) fn try_open(&self, metadata: &Metadata, name: Name<'_>) -> Result<ObjectKey, Unopened> {
-        let (context, _) = context_of(metadata, name).ok_or(Unopened::Broken(OTHER_CONTEXT))?;
-        let ring = self.ring.load();
-        let key = ring.by_arn(&metadata.key).ok_or_else(|| Unopened::Fault(missing(&metadata.key)))?;
-        let data = ring.unwrap(key, &metadata.wrapped, &context).map_err(|error| match error {
-            KmsError::InvalidCiphertext => Unopened::Broken(OTHER_NAME),
-            other => Unopened::Fault(other.fault()),
-        })?;
-        ObjectKey::committed(data.expose(), metadata.id, &metadata.commitment)
-            .map_err(|_| Unopened::Broken("its data key is not the one that it was sealed with"))
+    pub(super) async fn try_open(
+        &self,
+        metadata: &Metadata,
+        name: Name<'_>,
+        asker: Asker<'_>,
+    ) -> Result<ObjectKey, Unopened> {
+        let (context, for_bucket) = context_of(metadata, name).ok_or(Unopened::Broken(OTHER_CONTEXT))?;
+        let ring = self.ring.load_full();
+        let data = match self.keeper(&ring, &metadata.key).map_err(Unopened::Fault)? {
+            Keeper::Ring(key) => ring.unwrap(key, &metadata.wrapped, &context).map(Arc::new),
+            Keeper::Service(service) => match self.cache.as_deref().filter(|_| for_bucket).zip(asker) {
+                Some((cache, asker)) => {
+                    let key = &metadata.key;
+                    let use_of = Use { service, cache, asker, ring: &ring, key, context: &context };
+                    self.opened(&use_of, &metadata.wrapped).await
+                }
+                None => service.decrypt(&metadata.key, &metadata.wrapped, &context).await.map(Arc::new),
+            },
+        };
+        let data = data.map_err(Unopened::of)?;
+        committed(&data, metadata)
+    }
+
+    /// A data key of a bucket that was opened already, or is now.
+    async fn opened(&self, of: &Use<'_>, wrapped: &[u8]) -> Result<Arc<DataKey>, KmsError> {
+        let id = Id::of(of.key, of.asker.pieces(), &of.context.canonical(), Some(wrapped));
+        let slot = of.cache.slot(id, of.ring, self.clock.ticks());
+        let mut held = of.turn(&slot).await?;
+        if let Some((data, _)) = held.as_mut().and_then(|held| held.take(0)) {
+            of.cache.count(true);
+            return Ok(data);
+        }
+        of.cache.count(false);
+        *held = None;
+        let data = Arc::new(of.service.decrypt(of.key, wrapped, of.context).await?);
+        let mut fresh = Held::new(Arc::clone(&data), Vec::new());
+        fresh.take(0);
+        *held = Some(fresh);
+        Ok(data)
+    }
+
+    /// The same where it costs no call: for what need not be opened, but is verified where it can be.
+    ///
+    /// # Errors
+    /// As of [`Keys::open`]; none for a key of the service that is not at hand.
+    pub(super) fn at_hand(
+        &self,
+        metadata: &Metadata,
+        name: Name<'_>,
+        asker: Asker<'_>,
+    ) -> Result<Option<ObjectKey>, Fault> {
+        let (context, for_bucket) = context_of(metadata, name).ok_or_else(|| broken(OTHER_CONTEXT, name))?;
+        let ring = self.ring.load_full();
+        let data = match self.keeper(&ring, &metadata.key)? {
+            Keeper::Ring(key) => {
+                let data = ring.unwrap(key, &metadata.wrapped, &context);
+                Some(Arc::new(data.map_err(|error| Unopened::of(error).fault(name))?))
+            }
+            Keeper::Service(_) => self.cache.as_deref().filter(|_| for_bucket).zip(asker).and_then(|(cache, asker)| {
+                let wrapped = Some(metadata.wrapped.as_slice());
+                let id = Id::of(&metadata.key, asker.pieces(), &context.canonical(), wrapped);
+                cache.find(id, &ring, self.clock.ticks())?.look()
+            }),
+        };
+        data.map(|data| committed(&data, metadata).map_err(|unopened| unopened.fault(name))).transpose()
     }
 
     /// The same data key for another name, without a look at the data. None where another key is wanted there.
     ///
     /// # Errors
     /// As of [`Keys::open`] and [`Keys::fresh`].
-    pub(super) fn moved(
+    pub(super) async fn moved(
         &self,
         (metadata, from): (&Metadata, Name<'_>),
         (wanted, to): (&Wanted, Name<'_>),
+        asker: Asker<'_>,
     ) -> Result<Option<Metadata>, Fault> {
-        self.open(metadata, from)?; // the commitment, too
+        if wanted.key != metadata.key {
+            return Ok(None);
+        }
+        self.open(metadata, from, asker).await?; // the commitment, too
         let (old, _) = context_of(metadata, from).ok_or_else(|| broken(OTHER_CONTEXT, from))?;
-        let ring = self.ring.load();
-        let Some(key) = ring.by_arn(&wanted.key).filter(|key| **key.arn() == *metadata.key) else { return Ok(None) };
         let arn = if wanted.bucket_key { to.bucket_arn() } else { to.object_arn() };
         let new = wanted.context.clone().with_s3_arn(&arn).map_err(|_| bad_context())?;
-        let wrapped = ring.rewrap((key, &old), (key, &new), &metadata.wrapped, &self.random);
-        let wrapped = wrapped.map_err(|error| error.fault())?.0.to_vec();
+        let ring = self.ring.load_full();
+        let wrapped = match self.keeper(&ring, &wanted.key)? {
+            Keeper::Ring(key) => {
+                ring.rewrap((key, &old), (key, &new), &metadata.wrapped, &self.random).map(|wrapped| wrapped.0.to_vec())
+            }
+            // What is bound to the same needs no other wrapping.
+            Keeper::Service(_) if old == new => Ok(metadata.wrapped.clone()),
+            Keeper::Service(service) => service.rewrap(&wanted.key, (&metadata.wrapped, &old), &new).await,
+        };
+        let wrapped = wrapped.map_err(|error| error.fault())?;
         Ok(Some(Metadata { wrapped, context: wanted.kept(to)?, ..metadata.clone() }))
     }
 
@@ -188,6 +343,31 @@ impl Keys {
         self.random.fill(&mut octets).map_err(|_| KmsError::NoRandomness.fault())?;
         Ok(octets)
     }
+}
+
+/// What a data key of the service is asked for with.
+struct Use<'k> {
+    service: &'k Service,
+    cache: &'k Cache,
+    asker: &'k Requester,
+    ring: &'k Arc<Ring>,
+    key: &'k str,
+    context: &'k Context,
+}
+
+impl Use<'_> {
+    /// Waits until nobody else asks for it, no longer than a call may take.
+    async fn turn<'s>(&self, slot: &'s Slot) -> Result<tokio::sync::MutexGuard<'s, Option<Held>>, KmsError> {
+        tokio::time::timeout(self.service.patience(), slot.lock()).await.map_err(|_| KmsError::Unavailable {
+            why: "the key service has not answered others who need the same data key".to_owned(),
+        })
+    }
+}
+
+/// The object's key, if it is the one that the object was sealed with.
+fn committed(data: &DataKey, metadata: &Metadata) -> Result<ObjectKey, Unopened> {
+    ObjectKey::committed(data.expose(), metadata.id, &metadata.commitment)
+        .map_err(|_| Unopened::Broken("its data key is not the one that it was sealed with"))
 }
 
 fn missing(arn: &str) -> Fault {
@@ -214,7 +394,7 @@ pub(super) fn does_not_open(error: Broken, name: Name<'_>) -> Fault {
 mod tests {
     use super::*;
     use crate::kms::State;
-    use crate::time::Seconds;
+    use crate::time::{Seconds, SystemClock};
 
     const ALIAS: &str = "alias/vault";
 
@@ -223,7 +403,11 @@ mod tests {
         let ring = Ring::fresh("us-east-1", "111122223333", ALIAS, Seconds(0), &random).unwrap();
         let ring = ring.added("us-east-1", "111122223333", "alias/other", Seconds(0), &random).unwrap();
         let arn = ring.find(ALIAS, "us-east-1", "111122223333").unwrap().arn().to_string();
-        (Keys::new(Arc::new(ArcSwap::from_pointee(ring))), arn)
+        (Keys::new(Arc::new(ArcSwap::from_pointee(ring)), Arc::new(SystemClock)), arn)
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
     }
 
     fn wanted(key: &str, bucket_key: bool, context: &str) -> Wanted {
@@ -238,20 +422,20 @@ mod tests {
         let (keys, arn) = keys();
         for (bucket_key, context) in [(false, "{}"), (false, r#"{"team":"red"}"#), (true, "{}"), (true, r#"{"a":"b"}"#)]
         {
-            let (object, metadata) = keys.fresh(&wanted(&arn, bucket_key, context), HERE).unwrap();
-            assert_eq!(keys.open(&metadata, HERE).unwrap().commitment(), object.commitment());
+            let (object, metadata) = run(keys.fresh(&wanted(&arn, bucket_key, context), HERE, (None, 0))).unwrap();
+            assert_eq!(run(keys.open(&metadata, HERE, None)).unwrap().commitment(), object.commitment());
             assert_eq!(context_of(&metadata, HERE).unwrap().1, bucket_key);
-            assert_eq!(keys.open(&metadata, THERE).is_ok(), bucket_key, "a bucket key is for the bucket");
+            assert_eq!(run(keys.open(&metadata, THERE, None)).is_ok(), bucket_key, "a bucket key is for the bucket");
             let elsewhere = Name { bucket: "c", key: "k" };
-            assert_eq!(keys.open(&metadata, elsewhere).unwrap_err().reason(), "seal-broken");
+            assert_eq!(run(keys.open(&metadata, elsewhere, None)).unwrap_err().reason(), "seal-broken");
         }
     }
 
     #[test]
     fn metadata_of_another_object_is_refused() {
         let (keys, arn) = keys();
-        let (_, one) = keys.fresh(&wanted(&arn, true, "{}"), HERE).unwrap();
-        let (_, two) = keys.fresh(&wanted(&arn, true, "{}"), HERE).unwrap();
+        let (_, one) = run(keys.fresh(&wanted(&arn, true, "{}"), HERE, (None, 0))).unwrap();
+        let (_, two) = run(keys.fresh(&wanted(&arn, true, "{}"), HERE, (None, 0))).unwrap();
         let swaps = [
             Metadata { wrapped: two.wrapped.clone(), ..one.clone() },
             Metadata { id: two.id, ..one.clone() },
@@ -260,33 +444,36 @@ mod tests {
             Metadata { context: Some(b"{".to_vec()), ..one.clone() },
         ];
         for swapped in swaps {
-            assert_eq!(keys.open(&swapped, HERE).unwrap_err().reason(), "seal-broken", "{swapped:?}");
+            assert_eq!(run(keys.open(&swapped, HERE, None)).unwrap_err().reason(), "seal-broken", "{swapped:?}");
         }
     }
 
     #[test]
     fn a_moved_key_opens_under_the_new_name_and_no_longer_under_the_old_one() {
         let (keys, arn) = keys();
-        let (object, metadata) = keys.fresh(&wanted(&arn, false, r#"{"team":"red"}"#), HERE).unwrap();
-        let moved = keys.moved((&metadata, HERE), (&wanted(&arn, false, "{}"), THERE)).unwrap().unwrap();
-        assert_eq!(keys.open(&moved, THERE).unwrap().commitment(), object.commitment());
-        assert!(keys.open(&moved, HERE).is_err());
-        assert!(keys.open(&metadata, HERE).is_ok(), "the source stays as it is");
+        let (object, metadata) = run(keys.fresh(&wanted(&arn, false, r#"{"team":"red"}"#), HERE, (None, 0))).unwrap();
+        let moved = run(keys.moved((&metadata, HERE), (&wanted(&arn, false, "{}"), THERE), None)).unwrap().unwrap();
+        assert_eq!(run(keys.open(&moved, THERE, None)).unwrap().commitment(), object.commitment());
+        assert!(run(keys.open(&moved, HERE, None)).is_err());
+        assert!(run(keys.open(&metadata, HERE, None)).is_ok(), "the source stays as it is");
         let ring = keys.ring.load();
         let other = ring.find("alias/other", "us-east-1", "111122223333").unwrap().arn().to_string();
-        assert_eq!(keys.moved((&metadata, HERE), (&wanted(&other, false, "{}"), THERE)).unwrap(), None);
+        assert_eq!(run(keys.moved((&metadata, HERE), (&wanted(&other, false, "{}"), THERE), None)).unwrap(), None);
     }
 
     #[test]
     fn a_key_that_may_not_be_used_neither_seals_nor_opens() {
         let (keys, arn) = keys();
-        let (_, metadata) = keys.fresh(&wanted(&arn, false, "{}"), HERE).unwrap();
+        let (_, metadata) = run(keys.fresh(&wanted(&arn, false, "{}"), HERE, (None, 0))).unwrap();
         let disabled = keys.ring.load().with_state(&arn, State::Disabled).unwrap();
         keys.ring.store(Arc::new(disabled));
-        assert_eq!(keys.open(&metadata, HERE).unwrap_err().code(), Code::KmsDisabledException);
-        assert_eq!(keys.fresh(&wanted(&arn, false, "{}"), HERE).unwrap_err().code(), Code::KmsDisabledException);
+        assert_eq!(run(keys.open(&metadata, HERE, None)).unwrap_err().code(), Code::KmsDisabledException);
+        assert_eq!(
+            run(keys.fresh(&wanted(&arn, false, "{}"), HERE, (None, 0))).unwrap_err().code(),
+            Code::KmsDisabledException
+        );
         keys.ring.store(Arc::default());
-        assert_eq!(keys.open(&metadata, HERE).unwrap_err().code(), Code::KmsNotFoundException);
+        assert_eq!(run(keys.open(&metadata, HERE, None)).unwrap_err().code(), Code::KmsNotFoundException);
     }
 
     #[test]

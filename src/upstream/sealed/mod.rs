@@ -1,7 +1,7 @@
 //! A store behind HTTP that keeps only what was sealed here: it never sees plaintext, nor a key
 //! (spec/encryption.md 13, 14).
 //!
-//! Every object gets a data key of its own, wrapped by a key of the ring and bound to the object's name; both
+//! Every object gets a data key of its own, wrapped by a key of the ring or of a key service and bound to the object's name; both
 //! are kept as metadata of the object. What clients hear is about plaintext: lengths, ranges, parts,
 //! checksums. Entity tags are the store's.
 //!
@@ -10,7 +10,7 @@
 //!   the body was verified;
 //! - no octet of a sealed object reaches a client before it was verified; the first segment is before the
 //!   status is sent, and what does not open later breaks the connection;
-//! - nothing is needed here but the ring: what the parts of an upload need is in its id, and what is known of
+//! - nothing is needed here but the keys: what the parts of an upload need is in its id, and what is known of
 //!   parts can be found out again;
 //! - memory is a few segments for each request, however long its object is.
 //!
@@ -18,6 +18,7 @@
 //! and times.
 
 mod attributes;
+mod cache;
 mod catalogue;
 mod copy;
 mod document;
@@ -29,6 +30,7 @@ mod parts;
 mod probe;
 mod read;
 mod sealing;
+mod service;
 mod told;
 mod upload;
 mod write;
@@ -40,8 +42,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use opened::Opened;
+pub use service::{Call, OUTCOMES, Settings as KeyService};
 pub use upload::{Begun, begun};
 
+use self::cache::Cache;
 use self::catalogue::Catalogue;
 use self::keys::{Keys, Name};
 use super::wire::Wire;
@@ -51,6 +55,7 @@ use crate::guard;
 use crate::kms::Ring;
 use crate::s3::checksum::Algorithm;
 use crate::s3::{Code, Fault, Operation};
+use crate::time::Ticks;
 
 /// What all workers share of a store that keeps sealed objects.
 #[derive(Clone)]
@@ -58,6 +63,15 @@ pub struct Settings {
     ring: Arc<ArcSwap<Ring>>,
     foreign: Foreign,
     catalogue: Arc<Catalogue>,
+    service: Option<Served>,
+}
+
+/// A key service, and what workers share of it.
+#[derive(Clone)]
+struct Served {
+    settings: KeyService,
+    counts: Arc<service::Counts>,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Settings {
@@ -66,7 +80,34 @@ impl Settings {
     /// # Errors
     /// That file cannot be used.
     pub fn open(ring: Arc<ArcSwap<Ring>>, foreign: Foreign, parts: &Path) -> io::Result<Self> {
-        Ok(Self { ring, foreign, catalogue: Arc::new(Catalogue::open(parts)?) })
+        Ok(Self { ring, foreign, catalogue: Arc::new(Catalogue::open(parts)?), service: None })
+    }
+
+    /// The same with a key service for all keys that have no material in the ring. `keeps`: whether data keys of
+    /// buckets serve more than once (`keys.cache`).
+    #[must_use]
+    pub fn with_service(self, settings: KeyService, keeps: bool) -> Self {
+        let served = Served { settings, counts: Arc::default(), cache: keeps.then(Arc::default) };
+        Self { service: Some(served), ..self }
+    }
+
+    /// Calls of the key service since the start, by name and outcome; and uses of data keys that were at hand,
+    /// and that were not.
+    pub fn calls(&self) -> (Vec<(&'static str, &'static str, u64)>, (u64, u64)) {
+        let Some(Served { counts, cache, .. }) = &self.service else { return Default::default() };
+        (counts.read(), cache.as_ref().map(|cache| cache.counts()).unwrap_or_default())
+    }
+
+    /// Whether any data keys are kept.
+    pub fn keeps_keys(&self) -> bool {
+        self.service.as_ref().is_some_and(|served| served.cache.is_some())
+    }
+
+    /// Wipes data keys that have served their time.
+    pub fn sweep(&self, now: Ticks) {
+        if let Some(cache) = self.service.as_ref().and_then(|served| served.cache.as_ref()) {
+            cache.sweep(now);
+        }
     }
 }
 
@@ -113,8 +154,16 @@ pub struct Sealed {
 impl Sealed {
     /// Seals what goes to `wire`.
     pub fn new(wire: Wire, settings: Settings) -> Self {
-        let Settings { ring, foreign, catalogue } = settings;
-        Self { wire, keys: Keys::new(ring), foreign, catalogue }
+        let Settings { ring, foreign, catalogue, service } = settings;
+        let clock = wire.clock();
+        let keys = Keys::new(ring, Arc::clone(clock));
+        let keys = match service {
+            Some(Served { settings, counts, cache }) => {
+                keys.with(service::Service::new(settings, counts, Arc::clone(clock)), cache)
+            }
+            None => keys,
+        };
+        Self { wire, keys, foreign, catalogue }
     }
 
     /// The checksum that follows sealed octets, where the store takes trailers. Every store that does knows it.

@@ -40,7 +40,7 @@ impl Sealed {
     pub(super) async fn create(&self, mut out: Box<Forward>) -> Result<Reply, Fault> {
         let wanted = Wanted::read(&out.headers)?;
         told::check_metadata(&out.headers)?;
-        let (key, metadata) = self.keys.fresh(&wanted, name(&out))?;
+        let (key, metadata) = self.keys.fresh(&wanted, name(&out), (out.requester.as_ref(), 0)).await?;
         let context = out.headers.get(CONTEXT).cloned();
         let asked = [ALGORITHM, CHECKSUM_TYPE].map(|name| out.headers.get(&name).cloned().map(|value| (name, value)));
         told::strip(&mut out.headers);
@@ -75,7 +75,7 @@ impl Sealed {
 
     /// `PUT /bucket/key?partNumber=1&uploadId=…`
     pub(super) async fn part(&self, mut out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
-        let (metadata, key) = self.upload(&out)?;
+        let (metadata, key) = self.upload(&out).await?;
         let place = Place { key: &key, number: part_number(&out)?, multipart: true, salt: self.keys.salt()? };
         told::strip(&mut out.headers);
         // No checksum behind it: the store would want it again in the completion.
@@ -108,7 +108,7 @@ impl Sealed {
 
     /// `POST /bucket/key?uploadId=…`
     pub(super) async fn complete(&self, mut out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
-        let (metadata, _) = self.upload(&out)?;
+        let (metadata, _) = self.upload(&out).await?;
         refuse_whole_checksum(&out.headers)?;
         let document = body.whole().cloned().unwrap_or_default();
         let listed = completed_parts(&document)?;

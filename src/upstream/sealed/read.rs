@@ -140,7 +140,7 @@ impl Sealed {
         let Reply { mut headers, body, upstream_id, .. } = reply;
         told::tell(&mut headers, &metadata, stored.name())?;
         let wants_checksums = told::wants_checksums(&out.headers);
-        let opened = self.open(&asked, &stored, &metadata, (&mut headers, wants_checksums), body).await;
+        let opened = self.open(&out, &asked, (&stored, &metadata), (&mut headers, wants_checksums), body).await;
         let (status, body) = opened.unwrap_or_else(|fault| (StatusCode::OK, ReplyBody::Withheld(Box::new(fault))));
         Ok(Reply { status, headers, body, upstream_id, code: None, size: None })
     }
@@ -158,15 +158,24 @@ impl Sealed {
         };
         let stored = Stored::of(&out, &reply.headers)?;
         told::tell(&mut reply.headers, &metadata, stored.name())?;
-        // The head of an object is not sealed: it is told also where the key cannot be used now.
-        let key = self.keys.open(&metadata, stored.name());
-        let parts = self.parts(&stored, &metadata, key.as_ref().ok()).await?;
+        // The head of an object is not sealed: it is told also where the key cannot be used now, and no call of a
+        // key service is made for it.
+        let wants_checksums = told::wants_checksums(&out.headers) && metadata.checksums.is_some();
+        let key = match wants_checksums {
+            true => self.keys.open(&metadata, stored.name(), out.requester.as_ref()).await.map(Some),
+            false => self.keys.at_hand(&metadata, stored.name(), out.requester.as_ref()),
+        };
+        let known = key.as_ref().ok().and_then(Option::as_ref);
+        let parts = self.parts(&stored, &metadata, known).await?;
         let cut = asked.cut(&parts)?;
         cut.tell(&mut reply.headers, &parts, asked.part.is_some());
         reply.status = cut.status();
-        if told::wants_checksums(&out.headers) && !cut.partial {
-            let told = key.and_then(|key| told::tell_kept_checksum(&mut reply.headers, &key, &metadata, stored.name()));
-            if let Err(fault) = told {
+        if wants_checksums && !cut.partial {
+            let tell = |key: Option<ObjectKey>| match key {
+                Some(key) => told::tell_kept_checksum(&mut reply.headers, &key, &metadata, stored.name()),
+                None => Ok(()),
+            };
+            if let Err(fault) = key.and_then(tell) {
                 reply.body = ReplyBody::Withheld(Box::new(fault));
             }
         }
@@ -179,13 +188,13 @@ impl Sealed {
     /// A key that cannot be used; what does not open; a range that is not there.
     async fn open(
         &self,
+        out: &Forward,
         asked: &Asked,
-        stored: &Stored,
-        metadata: &Metadata,
+        (stored, metadata): (&Stored, &Metadata),
         (headers, wants_checksums): (&mut HeaderMap, bool),
         body: ReplyBody,
     ) -> Result<(StatusCode, ReplyBody), Fault> {
-        let key = self.keys.open(metadata, stored.name())?;
+        let key = self.keys.open(metadata, stored.name(), out.requester.as_ref()).await?;
         let parts = self.parts(stored, metadata, Some(&key)).await?;
         let cut = asked.cut(&parts)?;
         cut.tell(headers, &parts, asked.part.is_some());

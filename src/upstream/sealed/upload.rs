@@ -85,9 +85,10 @@ impl Sealed {
     ///
     /// # Errors
     /// `NoSuchUpload`: its id is none that was given out here, or for another object; E-13, E-15 to E-17.
-    pub(super) fn upload(&self, out: &Forward) -> Result<(Metadata, ObjectKey), Fault> {
+    pub(super) async fn upload(&self, out: &Forward) -> Result<(Metadata, ObjectKey), Fault> {
         let ticket = Ticket::parse(id_of(out)).ok_or_else(|| unknown(out))?;
-        let key = self.keys.try_open(&ticket.metadata, name(out)).map_err(|unopened| match unopened {
+        let opened = self.keys.try_open(&ticket.metadata, name(out), out.requester.as_ref()).await;
+        let key = opened.map_err(|unopened| match unopened {
             Unopened::Fault(fault) => fault,
             Unopened::Broken(_) => unknown(out),
         })?;

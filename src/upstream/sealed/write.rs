@@ -22,7 +22,8 @@ impl Sealed {
         }
         let wanted = Wanted::read(&out.headers)?;
         told::check_metadata(&out.headers)?;
-        let (key, mut metadata) = self.keys.fresh(&wanted, name(&out))?;
+        let (key, mut metadata) =
+            self.keys.fresh(&wanted, name(&out), (out.requester.as_ref(), body.decoded_length())).await?;
         if let Some((algorithm, Some(value))) = body.checksum() {
             metadata.checksums = told::keep_checksum(&key, (algorithm, value));
         }

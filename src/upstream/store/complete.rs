@@ -49,7 +49,7 @@ where
     }
     let document = answer::document(xml.finish("CompleteMultipartUploadResult"));
     let mut reply = Reply { size: Some(facts.size), ..document };
-    encryption::say(&mut reply.headers, sealing.as_ref());
+    encryption::say(&mut reply.headers, sealing.as_ref(), None);
     Ok(reply)
 }
 

@@ -15,6 +15,7 @@ mod commit;
 mod complete;
 mod condition;
 mod copy;
+mod customer;
 mod delete;
 mod encryption;
 mod failpoint;

@@ -8,6 +8,7 @@
 //! - where the store has accounts of its own, it confirms a bucket's owner before a body leaves for it.
 
 mod document;
+mod encryption;
 mod operations;
 mod outgoing;
 mod owners;
@@ -29,6 +30,7 @@ use tokio::time::timeout;
 
 pub use outgoing::Outgoing;
 pub use pool::{Endpoint, Limits};
+pub(super) use pool::{Line, Pool};
 pub use profile::Profile;
 pub use reply::{Download, Late, LateCode};
 
@@ -38,7 +40,7 @@ use crate::sigv4::Signer;
 use crate::time::{Clock, Seconds};
 use crate::upstream::{Forward, Reply, Upstream};
 use owners::Confirmed;
-use pool::{ConnectError, Line, Pool};
+use pool::ConnectError;
 use reply::Answering;
 
 /// How buckets are named towards the store.
@@ -112,6 +114,11 @@ impl Wire {
     /// The present.
     pub fn now(&self) -> Seconds {
         self.clock.now()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     async fn build(&self, out: &mut Forward, body: SealedBody) -> Result<Request<Outgoing>, Fault> {
@@ -213,7 +220,7 @@ impl Upstream for Wire {
         if !body.is_end_stream() {
             self.confirm_owner(&out).await?;
         }
-        let answering = Answering::to(&out, &self.settings.region);
+        let answering = Answering::to(&out, &self.settings);
         let verdict = body.verdict();
         let request = self.build(&mut out, body).await?;
         // A body that failed its checks broke the connection: that is the client's fault, not the store's.

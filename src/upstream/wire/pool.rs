@@ -33,6 +33,22 @@ pub struct Endpoint {
     pub tls: Option<Arc<rustls::ClientConfig>>,
 }
 
+impl Endpoint {
+    /// What the Host header says: no port where it is the scheme's own.
+    pub fn host_header(&self) -> String {
+        let mut host = String::with_capacity(128);
+        match self.host.contains(':') {
+            true => host.extend(["[", &self.host, "]"]),
+            false => host.push_str(&self.host),
+        }
+        let default = if self.tls.is_some() { 443 } else { 80 };
+        if self.port != default {
+            host.extend([":", itoa::Buffer::new().format(self.port)]);
+        }
+        host
+    }
+}
+
 /// Bounds on connections to a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

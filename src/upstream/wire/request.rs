@@ -203,20 +203,11 @@ pub fn host(settings: &Settings) -> Option<HeaderValue> {
 
 /// The host with the bucket before it, if that is where it is named.
 fn host_name(settings: &Settings, bucket: Option<&str>) -> String {
-    let endpoint = &settings.endpoint;
-    let mut host = String::with_capacity(128);
-    if let Some(bucket) = bucket {
-        host.extend([bucket, "."]);
+    let host = settings.endpoint.host_header();
+    match bucket {
+        Some(bucket) => [bucket, ".", &host].concat(),
+        None => host,
     }
-    match endpoint.host.contains(':') {
-        true => host.extend(["[", &endpoint.host, "]"]),
-        false => host.push_str(&endpoint.host),
-    }
-    let default = if endpoint.tls.is_some() { 443 } else { 80 };
-    if endpoint.port != default {
-        host.extend([":", itoa::Buffer::new().format(endpoint.port)]);
-    }
-    host
 }
 
 /// A name with dots has no place in a certificate's wildcard.

@@ -7,6 +7,7 @@ mod flips;
 mod forms;
 mod generations;
 mod house;
+mod key_service;
 mod keys;
 mod limits;
 mod naming;

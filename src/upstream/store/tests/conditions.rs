@@ -60,6 +60,7 @@ fn of_many_writers_that_want_to_be_first_one_is() {
             key: Some("k".into()),
             headers: [(http::header::IF_NONE_MATCH, HeaderValue::from_static("*"))].into_iter().collect(),
             account: ACCOUNT.into(),
+            requester: None,
             ..probe()
         };
         let body = Chunks([Ok(Bytes::from(vec![number]))].into());

@@ -194,6 +194,7 @@ fn readers_finish_what_was_deleted_or_replaced_under_their_eyes() {
         bucket: Some("b".into()),
         key: Some("k".into()),
         account: ACCOUNT.into(),
+        requester: None,
         ..probe()
     };
     let nothing = || Promise { length: 0, checksum: None };
@@ -232,6 +233,7 @@ fn readers_who_stop_reading_block_nobody() {
         bucket: Some("b".into()),
         key: Some("k".into()),
         account: ACCOUNT.into(),
+        requester: None,
         ..probe()
     };
     bench.runtime.block_on(async {

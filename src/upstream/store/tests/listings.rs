@@ -171,6 +171,7 @@ fn a_thousand_keys_are_a_page() {
                 bucket: Some("b".into()),
                 key: Some(key.clone()),
                 account: ACCOUNT.into(),
+                requester: None,
                 ..probe()
             };
             store.serve(forward, Promise { length: 0, checksum: None }, Chunks::default()).await.unwrap();

@@ -4,6 +4,7 @@ mod behaviour;
 mod conditions;
 mod copies;
 mod crash;
+mod customer;
 mod encryption;
 mod listings;
 mod model;
@@ -127,6 +128,7 @@ impl Bench {
                 location: None,
                 shown: None,
                 account: ACCOUNT.into(),
+                requester: None,
                 id: RequestId::from_random(&[7; 34]),
                 trace: None,
             },
@@ -276,6 +278,7 @@ fn probe() -> Forward {
         location: None,
         shown: None,
         account: String::new(),
+        requester: None,
         id: RequestId::from_random(&[0; 34]),
         trace: None,
     }
