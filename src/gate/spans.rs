@@ -137,7 +137,8 @@ impl Sender {
             if batch.is_empty() {
                 continue;
             }
-            let sent = self.runtime.block_on(timeout(PATIENCE, self.send(encode(&batch))));
+            let message = encode(&batch);
+            let sent = self.runtime.block_on(async { timeout(PATIENCE, self.send(message)).await });
             let problem = match sent {
                 Ok(Ok(())) => None,
                 Ok(Err(Trouble::Later { why, .. } | Trouble::Rejected { why })) => Some(why),

@@ -90,9 +90,9 @@ fn a_collector_gets_a_span_of_every_request_that_somebody_records() {
     assert_eq!(gate.send(&quiet).status, 200);
     assert_eq!(gate.send(&Ask::new("GET", "/bucket/k")).status, 200);
     gate.send(&Ask { key: super::NOBODY, ..Ask::new("GET", "/bucket/k") }).refused(403, "AccessDenied");
-    let (records, _) = gate.finish();
+    let (records, told) = gate.finish();
     let spans = spans(&collector);
-    assert_eq!(spans.len(), 3, "{spans:#?}");
+    assert_eq!(spans.len(), 3, "{spans:#?} {told}");
     assert_eq!((&spans[0]["traceId"], &spans[0]["name"]), (&ID.into(), &"GetObject".into()));
     assert_eq!(spans[0]["spanId"], records[0]["trace"]["span_id"]);
     assert_eq!(spans[0]["parentSpanId"], "00f067aa0ba902b7");
@@ -117,7 +117,7 @@ fn a_collector_that_is_away_or_says_nothing_costs_no_request_and_no_end() {
             assert_eq!(gate.send(&Ask::new("GET", "/bucket/k")).status, 200);
         }
         let (records, told) = gate.finish();
-        assert_eq!(records.len(), 100);
+        assert_eq!(records.iter().filter(|record| record["outcome"] == "completed").count(), 50);
         assert!(told.contains("the collector takes no spans"), "{told}");
     }
 }
