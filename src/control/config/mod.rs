@@ -12,7 +12,6 @@ use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
 use crate::limit::rehearsal::Rehearsal;
-use crate::limit::{Cap, Dimension, Surface};
 use crate::s3::Operation;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
@@ -33,6 +32,7 @@ mod upstream;
 
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
+pub use rate::{Leasing, Rates, Replicas, Sharing};
 pub use trace::{Collector, Trace};
 
 /// How large a configuration file may be.
@@ -311,57 +311,6 @@ pub enum WhenFull {
     Drop,
     /// The request is refused.
     Refuse,
-}
-
-/// What may be asked how often, and at once.
-#[derive(Clone, Debug)]
-pub struct Rates {
-    /// The limits, in the order in which they are told.
-    pub dimensions: Vec<Dimension>,
-    /// How many requests of one may be under way.
-    pub caps: Vec<Cap>,
-    /// In whose words a refusal for a key's sake is told.
-    pub surface: Surface,
-    /// How many keys are counted at most.
-    pub most_keys: usize,
-    /// Whether other machines share the limits.
-    pub shared: Sharing,
-    /// How many machines there are, this one counted.
-    pub replicas: Replicas,
-}
-
-/// How many machines share the limits.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Replicas {
-    /// So many; where they are discovered, until the name answers.
-    pub count: u32,
-    /// The host name that has an address for each of them.
-    pub discover: Option<String>,
-}
-
-/// How several machines share one quota.
-#[derive(Clone, Debug, Default)]
-pub enum Sharing {
-    /// They do not.
-    #[default]
-    No,
-    /// Each has its part.
-    Divided,
-    /// They lease what passes from a store of their own.
-    Leased(Arc<Leasing>),
-}
-
-/// A Redis or Valkey that keeps the counts of all.
-#[derive(Debug)]
-pub struct Leasing {
-    /// Its host and port.
-    pub address: (String, u16),
-    /// The number of the database.
-    pub database: u32,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// How long a connection may take, and an answer.
-    pub timeout: Duration,
 }
 
 /// A store behind the proxy.
