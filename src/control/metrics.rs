@@ -49,6 +49,22 @@ struct OnPurpose {
     fault: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfSpan {
+    fate: &'static str,
+}
+
+/// What became of a span.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SpanFate {
+    /// Too many waited.
+    Dropped,
+    /// The collector has taken it.
+    Exported,
+    /// The collector has not.
+    Failed,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Rule {
     rule: String,
@@ -95,6 +111,7 @@ pub struct Metrics {
     store_degraded: Gauge,
     replicas: Gauge,
     rehearsed: Family<OnPurpose, Counter>,
+    spans: Family<OfSpan, Counter>,
     connections: Gauge,
     journal_records: Counter,
     journal_lag: Real,
@@ -199,6 +216,7 @@ impl Default for Metrics {
             store_degraded: Gauge::default(),
             replicas: Gauge::default(),
             rehearsed: Family::default(),
+            spans: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
             journal_lag: Real::default(),
@@ -237,6 +255,7 @@ impl Metrics {
         registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
         registry.register("throttle_replicas", "Proxies that share the limits", self.replicas.clone());
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
+        registry.register("spans", "Spans for a collector of traces", self.spans.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
@@ -250,6 +269,16 @@ impl Metrics {
     /// A way in for one worker.
     pub fn worker(self: &Arc<Self>) -> Worker {
         Worker { metrics: Arc::clone(self), requests: RefCell::default(), seconds: RefCell::default() }
+    }
+
+    /// Counts spans by what became of them.
+    pub fn spans(&self, fate: SpanFate, count: u64) {
+        let fate = match fate {
+            SpanFate::Dropped => "dropped",
+            SpanFate::Exported => "exported",
+            SpanFate::Failed => "failed",
+        };
+        self.spans.get_or_create(&OfSpan { fate }).inc_by(count);
     }
 
     /// Counts a generation of policies that was refused.
@@ -370,6 +399,7 @@ mod tests {
             dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
         };
         metrics.policy_reload_failed();
+        metrics.spans(SpanFate::Failed, 4);
         let reading = Reading {
             journal_records: 7,
             journal_lag: Duration::from_millis(1500),
@@ -396,6 +426,7 @@ mod tests {
             "bartizan_throttle_store_degraded 1",
             "bartizan_throttle_replicas 3",
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
+            r#"bartizan_spans_total{fate="failed"} 4"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",

@@ -403,7 +403,7 @@ fn signer(credentials: &config::Credentials, region: &str) -> Signer {
 }
 
 /// Whom the proxy believes to be a server: the CA file, or else what the machine trusts.
-fn trust(ca_file: Option<&Path>, place: &'static str) -> Result<Arc<rustls::ClientConfig>, GateError> {
+pub(super) fn trust(ca_file: Option<&Path>, place: &'static str) -> Result<Arc<rustls::ClientConfig>, GateError> {
     let trust = |error: &dyn std::fmt::Display| GateError::Trust { place, problem: error.to_string() };
     let mut roots = RootCertStore::empty();
     match ca_file {

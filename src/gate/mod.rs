@@ -8,6 +8,8 @@ mod probes;
 mod replicas;
 mod resp;
 mod service;
+#[cfg_attr(not(feature = "otlp"), path = "no_spans.rs")]
+mod spans;
 mod sweeping;
 
 use std::io::ErrorKind;
@@ -38,6 +40,7 @@ use leases::Leasing;
 use mint::Minting;
 use probes::Running;
 use service::{Gate, Shared};
+use spans::Spans;
 use sweeping::Sweeping;
 
 /// How many octets of documents may be read at once for callers that nobody has decided about.
@@ -155,6 +158,7 @@ pub fn run(
         of_names.unwrap_or_else(|| writer.change(&change).map(drop).map_err(Fault::from))
     };
     let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
+    let (spans, _sending) = Spans::start(&config, metrics)?.unzip();
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
         live,
@@ -170,6 +174,7 @@ pub fn run(
         metrics: Arc::clone(metrics),
         seed: build::seed(),
         trace: config.trace.rules(),
+        spans,
     });
     let sweeping = Sweeping::start(&shared);
     let counting = replicas::Counting::start(&config, &shared);

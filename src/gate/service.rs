@@ -11,13 +11,14 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 
 use super::build::StorePlan;
+use super::spans::Spans;
 use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
 use crate::pipeline::{
-    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Store, TlsFacts, Uploads, Worker, walk,
+    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Span, Store, TlsFacts, Uploads, Worker, walk,
 };
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
     pub(super) trace: trace::Rules,
+    pub(super) spans: Option<Spans>,
 }
 
 /// What serves on one worker.
@@ -49,7 +51,10 @@ pub(super) struct Gate {
     worker: Rc<Worker>,
 }
 
-struct Counting(metrics::Worker);
+struct Counting {
+    metrics: metrics::Worker,
+    spans: Option<Spans>,
+}
 
 impl Gate {
     pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
@@ -79,7 +84,7 @@ impl Gate {
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
             trace: shared.trace,
-            observer: Rc::new(Counting(shared.metrics.worker())),
+            observer: Rc::new(Counting { metrics: shared.metrics.worker(), spans: shared.spans.clone() }),
         };
         Self { worker: Rc::new(worker) }
     }
@@ -123,7 +128,7 @@ fn facts(connection: &Connection) -> pipeline::Connection {
 
 impl Observe for Counting {
     fn finished(&self, finished: &Finished) {
-        self.0.ended(&metrics::End {
+        self.metrics.ended(&metrics::End {
             operation: finished.operation.unwrap_or("-"),
             outcome: finished.outcome.as_str(),
             reason: if finished.reason.is_empty() { "-" } else { finished.reason },
@@ -133,5 +138,11 @@ impl Observe for Counting {
             sent: finished.bytes_out,
             rehearsed: finished.rehearsed,
         });
+    }
+
+    fn span(&self, span: &Span<'_>) {
+        if let Some(spans) = &self.spans {
+            spans.give(span);
+        }
     }
 }
