@@ -66,6 +66,23 @@ impl Ticks {
 }
 
 impl Millis {
+    /// Reads `2026-03-14T09:26:53Z`, with up to nine digits of a fraction behind the second; what is
+    /// finer than a millisecond is dropped.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let (second, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+        let Seconds(seconds) = Seconds::from_rfc3339(&format!("{second}Z"))?;
+        let digits = match fraction.strip_prefix('.') {
+            Some(digits) if (1..=9).contains(&digits.len()) => digits,
+            None if fraction.is_empty() => "0",
+            _ => return None,
+        };
+        if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let millis = digits.bytes().chain([b'0'; 2]).take(3).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+        Some(Self(seconds.checked_mul(1000)?.checked_add(millis)?))
+    }
+
     /// The whole second this falls in.
     pub const fn seconds(self) -> Seconds {
         Seconds(self.0.div_euclid(1000))

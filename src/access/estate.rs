@@ -12,6 +12,7 @@ use crate::identity::canonical_id;
 use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::public::{Block, Origin};
 use crate::policy::engine::{Generation, Sources};
+use crate::policy::logging::BucketLogging;
 use crate::s3::address::{AccessPoint, AccessPoints};
 use crate::s3::route::Through;
 use crate::s3::tags::Tags;
@@ -75,6 +76,8 @@ pub struct Kept {
     pub block: Option<Block>,
     /// How it encrypts what says nothing, if it has been said.
     pub encryption: Option<BucketDefault>,
+    /// Where the lines about it go, if they go anywhere.
+    pub logging: Option<BucketLogging>,
 }
 
 impl Point {
@@ -165,6 +168,14 @@ impl Estate {
     /// What is kept of a bucket besides what decides.
     pub fn kept(&self, bucket: &str) -> Option<&Kept> {
         self.kept.get(bucket)
+    }
+
+    /// The buckets whose access log goes somewhere, in the order of their names.
+    pub fn logged(&self) -> Vec<(&str, &BucketLogging)> {
+        let logged = self.kept.iter().filter_map(|(bucket, kept)| Some((bucket.as_str(), kept.logging.as_ref()?)));
+        let mut logged: Vec<_> = logged.collect();
+        logged.sort_unstable_by_key(|(bucket, _)| *bucket);
+        logged
     }
 
     /// Block Public Access of an account, if it has been said.

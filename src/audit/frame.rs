@@ -27,7 +27,7 @@ pub(super) const HEAD: usize = 24;
 /// Octets of a frame after its payload.
 pub(super) const FOOT: usize = 36;
 /// The longest payload.
-pub(super) const MAX_PAYLOAD: usize = 1 << 20;
+pub(super) const MAX_PAYLOAD: usize = 8 << 20;
 /// The longest frame.
 pub(super) const MAX_FRAME: usize = HEAD + MAX_PAYLOAD + FOOT;
 /// Flag of a header: the file before ends at this header's chain value, without a seal, because the

@@ -150,6 +150,21 @@ impl<'b> Object<'b> {
         self.out.push(b']');
     }
 
+    /// A list of objects.
+    pub(super) fn objects<T>(&mut self, name: &'static str, values: &[T], write: impl Fn(&T, &mut Object<'_>)) {
+        self.name(name.as_bytes());
+        self.out.push(b'[');
+        for (place, value) in values.iter().enumerate() {
+            if place > 0 {
+                self.out.push(b',');
+            }
+            let mut inner = Object::begin(self.out);
+            write(value, &mut inner);
+            inner.end();
+        }
+        self.out.push(b']');
+    }
+
     /// An object within.
     pub(super) fn object(&mut self, name: &'static str, write: impl FnOnce(&mut Object<'_>)) {
         self.name(name.as_bytes());

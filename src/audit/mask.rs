@@ -26,9 +26,21 @@ const LONGEST_NAME: usize = 64;
 
 /// Writes a request target or a URL; the values of secret parameters are masked, the rest stays as sent.
 pub(super) fn write_target(target: &[u8], out: &mut Text<'_>) {
-    let Some(query) = memchr::memchr(b'?', target) else { return out.piece(target) };
+    write_pieces(target, |piece| out.piece(piece));
+}
+
+/// The same as a text of its own; `None` where it may be shown as it is.
+pub(super) fn masked(target: &str) -> Option<String> {
+    let mut out = Vec::new();
+    write_pieces(target.as_bytes(), |piece| out.extend_from_slice(piece));
+    // Only whole values are replaced, so this stays what it was: UTF-8.
+    (out != target.as_bytes()).then(|| String::from_utf8_lossy(&out).into_owned())
+}
+
+fn write_pieces(target: &[u8], mut piece: impl FnMut(&[u8])) {
+    let Some(query) = memchr::memchr(b'?', target) else { return piece(target) };
     let (path, query) = target.split_at_checked(query + 1).unwrap_or((target, &[]));
-    out.piece(path);
+    piece(path);
     // What has been looked at and may be shown, up to here.
     let mut shown = 0;
     let mut at = 0;
@@ -37,17 +49,17 @@ pub(super) fn write_target(target: &[u8], out: &mut Text<'_>) {
         if let Some(equals) = memchr::memchr(b'=', parameter)
             && is_secret(parameter.get(..equals).unwrap_or_default())
         {
-            out.piece(query.get(shown..=at + equals).unwrap_or_default());
-            out.piece(MASK);
+            piece(query.get(shown..=at + equals).unwrap_or_default());
+            piece(MASK);
             shown = end;
         }
         at = end + 1;
     }
-    out.piece(query.get(shown..).unwrap_or_default());
+    piece(query.get(shown..).unwrap_or_default());
 }
 
 /// Whether a parameter's value is secret; the name is compared decoded and without case.
-fn is_secret(name: &[u8]) -> bool {
+pub(super) fn is_secret(name: &[u8]) -> bool {
     SECRET_PARAMETERS.iter().any(|secret| Decoded(name).eq(secret.iter().copied()))
 }
 

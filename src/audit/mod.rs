@@ -4,12 +4,22 @@
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`follow`]: every record from a number on, while the journal grows.
+//! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
+//!   and [`Event::to_json`](event::Event::to_json).
+//! - [`selector`]: which records are handed on.
+//! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
 
+pub mod access_log;
 mod batch;
+pub mod cloudtrail;
 mod counters;
 mod desk;
+pub mod digest;
 mod disk;
+pub mod event;
+pub mod follow;
 mod frame;
 pub mod journal;
 mod json;
@@ -20,16 +30,21 @@ pub mod read;
 pub mod record;
 mod recover;
 mod segment;
+pub mod selector;
 pub mod tail;
 
 #[cfg(test)]
 mod tests;
 
 pub use counters::Counts;
+pub use event::{At, Event, Pairs};
 pub use frame::{Chain, Flaw, Kind};
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
-pub use read::{Damage, Fault, Summary, find, records, verify};
-pub use record::{Completion, Connection, Decision, Encryption, Intent, Mismatch, Origin, Outcome, Requester};
+pub use read::{Damage, Fault, Summary, find, instance, records, verify};
+pub use record::{
+    Completion, Connection, Decision, Deleted, Encryption, Intent, Mismatch, Origin, Outcome, Requester, Source,
+    SourceEnd,
+};
 pub use recover::{OpenIntent, Recovery, Torn};
 pub use segment::Entry;
 pub use tail::{StartAt, tail};

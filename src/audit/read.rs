@@ -278,6 +278,15 @@ fn damage(segment: &Segment, fault: Fault) -> Damage {
     Damage { path: segment.path.clone(), offset: segment.offset, fault }
 }
 
+/// Which journal is in a directory; `None` where there is none.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn instance(dir: &Path) -> Result<Option<[u8; 16]>, Damage> {
+    let names = list(dir).map_err(|error| Damage { path: dir.to_owned(), offset: 0, fault: error.into() })?;
+    Ok(names.first().map(|name| name.instance))
+}
+
 /// All records of a journal in order, up to what is there now. The first error is the last item.
 pub struct Records {
     walk: Walk,

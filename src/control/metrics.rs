@@ -93,6 +93,7 @@ pub struct Metrics {
     throttle_keys: Family<Limited, Gauge>,
     throttle_overflow: Counter,
     store_degraded: Gauge,
+    replicas: Gauge,
     rehearsed: Family<OnPurpose, Counter>,
     connections: Gauge,
     journal_records: Counter,
@@ -161,6 +162,8 @@ pub struct Limits {
     pub overflow: u64,
     /// Whether the store of shared limits is away.
     pub degraded: bool,
+    /// How many machines share the limits, this one counted.
+    pub replicas: u32,
     /// What is counted.
     pub dimensions: Vec<LimitState>,
 }
@@ -194,6 +197,7 @@ impl Default for Metrics {
             throttle_keys: Family::default(),
             throttle_overflow: Counter::default(),
             store_degraded: Gauge::default(),
+            replicas: Gauge::default(),
             rehearsed: Family::default(),
             connections: Gauge::default(),
             journal_records: Counter::default(),
@@ -231,6 +235,7 @@ impl Metrics {
         registry.register("throttle_overflow", "Keys that had to share a count", overflow);
         let degraded = self.store_degraded.clone();
         registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
+        registry.register("throttle_replicas", "Proxies that share the limits", self.replicas.clone());
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("journal_records", "Records in the journal", self.journal_records.clone());
         registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
@@ -286,6 +291,7 @@ impl Metrics {
         }
         self.throttle_overflow.inner().store(limits.overflow, Ordering::Relaxed);
         self.store_degraded.set(limits.degraded.into());
+        self.replicas.set(limits.replicas.into());
         for limit in &limits.dimensions {
             let label = Limited { dimension: limit.name.clone() };
             let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -360,6 +366,7 @@ mod tests {
             data_keys: vec![("hit", 9)],
             overflow: 6,
             degraded: true,
+            replicas: 3,
             dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
         };
         metrics.policy_reload_failed();
@@ -387,6 +394,7 @@ mod tests {
             r#"bartizan_throttle_keys{dimension="tenants"} 2"#,
             "bartizan_throttle_overflow_total 6",
             "bartizan_throttle_store_degraded 1",
+            "bartizan_throttle_replicas 3",
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             "bartizan_journal_records_total 7",
             "bartizan_journal_lag_seconds 1.5",

@@ -79,17 +79,15 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 
 /// Rates and quotas.
 pub(super) fn rates(config: &Config) -> Arc<Rates> {
-    let config::Rates { dimensions, caps, surface, most_keys, shared } = &config.rates;
-    let mut dimensions = dimensions.clone();
-    if let Sharing::Divided(machines) = shared {
-        for dimension in &mut dimensions {
-            dimension.pace = dimension.pace.divided(*machines);
-        }
-    }
-    let rates = Rates::new(dimensions, caps.clone(), *surface, *most_keys, short_seed());
+    let config::Rates { dimensions, caps, surface, most_keys, shared, replicas } = &config.rates;
+    let rates = Rates::new(dimensions.clone(), caps.clone(), *surface, *most_keys, short_seed());
     Arc::new(match shared {
-        Sharing::Leased(leasing) => rates.leasing(leasing.replicas),
-        Sharing::No | Sharing::Divided(_) => rates,
+        Sharing::Leased(_) => rates.leasing(replicas.count),
+        Sharing::Divided => {
+            rates.divide(replicas.count);
+            rates
+        }
+        Sharing::No => rates,
     })
 }
 
@@ -124,6 +122,7 @@ pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lastin
         estate: loaded.estate,
         guard: Arc::clone(&config.guard.rules),
         keys: ring.load_full(),
+        logs_into_itself: config.audit.delivery.allow_self,
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,

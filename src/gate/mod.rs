@@ -5,6 +5,7 @@ mod keeper;
 mod leases;
 mod mint;
 mod probes;
+mod replicas;
 mod resp;
 mod service;
 mod sweeping;
@@ -168,8 +169,10 @@ pub fn run(
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
         seed: build::seed(),
+        trace: config.trace.rules(),
     });
     let sweeping = Sweeping::start(&shared);
+    let counting = replicas::Counting::start(&config, &shared);
     let leasing = Leasing::start(&config, &shared);
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
@@ -207,7 +210,7 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
-    drop(leasing);
+    drop((leasing, counting));
     Ok(())
 }
 

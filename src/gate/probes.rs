@@ -163,7 +163,7 @@ impl Probes for Running {
     }
 
     fn limits(&self) -> Limits {
-        let RateReading { gauges, refused, calls, overflow, degraded } =
+        let RateReading { gauges, refused, calls, overflow, degraded, machines } =
             self.shared.rates.reading(self.shared.clock.ticks());
         let state = |gauge: &Gauge<'_>| LimitState {
             name: gauge.dimension.name.to_string(),
@@ -178,6 +178,7 @@ impl Probes for Running {
             calls: calls.into(),
             overflow,
             degraded,
+            replicas: machines,
             dimensions: gauges.iter().map(state).collect(),
         }
     }

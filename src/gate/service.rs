@@ -23,6 +23,7 @@ use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
 use crate::time::Clock;
+use crate::trace;
 use crate::upstream::sealed::Sealed;
 use crate::upstream::wire::Wire;
 
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) seed: [u8; 32],
+    pub(super) trace: trace::Rules,
 }
 
 /// What serves on one worker.
@@ -76,6 +78,7 @@ impl Gate {
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
+            trace: shared.trace,
             observer: Rc::new(Counting(shared.metrics.worker())),
         };
         Self { worker: Rc::new(worker) }
@@ -109,7 +112,11 @@ fn facts(connection: &Connection) -> pipeline::Connection {
         listener: connection.listener.number,
         peer: connection.peer.ip(),
         vpc_endpoint: connection.vpc_endpoint.clone(),
-        tls: connection.tls.as_ref().map(|tls| TlsFacts { version: tls.version, cipher: tls.cipher_suite }),
+        tls: connection.tls.as_ref().map(|tls| TlsFacts {
+            version: tls.version,
+            cipher: tls.cipher_suite,
+            key_exchange: tls.key_exchange,
+        }),
         last: Last::default(),
     }
 }

@@ -193,6 +193,12 @@ impl Ring {
         Self::default().added(region, account, alias, now, random)
     }
 
+    /// A ring with one key that somebody else keeps, and lends for a request.
+    pub fn lent(secret: Zeroizing<[u8; 32]>) -> Self {
+        let key = Key::new("lent".into(), Vec::new(), State::Enabled, Usage::EncryptDecrypt);
+        Self { keys: vec![key.having(vec![Version::new(1, secret, None)])], by_arn: QuickMap::default() }
+    }
+
     /// This ring with one fresh key more, under an alias such as `alias/NAME`.
     ///
     /// # Errors

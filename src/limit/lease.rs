@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::BuildHasherDefault;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
@@ -47,11 +47,11 @@ pub struct Leases {
 }
 
 /// A dimension, as all machines together count it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Line {
     pace: Pace,
     /// The most cells that a machine takes at once without having been asked for more.
-    slice: u32,
+    slice: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +117,12 @@ pub struct Grant {
     pub ahead: u64,
 }
 
+impl Line {
+    fn slice(&self) -> u32 {
+        self.slice.load(Ordering::Relaxed)
+    }
+}
+
 impl Leases {
     /// How many counts there are at most.
     pub const ROOM: usize = 1 << 16;
@@ -124,13 +130,20 @@ impl Leases {
     /// For dimensions of these paces in their order, on one of so many machines.
     pub(super) fn new(paces: impl Iterator<Item = Pace>, machines: u32) -> Self {
         Self {
-            lines: paces.map(|pace| Line { pace, slice: slice(&pace, machines) }).collect(),
+            lines: paces.map(|pace| Line { pace, slice: slice(&pace, machines).into() }).collect(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             live: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             up: AtomicBool::new(false),
             rung: AtomicBool::new(false),
             thread: OnceLock::new(),
+        }
+    }
+
+    /// On one of so many machines from now on.
+    pub(super) fn divide(&self, machines: u32) {
+        for line in &self.lines {
+            line.slice.store(slice(&line.pace, machines), Ordering::Relaxed);
         }
     }
 
@@ -364,7 +377,7 @@ impl Record {
         }
         let known = State::until(self.known);
         line.pace.peek(Some(known), cells.into(), now)?;
-        if self.ahead > 0 && self.ahead.saturating_add(cells) > line.slice {
+        if self.ahead > 0 && self.ahead.saturating_add(cells) > line.slice() {
             self.needed = self.needed.max(cells);
             return Err(Wait::Nanos(SOON));
         }
@@ -406,7 +419,7 @@ impl Record {
 
     /// Whether that must be soon.
     fn presses(&self, line: &Line) -> bool {
-        self.queued && (self.owed > 0 || self.needed > 0 || self.left <= line.slice / 2)
+        self.queued && (self.owed > 0 || self.needed > 0 || self.left <= line.slice() / 2)
     }
 
     fn ask(&mut self, line: &Line, hash: u64, now: Ticks) -> Option<Ask> {
@@ -419,7 +432,7 @@ impl Record {
             // It is charged already, and stays so.
             self.until = now.0.saturating_add(TERM);
         }
-        let target = line.slice.max(self.needed);
+        let target = line.slice().max(self.needed);
         // By what was last heard there may be nothing to be had.
         let some = line.pace.peek(Some(State::until(self.known)), 1, now).is_ok();
         let want = if busy && some && self.left <= target / 2 { target.saturating_sub(self.left) } else { 0 };

@@ -2,7 +2,9 @@
 //! over all that apply (spec/kms-throttling.md 4.3).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
 
 use super::counts::{Charge, Counts, Line};
 use super::dimension::{Dimension, Hashed, Stage, Subject, What};
@@ -25,6 +27,9 @@ const TAUGHT_EVERY: u64 = 100_000_000;
 #[derive(Debug)]
 pub struct Limiter {
     dimensions: Box<[Limit]>,
+    /// What of each is counted here: all of it, or the part of one machine.
+    lines: ArcSwap<Vec<Line>>,
+    machines: AtomicU32,
     /// Their places, by stage.
     stages: [Box<[u32]>; 6],
     counts: Arc<Counts>,
@@ -35,7 +40,6 @@ pub struct Limiter {
 #[derive(Debug)]
 struct Limit {
     dimension: Dimension,
-    line: Line,
     meter: Meter,
     /// When it last learnt from a real throttle.
     taught: AtomicU64,
@@ -83,30 +87,45 @@ impl Refusal {
 impl Limiter {
     /// For these dimensions in their order; those beyond [`MOST_DIMENSIONS`] are left out.
     pub fn new(dimensions: Vec<Dimension>, counts: Arc<Counts>) -> Self {
-        let limit = |dimension: Dimension| Limit {
-            line: Line { pace: dimension.pace, identity: dimension.identity(counts.seed()), open: dimension.is_open() },
-            dimension,
-            meter: Meter::default(),
-            taught: AtomicU64::new(0),
-        };
+        let limit = |dimension| Limit { dimension, meter: Meter::default(), taught: AtomicU64::new(0) };
         let dimensions: Box<[Limit]> = dimensions.into_iter().take(MOST_DIMENSIONS).map(limit).collect();
+        let lines = lines(&dimensions, counts.seed(), 1);
         let stages = Stage::ALL.map(|stage| {
             let of_it = (0..).zip(&dimensions).filter(|(_, limit)| limit.dimension.stage == stage);
             of_it.map(|(at, _)| at).collect()
         });
-        Self { dimensions, stages, counts, leases: None }
+        Self {
+            dimensions,
+            lines: ArcSwap::from_pointee(lines),
+            machines: AtomicU32::new(1),
+            stages,
+            counts,
+            leases: None,
+        }
+    }
+
+    /// On one of so many machines from now on, each of which has its part. What has been used stays used.
+    pub fn divide(&self, machines: u32) {
+        self.machines.store(machines, Ordering::Relaxed);
+        self.lines.store(Arc::new(lines(&self.dimensions, self.counts.seed(), machines)));
+        if let Some(leases) = &self.leases {
+            leases.divide(machines);
+        }
     }
 
     /// The same on one of so many machines that share the counts. Until somebody brings what they have
     /// ([`Leases`]), and for what these have no room, each has its part.
     #[must_use]
     pub fn leasing(mut self, machines: u32) -> Self {
-        for limit in &mut self.dimensions {
-            limit.line.pace = limit.line.pace.divided(machines);
-        }
+        self.divide(machines);
         let paces = self.dimensions.iter().map(|limit| limit.dimension.pace);
         self.leases = Some(Arc::new(Leases::new(paces, machines)));
         self
+    }
+
+    /// How many machines there are.
+    pub fn machines(&self) -> u32 {
+        self.machines.load(Ordering::Relaxed)
     }
 
     /// What this machine holds of counts that several share, if it does.
@@ -205,24 +224,29 @@ impl Limiter {
 
     /// What the count of a charge is called among several machines.
     fn label(&self, charge: &Charge<'_>, subject: &Subject<'_>, what: &What<'_>) -> Option<Label> {
-        let Limit { dimension, line, .. } = self.limit(charge.at)?;
+        let dimension = &self.limit(charge.at)?.dimension;
         let What::Keys(cost) = what else { return Label::of(dimension, subject, what, None) };
         if !dimension.is_of_keys() {
             return Label::of(dimension, subject, what, None);
         }
         let mut hashed = Hashed::new(subject, self.counts.seed());
-        let mut is_it = |kms: Option<&str>| hashed.key(dimension, line.identity, what, kms) == Some(charge.hash);
+        let mut is_it = |kms: Option<&str>| hashed.key(dimension, charge.line.identity, what, kms) == Some(charge.hash);
         let used = cost.uses().find(|used| is_it(used.key()))?;
         Label::of(dimension, subject, what, used.key())
     }
 
     /// How full the dimensions are. Looks at every key: for whoever asks every few seconds.
     pub fn gauges(&self, now: Ticks) -> Vec<Gauge<'_>> {
-        let found = self.counts.survey(self.dimensions.iter().map(|limit| &limit.line), now);
+        let lines = self.lines.load();
+        let found = self.counts.survey(lines.iter(), now);
         let mut gauges = Vec::with_capacity(found.len());
-        for (Limit { dimension, meter, .. }, (left, keys)) in self.dimensions.iter().zip(found) {
+        for ((Limit { dimension, meter, .. }, line), (left, keys)) in
+            self.dimensions.iter().zip(lines.iter()).zip(found)
+        {
+            // What is leased is measured by the whole, what is divided by the part.
+            let pace = if self.leases.is_some() { &dimension.pace } else { &line.pace };
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            let utilisation = meter.last(now) as f64 / dimension.pace.rate().a_second();
+            let utilisation = meter.last(now) as f64 / pace.rate().a_second();
             gauges.push(Gauge { dimension, keys, left, utilisation });
         }
         if let Some(leases) = &self.leases {
@@ -280,12 +304,13 @@ impl Limiter {
         what: &What<'_>,
         then: impl FnOnce(&mut [Charge<'_>]) -> T,
     ) -> T {
-        let Some(first) = self.dimensions.first() else { return then(&mut []) };
-        let mut charges = [Charge { hash: 0, line: &first.line, cells: 0, at: 0 }; N];
+        let lines = self.lines.load();
+        let Some(first) = lines.first() else { return then(&mut []) };
+        let mut charges = [Charge { hash: 0, line: first, cells: 0, at: 0 }; N];
         let mut filled = 0;
         let mut hashed = Hashed::new(subject, self.counts.seed());
         for at in self.of(what.stage()) {
-            let Some(Limit { dimension, line, .. }) = self.limit(*at) else { continue };
+            let Some((Limit { dimension, .. }, line)) = self.limit(*at).zip(lines.get(*at as usize)) else { continue };
             if !dimension.counts(what) {
                 continue;
             }
@@ -307,6 +332,16 @@ impl Limiter {
         }
         then(charges.get_mut(..filled).unwrap_or_default())
     }
+}
+
+/// What one of so many machines counts of each. The counts are the same, however many there are.
+fn lines(limits: &[Limit], seed: u64, machines: u32) -> Vec<Line> {
+    let line = |Limit { dimension, .. }: &Limit| Line {
+        pace: dimension.pace.divided(machines),
+        identity: dimension.identity(seed),
+        open: dimension.is_open(),
+    };
+    limits.iter().map(line).collect()
 }
 
 /// How many cells in each second: this one and the one before, each with its number.

@@ -1,4 +1,5 @@
-//! Documents that make a store write into another bucket by itself: replication, inventories, access logs.
+//! Documents that make a store write into another bucket by itself: replication, inventories. (Access logs
+//! are written by the proxy itself: `logging`.)
 //!
 //! Towards the store every bucket is the proxy's own, and what it does by itself passes no decision here.
 //! So a document may name buckets of the account alone that owns the bucket it is about.
@@ -18,7 +19,6 @@ pub(super) fn check(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<()
     let root = match case.routed.operation {
         Operation::PutBucketAnalyticsConfiguration => "AnalyticsConfiguration",
         Operation::PutBucketInventoryConfiguration => "InventoryConfiguration",
-        Operation::PutBucketLogging => "BucketLoggingStatus",
         Operation::PutBucketReplication => "ReplicationConfiguration",
         Operation::RestoreObject if !document.is_empty() => "RestoreRequest",
         _ => return Ok(()),

@@ -92,6 +92,8 @@ pub struct Live {
     pub retired: Option<Arc<Ledger>>,
     /// Faults that clients may meet on purpose, if there are any.
     pub rehearsals: Option<Arc<Rehearsals>>,
+    /// Whether the access log of a bucket may go into itself.
+    pub logs_into_itself: bool,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

@@ -73,6 +73,8 @@ pub struct RateReading<'a> {
     pub overflow: u64,
     /// Whether the store of shared counts is away.
     pub degraded: bool,
+    /// How many machines share the limits.
+    pub machines: u32,
 }
 
 /// A request that is within its limits: its seat, and what is left to be charged when the store has answered.
@@ -126,6 +128,11 @@ impl Rates {
         self
     }
 
+    /// On one of so many machines from now on, each of which has its part.
+    pub fn divide(&self, machines: u32) {
+        self.limiter.divide(machines);
+    }
+
     /// What this machine holds of counts that several share, if it does.
     pub fn leases(&self) -> Option<&Arc<Leases>> {
         self.limiter.leases()
@@ -152,6 +159,7 @@ impl Rates {
             }),
             overflow: self.limiter.counts().overflow(),
             degraded: self.leases().is_some_and(|leases| !leases.is_up()),
+            machines: self.limiter.machines(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! Settings that are kept here and not by the store: policies of buckets, Block Public Access, default
-//! encryption, Object Ownership, and what takes the place of access control lists (spec/policy-evaluation.md 8.6, 9.1;
+//! encryption, access logs, Object Ownership, and what takes the place of access control lists (spec/policy-evaluation.md 8.6, 9.1;
 //! spec/policy-language.md 8).
 //!
 //! A request about them passes every stage like any other. What it changes is written down by a
@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::destination;
 use super::judge::Case;
+use super::logging;
 use super::look;
 use super::naming;
 use super::points;
@@ -23,6 +24,7 @@ use crate::guard;
 use crate::policy::document::{Principal, Who};
 use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::public::{Block, PolicyOf, PolicyWrite, is_public};
+use crate::policy::logging::BucketLogging;
 use crate::policy::put;
 use crate::s3::tags::Tags;
 use crate::s3::xml::{CONTROL_NAMESPACE, Element, S3_NAMESPACE, Writer};
@@ -45,6 +47,13 @@ pub enum Change {
         bucket: String,
         /// What it does with what says nothing.
         default: Option<BucketDefault>,
+    },
+    /// Where the access log of a bucket goes; none to switch it off.
+    Logging {
+        /// The bucket.
+        bucket: String,
+        /// Where.
+        logging: Option<BucketLogging>,
     },
     /// Block Public Access of a bucket; none to remove it.
     Block {
@@ -144,6 +153,7 @@ pub(super) const fn is_kept_here(operation: Operation) -> bool {
             | Operation::DeletePublicAccessBlock
             | Operation::GetBucketAcl
             | Operation::GetBucketEncryption
+            | Operation::GetBucketLogging
             | Operation::GetBucketOwnershipControls
             | Operation::GetBucketPolicy
             | Operation::GetBucketPolicyStatus
@@ -151,6 +161,7 @@ pub(super) const fn is_kept_here(operation: Operation) -> bool {
             | Operation::GetPublicAccessBlock
             | Operation::PutBucketAcl
             | Operation::PutBucketEncryption
+            | Operation::PutBucketLogging
             | Operation::PutBucketOwnershipControls
             | Operation::PutBucketPolicy
             | Operation::PutObjectAcl
@@ -226,6 +237,10 @@ pub(super) async fn guard(
     let of_object = matches!(routed.operation, Operation::GetObjectAcl | Operation::PutObjectAcl);
     if of_object && !Box::pin(look::is_there(case, store, Side::Target)).await? {
         return Err(case.missing(Side::Target));
+    }
+    if routed.operation == Operation::PutBucketLogging {
+        let logging = Box::pin(logging::settle(case, bucket, document, stores, at)).await?;
+        return Ok(Some(Setting::Change(Change::Logging { bucket: bucket.to_owned(), logging })));
     }
     settle(case, bucket, document).map(Some)
 }
@@ -340,6 +355,10 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
             let kept = estate.kept(bucket).and_then(|kept| kept.encryption.as_ref());
             let document = kept.map_or_else(|| BucketDefault::default().write(), BucketDefault::write);
             return Ok(of(told("application/xml", document.into())));
+        }
+        Operation::GetBucketLogging => {
+            let kept = estate.kept(bucket).and_then(|kept| kept.logging.as_ref());
+            return Ok(of(told("application/xml", BucketLogging::write(kept).into())));
         }
         Operation::GetBucketOwnershipControls => {
             return Ok(xml("OwnershipControls", |out| {
@@ -478,7 +497,7 @@ fn of(reply: Reply) -> Setting {
 pub(super) fn told(kind: &'static str, document: Bytes) -> Reply {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
     let body = ReplyBody::Full(document);
-    Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None }
+    Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None, size: None }
 }
 
 fn nothing() -> Setting {
@@ -487,5 +506,5 @@ fn nothing() -> Setting {
 
 /// An answer without a document.
 pub(super) fn empty(status: StatusCode) -> Reply {
-    Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None, code: None }
+    Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None, code: None, size: None }
 }

@@ -13,6 +13,7 @@ pub mod encryption;
 pub mod engine;
 mod json;
 pub mod lint;
+pub mod logging;
 pub mod pattern;
 pub mod point;
 mod principal;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName};
+use zeroize::Zeroizing;
 
 /// `x-amz-server-side-encryption`
 pub const KIND: HeaderName = HeaderName::from_static("x-amz-server-side-encryption");
@@ -12,6 +15,47 @@ pub const KEY_ID: HeaderName = HeaderName::from_static("x-amz-server-side-encryp
 pub const CONTEXT: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-context");
 /// `x-amz-server-side-encryption-bucket-key-enabled`
 pub const BUCKET_KEY: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-bucket-key-enabled");
+
+/// The three headers about a key that the client keeps (SSE-C).
+#[derive(Debug)]
+pub struct Triple {
+    /// The algorithm: `AES256`.
+    pub algorithm: HeaderName,
+    /// The key, in base64. A secret.
+    pub key: HeaderName,
+    /// The MD5 of the key, in base64.
+    pub md5: HeaderName,
+}
+
+/// Of the object that a request is about.
+pub const CUSTOMER: Triple = Triple {
+    algorithm: HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm"),
+    key: HeaderName::from_static("x-amz-server-side-encryption-customer-key"),
+    md5: HeaderName::from_static("x-amz-server-side-encryption-customer-key-md5"),
+};
+
+/// Of what is copied.
+pub const SOURCE: Triple = Triple {
+    algorithm: HeaderName::from_static("x-amz-copy-source-server-side-encryption-customer-algorithm"),
+    key: HeaderName::from_static("x-amz-copy-source-server-side-encryption-customer-key"),
+    md5: HeaderName::from_static("x-amz-copy-source-server-side-encryption-customer-key-md5"),
+};
+
+impl Triple {
+    /// Whether any of them is there.
+    pub fn is_in(&self, headers: &HeaderMap) -> bool {
+        [&self.algorithm, &self.key, &self.md5].into_iter().any(|name| headers.contains_key(name))
+    }
+
+    /// The key itself, if it is one: 32 octets. Wiped when dropped.
+    pub fn decoded(&self, headers: &HeaderMap) -> Option<Zeroizing<[u8; 32]>> {
+        let mut octets = Zeroizing::new([0; 33]); // more than a key has room, and is none
+        let written = STANDARD.decode_slice(headers.get(&self.key)?.as_bytes(), octets.as_mut()).ok()?;
+        let mut key = Zeroizing::new([0; 32]);
+        key.copy_from_slice(octets.get(..32).filter(|_| written == 32)?);
+        Some(key)
+    }
+}
 
 /// The kinds that have a name on the wire; from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

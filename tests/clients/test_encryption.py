@@ -174,7 +174,7 @@ def test_a_key_that_the_store_does_not_have_is_not_found(own_bucket):
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
-@pytest.mark.stores("radosgw")
+@pytest.mark.stores("embedded", "radosgw")
 def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_bucket, plain):
     key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
     closed_bucket = sites.fresh_name()
@@ -206,6 +206,14 @@ def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_buck
     upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
     answer = refused(s3.upload_part, "InvalidRequest", status=400, **part | {"UploadId": upload}, **key)
     assert answer["Error"]["Message"].startswith("The multipart upload initiate requested encryption."), answer
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", **key)["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"data", **key)["ETag"]
+    s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+    assert s3.get_object(Bucket=bucket, Key="parts", **key)["Body"].read() == b"data"
+    if store.name == "embedded":
+        source = {"CopySourceSSECustomerAlgorithm": "AES256", "CopySourceSSECustomerKey": "0" * 32}
+        s3.copy_object(Bucket=bucket, Key="open", CopySource=f"{bucket}/k", **source)
+        assert s3.get_object(Bucket=bucket, Key="open")["Body"].read() == b"data"
     text = "\n".join(str(record) for record in site.proxy.journal())
     assert "MDAwMDAw" not in text, "a key of a client is on record"
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::delivery;
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
 use crate::limit::rehearsal::Rehearsal;
-use crate::limit::{Cap, Dimension, Surface};
 use crate::s3::Operation;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
@@ -26,10 +26,14 @@ mod rate;
 mod rehearsal;
 mod root;
 mod sharing;
+mod sink;
+mod trace;
 mod upstream;
 
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
+pub use rate::{Leasing, Rates, Replicas, Sharing};
+pub use trace::{Collector, Trace};
 
 /// How large a configuration file may be.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -87,6 +91,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The log of the program itself.
     pub log: Log,
+    /// What is done with traces.
+    pub trace: Trace,
 }
 
 /// A key service that speaks as AWS KMS does. No `Debug`: it holds keys.
@@ -277,13 +283,14 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record.
-#[derive(Clone, Copy, Debug)]
+/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
+    /// Where records are delivered to.
+    pub delivery: delivery::Settings,
 }
 
 /// How far a record must have come.
@@ -304,48 +311,6 @@ pub enum WhenFull {
     Drop,
     /// The request is refused.
     Refuse,
-}
-
-/// What may be asked how often, and at once.
-#[derive(Clone, Debug)]
-pub struct Rates {
-    /// The limits, in the order in which they are told.
-    pub dimensions: Vec<Dimension>,
-    /// How many requests of one may be under way.
-    pub caps: Vec<Cap>,
-    /// In whose words a refusal for a key's sake is told.
-    pub surface: Surface,
-    /// How many keys are counted at most.
-    pub most_keys: usize,
-    /// Whether other machines share the limits.
-    pub shared: Sharing,
-}
-
-/// How several machines share one quota.
-#[derive(Clone, Debug, Default)]
-pub enum Sharing {
-    /// They do not.
-    #[default]
-    No,
-    /// Each of so many has its part.
-    Divided(u32),
-    /// They lease what passes from a store of their own.
-    Leased(Arc<Leasing>),
-}
-
-/// A Redis or Valkey that keeps the counts of all.
-#[derive(Debug)]
-pub struct Leasing {
-    /// How many machines there are: while the store is away, each has its part.
-    pub replicas: u32,
-    /// Its host and port.
-    pub address: (String, u16),
-    /// The number of the database.
-    pub database: u32,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// How long a connection may take, and an answer.
-    pub timeout: Duration,
 }
 
 /// A store behind the proxy.
@@ -581,6 +546,11 @@ impl Config {
     /// The file of retired names of buckets.
     pub fn retired_names(&self) -> PathBuf {
         self.state.join("retired-names")
+    }
+
+    /// The folder of how far deliveries have come.
+    pub fn deliveries(&self) -> PathBuf {
+        self.state.join("delivery")
     }
 
     /// The folder of the journal.

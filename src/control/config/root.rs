@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, sink, trace,
+    upstream,
 };
 use crate::control::reader::{Located, Table};
+use crate::delivery;
 use crate::guard;
 use crate::identity::TokenKey;
 use crate::sigv4::Secret;
@@ -54,12 +56,13 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         guard: rules(root, &upstreams),
         naming: naming::read(root),
         rehearsals: rehearsal::read(root, &listen),
-        audit: audit(root),
+        audit: audit(root, &upstreams, &region),
         rates: rate::read(root, served(&region, &upstreams)),
         upstreams,
         runtime: runtime(root),
         admin: admin(root),
         log: log(root),
+        trace: trace::read(root),
         listen,
         region,
     };
@@ -77,7 +80,7 @@ pub(super) fn region(table: &mut Table<'_>, key: &'static str) -> Option<String>
     table.parsed(key, "a region such as \"us-east-1\"", region_name).map(|found| found.value)
 }
 
-fn region_name(text: &str) -> Option<String> {
+pub(super) fn region_name(text: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ((1..=64).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
 }
@@ -214,15 +217,17 @@ fn names(guard: &mut Table<'_>, usual: Names) -> Names {
     names
 }
 
-fn audit(root: &mut Table<'_>) -> Audit {
-    let default = Audit { before: Before::Written, when_full: WhenFull::Refuse };
+fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
+    let delivery = delivery::Settings::default();
+    let default = Audit { before: Before::Written, when_full: WhenFull::Refuse, delivery };
     let Some(mut table) = root.table("audit") else { return default };
-    table.unavailable(&["sink", "chain", "keep"]);
+    table.unavailable(&["chain", "keep"]);
     let before = [("queued", Before::Queued), ("written", Before::Written), ("synced", Before::Synced)];
     let when_full = [("refuse", WhenFull::Refuse), ("drop", WhenFull::Drop)];
     let audit = Audit {
         before: table.choice("before", &before, default.before),
         when_full: table.choice("when_full", &when_full, default.when_full),
+        delivery: sink::read(&mut table, upstreams, region),
     };
     table.finish();
     audit

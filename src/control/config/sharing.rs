@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leasing, Sharing};
+use super::{Leasing, Replicas, Sharing};
 use crate::control::reader::Table;
 use crate::limit::{Algorithm, Dimension};
 
@@ -21,7 +21,7 @@ enum Url {
     Secret,
 }
 
-pub(super) fn read(mut table: Table<'_>, dimensions: &[Dimension]) -> Sharing {
+pub(super) fn read(mut table: Table<'_>, dimensions: &[Dimension]) -> (Sharing, Replicas) {
     let leases = table.choice("mode", &[("divide", false), ("lease", true)], false);
     if !table.has("mode") {
         table.required("mode", "mode = \"divide\"");
@@ -30,23 +30,25 @@ pub(super) fn read(mut table: Table<'_>, dimensions: &[Dimension]) -> Sharing {
     if !table.has("replicas") {
         table.required("replicas", "replicas = 2");
     }
-    let replicas = replicas.unwrap_or(1);
+    let expected = "a host name with an address for each replica, such as \"bartizan.default.svc\"";
+    let discover = table.parsed("discover", expected, host).map(|found| found.value);
+    let replicas = Replicas { count: replicas.unwrap_or(1), discover };
     let sharing = if leases {
-        lease(&mut table, replicas, dimensions)
+        lease(&mut table, dimensions)
     } else {
         table.pointless(&["url", "password", "timeout"], "`mode = \"divide\"`");
-        Sharing::Divided(replicas)
+        Sharing::Divided
     };
-    if let Some(small) = dimensions.iter().find(|one| one.pace.burst() < replicas.into()) {
+    if let Some(small) = dimensions.iter().find(|one| one.pace.burst() < replicas.count.into()) {
         let message = format!("`{}` holds {} at once, fewer than there are replicas", small.name, small.pace.burst());
         let help = "each replica lets at least one pass, together they let more pass than that";
         table.warn(table.span(), &message, "cannot be divided", help);
     }
     table.finish();
-    sharing
+    (sharing, replicas)
 }
 
-fn lease(table: &mut Table<'_>, replicas: u32, dimensions: &[Dimension]) -> Sharing {
+fn lease(table: &mut Table<'_>, dimensions: &[Dimension]) -> Sharing {
     if let Some(fixed) = dimensions.iter().find(|one| one.pace.algorithm() == Algorithm::Fixed) {
         let message = format!("`{}` counts in fixed windows, which cannot be leased", fixed.name);
         table.fault(
@@ -68,7 +70,7 @@ fn lease(table: &mut Table<'_>, replicas: u32, dimensions: &[Dimension]) -> Shar
     };
     match found.value {
         Url::Good(address, database) => {
-            return Sharing::Leased(Arc::new(Leasing { replicas, address, database, password, timeout }));
+            return Sharing::Leased(Arc::new(Leasing { address, database, password, timeout }));
         }
         Url::Encrypted => table.fault(
             found.span,
@@ -84,6 +86,16 @@ fn lease(table: &mut Table<'_>, replicas: u32, dimensions: &[Dimension]) -> Shar
         ),
     }
     Sharing::No
+}
+
+/// A host name: an address has no replicas behind it.
+fn host(text: &str) -> Option<String> {
+    let labels = || text.strip_suffix('.').unwrap_or(text).split('.');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let good = text.len() <= 253
+        && labels().all(|label| (1..=63).contains(&label.len()) && label.bytes().all(fits))
+        && text.parse::<std::net::IpAddr>().is_err();
+    good.then(|| text.to_owned())
 }
 
 /// Reads `redis://HOST[:PORT][/DATABASE]`.
@@ -125,13 +137,18 @@ mod tests {
     #[test]
     fn each_way_of_sharing_is_read() {
         assert!(matches!(accepted(&with("[rate.requests]\nbucket = { rate = 1 }")).rates.shared, Sharing::No));
-        let read = |text: &str| accepted(&with(&format!("{LIMIT}{text}"))).rates.shared;
-        assert!(matches!(read("mode = \"divide\"\nreplicas = 3"), Sharing::Divided(3)));
+        let read = |text: &str| accepted(&with(&format!("{LIMIT}{text}"))).rates;
+        let divided = read("mode = \"divide\"\nreplicas = 3");
+        assert!(matches!(divided.shared, Sharing::Divided));
+        assert_eq!(divided.replicas, Replicas { count: 3, discover: None });
+        let discovered = read("mode = \"divide\"\nreplicas = 3\ndiscover = \"bartizan.default.svc\"").replicas;
+        assert_eq!(discovered, Replicas { count: 3, discover: Some("bartizan.default.svc".to_owned()) });
         let text =
             "mode = \"lease\"\nreplicas = 2\nurl = \"redis://r.internal:7000/3\"\npassword = \"p\"\ntimeout = \"20ms\"";
-        let Sharing::Leased(leasing) = read(text) else { panic!("not leased") };
-        let Leasing { replicas, address, database, password, timeout } = &*leasing;
-        assert_eq!((*replicas, address, *database), (2, &("r.internal".to_owned(), 7000), 3));
+        let rates = read(text);
+        let Sharing::Leased(leasing) = rates.shared else { panic!("not leased") };
+        let Leasing { address, database, password, timeout } = &*leasing;
+        assert_eq!((rates.replicas.count, address, *database), (2, &("r.internal".to_owned(), 7000), 3));
         assert_eq!((password.as_ref().unwrap().expose(), timeout.as_millis()), ("p", 20));
     }
 
@@ -143,6 +160,8 @@ mod tests {
             ("mode = \"divide\"".to_owned(), "`rate.shared.replicas` is missing"),
             ("mode = \"divide\"\nreplicas = 0".to_owned(), "rate.shared.replicas"),
             ("mode = \"divide\"\nreplicas = 10001".to_owned(), "rate.shared.replicas"),
+            ("mode = \"divide\"\nreplicas = 2\ndiscover = \"10.0.0.1\"".to_owned(), "an address for each replica"),
+            ("mode = \"divide\"\nreplicas = 2\ndiscover = \"a b\"".to_owned(), "an address for each replica"),
             ("mode = \"divide\"\nreplicas = 2\nurl = \"redis://a\"".to_owned(), "`rate.shared.url` has no meaning"),
             (lease(""), "`rate.shared.url` is missing"),
             (lease("url = \"rediss://a\""), "`rediss://` is not available in this version"),

@@ -216,7 +216,6 @@ fn settings_of_later_versions_are_refused_and_not_ignored() {
         ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
         ("[audit]\nchain = true", "audit.chain"),
         ("[runtime]\naccept = \"shared\"", "runtime.accept"),
-        ("[[audit.sink]]\nformat = \"cloudtrail\"", "audit.sink"),
     ] {
         let faults = refused(&with(more));
         assert!(faults.contains(&format!("`{key}` is not available in this version")), "{faults}");

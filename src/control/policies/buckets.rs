@@ -1,4 +1,5 @@
-//! `buckets/BUCKET/`: who owns a bucket, its policy, its Block Public Access, its default encryption.
+//! `buckets/BUCKET/`: who owns a bucket, its policy, its Block Public Access, its default encryption,
+//! where its access log goes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -13,6 +14,7 @@ use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::BucketRules;
 use crate::policy::engine::acl::Ownership;
 use crate::policy::engine::public::Block;
+use crate::policy::logging::BucketLogging;
 use crate::policy::{block, put};
 use crate::s3::tags::Tags;
 
@@ -60,6 +62,12 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                     buckets.rules(bucket, account);
                 }
             }
+            Place::BucketLogging(bucket) => {
+                if let Some(logging) = logging(desk, path) {
+                    buckets.kept(bucket).logging = logging;
+                    buckets.rules(bucket, account);
+                }
+            }
             Place::BucketSettings(bucket) => {
                 let Some(Settings { owner, tags }) = settings(desk, path, directory) else { continue };
                 buckets.rules(bucket, account).owner = owner.unwrap_or_else(|| account.to_owned());
@@ -104,6 +112,18 @@ fn encryption(desk: &mut Desk<'_>, path: &Path) -> Option<BucketDefault> {
     let text = desk.text(path, "the default encryption of the bucket", "write it, or remove its file")?;
     match BucketDefault::parse_json(&text) {
         Ok(encryption) => Some(encryption),
+        Err(problems) => {
+            desk.tell(path, &text, problems);
+            None
+        }
+    }
+}
+
+/// A document of where the access log goes.
+fn logging(desk: &mut Desk<'_>, path: &Path) -> Option<Option<BucketLogging>> {
+    let text = desk.text(path, "where the access log of the bucket goes", "write it, or remove its file")?;
+    match BucketLogging::parse_json(&text) {
+        Ok(logging) => Some(logging),
         Err(problems) => {
             desk.tell(path, &text, problems);
             None

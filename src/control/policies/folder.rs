@@ -37,6 +37,8 @@ pub(super) enum Place {
     BucketBlock(String),
     /// `buckets/BUCKET/encryption.json`
     BucketEncryption(String),
+    /// `buckets/BUCKET/logging.json`
+    BucketLogging(String),
     /// `buckets/BUCKET/policy.json`
     BucketPolicy(String),
     /// `buckets/BUCKET/settings.toml`
@@ -153,6 +155,7 @@ fn in_bucket(bucket: &str, file: &str) -> Result<Place, Misplaced> {
     let bucket = bucket.to_owned();
     match file {
         "encryption.json" => Ok(Place::BucketEncryption(bucket)),
+        "logging.json" => Ok(Place::BucketLogging(bucket)),
         "policy.json" => Ok(Place::BucketPolicy(bucket)),
         "public-access-block.json" => Ok(Place::BucketBlock(bucket)),
         "settings.toml" => Ok(Place::BucketSettings(bucket)),
@@ -319,6 +322,7 @@ mod tests {
         assert_eq!(at("buckets/my.bucket/policy.json"), Some(Place::BucketPolicy("my.bucket".to_owned())));
         assert_eq!(at("buckets/bbb/public-access-block.json"), Some(Place::BucketBlock("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/encryption.json"), Some(Place::BucketEncryption("bbb".to_owned())));
+        assert_eq!(at("buckets/bbb/logging.json"), Some(Place::BucketLogging("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/settings.toml"), Some(Place::BucketSettings("bbb".to_owned())));
         assert_eq!(at("endpoints/vpce-0a1b.json"), Some(Place::Endpoint("vpce-0a1b".to_owned())));
         assert_eq!(at("organization/organization.toml"), Some(Place::Organization));
@@ -344,7 +348,7 @@ mod tests {
             "access-points/abc.json",
             "accounts/111/public-access-block.json",
             "buckets/B/policy.json",
-            "buckets/bbb/logging.json",
+            "buckets/bbb/loggings.json",
             "buckets/bbb/policy.json.new",
             "buckets/bbb/versioning.json",
             "buckets/policy.json",

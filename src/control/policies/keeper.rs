@@ -27,6 +27,7 @@ use crate::policy::block;
 use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::Sources;
 use crate::policy::engine::public::Block;
+use crate::policy::logging::BucketLogging;
 use crate::s3::name::{is_account, is_addressable_bucket};
 use crate::s3::{Code, Fault};
 
@@ -35,6 +36,7 @@ const POLICY: &str = "policy.json";
 const BLOCK: &str = "public-access-block.json";
 const SETTINGS: &str = "settings.toml";
 const ENCRYPTION: &str = "encryption.json";
+const LOGGING: &str = "logging.json";
 
 /// Puts a generation in the place of the live one and gives its number.
 pub type Take = Box<dyn Fn(Directory, Loaded) -> u64 + Send + Sync>;
@@ -313,13 +315,16 @@ impl Keeper {
             Change::Encryption { bucket, default } => {
                 vec![file(bucket, ENCRYPTION, default.as_ref().map(BucketDefault::to_json))]
             }
+            Change::Logging { bucket, logging } => {
+                vec![file(bucket, LOGGING, logging.as_ref().map(BucketLogging::to_json))]
+            }
             Change::AccountBlock { account, block } => vec![self.account(account, block.map(block::write))],
             Change::Made { bucket, owner } => vec![
                 file(bucket, SETTINGS, Some(format!("owner = \"{owner}\"\n"))),
                 file(bucket, BLOCK, Some(block::write(Block::ALL))),
             ],
             Change::Gone { bucket } => {
-                [POLICY, ENCRYPTION, SETTINGS, BLOCK].iter().map(|name| file(bucket, name, None)).collect()
+                [POLICY, ENCRYPTION, LOGGING, SETTINGS, BLOCK].iter().map(|name| file(bucket, name, None)).collect()
             }
             // Not of this folder.
             Change::Retired { .. } | Change::Reused { .. } => Vec::new(),

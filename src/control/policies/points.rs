@@ -122,6 +122,7 @@ fn unambiguous(desk: &mut Desk<'_>, entries: &[Entry], found: &BTreeMap<String, 
     for Entry { path, place } in entries {
         let (Place::BucketBlock(bucket)
         | Place::BucketEncryption(bucket)
+        | Place::BucketLogging(bucket)
         | Place::BucketPolicy(bucket)
         | Place::BucketSettings(bucket)) = place
         else {

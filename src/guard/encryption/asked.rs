@@ -5,33 +5,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, HeaderName};
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
 use crate::kms::Context;
-use crate::s3::encryption::{BUCKET_KEY, CONTEXT, KEY_ID, KIND, Kind};
+use crate::s3::encryption::{BUCKET_KEY, CONTEXT, CUSTOMER, KEY_ID, KIND, Kind, SOURCE, Triple};
 use crate::s3::{Code, Fault, Operation};
 
 /// The argument that S3 names whatever is wrong with keys of clients.
 const ARGUMENT: &str = "x-amz-server-side-encryption";
-
-/// The three headers of a client's own key.
-struct Triple {
-    algorithm: HeaderName,
-    key: HeaderName,
-    md5: HeaderName,
-}
-
-const CUSTOMER: Triple = Triple {
-    algorithm: HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm"),
-    key: HeaderName::from_static("x-amz-server-side-encryption-customer-key"),
-    md5: HeaderName::from_static("x-amz-server-side-encryption-customer-key-md5"),
-};
-
-const SOURCE: Triple = Triple {
-    algorithm: HeaderName::from_static("x-amz-copy-source-server-side-encryption-customer-algorithm"),
-    key: HeaderName::from_static("x-amz-copy-source-server-side-encryption-customer-key"),
-    md5: HeaderName::from_static("x-amz-copy-source-server-side-encryption-customer-key-md5"),
-};
 
 /// How a request came.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +56,8 @@ impl Asked {
             return Err(Fault::argument("sse-and-customer-key", message, ARGUMENT, Some(sent.to_owned())));
         }
         let kind = sent.map(|sent| Kind::named(sent).ok_or_else(|| unknown_kind(sent))).transpose()?;
-        CUSTOMER.check(headers, writes(operation))?;
-        SOURCE.check(headers, false)?;
+        check(&CUSTOMER, headers, writes(operation))?;
+        check(&SOURCE, headers, false)?;
         let asked = Self {
             kind,
             key: text(headers, &KEY_ID).map(str::to_owned),
@@ -146,53 +126,43 @@ const fn writes(operation: Operation) -> bool {
     )
 }
 
-impl Triple {
-    fn is_in(&self, headers: &HeaderMap) -> bool {
-        [&self.algorithm, &self.key, &self.md5].into_iter().any(|name| headers.contains_key(name))
+/// E-4 to E-8. The key travels on in its header.
+fn check(triple: &Triple, headers: &HeaderMap, writes: bool) -> Result<(), Fault> {
+    if !triple.is_in(headers) {
+        return Ok(());
     }
-
-    /// E-4 to E-8. The key is looked at here and nowhere else; it travels on in its header.
-    fn check(&self, headers: &HeaderMap, writes: bool) -> Result<(), Fault> {
-        if !self.is_in(headers) {
-            return Ok(());
+    let wrong = |reason, message| Err(Fault::argument(reason, message, ARGUMENT, None));
+    match (text(headers, &triple.algorithm), headers.contains_key(&triple.key)) {
+        (None, _) => {
+            let message = "Requests specifying Server Side Encryption with Customer provided keys must provide a valid \
+                encryption algorithm.";
+            return wrong("customer-key-without-algorithm", message);
         }
-        let wrong = |reason, message| Err(Fault::argument(reason, message, ARGUMENT, None));
-        let (algorithm, key) = (text(headers, &self.algorithm), text(headers, &self.key));
-        match (algorithm, key) {
-            (None, _) => {
-                let message = "Requests specifying Server Side Encryption with Customer provided keys must provide a valid \
-                    encryption algorithm.";
-                return wrong("customer-key-without-algorithm", message);
-            }
-            (Some(_), None) => {
-                let message = "Requests specifying Server Side Encryption with Customer provided keys must provide an \
-                    appropriate secret key.";
-                return wrong("customer-key-missing", message);
-            }
-            (Some("AES256"), Some(_)) => {}
-            (Some(other), Some(_)) => {
-                let message = "The Encryption request you specified is not valid. Supported value: AES256.";
-                let fault = Fault::new(Code::InvalidEncryptionAlgorithmError, "customer-key-algorithm", message);
-                return Err(fault.with("ArgumentName", ARGUMENT).with("ArgumentValue", other));
-            }
+        (Some(_), false) => {
+            let message = "Requests specifying Server Side Encryption with Customer provided keys must provide an \
+                appropriate secret key.";
+            return wrong("customer-key-missing", message);
         }
-        let bad_key = "The secret key was invalid for the specified algorithm.";
-        let decoded = Zeroizing::new(BASE64.decode(key.unwrap_or_default()).unwrap_or_default());
-        if decoded.len() != 32 {
-            return wrong("customer-key", bad_key);
+        (Some("AES256"), true) => {}
+        (Some(other), true) => {
+            let message = "The Encryption request you specified is not valid. Supported value: AES256.";
+            let fault = Fault::new(Code::InvalidEncryptionAlgorithmError, "customer-key-algorithm", message);
+            return Err(fault.with("ArgumentName", ARGUMENT).with("ArgumentValue", other));
         }
-        match text(headers, &self.md5) {
-            None if writes => wrong("customer-key-without-md5", bad_key),
-            None => Ok(()),
-            Some(sent) => {
-                let computed = Md5::digest(decoded.as_slice());
-                let sent = BASE64.decode(sent).unwrap_or_default();
-                if bool::from(sent.as_slice().ct_eq(computed.as_slice())) {
-                    return Ok(());
-                }
-                let message = "The calculated MD5 hash of the key did not match the hash that was provided.";
-                wrong("customer-key-md5", message)
+    }
+    let bad_key = "The secret key was invalid for the specified algorithm.";
+    let Some(key) = triple.decoded(headers) else { return wrong("customer-key", bad_key) };
+    match text(headers, &triple.md5) {
+        None if writes => wrong("customer-key-without-md5", bad_key),
+        None => Ok(()),
+        Some(sent) => {
+            let computed = Md5::digest(key.as_slice());
+            let sent = BASE64.decode(sent).unwrap_or_default();
+            if bool::from(sent.as_slice().ct_eq(computed.as_slice())) {
+                return Ok(());
             }
+            let message = "The calculated MD5 hash of the key did not match the hash that was provided.";
+            wrong("customer-key-md5", message)
         }
     }
 }

@@ -44,6 +44,21 @@ fn a_refusal_costs_nothing() {
 }
 
 #[test]
+fn what_is_used_stays_used_when_the_number_of_machines_changes() {
+    let limiter = limiter(vec![dimension("all", &[], 12, 12)]);
+    let passed = |limit: usize| (0..limit).take_while(|_| limiter.check(&of("a", "b"), &PUT, Ticks(0)).is_ok()).count();
+    limiter.divide(3);
+    assert_eq!(passed(12), 4);
+    limiter.divide(2);
+    assert_eq!(passed(12), 0, "four cells of a third last as long as six of a half");
+    limiter.divide(1);
+    assert_eq!((passed(24), limiter.machines()), (0, 1));
+    let second =
+        |limit: usize| (0..limit).take_while(|_| limiter.check(&of("a", "b"), &PUT, Ticks(SECOND)).is_ok()).count();
+    assert_eq!(second(24), 12);
+}
+
+#[test]
 fn the_longest_wait_is_told_and_of_equals_the_first() {
     let limiter = limiter(vec![
         dimension("first", &[], 2, 1),

@@ -24,13 +24,7 @@ pub(super) fn read(request: &Request) -> Result<Attributes, Fault> {
 
 /// Refuses headers that ask for what this store does not do; promising it silently would be a lie.
 pub(super) fn vet(request: &Request) -> Result<(), Fault> {
-    const UNSUPPORTED: [&str; 11] = [
-        "x-amz-server-side-encryption-customer-algorithm",
-        "x-amz-server-side-encryption-customer-key",
-        "x-amz-server-side-encryption-customer-key-md5",
-        "x-amz-copy-source-server-side-encryption-customer-algorithm",
-        "x-amz-copy-source-server-side-encryption-customer-key",
-        "x-amz-copy-source-server-side-encryption-customer-key-md5",
+    const UNSUPPORTED: [&str; 5] = [
         "x-amz-write-offset-bytes",
         "x-amz-object-lock-event-hold",
         "x-amz-object-lock-event-hold-duration-days",

@@ -1,6 +1,6 @@
 //! CopyObject.
 
-use crate::s3::encryption::KIND;
+use crate::s3::encryption::{CUSTOMER, KIND, SOURCE};
 use crate::s3::{Code, Fault};
 
 use super::Reply;
@@ -9,6 +9,7 @@ use super::answer::{self, checksum_text, checksum_type, date, quoted};
 use super::attributes::{self, REDIRECT};
 use super::checksums::{Algorithm, hex};
 use super::condition::{Conditions, Guard, Verdict, failed};
+use super::customer::Customer;
 use super::encryption::{self, Wanted};
 use super::fault::Halt;
 use super::index::{Tx, View};
@@ -44,8 +45,8 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
         Some(sealing) => share(shell, request, guard, source, attributes, sealing).await?,
         None => rewrite(shell, request, guard, source, attributes, algorithm, &wanted).await?,
     };
-    let mut reply = answer::document(result(&facts));
-    encryption::say_with_context(&mut reply.headers, &sealing);
+    let mut reply = Reply { size: Some(facts.size), ..answer::document(result(&facts)) };
+    encryption::say_with_context(&mut reply.headers, &sealing, wanted.customer.as_ref());
     Ok(reply)
 }
 
@@ -83,7 +84,9 @@ fn check_onto_itself(request: &Request, replaces: bool) -> Result<(), Fault> {
     let source = request.source()?;
     let same = source.bucket == request.bucket() && source.key == request.key() && source.version.is_none();
     let changes = replaces
-        || ["x-amz-storage-class", REDIRECT, KIND.as_str()].into_iter().any(|name| request.header(name).is_some());
+        || ["x-amz-storage-class", REDIRECT, KIND.as_str(), CUSTOMER.algorithm.as_str()]
+            .into_iter()
+            .any(|name| request.header(name).is_some());
     if same && !changes {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing \
             the object's metadata, storage class, website redirect location or encryption attributes.";
@@ -95,16 +98,21 @@ fn check_onto_itself(request: &Request, replaces: bool) -> Result<(), Fault> {
 /// The source as it is now, its own conditions checked.
 pub(super) async fn source(shell: &Shell, request: &Request) -> Result<ObjectRow, Halt> {
     let asked = request.clone();
-    shell.read(move |_, view| look(view, &asked)).await
+    shell.read(move |core, view| look(core, view, &asked)).await
 }
 
-fn look(view: &View, request: &Request) -> Result<ObjectRow, Halt> {
+fn look(core: &Core, view: &View, request: &Request) -> Result<ObjectRow, Halt> {
     let source = request.source()?;
     request.owned_source(view.bucket(&source.bucket)?, &source.bucket)?;
     let version = Version::read(source.version.as_deref())?;
     let row = read::find(view, &source.bucket, &source.key, version, source.version.as_deref())?;
     match Conditions::of_copy(&request.forward().headers).check(&row.facts) {
-        Verdict::Holds => Ok(row),
+        Verdict::Holds => {
+            let customer = Customer::read(&request.forward().headers, &SOURCE)?;
+            let name = Name { bucket: &source.bucket, key: &source.key };
+            core.keys.fits(row.sealing.as_ref(), name, customer.as_ref())?;
+            Ok(row)
+        }
         Verdict::Failed(condition) => Err(failed(condition).into()),
         Verdict::NotModified => Err(failed("If-None-Match").into()),
     }
@@ -140,7 +148,7 @@ async fn share(
     sealing: Sealing,
 ) -> Result<(Facts, Sealing), Halt> {
     let mut facts = Facts { modified: shell.core.now(), version: 0, ..source.facts.clone() };
-    if sealing.kind.uses_kms() {
+    if sealing.hides_md5() {
         facts.etag = hex(&tag(shell, Some(&sealing), &[0; 16])?);
     }
     let row = ObjectRow { facts: facts.clone(), attributes, sealing: Some(sealing.clone()), ..source };
@@ -198,13 +206,14 @@ pub(super) async fn take(
     seal: Option<Seal>,
 ) -> Result<Taken, Halt> {
     let asked = request.clone();
+    let customer = Customer::read(&request.forward().headers, &SOURCE)?;
     let open = move |core: &Core, view: &View| {
         if length == 0 {
             return Ok(Gathered::Memory(bytes::Bytes::new()));
         }
         let source = asked.source()?;
         let name = Name { bucket: &source.bucket, key: &source.key };
-        read::data(core, view, &row, name, from, length)?.ok_or_else(|| {
+        read::data(core, view, &row, (name, customer.as_ref()), from, length)?.ok_or_else(|| {
             let message = "The source of the copy has just been replaced. Please try again.";
             Fault::new(Code::OperationAborted, "copy-source-changed", message).into()
         })

@@ -8,17 +8,20 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
 use crate::kms::Context;
-use crate::s3::encryption::{BUCKET_KEY, CONTEXT, KEY_ID, KIND, Kind};
+use crate::s3::encryption::{BUCKET_KEY, CONTEXT, CUSTOMER, KEY_ID, KIND, Kind};
 use crate::s3::{Code, Fault};
 
 use super::answer::set;
+use super::customer::Customer;
 use super::record::Sealing;
 use super::request::Request;
 
 /// How an object is to be encrypted.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) kind: Kind,
+    /// None: with the client's own key.
+    pub(super) kind: Option<Kind>,
+    pub(super) customer: Option<Customer>,
     /// The KMS key as it was named; none for the account's own.
     pub(super) key: Option<String>,
     pub(super) bucket_key: bool,
@@ -31,18 +34,25 @@ impl Wanted {
     pub(super) fn read(request: &Request) -> Result<Self, Fault> {
         let headers = &request.forward().headers;
         let said = headers.get(KIND).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let kind = match &said {
-            None => Kind::S3,
-            Some(name) => Kind::named(name).ok_or_else(|| unknown(name))?,
+        let customer = Customer::read(headers, &CUSTOMER)?;
+        let kind = match (&said, &customer) {
+            (None, None) => Some(Kind::S3),
+            (None, Some(_)) => None,
+            (Some(name), None) => Some(Kind::named(name).ok_or_else(|| unknown(name))?),
+            (Some(name), Some(_)) => {
+                let message = "Server Side Encryption with Customer provided key is incompatible with the encryption \
+                    method specified";
+                return Err(Fault::argument("sse-and-customer-key", message, KIND.as_str(), Some(name.clone())));
+            }
         };
-        if !kind.uses_kms() && (headers.contains_key(KEY_ID) || headers.contains_key(CONTEXT)) {
+        if !kind.is_some_and(Kind::uses_kms) && (headers.contains_key(KEY_ID) || headers.contains_key(CONTEXT)) {
             let message = "Server Side Encryption with AWS KMS managed key requires HTTP header \
                 x-amz-server-side-encryption : aws:kms";
             return Err(Fault::argument("kms-without-kind", message, KIND.as_str(), said));
         }
         let bucket_key = match request.header(BUCKET_KEY.as_str()) {
             // Bucket keys do not exist for two layers.
-            Some(text) if text.eq_ignore_ascii_case("true") => kind == Kind::Kms,
+            Some(text) if text.eq_ignore_ascii_case("true") => kind == Some(Kind::Kms),
             None => false,
             Some(text) if text.eq_ignore_ascii_case("false") => false,
             Some(text) => {
@@ -51,7 +61,7 @@ impl Wanted {
             }
         };
         let key = request.header(KEY_ID.as_str()).map(str::to_owned);
-        Ok(Self { kind, key, bucket_key, context: context(headers)? })
+        Ok(Self { kind, customer, key, bucket_key, context: context(headers)? })
     }
 }
 
@@ -88,9 +98,13 @@ pub(super) fn refuse(request: &Request) -> Result<(), Fault> {
 }
 
 /// Says how something is encrypted. What lies there as it came says nothing.
-pub(super) fn say(headers: &mut HeaderMap, sealing: Option<&Sealing>) {
+pub(super) fn say(headers: &mut HeaderMap, sealing: Option<&Sealing>, customer: Option<&Customer>) {
     let Some(sealing) = sealing else { return };
-    set(headers, KIND.as_str(), sealing.kind.as_str());
+    match (sealing.kind, customer) {
+        (Some(kind), _) => set(headers, KIND.as_str(), kind.as_str()),
+        (None, Some(customer)) => customer.say(headers),
+        (None, None) => {}
+    }
     if let Some(key) = sealing.key() {
         set(headers, KEY_ID.as_str(), key);
     }
@@ -100,8 +114,8 @@ pub(super) fn say(headers: &mut HeaderMap, sealing: Option<&Sealing>) {
 }
 
 /// The same with the client's context, for the operations that take one.
-pub(super) fn say_with_context(headers: &mut HeaderMap, sealing: &Sealing) {
-    say(headers, Some(sealing));
+pub(super) fn say_with_context(headers: &mut HeaderMap, sealing: &Sealing, customer: Option<&Customer>) {
+    say(headers, Some(sealing), customer);
     if !sealing.context.is_empty() {
         set(headers, CONTEXT.as_str(), STANDARD.encode(&sealing.context));
     }

@@ -15,6 +15,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use super::customer::{Customer, Misfit, Unopened};
 use super::encryption::{Wanted, no_context};
 use super::fault::Halt;
 use super::layers::ObjectKeys;
@@ -73,10 +74,15 @@ impl Keys {
             Sealing { kind: wanted.kind, bucket_key: wanted.bucket_key, context: client, layers: Vec::new() };
         let mut keys = Vec::new();
         let ring = self.ring.load();
-        let outer = wanted.kind != Kind::Kms;
-        let inner = wanted.kind.uses_kms().then(|| self.named(&ring, wanted, account)).transpose()?;
-        let own = if outer { Some(self.own()?) } else { None };
-        let layers = inner.map(|key| (&**ring, key, true)).into_iter().chain(own.map(|key| (&self.own, key, false)));
+        let uses_kms = wanted.kind.is_some_and(Kind::uses_kms);
+        let inner = uses_kms.then(|| self.named(&ring, wanted, account)).transpose()?;
+        let outer = match (&wanted.customer, wanted.kind) {
+            (Some(customer), _) => Some(customer.key()?),
+            (None, Some(Kind::Kms)) => None,
+            (None, _) => Some((&self.own, self.own()?)),
+        };
+        let inner = inner.map(|key| (&**ring, key, true));
+        let layers = inner.into_iter().chain(outer.map(|(ring, key)| (ring, key, false)));
         for (ring, key, is_kms) in layers {
             let (data, wrapped) = ring.generate(key, &context, &self.random).map_err(halt)?;
             let object = ObjectKey::new(data.expose(), self.id()?);
@@ -92,12 +98,22 @@ impl Keys {
     }
 
     /// The data keys of what was sealed under a name.
-    pub(super) fn open(&self, sealing: &Sealing, name: Name<'_>) -> Result<ObjectKeys, Halt> {
+    pub(super) fn open(
+        &self,
+        sealing: &Sealing,
+        name: Name<'_>,
+        customer: Option<&Customer>,
+    ) -> Result<ObjectKeys, Unopened> {
         let context = context_of(sealing, name)?;
         let mut keys = Vec::new();
         let ring = self.ring.load();
         for layer in &sealing.layers {
-            let data = self.unwrap(&ring, layer, &context)?;
+            let data = match (sealing.kind, customer) {
+                (Some(_), None) => self.unwrap(&ring, layer, &context)?,
+                (Some(_), Some(_)) => return Err(Unopened::Misfit(Misfit::Needless)),
+                (None, None) => return Err(Unopened::Misfit(Misfit::Missing)),
+                (None, Some(customer)) => lent(customer, layer, &context)?,
+            };
             let key = ObjectKey::committed(data.expose(), layer.id, &layer.commitment);
             keys.push(key.map_err(|broken| StoreError::SealBroken(broken.to_string().into()))?);
         }
@@ -115,8 +131,9 @@ impl Keys {
         account: &str,
     ) -> Result<Option<Sealing>, Halt> {
         let ring = self.ring.load();
-        let key = wanted.kind.uses_kms().then(|| self.named(&ring, wanted, account)).transpose()?;
-        if sealing.kind != wanted.kind || sealing.key() != key.map(|key| &**key.arn()) {
+        let uses_kms = wanted.kind.is_some_and(Kind::uses_kms);
+        let key = uses_kms.then(|| self.named(&ring, wanted, account)).transpose()?;
+        if wanted.kind.is_none() || sealing.kind != wanted.kind || sealing.key() != key.map(|key| &**key.arn()) {
             return Ok(None);
         }
         let old = context_of(sealing, from)?;
@@ -129,6 +146,22 @@ impl Keys {
         }
         let context = if wanted.context.is_empty() { Vec::new() } else { wanted.context.canonical() };
         Ok(Some(Sealing { kind: sealing.kind, bucket_key: wanted.bucket_key, context, layers }))
+    }
+
+    /// Whether a client's key, or the lack of one, fits what is read.
+    pub(super) fn fits(
+        &self,
+        sealing: Option<&Sealing>,
+        name: Name<'_>,
+        customer: Option<&Customer>,
+    ) -> Result<(), Halt> {
+        match (sealing, customer) {
+            (Some(sealing), _) if sealing.kind.is_none() || customer.is_some() => {
+                Ok(self.open(sealing, name, customer).map(|_| ())?)
+            }
+            (None, Some(_)) => Err(Unopened::Misfit(Misfit::Needless).into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the KMS key of something may be used now, where that is all that is asked of it.
@@ -170,6 +203,15 @@ impl Keys {
             }
         }
     }
+}
+
+/// The data key that a client's key has wrapped; another one does not open it.
+fn lent(customer: &Customer, layer: &Layer, context: &Context) -> Result<DataKey, Unopened> {
+    let (ring, key) = customer.key()?;
+    ring.unwrap(key, &layer.wrapped, context).map_err(|error| match error {
+        KmsError::InvalidCiphertext => Unopened::Misfit(Misfit::Wrong),
+        other => Unopened::Halt(halt(other)),
+    })
 }
 
 /// What the data keys of something sealed are bound to.

@@ -72,8 +72,8 @@ fn failed(fault: SealFault) -> StoreError {
 #[derive(Default)]
 pub(super) struct Sealers(Vec<Sealer>);
 
-/// How much is sealed before it is written.
-const PIECE: usize = 256 << 10;
+/// How much is sealed before it is written. Two segments: a buffer for each of many uploads at once must be small.
+const PIECE: usize = 128 << 10;
 
 impl Sealers {
     /// Writes a piece to a file, as far as it fills segments.

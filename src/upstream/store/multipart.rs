@@ -40,7 +40,7 @@ pub(super) async fn create(shell: &Shell, request: &Request) -> Result<Reply, Ha
     let mut xml = Xml::new("InitiateMultipartUploadResult");
     xml.text("Bucket", request.bucket()).text("Key", request.key()).text("UploadId", &id);
     let mut reply = answer::document(xml.finish("InitiateMultipartUploadResult"));
-    encryption::say_with_context(&mut reply.headers, &sealing);
+    encryption::say_with_context(&mut reply.headers, &sealing, wanted.customer.as_ref());
     if let Some(algorithm) = declared {
         set(&mut reply.headers, "x-amz-checksum-algorithm", algorithm.name());
         set(&mut reply.headers, "x-amz-checksum-type", checksum_type(composite));

@@ -6,6 +6,7 @@ use http_body::Body;
 use redb::ReadableTable;
 
 use crate::s3::Fault;
+use crate::s3::encryption::CUSTOMER;
 
 use super::super::range;
 use super::Reply;
@@ -14,6 +15,7 @@ use super::answer::{self, date, quoted, set, set_etag};
 use super::attributes;
 use super::checksums::{Algorithm, encode, hex};
 use super::copy;
+use super::customer::{Customer, Unopened};
 use super::encryption;
 use super::fault::Halt;
 use super::index::Tx;
@@ -51,12 +53,12 @@ where
     wanted.extend(
         given.filter(|&given| given != upload.algorithm()).map(|given| promise.unknown(given)).unwrap_or_default(),
     );
-    let seal = seal(shell, request, &upload, number)?;
+    let (seal, customer) = seal(shell, request, &upload, number)?;
     let taken = intake::take(shell, promise.length, &wanted, seal, body).await?;
     let tag = tag(shell, upload.sealing.as_ref(), &taken.sums.md5)?;
     let mut reply = answer::empty(StatusCode::OK);
     set_etag(&mut reply.headers, &hex(&tag));
-    encryption::say(&mut reply.headers, upload.sealing.as_ref());
+    encryption::say(&mut reply.headers, upload.sealing.as_ref(), customer.as_ref());
     if let Some(echoed) = given.or(upload.declared) {
         set(&mut reply.headers, echoed.header(), encode(&promise.value(echoed, &taken.sums)));
     }
@@ -73,8 +75,9 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     let upload = upload_of(shell, request).await?;
     let source = copy::source(shell, request).await?;
     let (from, length) = stretch(request, &source)?;
+    let size = source.facts.size;
     let algorithm = upload.algorithm();
-    let seal = seal(shell, request, &upload, number)?;
+    let (seal, customer) = seal(shell, request, &upload, number)?;
     let taken = copy::take(shell, request, source, (from, length), &[algorithm], seal).await?;
     let checksum = taken.sums.of(algorithm).unwrap_or_default().to_vec();
     let tag = tag(shell, upload.sealing.as_ref(), &taken.sums.md5)?;
@@ -84,16 +87,22 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     if upload.declared.is_some() {
         xml.text(algorithm.element(), &encode(&checksum));
     }
-    let mut reply = answer::document(xml.finish("CopyPartResult"));
-    encryption::say(&mut reply.headers, upload.sealing.as_ref());
+    let mut reply = Reply { size: Some(size), ..answer::document(xml.finish("CopyPartResult")) };
+    encryption::say(&mut reply.headers, upload.sealing.as_ref(), customer.as_ref());
     Ok(reply)
 }
 
-/// What a part is sealed with: the upload's data keys.
-fn seal(shell: &Shell, request: &Request, upload: &UploadRow, number: u32) -> Result<Option<Seal>, Halt> {
-    let open = |sealing| shell.core.keys.open(sealing, Name::of(request));
-    let keys = upload.sealing.as_ref().map(open).transpose()?;
-    Ok(keys.map(|keys| Seal { keys, number, multipart: true }))
+/// What a part is sealed with: the upload's data keys; and the client's own key, if it brings one.
+fn seal(
+    shell: &Shell,
+    request: &Request,
+    upload: &UploadRow,
+    number: u32,
+) -> Result<(Option<Seal>, Option<Customer>), Halt> {
+    let customer = Customer::read(&request.forward().headers, &CUSTOMER)?;
+    let open = |sealing| shell.core.keys.open(sealing, Name::of(request), customer.as_ref());
+    let keys = upload.sealing.as_ref().map(open).transpose().map_err(Unopened::of_part)?;
+    Ok((keys.map(|keys| Seal { keys, number, multipart: true }), customer))
 }
 
 /// What of the source is wanted.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 
+use crate::s3::encryption::CUSTOMER;
 use crate::s3::{Code, Fault};
 
 use super::super::LocalBody;
@@ -13,6 +14,7 @@ use super::StoreError;
 use super::answer::{self, checksum_text, checksum_type, set, set_checksum, set_etag, set_last_modified};
 use super::checksums::encode;
 use super::condition::{Conditions, Verdict, failed};
+use super::customer::Customer;
 use super::encryption;
 use super::fault::Halt;
 use super::index::View;
@@ -52,15 +54,17 @@ struct Window {
 
 /// Everything but the sending: the head, and where the data comes from.
 fn plan(core: &Core, request: &Request, with_body: bool) -> Result<(Reply, Option<Source>), Halt> {
+    let customer = Customer::read(&request.forward().headers, &CUSTOMER)?;
     for _ in 0..ATTEMPTS {
         let view = core.index.view()?;
         let row = lookup(&view, request)?;
+        core.keys.fits(row.sealing.as_ref(), Name::of(request), customer.as_ref())?;
         let window = match Conditions::of_read(&request.forward().headers).check(&row.facts) {
             Verdict::Failed(condition) => return Err(failed(condition).into()),
             Verdict::NotModified => return Ok((not_modified(&row), None)),
             Verdict::Holds => window(request, &row)?,
         };
-        let mut reply = head(request, &row, window);
+        let mut reply = head(request, &row, customer.as_ref(), window);
         // A checksum tells something of the data, so it costs a use of the key.
         if with_body || wants_checksum(request) {
             core.keys.check(row.sealing.as_ref())?;
@@ -68,7 +72,7 @@ fn plan(core: &Core, request: &Request, with_body: bool) -> Result<(Reply, Optio
         if !with_body || window.length == 0 {
             return Ok((reply, None));
         }
-        match data(core, &view, &row, Name::of(request), window.from, window.length)? {
+        match data(core, &view, &row, (Name::of(request), customer.as_ref()), window.from, window.length)? {
             Some(Gathered::Memory(octets)) => {
                 reply.body = LocalBody::Full(octets);
                 return Ok((reply, None));
@@ -114,11 +118,11 @@ pub(super) fn data(
     core: &Core,
     view: &View,
     row: &ObjectRow,
-    name: Name<'_>,
+    (name, customer): (Name<'_>, Option<&Customer>),
     from: u64,
     length: u64,
 ) -> Result<Option<Gathered>, Halt> {
-    let keys = row.sealing.as_ref().map(|sealing| core.keys.open(sealing, name)).transpose()?;
+    let keys = row.sealing.as_ref().map(|sealing| core.keys.open(sealing, name, customer)).transpose()?;
     let opening = Opening { keys, multipart: row.is_multipart() };
     let spans = spans(view, &row.parts, &opening, from, length)?;
     if let [Span::Memory(octets)] = spans.as_slice() {
@@ -206,11 +210,11 @@ fn part_window(row: &ObjectRow, number: u32) -> Result<Window, Fault> {
     Ok(Window { from, length, partial: length > 0, part: Some(before) })
 }
 
-fn head(request: &Request, row: &ObjectRow, window: Window) -> Reply {
+fn head(request: &Request, row: &ObjectRow, customer: Option<&Customer>, window: Window) -> Reply {
     let mut reply = answer::empty(if window.partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     let headers = &mut reply.headers;
     describe(headers, row);
-    encryption::say(headers, row.sealing.as_ref());
+    encryption::say(headers, row.sealing.as_ref(), customer);
     if !row.attributes.headers.iter().any(|(name, _)| name == "content-type") {
         set(headers, "content-type", "binary/octet-stream");
     }
@@ -290,6 +294,8 @@ pub(super) async fn attributes(shell: &Shell, request: &Request) -> Result<Reply
     let asked = request.clone();
     let read = move |core: &Core, view: &View| {
         let row = lookup(view, &asked)?;
+        let customer = Customer::read(&asked.forward().headers, &CUSTOMER)?;
+        core.keys.fits(row.sealing.as_ref(), Name::of(&asked), customer.as_ref())?;
         let mut wanted = Vec::new();
         for line in asked.forward().headers.get_all("x-amz-object-attributes") {
             wanted.extend(line.to_str().unwrap_or_default().split(',').map(|name| name.trim().to_owned()));

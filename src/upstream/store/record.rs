@@ -60,7 +60,8 @@ pub(super) struct ObjectRow {
 /// How data was encrypted: what answers say, and what opens it again.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Sealing {
-    pub(super) kind: Kind,
+    /// None: with a key that the client keeps (SSE-C).
+    pub(super) kind: Option<Kind>,
     /// Whether the data keys are bound to the bucket rather than to the object.
     pub(super) bucket_key: bool,
     /// What the client added to the encryption context, in canonical form.
@@ -72,7 +73,7 @@ pub(super) struct Sealing {
 /// One encryption.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Layer {
-    /// The ARN of the KMS key; none for the store's own.
+    /// The ARN of the KMS key; none for the store's own, and for one that the client keeps.
     pub(super) key: Option<String>,
     /// The data key, wrapped by that.
     pub(super) wrapped: Vec<u8>,
@@ -81,6 +82,11 @@ pub(super) struct Layer {
 }
 
 impl Sealing {
+    /// Whether an entity tag may tell of the data: only where the service keeps the key.
+    pub(super) fn hides_md5(&self) -> bool {
+        self.kind != Some(Kind::S3)
+    }
+
     /// The ARN of the KMS key, if one was used.
     pub(super) fn key(&self) -> Option<&str> {
         self.layers.iter().find_map(|layer| layer.key.as_deref())
@@ -254,13 +260,13 @@ impl Row for Part {
     }
 }
 
+/// What stands in the place of a kind where the client keeps the key.
+const CUSTOMER: u8 = 0x43;
+
 impl Row for Sealing {
     fn write(&self, out: &mut Writer) {
-        out.u8(Kind::ALL
-            .iter()
-            .position(|kind| *kind == self.kind)
-            .and_then(|at| u8::try_from(at).ok())
-            .unwrap_or(0xff));
+        let place = |kind| Kind::ALL.iter().position(|known| *known == kind).and_then(|at| u8::try_from(at).ok());
+        out.u8(self.kind.map_or(CUSTOMER, |kind| place(kind).unwrap_or(0xff)));
         out.flag(self.bucket_key);
         out.octets(&self.context);
         out.list(&self.layers, |out, layer| {
@@ -272,7 +278,10 @@ impl Row for Sealing {
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let kind = *Kind::ALL.get(usize::from(from.u8()?))?;
+        let kind = match from.u8()? {
+            CUSTOMER => None,
+            place => Some(*Kind::ALL.get(usize::from(place))?),
+        };
         let (bucket_key, context) = (from.flag()?, from.octets()?.to_vec());
         let layers = from.list(|from| {
             let (key, wrapped) = (from.option(Reader::text)?, from.octets()?.to_vec());
@@ -492,7 +501,7 @@ mod tests {
     fn sealing() -> Sealing {
         let layer = |key| Layer { key, wrapped: vec![3; 65], id: [4; 16], commitment: [5; 32] };
         let layers = vec![layer(Some("arn:aws:kms:us-east-1:111122223333:key/a".into())), layer(None)];
-        Sealing { kind: Kind::Dsse, bucket_key: false, context: b"{}".to_vec(), layers }
+        Sealing { kind: Some(Kind::Dsse), bucket_key: false, context: b"{}".to_vec(), layers }
     }
 
     #[test]

@@ -50,7 +50,7 @@ where
     shell.committer.run(change).await?;
     let mut reply = answer::empty(StatusCode::OK);
     set_etag(&mut reply.headers, &etag);
-    encryption::say_with_context(&mut reply.headers, &said);
+    encryption::say_with_context(&mut reply.headers, &said, wanted.customer.as_ref());
     set_checksum(&mut reply.headers, &checksum, 1);
     Ok(reply)
 }
@@ -89,9 +89,9 @@ pub(super) fn facts(
     })
 }
 
-/// The octets of an entity tag: the MD5, unless a KMS key is used, of whose data a tag tells nothing.
+/// The octets of an entity tag: the MD5, unless others keep the key, of whose data a tag tells nothing.
 pub(super) fn tag(shell: &Shell, sealing: Option<&Sealing>, md5: &[u8; 16]) -> Result<[u8; 16], StoreError> {
-    match sealing.filter(|sealing| sealing.kind.uses_kms()) {
+    match sealing.filter(|sealing| sealing.hides_md5()) {
         Some(_) => shell.core.keys.id(),
         None => Ok(*md5),
     }

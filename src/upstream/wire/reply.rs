@@ -183,7 +183,7 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
         }
         _ => ReplyBody::Wire(body),
     };
-    Ok(Reply { status: head.status, headers, body, upstream_id, code: None })
+    Ok(Reply { status: head.status, headers, body, upstream_id, code: None, size: None })
 }
 
 /// What an answer needs to know of its request.
@@ -382,6 +382,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
             code: Some(error.code.clone()),
             body: ReplyBody::Full(Bytes::from(error.render(&out.id))),
             upstream_id: None,
+            size: None,
         }),
         None if matches!(head.status.as_u16(), 502..=504) => Err(unavailable(head.status)),
         // A HEAD has no document, and some stores send errors without one; the status says enough.
@@ -395,6 +396,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
                 ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id)))
             },
             upstream_id: None,
+            size: None,
         }),
         None => Err(Fault::plain(Code::InternalError, "upstream-unreadable")
             .detail(format!("the store answered {} without an S3 error document", head.status))),

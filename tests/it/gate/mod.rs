@@ -13,12 +13,14 @@ mod limits;
 mod naming;
 mod points;
 mod policies;
+mod record;
 mod regions;
 mod rehearsal;
 mod sealed;
 mod signing;
 mod start;
 mod tokens;
+mod trace;
 mod walk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -277,7 +277,7 @@ fn a_bucket_policy_is_held_to_what_put_bucket_policy_takes() {
 fn a_file_that_would_be_ignored_is_refused() {
     for file in [
         "access-points/111122223333/abc.toml",
-        "buckets/bbb/logging.json",
+        "buckets/bbb/loggings.json",
         "buckets/bbb/versioning.json",
         "identities/a.yaml",
         "policy.json",

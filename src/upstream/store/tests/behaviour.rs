@@ -385,8 +385,8 @@ fn settings_that_are_not_there_say_so_as_s3_does() {
 fn what_the_store_cannot_keep_is_refused_and_not_dropped() {
     let bench = Bench::with_bucket();
     for (name, value, status, code) in [
-        ("x-amz-server-side-encryption-customer-algorithm", "AES256", 501, "NotImplemented"),
-        ("x-amz-server-side-encryption-customer-key", "AAAA", 501, "NotImplemented"),
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256", 400, "InvalidArgument"),
+        ("x-amz-server-side-encryption-customer-key", "AAAA", 400, "InvalidArgument"),
         ("x-amz-storage-class", "GLACIER", 400, "InvalidStorageClass"),
         ("x-amz-acl", "public-read", 400, "AccessControlListNotSupported"),
         ("x-amz-grant-read", "id=x", 400, "AccessControlListNotSupported"),

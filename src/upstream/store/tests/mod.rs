@@ -4,6 +4,7 @@ mod behaviour;
 mod conditions;
 mod copies;
 mod crash;
+mod customer;
 mod encryption;
 mod listings;
 mod model;
@@ -129,6 +130,7 @@ impl Bench {
                 account: ACCOUNT.into(),
                 requester: None,
                 id: RequestId::from_random(&[7; 34]),
+                trace: None,
             },
             length: 0,
             body: Chunks::default(),
@@ -278,6 +280,7 @@ fn probe() -> Forward {
         account: String::new(),
         requester: None,
         id: RequestId::from_random(&[0; 34]),
+        trace: None,
     }
 }
 

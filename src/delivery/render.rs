@@ -1,0 +1,138 @@
+//! From an event to the records of one destination: which of them, in which form, and what is hidden.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::hide::Hide;
+use super::settings::{Format, Settings};
+use crate::audit::selector::Selectors;
+use crate::audit::{Event, access_log, cloudtrail};
+use crate::time::Millis;
+
+/// Which records a destination gets (spec/cloudtrail.md 8).
+#[derive(Clone, Debug)]
+pub struct Selection(Arc<Selectors>);
+
+impl Selection {
+    /// Reads a JSON document: classic or advanced selectors.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Selectors::parse(text).map(|selectors| Self(Arc::new(selectors))).map_err(|error| error.to_string())
+    }
+}
+
+/// How the events of a journal become the records of one destination.
+pub(super) struct Rendering {
+    pub(super) format: Format,
+    pub(super) select: Option<Selection>,
+    /// Whose copy; the full record where nobody is named.
+    pub(super) account: Option<String>,
+    /// The one bucket whose lines are wanted.
+    pub(super) only: Option<String>,
+    pub(super) trail: cloudtrail::Setting,
+    pub(super) hide: Option<Arc<Hide>>,
+    pub(super) settings: Arc<Settings>,
+}
+
+/// One record in its form.
+pub(super) struct Piece {
+    /// Whose log it belongs to; nobody's in forms that are not by bucket.
+    pub(super) bucket: String,
+    /// The account that owns that bucket, where it is known.
+    pub(super) account: Option<String>,
+    /// Its region, where it is known.
+    pub(super) region: Option<String>,
+    /// The time that the record shows.
+    pub(super) time: Millis,
+    /// With the end of its line.
+    pub(super) text: Vec<u8>,
+}
+
+impl Rendering {
+    /// The records of an event, in their order.
+    pub(super) fn pieces(&self, event: &Event) -> Vec<Piece> {
+        if !self.concerns(event) {
+            return Vec::new();
+        }
+        let dressed = self.dressed(event);
+        let event = dressed.as_ref().unwrap_or(event);
+        match self.format {
+            Format::AccessLog if self.takes(event) => self.lines(event),
+            Format::Json if self.takes(event) => {
+                let mut text = self.hidden(event).to_json().into_bytes();
+                text.push(b'\n');
+                vec![plain(event.ended(), text)]
+            }
+            Format::CloudTrail => self.records(event),
+            Format::AccessLog | Format::Json => Vec::new(),
+        }
+    }
+
+    /// Most events are not of the one bucket that is logged.
+    fn concerns(&self, event: &Event) -> bool {
+        let Some(only) = self.only.as_deref() else { return true };
+        event.bucket() == Some(only) || event.source().is_some_and(|source| source.bucket() == Some(only))
+    }
+
+    /// What leaves may say more than the journal, and less.
+    fn dressed(&self, event: &Event) -> Option<Event> {
+        let address = event.text("remote_ip").and_then(|text| text.parse().ok());
+        let unknown = event.text("source_region").is_none();
+        let region = address.filter(|_| unknown).and_then(|address| self.settings.region_of(address));
+        region.map(|region| {
+            let mut members = event.members().clone();
+            members.insert("source_region".to_owned(), region.into());
+            Event::of(event.at, event.recorded, members)
+        })
+    }
+
+    fn lines(&self, event: &Event) -> Vec<Piece> {
+        let event = self.hidden(event);
+        let lines = access_log::lines(&event, &access_log::Setting::default());
+        let wanted = lines.into_iter().filter(|line| self.only.as_ref().is_none_or(|only| *only == line.bucket));
+        let piece = |line: access_log::Line| {
+            let mut text = Vec::with_capacity(512);
+            line.write(&mut text);
+            Piece { bucket: line.bucket, account: line.account, region: line.region, time: event.received(), text }
+        };
+        wanted.map(piece).collect()
+    }
+
+    fn records(&self, event: &Event) -> Vec<Piece> {
+        let records = |event: &Event| match &self.account {
+            Some(account) => cloudtrail::records_for(event, &self.trail, account),
+            None => cloudtrail::records(event, &self.trail),
+        };
+        // Selectors see the keys as they are.
+        let taken = self.select.as_ref().map(|Selection(selectors)| {
+            records(event).iter().map(|record| selectors.takes(record)).collect::<Vec<_>>()
+        });
+        let shown = records(&self.hidden(event));
+        let is_taken = |at: usize| taken.as_ref().is_none_or(|taken| taken.get(at).copied().unwrap_or(true));
+        let piece = |record: &cloudtrail::Record| {
+            let mut text = serde_json::to_vec(record).unwrap_or_default();
+            text.push(b'\n');
+            plain(event.ended(), text)
+        };
+        shown.iter().enumerate().filter(|(at, _)| is_taken(*at)).map(|(_, record)| piece(record)).collect()
+    }
+
+    fn hidden<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
+        match &self.hide {
+            Some(hide) => Cow::Owned(hide.event(event)),
+            None => Cow::Borrowed(event),
+        }
+    }
+
+    /// Whether an event is selected by any of its audit records.
+    fn takes(&self, event: &Event) -> bool {
+        let Some(Selection(selectors)) = &self.select else { return true };
+        cloudtrail::records(event, &self.trail).iter().any(|record| selectors.takes(record))
+    }
+}
+
+fn plain(time: Millis, text: Vec<u8>) -> Piece {
+    Piece { bucket: String::new(), account: None, region: None, time, text }
+}
