@@ -34,6 +34,8 @@ pub trait Probes {
     fn connections(&self) -> u64;
     /// Rates and quotas; the one question that takes a moment.
     fn limits(&self) -> Limits;
+    /// What deliveries have counted.
+    fn deliveries(&self) -> Vec<crate::delivery::Reading>;
 }
 
 /// One answer.
@@ -155,6 +157,7 @@ fn rendered(state: &State<'_>) -> Answer {
         certificate_expiry: state.probes.certificate_expiry(),
         connections: state.probes.connections(),
     };
+    state.metrics.take_deliveries(&state.probes.deliveries());
     let body = state.metrics.render(&reading, &state.probes.limits(), state.now);
     Answer { status: 200, content_type: metrics::CONTENT_TYPE, body }
 }
@@ -213,6 +216,10 @@ mod tests {
 
         fn limits(&self) -> Limits {
             Limits::default()
+        }
+
+        fn deliveries(&self) -> Vec<crate::delivery::Reading> {
+            Vec::new()
         }
     }
 

@@ -5,6 +5,8 @@
 //!   principal or an address;
 //! - a worker counts through handles of its own, without a lock after the first time.
 
+mod delivery;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::delivery::Reading as DeliveryReading;
 use crate::hash::QuickMap;
 use crate::time::Seconds;
 
@@ -118,6 +121,7 @@ pub struct Metrics {
     generation: Gauge,
     reload_failures: Counter,
     certificate_expiry: Real,
+    deliveries: delivery::Deliveries,
 }
 
 /// One worker's way to the metrics. It belongs to one thread.
@@ -223,6 +227,7 @@ impl Default for Metrics {
             generation: Gauge::default(),
             reload_failures: Counter::default(),
             certificate_expiry: Real::default(),
+            deliveries: delivery::Deliveries::default(),
         };
         metrics.register();
         metrics
@@ -263,6 +268,7 @@ impl Metrics {
         registry.register("policy_reload_failures", "Generations of policies that were refused", failures);
         let expiry = self.certificate_expiry.clone();
         registry.register("certificate_expiry_seconds", "Time until the first server certificate ends", expiry);
+        self.deliveries.register(registry);
         registry.register("connections", "Open client connections", self.connections.clone());
     }
 
@@ -284,6 +290,11 @@ impl Metrics {
     /// Counts a generation of policies that was refused.
     pub fn policy_reload_failed(&self) {
         self.reload_failures.inc();
+    }
+
+    /// Takes in what deliveries have counted.
+    pub fn take_deliveries(&self, readings: &[DeliveryReading]) {
+        self.deliveries.take(readings);
     }
 
     /// Everything, in the text format of Prometheus.

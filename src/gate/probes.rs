@@ -162,6 +162,10 @@ impl Probes for Running {
         self.control.connections() as u64
     }
 
+    fn deliveries(&self) -> Vec<crate::delivery::Reading> {
+        self.shared.deliveries.read()
+    }
+
     fn limits(&self) -> Limits {
         let RateReading { gauges, refused, calls, overflow, degraded, machines } =
             self.shared.rates.reading(self.shared.clock.ticks());

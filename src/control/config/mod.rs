@@ -20,6 +20,7 @@ use crate::sigv4::Secret;
 mod encryption;
 mod keys;
 mod listen;
+mod log;
 mod naming;
 mod quota;
 mod rate;
@@ -30,6 +31,7 @@ mod sink;
 mod trace;
 mod upstream;
 
+pub use self::log::{Log, LogFormat, LogLevel};
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
 pub use rate::{Leasing, Rates, Replicas, Sharing};
@@ -290,7 +292,7 @@ pub struct Audit {
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
     /// Where records are delivered to.
-    pub delivery: delivery::Settings,
+    pub delivery: Arc<delivery::Settings>,
 }
 
 /// How far a record must have come.
@@ -470,52 +472,6 @@ pub enum Accept {
     LeastLoaded,
     /// As the kernel hashes them.
     Reuseport,
-}
-
-/// The log of the program itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Log {
-    /// The least important line that is written.
-    pub level: LogLevel,
-    /// How; `None`: text on a terminal, JSON elsewhere.
-    pub format: Option<LogFormat>,
-}
-
-/// Importance of a log line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogLevel {
-    /// Something to follow in detail.
-    Debug,
-    /// Something broke.
-    Error,
-    /// Something happened.
-    Info,
-    /// Every step.
-    Trace,
-    /// Something is odd.
-    Warn,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// For people.
-    Text,
-}
-
-impl LogLevel {
-    /// As `tracing` filters spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Error => "error",
-            Self::Info => "info",
-            Self::Trace => "trace",
-            Self::Warn => "warn",
-        }
-    }
 }
 
 impl Config {

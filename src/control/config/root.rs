@@ -218,7 +218,7 @@ fn names(guard: &mut Table<'_>, usual: Names) -> Names {
 }
 
 fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
-    let delivery = delivery::Settings::default();
+    let delivery = Arc::new(delivery::Settings::default());
     let default = Audit { before: Before::Written, when_full: WhenFull::Refuse, delivery };
     let Some(mut table) = root.table("audit") else { return default };
     table.unavailable(&["chain", "keep"]);
@@ -227,7 +227,7 @@ fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
     let audit = Audit {
         before: table.choice("before", &before, default.before),
         when_full: table.choice("when_full", &when_full, default.when_full),
-        delivery: sink::read(&mut table, upstreams, region),
+        delivery: Arc::new(sink::read(&mut table, upstreams, region)),
     };
     table.finish();
     audit
