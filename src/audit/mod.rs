@@ -4,6 +4,8 @@
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many.
 //! - [`read`]: every record in order, and whether the files are as they were written.
+//! - [`sign`]: the key that signs the journal, and the public keys.
+//! - [`verify`](mod@verify): whether a journal is what was written, and what is wrong if not.
 //! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
 
@@ -13,6 +15,7 @@ mod desk;
 pub mod digest;
 mod disk;
 mod frame;
+mod head;
 pub mod journal;
 mod json;
 mod mask;
@@ -22,7 +25,10 @@ pub mod read;
 pub mod record;
 mod recover;
 mod segment;
+pub mod sign;
 pub mod tail;
+mod upkeep;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -31,8 +37,10 @@ pub use counters::Counts;
 pub use frame::{Chain, Flaw, Kind};
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, records, verify};
+pub use sign::{PublicKeys, SignError};
+pub use verify::{Finding, Proof, Trust, What, prove};
 pub use record::{Completion, Connection, Decision, Encryption, Intent, Mismatch, Origin, Outcome, Requester};
-pub use recover::{OpenIntent, Recovery, Torn};
+pub use recover::{HeadState, OpenIntent, Recovery, Torn};
 pub use segment::Entry;
 pub use tail::{StartAt, tail};
 

@@ -1,6 +1,8 @@
 //! The journal's promises, on real files and on disks that fail.
 
 mod recovery;
+mod retention;
+mod signing;
 mod tampering;
 mod trouble;
 mod writing;
