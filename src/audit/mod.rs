@@ -2,7 +2,8 @@
 //! follows, and nobody can take a record out unseen.
 //!
 //! - [`record`]: what is written about a request, as JSON.
-//! - [`journal`]: writing it, as durably as configured, with one write for many.
+//! - [`journal`]: writing it, as durably as configured, with one write for many; `upkeep` beside it
+//!   signs and removes.
 //! - [`read`]: every record in order, and whether the files are as they were written.
 //! - [`sign`]: the key that signs the journal, and the public keys.
 //! - [`verify`](mod@verify): whether a journal is what was written, and what is wrong if not.
@@ -37,12 +38,12 @@ pub use counters::Counts;
 pub use frame::{Chain, Flaw, Kind};
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, records, verify};
-pub use sign::{PublicKeys, SignError};
-pub use verify::{Finding, Proof, Trust, What, prove};
 pub use record::{Completion, Connection, Decision, Encryption, Intent, Mismatch, Origin, Outcome, Requester};
 pub use recover::{HeadState, OpenIntent, Recovery, Torn};
 pub use segment::Entry;
+pub use sign::{PublicKeys, SignError};
 pub use tail::{StartAt, tail};
+pub use verify::{Finding, Proof, Trust, What, prove};
 
 use crate::time::{Clock as _, SystemClock};
 

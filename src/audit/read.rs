@@ -161,7 +161,10 @@ impl Walk {
 
     /// The last file that was opened.
     pub(super) fn last_sequence(&self) -> Option<u64> {
-        self.current.as_ref().map(|segment| segment.header.sequence).or(self.sequence.map(|next| next.saturating_sub(1)))
+        self.current
+            .as_ref()
+            .map(|segment| segment.header.sequence)
+            .or(self.sequence.map(|next| next.saturating_sub(1)))
     }
 
     /// Takes a record; behind a seal nothing may stand.

@@ -125,11 +125,7 @@ pub(super) fn set_aside(dir: &Path) -> Result<PathBuf, JournalError> {
 
 /// Reads what is there and prepares to go on. `fresh`: no head is expected, because this is the first
 /// start that signs, or what was signed has been moved away.
-pub(super) fn recover(
-    dir: &Path,
-    signer: Option<&Signer>,
-    fresh: bool,
-) -> Result<(Last, Recovery), JournalError> {
+pub(super) fn recover(dir: &Path, signer: Option<&Signer>, fresh: bool) -> Result<(Last, Recovery), JournalError> {
     let io = |error| JournalError::Io { path: dir.to_owned(), error };
     let mut names = list(dir).map_err(io)?;
     check_names(&names)?;

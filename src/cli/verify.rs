@@ -120,7 +120,11 @@ fn spell(proof: &Proof, dir: &Path) -> String {
     for known in &proof.known {
         let _ = writeln!(text, "known     {}", plain(&known.to_string()));
     }
-    let _ = writeln!(text, "{}", if sealed { "closed    yes" } else { "closed    no: it is being written, or was not closed" });
+    let _ = writeln!(
+        text,
+        "{}",
+        if sealed { "closed    yes" } else { "closed    no: it is being written, or was not closed" }
+    );
     text
 }
 
@@ -155,3 +159,6 @@ fn to_json(proof: &Proof, dir: &Path) -> Value {
         "known": proof.known.iter().map(finding).collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests;

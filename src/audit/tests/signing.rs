@@ -22,7 +22,7 @@ pub(super) fn fill(journal: &Journal, from: u64, count: u64) {
 fn closed() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), signed(dir.path())).unwrap();
-    fill(&journal, 0, 40);
+    fill(&journal, 0, 60);
     journal.close().unwrap();
     drop(journal);
     assert!(segments(dir.path()).len() >= 4);
@@ -128,17 +128,21 @@ fn every_kind_of_tampering_is_found_and_named() {
             std::fs::write(&files[2], one).unwrap();
         }),
         ("unused-space", |dir| change(&segments(dir)[1], |octets| octets.extend_from_slice(&[0, 0, 1]))),
-        ("signature", |dir| forge(dir, Some(&load(&dir.join("key.pem")).unwrap()), |entry| {
-            // Right but for the signature of one seal.
-            entry.json.clone()
-        })),
+        ("signature", |dir| {
+            forge(dir, Some(&load(&dir.join("key.pem")).unwrap()), |entry| {
+                // Right but for the signature of one seal.
+                entry.json.clone()
+            })
+        }),
         ("unsigned", |dir| forge(dir, None, another_bucket)),
         ("head-missing", |dir| std::fs::remove_file(dir.join("head.json")).unwrap()),
         ("head-unreadable", |dir| std::fs::write(dir.join("head.json"), "{").unwrap()),
-        ("head-forged", |dir| change(&dir.join("head.json"), |head| {
-            let text = String::from_utf8(head.clone()).unwrap().replace("\"closed\":true", "\"closed\":false");
-            *head = text.into_bytes();
-        })),
+        ("head-forged", |dir| {
+            change(&dir.join("head.json"), |head| {
+                let text = String::from_utf8(head.clone()).unwrap().replace("\"closed\":true", "\"closed\":false");
+                *head = text.into_bytes();
+            })
+        }),
         ("head-foreign", |dir| {
             let other = closed();
             // Even one that the same key has signed.

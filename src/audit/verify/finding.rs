@@ -124,7 +124,9 @@ pub enum What {
         after: u64,
     },
     /// A key signs that is not in the list.
-    #[error("it is signed with key {key}, which is not one of this journal's: records from {after} on are a stranger's")]
+    #[error(
+        "it is signed with key {key}, which is not one of this journal's: records from {after} on are a stranger's"
+    )]
     Stranger {
         /// The key.
         key: String,

@@ -78,11 +78,9 @@ impl Journal {
         ] {
             store(&self.lost.get_or_create(&OfKind { kind }), count);
         }
-        for (what, count) in [
-            ("write", counts.write_failures),
-            ("sync", counts.sync_failures),
-            ("upkeep", counts.upkeep_failures),
-        ] {
+        for (what, count) in
+            [("write", counts.write_failures), ("sync", counts.sync_failures), ("upkeep", counts.upkeep_failures)]
+        {
             store(&self.failures.get_or_create(&Failed { what }), count);
         }
         store(&self.unknown, counts.unknown);
