@@ -109,6 +109,7 @@ impl GateError {
             Self::Journal(JournalError::Locked { .. }) => {
                 Some("is `bartizan serve` running already? Stop it, or give this one a `state` folder of its own")
             }
+            Self::Journal(JournalError::Sign(error)) => Some(error.help()),
             Self::Journal(JournalError::Io { error, .. }) | Self::Store(StoreError::File(_, error)) => {
                 Some(of_folder(error))
             }
@@ -298,6 +299,17 @@ fn page(admin::Answer { status, content_type, body }: admin::Answer) -> Page {
 
 /// Says what the last process left open.
 fn report(recovery: &crate::audit::Recovery) {
+    use crate::audit::HeadState;
+    match (recovery.head, recovery.missing) {
+        (HeadState::Absent | HeadState::Fine, _) => {}
+        (_, Some((from, to))) => tracing::error!(
+            from,
+            to,
+            "records of the journal that were signed for are gone: the machine lost power, or somebody cut them off"
+        ),
+        (HeadState::Forged, _) => tracing::error!("the signed head of the journal is not signed by its key"),
+        _ => tracing::error!("the signed head of the journal was taken away, or cannot be read"),
+    }
     for open in &recovery.open {
         tracing::warn!(
             request_id = open.request_id,

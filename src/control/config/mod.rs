@@ -285,7 +285,8 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
+/// When the intent must be on record, how records are kept, and where they go from there. No `Debug`: it holds
+/// secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
@@ -293,6 +294,16 @@ pub struct Audit {
     pub when_full: WhenFull,
     /// Where records are delivered to.
     pub delivery: Arc<delivery::Settings>,
+    /// The key that signs the journal; without one, `journal-key.pem` below the state folder.
+    pub signing_key: Option<PathBuf>,
+    /// Octets of a segment file.
+    pub segment_size: u64,
+    /// The age at which a segment is sealed although it is not full.
+    pub roll_after: Duration,
+    /// How long records are kept; `None`: for good.
+    pub keep: Option<Duration>,
+    /// The most octets of all segments; `None`: as many as there is room for.
+    pub max_size: Option<u64>,
 }
 
 /// How far a record must have come.
@@ -512,6 +523,11 @@ impl Config {
     /// The folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
+    }
+
+    /// The file of the key that signs the journal.
+    pub fn journal_key(&self) -> PathBuf {
+        self.audit.signing_key.clone().unwrap_or_else(|| self.state.join("journal-key.pem"))
     }
 }
 
