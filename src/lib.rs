@@ -21,4 +21,5 @@ pub mod server;
 pub mod sigv4;
 pub mod sts;
 pub mod time;
+pub mod trace;
 pub mod upstream;

@@ -6,6 +6,7 @@
 //! it: target and referer are masked and headers chosen here once more, by the rule that the journal
 //! itself is written by. There is no file and no clock here.
 
+mod own;
 mod pairs;
 
 use ring::digest;
@@ -42,16 +43,23 @@ pub struct Event {
 /// One of the things a request may have several records or copies of; part of an event's id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Which<'a> {
-    /// The copy for an account.
-    Account(&'a str),
+    /// The copy for an account of the record with this id.
+    Account {
+        /// Whose copy.
+        account: &'a str,
+        /// The id of the full record.
+        of: &'a str,
+    },
     /// The record that corrects an earlier one.
     Addendum,
     /// What became of one key of many, counted from 0.
     Child(usize),
     /// The record itself.
     Record,
-    /// What all copies for accounts share.
+    /// What all copies of the record itself share.
     Shared,
+    /// What all copies of the record with this id share.
+    SharedOf(&'a str),
 }
 
 /// The source of a copy.
@@ -235,7 +243,7 @@ impl Event {
             Which::Record => self.text("event_id").map(str::to_owned),
             Which::Shared => self.text("shared_event_id").map(str::to_owned),
             Which::Child(at) => self.deletions().get(at).and_then(|deletion| deletion.event_id).map(str::to_owned),
-            Which::Account(_) | Which::Addendum => None,
+            Which::Account { .. } | Which::Addendum | Which::SharedOf(_) => None,
         };
         given.unwrap_or_else(|| self.derived_id(which))
     }
@@ -245,8 +253,9 @@ impl Event {
         hash.update(&self.at.instance);
         hash.update(&self.at.number.to_be_bytes());
         match which {
-            Which::Account(account) => {
+            Which::Account { account, of } => {
                 hash.update(b"account");
+                hash.update(of.as_bytes());
                 hash.update(account.as_bytes());
             }
             Which::Addendum => hash.update(b"addendum"),
@@ -256,19 +265,14 @@ impl Event {
             }
             Which::Record => hash.update(b"record"),
             Which::Shared => hash.update(b"shared"),
+            Which::SharedOf(of) => {
+                hash.update(b"shared");
+                hash.update(of.as_bytes());
+            }
         }
         let hash = hash.finish();
         let random = hash.as_ref().first_chunk::<10>().copied().unwrap_or_default();
         uuid(self.ended(), &random)
-    }
-}
-
-impl Event {
-    /// The event as one JSON object: the names of spec/access-logs.md 7 first, `null` where absent, then
-    /// everything else.
-    pub fn to_json(&self) -> String {
-        let members = serde_json::to_string(&self.members);
-        members.unwrap_or_default()
     }
 }
 
@@ -396,3 +400,6 @@ pub(super) fn second(time: Millis) -> String {
     let Seconds(seconds) = time.seconds();
     Seconds(seconds).rfc3339()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,12 +8,22 @@
 //! No secret is ever in a record: the target and the referer are masked here, of a signature the first
 //! eight characters remain, and of the headers only those on a list of harmless ones are taken.
 
+mod copy;
+mod delete;
+mod end;
+
 use std::net::IpAddr;
 
 use super::json::Object;
 use super::mask::{HIDDEN, Shown, header_of_interest, write_target};
 use crate::id::RequestId;
+use crate::s3::xml::DeleteEntry;
 use crate::time::Millis;
+use crate::trace::Trace;
+
+pub use copy::{Source, SourceEnd};
+pub use delete::Deleted;
+pub use end::{Completion, Mismatch, Outcome, SHOWN_OF_ANSWERS};
 
 /// The most octets of a text that a client chooses freely (spec/access-logs.md 3.5).
 const LONG: usize = 8192;
@@ -23,6 +33,8 @@ const SHORT: usize = 1024;
 const STATEMENTS: usize = 64;
 /// No further header or statement is written once a record has this many octets.
 const FULL: usize = 96 * 1024;
+/// The most octets of a configuration document.
+const DOCUMENT: usize = 64 * 1024;
 /// The hash of nothing, in hexadecimal.
 const HASH_OF_NOTHING: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// How much of a signature is kept, to find a request by.
@@ -54,35 +66,6 @@ impl Decision {
     }
 }
 
-/// How a request ended.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Outcome {
-    /// The client left before the last byte.
-    ClientGone,
-    /// The last byte was sent.
-    Completed,
-    /// It went nowhere.
-    Refused,
-    /// Nobody knows: the process ended, or the exchange was dropped.
-    #[default]
-    Unknown,
-    /// The store behind could not be asked or broke off.
-    UpstreamFailed,
-}
-
-impl Outcome {
-    /// As written in records.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientGone => "client-gone",
-            Self::Completed => "completed",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-            Self::UpstreamFailed => "upstream-failed",
-        }
-    }
-}
-
 /// Who asks. All empty: anonymous, or not known yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Requester<'a> {
@@ -94,6 +77,14 @@ pub struct Requester<'a> {
     pub arn: Option<&'a str>,
     /// `AIDA…`, `AROA…:session`.
     pub principal_id: Option<&'a str>,
+    /// The canonical id of a root user's account.
+    pub canonical_id: Option<&'a str>,
+    /// The ARN of the role that the session is of, its path included.
+    pub issuer: Option<&'a str>,
+    /// Who is behind the session.
+    pub source_identity: Option<&'a str>,
+    /// Who vouched for the caller of the session, as an ARN.
+    pub web_provider: Option<&'a str>,
     /// The access key id, as claimed if it did not verify.
     pub access_key: Option<&'a [u8]>,
     /// The name of the session.
@@ -192,6 +183,12 @@ pub struct Intent<'a> {
     pub key: Option<&'a [u8]>,
     /// `versionId` of the request.
     pub version_id: Option<&'a [u8]>,
+    /// What is copied.
+    pub source: Option<Source<'a>>,
+    /// What is deleted of a list.
+    pub deletions: &'a [DeleteEntry],
+    /// The configuration document that came along, as sent.
+    pub document: Option<&'a [u8]>,
     /// The access point it came through, or is about.
     pub access_point: Option<&'a str>,
     /// The ARN of the role that is to be assumed.
@@ -220,6 +217,8 @@ pub struct Intent<'a> {
     pub encryption: Option<Encryption<'a>>,
     /// How many calls of the key service it costs, where they are counted.
     pub kms_calls: Option<u64>,
+    /// The trace that it belongs to.
+    pub trace: Option<&'a Trace>,
     /// The header lines as received; those of interest are taken.
     pub headers: &'a [(&'a [u8], &'a [u8])],
 }
@@ -244,6 +243,9 @@ impl<'a> Intent<'a> {
             region: None,
             key: None,
             version_id: None,
+            source: None,
+            deletions: &[],
+            document: None,
             access_point: None,
             role: None,
             role_session: None,
@@ -258,6 +260,7 @@ impl<'a> Intent<'a> {
             generation: None,
             encryption: None,
             kms_calls: None,
+            trace: None,
             headers: &[],
         }
     }
@@ -270,7 +273,6 @@ impl<'a> Intent<'a> {
     }
 
     fn members(&self, object: &mut Object<'_>) {
-        let start = object.written();
         object.word("request_id", self.id.as_bytes());
         object.word("host_id", self.id.host_bytes());
         object.instant("request_time", self.received);
@@ -291,6 +293,10 @@ impl<'a> Intent<'a> {
         object.maybe("region", self.region, SHORT);
         object.maybe("key", self.key, LONG);
         object.maybe("version_id", self.version_id, SHORT);
+        if let Some(source) = &self.source {
+            object.object("source", |inner| source.members(inner));
+        }
+        delete::write_entries(self.deletions, object);
         object.maybe("access_point_arn", self.access_point, SHORT);
         object.maybe("role_arn", self.role, SHORT);
         object.maybe("role_session_name", self.role_session, SHORT);
@@ -318,7 +324,14 @@ impl<'a> Intent<'a> {
             object.object("encryption", |inner| encryption.members(inner));
         }
         object.maybe_number("kms_calls", self.kms_calls);
-        self.lists(object, start);
+        if let Some(trace) = self.trace {
+            object.object("trace", |inner| write_trace(trace, inner));
+        }
+        self.lists(object, object.written());
+        match self.document {
+            Some(document) if document.len() > DOCUMENT => object.flag("document_truncated", true),
+            document => object.maybe("document", document, DOCUMENT),
+        }
     }
 
     /// The members whose number the client or a policy chooses; cut when the record is full, and said so.
@@ -334,6 +347,15 @@ impl<'a> Intent<'a> {
             object.flag("truncated", true);
         }
     }
+}
+
+fn write_trace(trace: &Trace, object: &mut Object<'_>) {
+    object.word("trace_id", &trace.id.digits());
+    object.word("span_id", &trace.span.digits());
+    if let Some(parent) = trace.parent {
+        object.word("parent_id", &parent.digits());
+    }
+    object.maybe("state", trace.state.as_deref(), SHORT);
 }
 
 /// Writes the headers of interest, each name once, several values joined as in HTTP. Says whether all
@@ -382,6 +404,10 @@ impl Requester<'_> {
         object.maybe("requester", self.arn, SHORT);
         object.maybe("requester_account", self.account, SHORT);
         object.maybe("principal_id", self.principal_id, SHORT);
+        object.maybe("requester_canonical_id", self.canonical_id, SHORT);
+        object.maybe("requester_issuer", self.issuer, SHORT);
+        object.maybe("source_identity", self.source_identity, SHORT);
+        object.maybe("web_provider", self.web_provider, SHORT);
         object.maybe("access_key_id", self.access_key, SHORT);
         object.maybe("session_name", self.session, SHORT);
         if let Some(created) = self.session_created {
@@ -401,118 +427,6 @@ impl Encryption<'_> {
         object.maybe("key", self.key, SHORT);
         object.maybe("origin", self.origin, SHORT);
         object.maybe_number("calls", self.calls);
-    }
-}
-
-/// What was found out about a signature that did not match; secrets are masked by whoever found it out.
-#[derive(Clone, Copy, Debug)]
-pub struct Mismatch<'a> {
-    /// What the client did, in words.
-    pub explanation: &'a str,
-    /// The canonical request computed here.
-    pub ours: &'a str,
-    /// The one that the client signed, where that is known.
-    pub theirs: Option<&'a str>,
-    /// The first line in which they differ: here, and there.
-    pub lines: Option<(&'a str, &'a str)>,
-}
-
-impl Mismatch<'_> {
-    fn members(&self, object: &mut Object<'_>) {
-        object.text("explanation", self.explanation.as_bytes(), SHORT);
-        if let Some((ours, theirs)) = self.lines {
-            object.text("line", ours.as_bytes(), SHORT);
-            object.text("client_line", theirs.as_bytes(), SHORT);
-        }
-        object.text("canonical_request", self.ours.as_bytes(), LONG);
-        object.maybe("client_canonical_request", self.theirs, LONG);
-    }
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Completion<'a> {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The status sent.
-    pub status: Option<u16>,
-    /// The S3 error code, also for HEAD and in a 200.
-    pub error_code: Option<&'a str>,
-    /// The public message of the error.
-    pub error_message: Option<&'a str>,
-    /// The cause, from a closed set.
-    pub reason: Option<&'a str>,
-    /// What only the operator may read.
-    pub detail: Option<&'a str>,
-    /// The limit that the request is over.
-    pub dimension: Option<&'a str>,
-    /// Why a signature did not match.
-    pub mismatch: Option<Mismatch<'a>>,
-    /// Octets of the body read from the client.
-    pub bytes_in: u64,
-    /// Octets of the body sent to the client.
-    pub bytes_out: u64,
-    /// The full size of the object concerned.
-    pub object_size: Option<u64>,
-    /// Milliseconds from the first line read to the first byte sent.
-    pub first_byte_ms: Option<u64>,
-    /// Milliseconds from the last byte read to the first byte sent.
-    pub turn_around_ms: Option<u64>,
-    /// Milliseconds from the first line read to the last byte sent.
-    pub total_ms: Option<u64>,
-    /// The version that the request created.
-    pub created_version: Option<&'a [u8]>,
-    /// The object's entity tag.
-    pub etag: Option<&'a [u8]>,
-    /// The encryption that the store confirmed.
-    pub encryption: Option<Encryption<'a>>,
-    /// The id of the access key that was handed out.
-    pub issued_key: Option<&'a str>,
-    /// The store's own request id.
-    pub upstream_id: Option<&'a [u8]>,
-    /// How often the store was asked, if not once.
-    pub attempts: Option<u64>,
-}
-
-impl Completion<'_> {
-    /// Appends the record as one JSON object; `id` is the intent's.
-    pub fn write(&self, id: RequestId, out: &mut Vec<u8>) {
-        self.write_for(id.as_str(), out);
-    }
-
-    /// The same for an id that was read back.
-    pub(super) fn write_for(&self, id: &str, out: &mut Vec<u8>) {
-        let mut object = Object::begin(out);
-        object.text("request_id", id.as_bytes(), SHORT);
-        self.members(&mut object);
-        object.end();
-    }
-
-    fn members(&self, object: &mut Object<'_>) {
-        object.word("outcome", self.outcome.as_str().as_bytes());
-        object.maybe_number("http_status", self.status.map(u64::from));
-        object.maybe("error_code", self.error_code, SHORT);
-        object.maybe("error_message", self.error_message, SHORT);
-        object.maybe("reason", self.reason, SHORT);
-        object.maybe("detail", self.detail, LONG);
-        object.maybe("dimension", self.dimension, SHORT);
-        if let Some(mismatch) = &self.mismatch {
-            object.object("signature_mismatch", |inner| mismatch.members(inner));
-        }
-        object.number("bytes_received", self.bytes_in);
-        object.number("bytes_sent", self.bytes_out);
-        object.maybe_number("object_size", self.object_size);
-        object.maybe_number("first_byte_time", self.first_byte_ms);
-        object.maybe_number("turn_around_time", self.turn_around_ms);
-        object.maybe_number("total_time", self.total_ms);
-        object.maybe("created_version_id", self.created_version, SHORT);
-        object.maybe("etag", self.etag, SHORT);
-        if let Some(encryption) = &self.encryption {
-            object.object("confirmed_encryption", |inner| encryption.members(inner));
-        }
-        object.maybe("issued_access_key_id", self.issued_key, SHORT);
-        object.maybe("upstream_request_id", self.upstream_id, SHORT);
-        object.maybe_number("attempts", self.attempts);
     }
 }
 

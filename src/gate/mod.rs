@@ -9,6 +9,8 @@ mod probes;
 mod replicas;
 mod resp;
 mod service;
+#[cfg_attr(not(feature = "otlp"), path = "no_spans.rs")]
+mod spans;
 mod sweeping;
 
 use std::io::ErrorKind;
@@ -41,6 +43,7 @@ use leases::Leasing;
 use mint::Minting;
 use probes::Running;
 use service::{Gate, Shared};
+use spans::Spans;
 use sweeping::Sweeping;
 
 /// How many octets of documents may be read at once for callers that nobody has decided about.
@@ -106,6 +109,7 @@ impl GateError {
             Self::Journal(JournalError::Locked { .. }) => {
                 Some("is `bartizan serve` running already? Stop it, or give this one a `state` folder of its own")
             }
+            Self::Journal(JournalError::Sign(error)) => Some(error.help()),
             Self::Journal(JournalError::Io { error, .. }) | Self::Store(StoreError::File(_, error)) => {
                 Some(of_folder(error))
             }
@@ -168,6 +172,7 @@ pub fn run(
         of_names.unwrap_or_else(|| writer.change(&change).map(drop).map_err(Fault::from))
     };
     let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
+    let (spans, _sending) = Spans::start(&config, metrics)?.unzip();
     let deliveries = Arc::new(Counts::default());
     let prepared = delivering::prepare(&config, &deliveries)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
@@ -185,6 +190,8 @@ pub fn run(
         metrics: Arc::clone(metrics),
         deliveries,
         seed: build::seed(),
+        trace: config.trace.rules(),
+        spans,
     });
     let delivering = Delivering::start(&shared, &config, prepared).map_err(GateError::Thread)?;
     let sweeping = Sweeping::start(&shared);
@@ -292,6 +299,17 @@ fn page(admin::Answer { status, content_type, body }: admin::Answer) -> Page {
 
 /// Says what the last process left open.
 fn report(recovery: &crate::audit::Recovery) {
+    use crate::audit::HeadState;
+    match (recovery.head, recovery.missing) {
+        (HeadState::Absent | HeadState::Fine, _) => {}
+        (_, Some((from, to))) => tracing::error!(
+            from,
+            to,
+            "records of the journal that were signed for are gone: the machine lost power, or somebody cut them off"
+        ),
+        (HeadState::Forged, _) => tracing::error!("the signed head of the journal is not signed by its key"),
+        _ => tracing::error!("the signed head of the journal was taken away, or cannot be read"),
+    }
     for open in &recovery.open {
         tracing::warn!(
             request_id = open.request_id,

@@ -11,6 +11,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 
 use super::build::StorePlan;
+use super::spans::Spans;
 use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
 use crate::delivery::Counts;
@@ -18,12 +19,13 @@ use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
 use crate::pipeline::{
-    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Store, TlsFacts, Uploads, Worker, walk,
+    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Span, Store, TlsFacts, Uploads, Worker, walk,
 };
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
 use crate::sigv4::KeyCache;
 use crate::time::Clock;
+use crate::trace;
 use crate::upstream::sealed::Sealed;
 use crate::upstream::wire::Wire;
 
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) deliveries: Arc<Counts>,
     pub(super) seed: [u8; 32],
+    pub(super) trace: trace::Rules,
+    pub(super) spans: Option<Spans>,
 }
 
 /// What serves on one worker.
@@ -49,7 +53,10 @@ pub(super) struct Gate {
     worker: Rc<Worker>,
 }
 
-struct Counting(metrics::Worker);
+struct Counting {
+    metrics: metrics::Worker,
+    spans: Option<Spans>,
+}
 
 /// A store as one thread has it.
 pub(super) fn store(plan: &StorePlan, clock: &Arc<dyn Clock>) -> Store {
@@ -80,7 +87,8 @@ impl Gate {
             replay: shared.replay.clone(),
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
-            observer: Rc::new(Counting(shared.metrics.worker())),
+            trace: shared.trace,
+            observer: Rc::new(Counting { metrics: shared.metrics.worker(), spans: shared.spans.clone() }),
         };
         Self { worker: Rc::new(worker) }
     }
@@ -113,14 +121,18 @@ fn facts(connection: &Connection) -> pipeline::Connection {
         listener: connection.listener.number,
         peer: connection.peer.ip(),
         vpc_endpoint: connection.vpc_endpoint.clone(),
-        tls: connection.tls.as_ref().map(|tls| TlsFacts { version: tls.version, cipher: tls.cipher_suite }),
+        tls: connection.tls.as_ref().map(|tls| TlsFacts {
+            version: tls.version,
+            cipher: tls.cipher_suite,
+            key_exchange: tls.key_exchange,
+        }),
         last: Last::default(),
     }
 }
 
 impl Observe for Counting {
     fn finished(&self, finished: &Finished) {
-        self.0.ended(&metrics::End {
+        self.metrics.ended(&metrics::End {
             operation: finished.operation.unwrap_or("-"),
             outcome: finished.outcome.as_str(),
             reason: if finished.reason.is_empty() { "-" } else { finished.reason },
@@ -130,5 +142,11 @@ impl Observe for Counting {
             sent: finished.bytes_out,
             rehearsed: finished.rehearsed,
         });
+    }
+
+    fn span(&self, span: &Span<'_>) {
+        if let Some(spans) = &self.spans {
+            spans.give(span);
+        }
     }
 }

@@ -202,6 +202,13 @@ impl Principal {
         }
     }
 
+    /// The ARN of the provider that vouched for the caller of a session, if one did.
+    pub fn provider(&self) -> Option<String> {
+        let federated = self.session.as_ref()?.federated.as_ref()?;
+        let partition = Arn::parse(&self.arn).map_or("aws", |arn| arn.partition);
+        Some(format!("arn:{partition}:iam::{}:oidc-provider/{}", self.account, federated.provider()))
+    }
+
     /// The caller as policies know it.
     pub fn as_caller(&self) -> Caller<'_> {
         let (account, arn) = (self.account.as_str(), self.arn.as_str());

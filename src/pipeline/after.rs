@@ -9,15 +9,17 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::confirm::{Confirm, rename};
+use super::deletions::{self, Refused, delete_result};
 use super::encryption::opens;
 use super::facts::Facts;
 use super::judge::Case;
 use super::live::{Asked, Live};
 use super::naming::lasting;
+use super::open::Told;
 use super::settings::{Change, Keeper};
 use super::uploads::Uploads;
 use super::walk::Store;
-use crate::access::absence::{self, Told, Verdict};
+use crate::access::absence::{self, Told as Heard, Verdict};
 use crate::access::{self, Document, Nothing, Side, UploadEncryption};
 use crate::identity::Principal;
 use crate::s3::encryption::KIND;
@@ -63,8 +65,13 @@ pub(super) enum After {
         /// The principal who removed it.
         by: String,
     },
-    /// A list of deletions shows those that were refused here.
-    Deletions(Vec<Refused>),
+    /// A list of deletions shows those that were refused here; the record says what became of all.
+    Deletions {
+        /// Those that were refused.
+        refused: Vec<Refused>,
+        /// All of them.
+        entries: Vec<DeleteEntry>,
+    },
     /// An answer calls the bucket what the client calls it, after the rest is done.
     Shown {
         /// That name.
@@ -80,13 +87,12 @@ pub(super) enum After {
     Read(Box<Read>),
 }
 
-/// An entry of a list of deletions that was refused.
-#[derive(Debug)]
-pub(super) struct Refused {
-    /// Its place in the list.
-    pub(super) at: usize,
-    pub(super) entry: DeleteEntry,
-    pub(super) fault: Fault,
+/// What the rest is done with.
+pub(super) struct Around<'a> {
+    pub(super) live: &'a Live,
+    pub(super) known: &'a Uploads,
+    pub(super) keeper: &'a dyn Keeper,
+    pub(super) store: Option<&'a Store>,
 }
 
 /// A read that was allowed, for one more question about it.
@@ -98,8 +104,17 @@ pub(super) struct Read {
 }
 
 impl After {
-    /// What is left of an operation to be done afterwards, besides deletions.
-    pub(super) fn of(out: &Forward, facts: Box<Facts>, site: usize, who: &Arc<Principal>) -> Self {
+    /// What is left of an operation to be done afterwards.
+    pub(super) fn of(
+        out: &Forward,
+        mut facts: Box<Facts>,
+        site: usize,
+        who: &Arc<Principal>,
+        refused: Vec<Refused>,
+    ) -> Self {
+        if out.operation == Operation::DeleteObjects {
+            return Self::Deletions { refused, entries: std::mem::take(&mut facts.deletions) };
+        }
         let confirm = Confirm::of(out, (facts.connection.listener, site), &facts.encryption);
         let then = Self::first(out, facts, site, who);
         let then = match confirm {
@@ -136,27 +151,23 @@ impl After {
     ///
     /// # Errors
     /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
-    pub(super) async fn measure(
-        self,
-        live: &Live,
-        known: &Uploads,
-        keeper: &dyn Keeper,
-        store: Option<&Store>,
-        reply: Reply,
-    ) -> Result<Reply, Fault> {
+    pub(super) async fn measure(self, around: &Around<'_>, told: &mut Told, reply: Reply) -> Result<Reply, Fault> {
+        let Around { live, known, keeper, store } = *around;
         match self {
             Self::Shown { shown, element, then } => {
-                let reply = Box::pin(then.measure(live, known, keeper, store, reply)).await?;
+                let reply = Box::pin(then.measure(around, told, reply)).await?;
                 self::shown(reply, element, &shown).await
             }
             Self::Encrypted(both) => {
                 let (confirm, then) = *both;
                 let reply = Box::pin(confirm.measure(live, store, reply)).await?;
-                Box::pin(then.measure(live, known, keeper, store, reply)).await
+                Box::pin(then.measure(around, told, reply)).await
             }
-            Self::Read(read) => read.measure(live, reply),
+            Self::Read(read) => read.measure(live, told, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,
-            Self::Deletions(refused) if reply.status == StatusCode::OK => deletions(refused, reply).await,
+            Self::Deletions { refused, entries } if reply.status == StatusCode::OK => {
+                deletions(refused, &entries, told, reply).await
+            }
             Self::Begun { bucket, key, encryption } if reply.status == StatusCode::OK => {
                 let document = reply.body.whole(LONGEST_LIST).await?;
                 let id = xml::upload_id(&document).ok_or_else(unreadable)?;
@@ -220,16 +231,18 @@ const fn side(operation: Operation) -> Option<Side> {
 }
 
 impl Read {
-    fn measure(&self, live: &Live, mut reply: Reply) -> Result<Reply, Fault> {
+    fn measure(&self, live: &Live, told: &mut Told, mut reply: Reply) -> Result<Reply, Fault> {
         // Of a bucket or an upload that is not there nothing is said about a key.
         let others = [Code::NoSuchBucket, Code::NoSuchUpload].map(Code::as_str);
         let absent =
             reply.status == StatusCode::NOT_FOUND && reply.code.as_deref().is_none_or(|code| !others.contains(&code));
         if absent {
             self.asked(live, |case, side| {
+                told.source_refused = side == Side::Source;
                 let version = case.names_version(side) && reply.code.as_deref() != Some(Code::NoSuchKey.as_str());
                 case.check_absence(side, version)
             })?;
+            told.source_refused = false;
         } else if reply.status.is_success() && (reply.headers.keys().any(is_shaped) || says_more(&reply.headers)) {
             self.asked(live, |case, _| {
                 if opens(case.routed.operation, &case.routed.headers) {
@@ -271,9 +284,9 @@ impl Case<'_> {
         let decision = self.ask(&request, &ask, session.as_ref());
         match absence::told(self.routed.operation, side, Verdict::Allowed, (&decision).into()) {
             // A condition on what nobody looked up could have forbidden it.
-            Told::Absence if request.needs().is_empty() => Ok(()),
-            Told::AsStored => Ok(()),
-            Told::Absence | Told::Denial => Err(self.denied(&ask, &decision)),
+            Heard::Absence if request.needs().is_empty() => Ok(()),
+            Heard::AsStored => Ok(()),
+            Heard::Absence | Heard::Denial => Err(self.denied(&ask, &decision)),
         }
     }
 }
@@ -340,35 +353,23 @@ async fn buckets(live: &Live, account: &str, reply: Reply) -> Result<Reply, Faul
     Ok(instead(reply.headers, reply.upstream_id, writer.finish()))
 }
 
-/// Adds the deletions that were refused here.
-async fn deletions(refused: Vec<Refused>, reply: Reply) -> Result<Reply, Fault> {
+/// Adds the deletions that were refused here, and notes what became of each.
+async fn deletions(
+    refused: Vec<Refused>,
+    entries: &[DeleteEntry],
+    told: &mut Told,
+    reply: Reply,
+) -> Result<Reply, Fault> {
     let document = reply.body.whole(LONGEST_LIST).await?;
     let root = Element::parse(&document, "DeleteResult").map_err(|_| unreadable())?;
+    told.deleted = deletions::results(entries, &root.children, &refused);
+    if refused.is_empty() {
+        return Ok(Reply { body: ReplyBody::Full(document), ..reply });
+    }
     Ok(instead(reply.headers, reply.upstream_id, delete_result(&root.children, &refused)))
 }
 
-/// The answer to a list of deletions.
-pub(super) fn delete_result(done: &[Element], refused: &[Refused]) -> Vec<u8> {
-    let mut writer = Writer::document();
-    writer.open_in("DeleteResult", S3_NAMESPACE);
-    for child in done {
-        copy(&mut writer, child);
-    }
-    for Refused { entry, fault, .. } in refused {
-        writer.open("Error");
-        writer.element("Key", &entry.key);
-        if let Some(version) = &entry.version {
-            writer.element("VersionId", version);
-        }
-        writer.element("Code", fault.code().as_str());
-        writer.element("Message", fault.message());
-        writer.close("Error");
-    }
-    writer.close("DeleteResult");
-    writer.finish()
-}
-
-fn copy(writer: &mut Writer, element: &Element) {
+pub(super) fn copy(writer: &mut Writer, element: &Element) {
     if element.children.is_empty() {
         writer.element(&element.name, &element.text);
         return;
@@ -382,7 +383,14 @@ fn copy(writer: &mut Writer, element: &Element) {
 
 fn instead(mut headers: http::HeaderMap, upstream_id: Option<HeaderValue>, document: Vec<u8>) -> Reply {
     headers.insert(CONTENT_LENGTH, document.len().into());
-    Reply { status: StatusCode::OK, headers, body: ReplyBody::Full(Bytes::from(document)), upstream_id, code: None }
+    Reply {
+        status: StatusCode::OK,
+        headers,
+        body: ReplyBody::Full(Bytes::from(document)),
+        upstream_id,
+        code: None,
+        size: None,
+    }
 }
 
 fn unreadable() -> Fault {

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
-use super::walk::Closing;
+use super::open::Closing;
 use crate::body::{Cut, Metered};
 use crate::id::RequestId;
 use crate::upstream::sealed::Opened;

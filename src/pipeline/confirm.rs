@@ -141,10 +141,10 @@ impl Demanded {
 
 /// An answer that says 200 early and may still fail, read to its end.
 async fn in_hand(reply: Reply) -> Result<Reply, Fault> {
-    let Reply { status, headers, body: ReplyBody::Late(late), upstream_id, .. } = reply else { return Ok(reply) };
+    let Reply { status, headers, body: ReplyBody::Late(late), upstream_id, size, .. } = reply else { return Ok(reply) };
     let code = late.code();
     let body = ReplyBody::Late(late).whole(LONGEST).await?;
-    Ok(Reply { status, headers, body: ReplyBody::Full(body), upstream_id, code: code.get().cloned() })
+    Ok(Reply { status, headers, body: ReplyBody::Full(body), upstream_id, code: code.get().cloned(), size })
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 
-use super::after::Refused;
+use super::deletions::Refused;
 use super::early::in_time;
 use crate::access::Document;
 use crate::body::{Contract, Duties, SealedBody, Unread};
@@ -91,10 +91,9 @@ pub(super) fn understand(document: &SealedBody, operation: Operation, rules: Rul
 
 /// Writes a list of deletions anew, without the entries that were refused, so that the store reads just
 /// what was decided here.
-pub(super) fn kept(document: &SealedBody, delete: xml::Delete, refused: &[Refused]) -> SealedBody {
+pub(super) fn kept(document: &SealedBody, delete: &xml::Delete, refused: &[Refused]) -> SealedBody {
     let mut refused = refused.iter().map(|refused| refused.at).peekable();
-    let entries = delete.entries.into_iter().enumerate();
-    let kept = entries.filter(|(at, _)| refused.next_if_eq(at).is_none()).map(|(_, entry)| entry).collect();
-    let kept = xml::Delete { entries: kept, quiet: delete.quiet };
-    SealedBody::document(document.verdict(), Bytes::from(kept.write()))
+    let entries = delete.entries.iter().enumerate();
+    let kept = entries.filter(|(at, _)| refused.next_if_eq(at).is_none()).map(|(_, entry)| entry);
+    SealedBody::document(document.verdict(), Bytes::from(xml::Delete::write(kept, delete.quiet)))
 }

@@ -2,7 +2,7 @@
 
 use super::after::After;
 use super::here::Here;
-use super::walk::Open;
+use super::open::Open;
 use crate::body::SealedBody;
 use crate::upstream::Forward;
 

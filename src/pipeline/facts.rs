@@ -8,19 +8,26 @@ use std::sync::Arc;
 use http::Version;
 use http::request::Parts;
 
+use super::arriving::Arrived;
 use super::encryption::Decided;
+use super::home::{Home, LastHome, Owner};
 use super::landing::Landing;
+use super::live::{Live, Site};
+use super::record::Asker;
 use super::task::{Envelope, Task};
-use crate::audit::{self, Decision, Intent, Origin, Requester};
+use crate::access::Document;
+use crate::audit;
 use crate::id::RequestId;
-use crate::identity::{Kind, Principal};
+use crate::identity::Principal;
 use crate::limit::rehearsal::Rehearsed;
 use crate::policy::Grant;
-use crate::s3::route::{Auth, Routed};
+use crate::s3::route::Auth;
+use crate::s3::xml::DeleteEntry;
 use crate::s3::{Head, Operation};
-use crate::sigv4::{Diagnosis, Signed};
+use crate::sigv4::{self, Diagnosis, KeyCache, Rejection, Signed};
 use crate::sts::Circumstances;
-use crate::time::Millis;
+use crate::time::{Millis, Seconds};
+use crate::trace::Trace;
 
 /// The connection a request came on.
 #[derive(Debug)]
@@ -33,23 +40,15 @@ pub struct Connection {
     pub tls: Option<TlsFacts>,
     /// The VPC endpoint that a balancer in front has named.
     pub vpc_endpoint: Option<String>,
-    /// Who asked last, as its record says it.
+    /// Who asked last, and for what, as their records say it.
     pub last: Last,
 }
 
 /// Who asked last on a connection, as its record says it: the next request is nearly always by the same key.
 #[derive(Debug, Default)]
-pub struct Last(RefCell<Option<Asker>>);
-
-/// What [`Origin`] is written from, and what came of it.
-#[derive(Debug)]
-struct Asker {
-    who: Arc<Principal>,
-    access_key: Option<String>,
-    auth: Option<Auth>,
-    signed: bool,
-    client: Option<IpAddr>,
-    origin: Rc<Origin>,
+pub struct Last {
+    pub(super) asker: RefCell<Option<Asker>>,
+    pub(super) home: RefCell<Option<LastHome>>,
 }
 
 /// What is on record about the TLS of a connection.
@@ -59,6 +58,21 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// The name of the cipher suite.
     pub cipher: &'static str,
+    /// The name of the group that keys were exchanged in.
+    pub key_exchange: Option<&'static str>,
+}
+
+/// A request that has just come.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its id.
+    pub id: RequestId,
+    /// When its head had been read.
+    pub received: Millis,
+    /// The trace that it belongs to, if there is one.
+    pub trace: Option<Arc<Trace>>,
+    /// When the last octet of its body will have come; none without a body.
+    pub(super) arrived: Option<Arrived>,
 }
 
 /// Everything that a record may hold, as far as it is known.
@@ -68,6 +82,22 @@ pub(super) struct Facts {
     pub(super) connection: Rc<Connection>,
     pub(super) id: RequestId,
     pub(super) received: Millis,
+    pub(super) trace: Option<Arc<Trace>>,
+    pub(super) arrived: Option<Arrived>,
+    /// Where it is at home, once that is known.
+    pub(super) home: Option<Rc<Home>>,
+    /// Whose the source of a copy is.
+    pub(super) source_owner: Option<Owner>,
+    /// Whether it is the source of a copy that may not be read.
+    pub(super) source_refused: bool,
+    /// The size of the source of a copy, where somebody has looked.
+    pub(super) source_size: Option<u64>,
+    /// The entries of a list of deletions.
+    pub(super) deletions: Vec<DeleteEntry>,
+    /// The configuration that came along.
+    pub(super) document: Option<bytes::Bytes>,
+    /// The canonical id of the account whose root asks.
+    pub(super) root: Option<String>,
     pub(super) who: Option<Arc<Principal>>,
     pub(super) access_key: Option<String>,
     pub(super) signature: Option<String>,
@@ -104,12 +134,22 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(head: Parts, connection: Rc<Connection>, id: RequestId, received: Millis) -> Self {
+    pub(super) fn new(head: Parts, connection: Rc<Connection>, begun: Begun) -> Self {
+        let Begun { id, received, trace, arrived } = begun;
         Self {
             head,
             connection,
             id,
             received,
+            trace,
+            arrived,
+            home: None,
+            source_owner: None,
+            source_refused: false,
+            source_size: None,
+            deletions: Vec::new(),
+            document: None,
+            root: None,
             who: None,
             access_key: None,
             signature: None,
@@ -152,29 +192,18 @@ impl Facts {
         self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect()
     }
 
-    /// What the record borrows, with the statements of what was granted.
-    pub(super) fn lent<'a>(&'a self, grant: Option<&'a Grant>) -> Lent<'a> {
-        let statements = grant.into_iter().flat_map(Grant::statements).chain(self.forbidden.as_deref());
-        Lent { lines: self.lines(), statements: statements.collect(), origin: self.origin() }
+    /// Keeps what a list of deletions says, for the record.
+    pub(super) fn keep(&mut self, said: Document) {
+        if let Document::Delete(delete) = said {
+            self.deletions = delete.entries;
+        }
     }
 
-    /// How it came and who asks, for the record. The facts of a session come with each request anew.
-    fn origin(&self) -> Option<Rc<Origin>> {
-        let who = self.who.as_ref().filter(|who| who.session.is_none())?;
-        let mut last = self.connection.last.0.borrow_mut();
-        if let Some(last) = last.as_ref().filter(|last| last.is(self, who)) {
-            return Some(Rc::clone(&last.origin));
+    /// Keeps a document that was read, for the record: of configurations, not of what is done once.
+    pub(super) fn keep_document(&mut self, operation: Operation, document: Option<&bytes::Bytes>) {
+        if !matches!(operation, Operation::DeleteObjects | Operation::CompleteMultipartUpload) {
+            self.document = document.cloned();
         }
-        let origin = Rc::new(Origin::of(&self.connection.record(self.client), &self.requester()));
-        *last = Some(Asker {
-            who: Arc::clone(who),
-            access_key: self.access_key.clone(),
-            auth: self.auth,
-            signed: self.signature.is_some(),
-            client: self.client,
-            origin: Rc::clone(&origin),
-        });
-        Some(origin)
     }
 
     /// What the record says of a signature that did not match.
@@ -186,6 +215,24 @@ impl Facts {
             theirs: found.theirs.as_deref(),
             lines: found.lines.as_ref().map(|(ours, theirs)| (ours.as_str(), theirs.as_str())),
         })
+    }
+
+    /// Takes in that its signature is not taken, and finds out why.
+    pub(super) fn rejected(
+        &mut self,
+        live: &Live,
+        (site, settings): (&Site, &sigv4::Settings),
+        rejection: &Rejection,
+        cache: &KeyCache,
+        now: Seconds,
+    ) {
+        let listener = self.connection.listener;
+        self.mismatch = self.with_head(|head| {
+            live.as_signed(listener, site, head, |head| {
+                live.diagnose((listener, site), settings, rejection, head, cache, now)
+            })
+        });
+        self.access_key = rejection.access_key().map(str::to_owned);
     }
 
     /// Says it in the log, too; the canonical requests are in the record as well (`bartizan log find`).
@@ -240,191 +287,11 @@ impl Facts {
             role_organization: None,
         }
     }
-
-    /// The record of what is about to happen, or to be refused.
-    pub(super) fn intent<'a>(&'a self, task: Option<&'a Task>, lent: &'a Lent<'a>, decision: Decision) -> Intent<'a> {
-        let (lines, origin) = (&lent.lines, lent.origin.as_deref());
-        let line = |name: &str| lines.iter().find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| *value);
-        let task = task.or(self.task.as_ref());
-        let (routed, role) = (task.and_then(Task::routed), task.and_then(Task::role));
-        Intent {
-            requester: match origin {
-                Some(_) => {
-                    Requester { signature: self.signature.as_deref().map(str::as_bytes), ..Requester::default() }
-                }
-                None => self.requester(),
-            },
-            connection: self.connection.record(self.client),
-            origin,
-            host: line("host").or_else(|| self.head.uri.authority().map(|authority| authority.as_str().as_bytes())),
-            method: Some(self.head.method.as_str().as_bytes()),
-            target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
-            http_version: Some(version(self.head.version)),
-            operation: task.map(|task| self.asked(task)),
-            bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
-            key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
-            version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
-            access_point: routed.and_then(access_point),
-            role: role.map(|(role, _)| role),
-            role_session: role.map(|(_, session)| session),
-            user_agent: line("user-agent"),
-            referer: line("referer"),
-            encryption: self.encryption.record(),
-            content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
-            decision,
-            statements: &lent.statements,
-            rehearsed: self.rehearsed.get().map(|rehearsed| &*rehearsed.name),
-            naming: self.naming.get().map(Vec::as_slice).unwrap_or_default(),
-            kms_calls: self.kms_calls,
-            headers: lines,
-            ..Intent::new(self.id, self.received)
-        }
-    }
-
-    /// What the client asked: a form is stored by a PutObject, but was none.
-    fn asked(&self, task: &Task) -> &'static str {
-        if self.auth == Some(Auth::Form) { Operation::PostObject.name() } else { task.name() }
-    }
-
-    fn requester(&self) -> Requester<'_> {
-        let who = self.who.as_deref().filter(|who| !who.is_anonymous());
-        let session = who.and_then(|who| who.session.as_deref());
-        let signed = self.signature.is_some();
-        Requester {
-            kind: who.map(|who| match who.kind {
-                Kind::Anonymous => "Unknown",
-                Kind::Role { .. } => "AssumedRole",
-                Kind::Root => "Root",
-                Kind::User => "IAMUser",
-                Kind::Web => "WebIdentityUser",
-            }),
-            account: who.map(|who| who.account.as_str()),
-            arn: who.map(|who| who.arn.as_str()),
-            access_key: self.access_key.as_deref().map(str::as_bytes),
-            session: who.and_then(|who| match &who.kind {
-                Kind::Role { session, .. } => Some(session.as_str()),
-                _ => None,
-            }),
-            session_created: session.filter(|_| signed).map(|session| Millis(session.issued.0.saturating_mul(1000))),
-            mfa: session.filter(|_| signed).map(|session| session.mfa),
-            signature_version: self.signature.as_ref().map(|_| "SigV4"),
-            authentication: match self.auth {
-                Some(Auth::Header) => Some("AuthHeader"),
-                Some(Auth::Query) => Some("QueryString"),
-                Some(Auth::Form) if self.signature.is_some() => Some("HtmlForm"),
-                Some(Auth::Anonymous | Auth::Form) | None => None,
-            },
-            signature: self.signature.as_deref().map(str::as_bytes),
-            ..Requester::default()
-        }
-    }
-}
-
-/// What the record of a request borrows from its facts.
-pub(super) struct Lent<'a> {
-    lines: Vec<(&'a [u8], &'a [u8])>,
-    statements: Vec<&'a str>,
-    origin: Option<Rc<Origin>>,
-}
-
-impl Asker {
-    /// Whether a request has everything of this in common.
-    fn is(&self, facts: &Facts, who: &Arc<Principal>) -> bool {
-        Arc::ptr_eq(&self.who, who)
-            && self.access_key == facts.access_key
-            && self.auth == facts.auth
-            && self.signed == facts.signature.is_some()
-            && self.client == facts.client
-    }
 }
 
 impl Connection {
     /// Whether the client's octets came encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
-    }
-
-    fn record(&self, client: Option<IpAddr>) -> audit::Connection<'_> {
-        audit::Connection {
-            remote: Some(client.unwrap_or(self.peer)),
-            vpc_endpoint: self.vpc_endpoint.as_deref(),
-            tls_version: self.tls.as_ref().map(|tls| tls.version),
-            cipher: self.tls.as_ref().map(|tls| tls.cipher),
-            ..audit::Connection::default()
-        }
-    }
-}
-
-/// The access point that a request came through; or the one that it is about, in S3 Control.
-fn access_point(routed: &Routed) -> Option<&str> {
-    let through = routed.through.as_deref().map(|through| through.arn.as_str());
-    through.or_else(|| routed.point.as_deref().map(|point| point.arn.as_str()))
-}
-
-fn version(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2",
-        _ => "HTTP/1.1",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn a_record_never_names_who_asked_before_on_the_connection() {
-        let connection = Rc::new(Connection {
-            listener: 0,
-            peer: "192.0.2.7".parse().unwrap(),
-            tls: None,
-            vpc_endpoint: None,
-            last: Last::default(),
-        });
-        let principal = |name: &str| {
-            Arc::new(Principal {
-                arn: format!("arn:aws:iam::111122223333:user/{name}"),
-                account: "111122223333".to_owned(),
-                kind: Kind::User,
-                policies: Vec::new(),
-                tags: BTreeMap::new(),
-                session: None,
-            })
-        };
-        let (alice, bob) = (principal("alice"), principal("bob"));
-        let client = |text: &str| Some(text.parse::<IpAddr>().unwrap());
-        for (who, key, auth, signature, client) in [
-            (Some(&alice), "A1", Auth::Header, Some("11111111"), client("192.0.2.7")),
-            (Some(&alice), "A1", Auth::Header, Some("22222222"), client("192.0.2.7")),
-            (Some(&alice), "A2", Auth::Header, Some("22222222"), client("192.0.2.7")),
-            (Some(&alice), "A2", Auth::Query, Some("22222222"), client("192.0.2.7")),
-            (Some(&alice), "A2", Auth::Query, None, client("192.0.2.7")),
-            (Some(&alice), "A2", Auth::Query, None, client("198.51.100.1")),
-            (Some(&bob), "A2", Auth::Query, None, client("198.51.100.1")),
-            (None, "A2", Auth::Query, None, None),
-            (Some(&alice), "A1", Auth::Header, Some("11111111"), client("192.0.2.7")),
-        ] {
-            let (head, ()) = http::Request::get("/b/k").body(()).unwrap().into_parts();
-            let facts = Facts {
-                who: who.map(Arc::clone),
-                access_key: Some(key.to_owned()),
-                auth: Some(auth),
-                signature: signature.map(str::to_owned),
-                client,
-                ..Facts::new(head, Rc::clone(&connection), RequestId::from_random(&[7; 34]), Millis(0))
-            };
-            let written = |lent: &Lent<'_>| {
-                let mut out = Vec::new();
-                facts.intent(None, lent, Decision::Deny).write(&mut out);
-                String::from_utf8(out).unwrap()
-            };
-            let lent = facts.lent(None);
-            assert_eq!(lent.origin.is_some(), who.is_some());
-            let anew = Lent { lines: facts.lines(), statements: Vec::new(), origin: None };
-            assert_eq!(written(&lent), written(&anew));
-        }
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Found {
     pub(super) setting: Option<Setting>,
     /// What was decided of encryption.
     pub(super) encryption: Decided,
+    /// The size of the source of a copy, where it was looked at.
+    pub(super) source_size: Option<u64>,
     headers: Option<Headers>,
     bound: Option<Bound>,
 }
@@ -44,7 +46,8 @@ pub(super) async fn guard(
     } else if source::asks_for_checksums(case.routed) {
         Box::pin(source::check_attributes(case, stores.get(at))).await?;
     }
-    Ok(Found { setting, encryption, headers, bound })
+    let source_size = bound.as_ref().and_then(Bound::size);
+    Ok(Found { setting, encryption, source_size, headers, bound })
 }
 
 /// A store would take what it does not know for something else.

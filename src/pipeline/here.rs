@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::rand::SystemRandom;
 
 use super::live::Live;
+use super::open::Open;
 use super::settings::{Keeper, Setting, done, empty};
-use super::walk::Open;
 use crate::identity::Principal;
 use crate::s3::{Code, Fault, Operation};
 use crate::sts::{Answered, Ask, Grantor};
@@ -63,7 +63,7 @@ impl Here {
                 open.issued(access_key);
                 let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/xml"))]);
                 let body = ReplyBody::Full(document);
-                Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None }
+                Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None, size: None }
             }),
         };
         (open, reply)

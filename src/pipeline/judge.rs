@@ -49,6 +49,8 @@ pub(super) struct Denial {
     pub(super) fault: Fault,
     /// The statement that forbids, if one does.
     pub(super) statement: Option<String>,
+    /// Whether it is the source of a copy that may not be read.
+    pub(super) source: bool,
     /// The object to look for before the denial is told: a caller who may list, and whom nothing forbids
     /// to read, may know that it is not there.
     pub(super) look_first: Option<Side>,
@@ -352,7 +354,7 @@ impl Ruling {
             return;
         }
         if self.denial.as_ref().is_none_or(|there| there.statement.is_none() && statement.is_some()) {
-            self.denial = Some(Denial { fault, statement, look_first: None });
+            self.denial = Some(Denial { fault, statement, source: ask.side() == Side::Source, look_first: None });
         }
     }
 }

@@ -5,12 +5,15 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp, stamp_sts};
+use super::deletions::refusals;
 use super::facts::Facts;
+use super::live::Asked;
+use super::open::{Finished, Open, Span};
 use super::rehearsal;
-use super::rule::Overruled;
+use super::rule::{Instead, Overruled};
 use super::task::{Envelope, Task};
-use super::walk::{Finished, Open, Worker};
-use crate::audit::{Completion, Decision, JournalFull, Outcome};
+use super::walk::Worker;
+use crate::audit::{Completion, Decision, JournalFull, Outcome, SourceEnd};
 use crate::id::RequestId;
 use crate::limit::rehearsal::Rehearsed;
 use crate::limit::surface::{NEVER, is_of_key_service};
@@ -25,8 +28,8 @@ pub struct Refusal(Box<Inner>);
 struct Inner {
     fault: Fault,
     state: State,
-    /// A document that is answered in the place of an error, with 200.
-    instead: Option<Vec<u8>>,
+    /// What is answered in the place of an error, with 200.
+    instead: Option<Instead>,
 }
 
 #[derive(Debug)]
@@ -44,7 +47,9 @@ pub struct LoggedRefusal {
     id: RequestId,
     bare: bool,
     envelope: Envelope,
-    instead: Option<Vec<u8>>,
+    document: Bytes,
+    /// The document is in the place of an error.
+    instead: bool,
 }
 
 impl Refusal {
@@ -57,10 +62,19 @@ impl Refusal {
         Self::new(fault, facts)
     }
 
+    /// Before it is known who asks; what was asked may be known already.
+    pub(super) fn early(fault: Fault, facts: Box<Facts>, asked: Asked) -> Self {
+        match asked {
+            Asked::Store(Ok(routed)) => Self::asked(fault, facts, Task::Store(routed)),
+            Asked::Store(Err(_)) | Asked::Tokens(_) => Self::new(fault, facts),
+        }
+    }
+
     /// By policy.
     pub(super) fn overruled(overruled: Overruled, mut facts: Box<Facts>, task: Task) -> Self {
-        let Overruled { fault, statement, instead } = overruled;
+        let Overruled { fault, statement, source, instead } = overruled;
         facts.forbidden = statement;
+        facts.source_refused = source;
         let mut refusal = Self::asked(fault, facts, task);
         refusal.0.instead = instead;
         refusal
@@ -76,58 +90,90 @@ impl Refusal {
         let Inner { fault, state, instead } = *self.0;
         match state {
             State::After(open) => {
-                let (id, bare, envelope) = (open.id(), open.is_head(), open.envelope());
                 let fault = rehearsal::marked(fault, open.rehearsed());
-                open.refused(&fault);
-                LoggedRefusal { fault, id, bare, envelope, instead }
+                let answer = LoggedRefusal::new(fault, open.id(), open.is_head(), open.envelope());
+                open.refused(&answer.fault, answer.document.len() as u64);
+                answer
             }
             State::Before(facts) => {
                 let rehearsed = facts.rehearsed.get();
                 let fault = rehearsal::marked(fault, rehearsed);
-                let completion = Completion {
-                    mismatch: facts.mismatch(),
-                    dimension: facts.limit.as_deref(),
-                    status: Some(status(&fault, facts.is_head(), facts.envelope)),
-                    ..told(&fault, facts.envelope)
-                };
-                let throttled = fault.code() == Code::SlowDown || is_of_key_service(fault.code());
-                let decision = if throttled { Decision::Throttle } else { Decision::Deny };
-                let lent = facts.lent(facts.grant.as_ref());
-                worker.observer.finished(&counted(&fault, facts.task.as_ref(), rehearsed));
-                facts.tell_mismatch();
-                let recorded = worker.journal.refuse(&facts.intent(None, &lent, decision), &completion).await;
-                let (fault, instead) = match recorded {
-                    Ok(_filed) => (fault, instead),
-                    Err(full) => (journal_full(&full), None),
-                };
-                LoggedRefusal { fault, id: facts.id, bare: facts.is_head(), envelope: facts.envelope, instead }
+                let answer = LoggedRefusal::new(fault, facts.id, facts.is_head(), facts.envelope);
+                record(&facts, answer, instead, worker).await
             }
         }
     }
 }
 
+/// Puts a refusal on record before there is an intent.
+async fn record(facts: &Facts, answer: LoggedRefusal, instead: Option<Instead>, worker: &Worker) -> LoggedRefusal {
+    let Instead { document, refused } = instead.unwrap_or_default();
+    let deleted = refusals(&refused);
+    let answer = match document {
+        Some(document) => LoggedRefusal { document: document.into(), instead: true, ..answer },
+        None => answer,
+    };
+    let (fault, envelope) = (&answer.fault, answer.envelope);
+    let now = worker.clock.now_millis();
+    let mut completion = Completion {
+        mismatch: facts.mismatch(),
+        dimension: facts.limit.as_deref(),
+        status: Some(status(fault, answer.bare, envelope)),
+        bytes_out: answer.document.len() as u64,
+        total_ms: u64::try_from(now.0.saturating_sub(facts.received.0)).ok(),
+        deleted: &deleted,
+        ..told(fault, envelope)
+    };
+    if answer.instead {
+        // Each entry has its own error; the answer as a whole is none.
+        completion = Completion { status: Some(200), error_code: None, error_message: None, ..completion };
+    }
+    if facts.source_refused {
+        let (status, error_code) = (completion.status.unwrap_or_default(), completion.error_code);
+        completion.source = Some(SourceEnd { status, error_code, object_size: None });
+    }
+    let throttled = fault.code() == Code::SlowDown || is_of_key_service(fault.code());
+    let decision = if throttled { Decision::Throttle } else { Decision::Deny };
+    let lent = facts.lent(facts.grant.as_ref());
+    let finished = counted(fault, facts.task.as_ref(), facts.rehearsed.get());
+    worker.observer.finished(&finished);
+    if let Some(trace) = facts.trace.as_deref().filter(|trace| worker.trace.exports(trace)) {
+        let routed = facts.task.as_ref().and_then(Task::routed);
+        let bucket = routed.and_then(|routed| routed.bucket.as_deref());
+        worker.observer.span(&Span::of(trace, (facts.id, facts.received, now), bucket, &finished, &completion));
+    }
+    facts.tell_mismatch();
+    let recorded = worker.journal.refuse(&facts.intent(None, &lent, decision), &completion).await;
+    match recorded {
+        Ok(_filed) => answer,
+        Err(full) => LoggedRefusal::new(journal_full(&full), answer.id, answer.bare, answer.envelope),
+    }
+}
+
 impl LoggedRefusal {
+    fn new(fault: Fault, id: RequestId, bare: bool, envelope: Envelope) -> Self {
+        let document = match envelope {
+            Envelope::Sts => sts::error_document(&sts::said(&fault), id.as_str()),
+            Envelope::Control | Envelope::S3 if bare => Vec::new(),
+            Envelope::Control => xml::control_error_document(&fault, id.as_str(), id.host_id()),
+            Envelope::S3 => xml::error_document(&fault, id.as_str(), id.host_id()),
+        };
+        Self { fault, id, bare, envelope, document: document.into(), instead: false }
+    }
+
     /// The error answer (spec/errors.md 1).
     pub fn into_response(self) -> Response<Answer> {
-        let Self { fault, id, bare, envelope, instead } = self;
+        let Self { fault, id, bare, envelope, document, instead } = self;
         if envelope == Envelope::Sts {
-            return in_words_of_sts(&fault, &id);
+            return in_words_of_sts(&fault, &id, document);
         }
-        if let Some(document) = instead {
-            let mut response = Response::new(Answer::full(Bytes::from(document)));
+        if instead {
+            let mut response = Response::new(Answer::full(document));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
             stamp(response.headers_mut(), &id);
             return response;
         }
-        let body = if bare {
-            Answer::empty()
-        } else {
-            let document = match envelope {
-                Envelope::Control => xml::control_error_document(&fault, id.as_str(), id.host_id()),
-                Envelope::S3 | Envelope::Sts => xml::error_document(&fault, id.as_str(), id.host_id()),
-            };
-            Answer::full(Bytes::from(document))
-        };
+        let body = if bare { Answer::empty() } else { Answer::full(document) };
         let mut response = Response::new(body);
         let status = status(&fault, bare, envelope);
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -161,9 +207,9 @@ pub(super) fn status(fault: &Fault, bare: bool, envelope: Envelope) -> u16 {
 }
 
 /// The error answer of the token service (spec/errors.md 4).
-fn in_words_of_sts(fault: &Fault, id: &RequestId) -> Response<Answer> {
+fn in_words_of_sts(fault: &Fault, id: &RequestId, document: Bytes) -> Response<Answer> {
     let said = sts::said(fault);
-    let mut response = Response::new(Answer::full(Bytes::from(sts::error_document(&said, id.as_str()))));
+    let mut response = Response::new(Answer::full(document));
     *response.status_mut() = StatusCode::from_u16(said.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));

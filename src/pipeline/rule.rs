@@ -1,6 +1,6 @@
 //! From a case to its ruling: decide, look up what that hangs on, decide again.
 
-use super::after::{Refused, delete_result};
+use super::deletions::{Refused, delete_result};
 use super::judge::{Case, Denial, Round, Ruling};
 use super::look;
 use super::uploads::Uploads;
@@ -29,13 +29,22 @@ pub(super) struct Overruled {
     pub(super) fault: Fault,
     /// The statement that forbids, if one does.
     pub(super) statement: Option<String>,
+    /// Whether it is the source of a copy that may not be read.
+    pub(super) source: bool,
     /// What is answered in the place of an error document: every entry with its own refusal.
-    pub(super) instead: Option<Vec<u8>>,
+    pub(super) instead: Option<Instead>,
+}
+
+/// What is answered in the place of an error document.
+#[derive(Debug, Default)]
+pub(super) struct Instead {
+    pub(super) document: Option<Vec<u8>>,
+    pub(super) refused: Vec<Refused>,
 }
 
 impl From<Fault> for Overruled {
     fn from(fault: Fault) -> Self {
-        Self { fault, statement: None, instead: None }
+        Self { fault, statement: None, source: false, instead: None }
     }
 }
 
@@ -74,8 +83,9 @@ async fn settle(case: &Case<'_>, store: Option<&Store>, ruling: Ruling) -> Resul
     if let (Document::Delete(delete), Some(first)) = (case.document, refused.first())
         && refused.len() == delete.entries.len()
     {
-        let instead = Some(delete_result(&[], &refused));
-        return Err(Overruled { fault: first.fault.clone(), statement: None, instead });
+        let fault = first.fault.clone();
+        let instead = Some(Instead { document: Some(delete_result(&[], &refused)), refused });
+        return Err(Overruled { fault, statement: None, source: false, instead });
     }
     match Grant::of(&grants) {
         Some(grant) => Ok(Ruled { grant, refused }),
@@ -85,11 +95,11 @@ async fn settle(case: &Case<'_>, store: Option<&Store>, ruling: Ruling) -> Resul
 
 /// What a denied caller hears: the denial, or that there is nothing to read, where it may know that.
 async fn overruled(case: &Case<'_>, store: Option<&Store>, denial: Denial) -> Overruled {
-    let Denial { fault, statement, look_first } = denial;
-    let denied = Overruled { fault, statement, instead: None };
+    let Denial { fault, statement, source, look_first } = denial;
+    let denied = Overruled { fault, statement, source, instead: None };
     let (Some(side), Some(store)) = (look_first, store) else { return denied };
     match Box::pin(look::is_there(case, store, side)).await {
-        Ok(false) => case.missing(side).into(),
+        Ok(false) => Overruled { source: side == Side::Source, ..case.missing(side).into() },
         // Where the store does not say, the denial stands.
         Ok(true) | Err(_) => denied,
     }

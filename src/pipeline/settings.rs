@@ -497,7 +497,7 @@ fn of(reply: Reply) -> Setting {
 pub(super) fn told(kind: &'static str, document: Bytes) -> Reply {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
     let body = ReplyBody::Full(document);
-    Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None }
+    Reply { status: StatusCode::OK, headers, body, upstream_id: None, code: None, size: None }
 }
 
 fn nothing() -> Setting {
@@ -506,5 +506,5 @@ fn nothing() -> Setting {
 
 /// An answer without a document.
 pub(super) fn empty(status: StatusCode) -> Reply {
-    Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None, code: None }
+    Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty, upstream_id: None, code: None, size: None }
 }

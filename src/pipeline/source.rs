@@ -55,7 +55,10 @@ const IF_UNMODIFIED_SINCE: HeaderName = HeaderName::from_static("x-amz-copy-sour
 
 /// What holds a copy to the object that was looked at.
 #[derive(Debug)]
-pub(super) struct Bound(HeaderValue);
+pub(super) struct Bound {
+    etag: HeaderValue,
+    size: Option<u64>,
+}
 
 impl Bound {
     fn to(headers: &HeaderMap, routed: &Routed) -> Result<Self, Fault> {
@@ -79,11 +82,17 @@ impl Bound {
             }
             _ => {}
         }
-        Ok(Self(etag.clone()))
+        let length = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        Ok(Self { etag: etag.clone(), size: length.and_then(|length| length.parse().ok()) })
+    }
+
+    /// The size of the object that was looked at.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// Writes it into what the store is told.
     pub(super) fn write(self, headers: &mut HeaderMap) {
-        headers.insert(IF_MATCH, self.0);
+        headers.insert(IF_MATCH, self.etag);
     }
 }

@@ -34,27 +34,28 @@ use bytes::Bytes;
 use http::Method;
 use http_body::Body;
 
-use super::after::{After, Refused};
+use super::after::After;
+use super::deletions::Refused;
 use super::document::{self, duties};
 use super::early::{self, Early};
 use super::exit::{Exit, Out};
-use super::facts::{Connection, Facts};
+use super::facts::{Begun, Connection, Facts};
 use super::guard::{self, Found};
 use super::here::Here;
 use super::judge::{self, Case};
 use super::live::{Asked, Asker, Live, Site};
+use super::open::Open;
 use super::rates::{Allowed, Gates, Pass, Rates};
 use super::refusal::Refusal;
 use super::rule::{Overruled, Ruled, rule};
 use super::settings::Setting;
 use super::task::{Envelope, Task};
 use super::uploads::Uploads;
-use super::walk::{Open, Store};
+use super::walk::Store;
 use crate::access::Document;
 use crate::audit::{Decision, Journal, Receipt};
 use crate::body::{Contract, SealedBody, Unread};
 use crate::guard::Write;
-use crate::id::RequestId;
 use crate::limit::{Permit, Room};
 use crate::policy::Grant;
 use crate::s3::address::is_about_access_points;
@@ -63,7 +64,7 @@ use crate::s3::route::Auth;
 use crate::s3::uri::Query;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Rejection, Request};
-use crate::time::{Clock, Millis, Seconds};
+use crate::time::{Clock, Seconds};
 use crate::upstream::Owners;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -162,9 +163,9 @@ where
     B::Error: Into<BoxError>,
 {
     /// Takes a request whose head has passed the server's screen.
-    pub fn new(request: http::Request<B>, connection: Rc<Connection>, id: RequestId, received: Millis) -> Self {
+    pub fn new(request: http::Request<B>, connection: Rc<Connection>, begun: Begun) -> Self {
         let (head, body) = request.into_parts();
-        Self { facts: Box::new(Facts::new(head, connection, id, received)), body: Some(Unread::new(body)) }
+        Self { facts: Box::new(Facts::new(head, connection, begun)), body: Some(Unread::new(body)) }
     }
 
     /// Finds out where the request goes and what it asks.
@@ -175,6 +176,7 @@ where
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
             Ok(found) => {
+                self.facts.found(live, &found);
                 if found.control {
                     self.facts.envelope = Envelope::Control;
                 }
@@ -210,7 +212,7 @@ where
     pub fn arrive(mut self, live: &Live, rates: &Rates, clock: &dyn Clock) -> Result<Self, Refusal> {
         match rates.arrive(live, &mut self.parsed.facts, self.auth, clock) {
             Ok(()) => Ok(self),
-            Err(fault) => Err(Refusal::new(fault, self.parsed.facts)),
+            Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked)),
         }
     }
 
@@ -227,7 +229,7 @@ where
         };
         match early::read(&facts, auth, matches!(asked, Asked::Tokens(_)), body).await {
             Ok((early, body)) => Ok(Self { parsed: Parsed { facts, body }, site, auth, asked, form_bucket, early }),
-            Err(fault) => Err(Refusal::new(fault, facts)),
+            Err(fault) => Err(Refusal::early(fault, facts, asked)),
         }
     }
 }
@@ -278,16 +280,11 @@ impl<B> Addressed<B> {
         let (who, mut verified, contract) = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
-                parsed.facts.mismatch = parsed.facts.with_head(|head| {
-                    live.as_signed(listener, site, head, |head| {
-                        live.diagnose((listener, site), &site.signature, &rejection, head, cache, now)
-                    })
-                });
-                parsed.facts.access_key = rejection.access_key().map(str::to_owned);
-                return Err(Refusal::new(rejection.into_fault(), parsed.facts));
+                parsed.facts.rejected(live, (site, &site.signature), &rejection, cache, now);
+                return Err(Refusal::early(rejection.into_fault(), parsed.facts, Asked::Store(routed)));
             }
         };
-        parsed.facts.who = Some(Arc::clone(&who));
+        parsed.facts.known(live, &who);
         parsed.facts.signed = verified.signed();
         (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
         if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
@@ -355,16 +352,11 @@ impl<B> Parsed<B> {
         let Asker { who, verified, ask } = match verified {
             Ok(verified) => verified,
             Err(rejection) => {
-                self.facts.mismatch = self.facts.with_head(|head| {
-                    live.as_signed(listener, site, head, |head| {
-                        live.diagnose((listener, site), &site.tokens, &rejection, head, cache, now)
-                    })
-                });
-                self.facts.access_key = rejection.access_key().map(str::to_owned);
+                self.facts.rejected(live, (site, &site.tokens), &rejection, cache, now);
                 return Err(Refusal::new(rejection.into_fault(), self.facts));
             }
         };
-        self.facts.who = Some(Arc::clone(&who));
+        self.facts.known(live, &who);
         (self.facts.access_key, self.facts.signature) =
             verified.map(|mut verified| verified.take_names()).unwrap_or_default();
         let (task, body, said) = (Task::Tokens(ask), Payload::Spent, Document::None);
@@ -397,7 +389,10 @@ where
             _ => Err(Fault::plain(Code::InternalError, "body-spent")),
         };
         match read {
-            Ok((said, document)) => Ok(Self { said, body: Payload::Document(document), ..self }),
+            Ok((said, document)) => {
+                self.facts.keep_document(operation, document.whole());
+                Ok(Self { said, body: Payload::Document(document), ..self })
+            }
             Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
         }
     }
@@ -420,7 +415,10 @@ impl<B> Authenticated<B> {
                 self.facts.grant = Some(grant.clone());
                 Ok(Authorized { inner: self, way, grant, refused })
             }
-            Err(overruled) => Err(Refusal::overruled(overruled, self.facts, self.task)),
+            Err(overruled) => {
+                self.facts.keep(self.said);
+                Err(Refusal::overruled(overruled, self.facts, self.task))
+            }
         }
     }
 
@@ -457,7 +455,10 @@ where
         let Some(routed) = self.inner.task.routed().filter(|routed| routed.has_document()) else { return Ok(self) };
         match std::mem::replace(&mut self.inner.body, Payload::Spent) {
             Payload::Unread(body, contract) => match document::read(body, *contract, routed).await {
-                Ok(document) => self.inner.body = Payload::Document(document),
+                Ok(document) => {
+                    self.inner.facts.keep_document(routed.operation, document.whole());
+                    self.inner.body = Payload::Document(document);
+                }
                 Err(fault) => return Err(Refusal::asked(fault, self.inner.facts, self.inner.task)),
             },
             body => self.inner.body = body,
@@ -493,12 +494,13 @@ where
     /// A document that does not parse, or that a rule refuses.
     pub async fn guard(self, live: &Live, stores: &[Store], uploads: &Uploads) -> Result<Guarded<B>, Refusal> {
         let Self { inner: Authenticated { mut facts, site, mut task, who, body, said }, way, grant, refused } = self;
-        let body = match (body, said) {
+        let body = match (body, &said) {
             (Payload::Document(document), Document::Delete(delete)) => {
                 Payload::Document(document::kept(&document, delete, &refused))
             }
             (body, _) => body,
         };
+        facts.keep(said);
         let found = match (task.routed(), live.site(facts.connection.listener, site)) {
             (None, _) => Ok(Found::default()),
             (Some(_), Err(fault)) => Err(fault),
@@ -516,7 +518,7 @@ where
             Err(fault) => return Err(Refusal::asked(fault, facts, task)),
         };
         found.apply(task.routed_mut());
-        facts.encryption = found.encryption;
+        (facts.encryption, facts.source_size) = (found.encryption, found.source_size);
         let body = found.setting.map_or(body, |setting| Payload::Setting(Box::new(setting)));
         Ok(Guarded { facts, site, way, task, who, grant, refused, body })
     }
@@ -588,10 +590,7 @@ where
         Ok(match task {
             Task::Store(routed) => {
                 let out = Box::new(super::walk::forward(&facts, *routed, &who, owners));
-                let after = match refused.is_empty() {
-                    true => After::of(&out, facts, site, &who),
-                    false => After::Deletions(refused),
-                };
+                let after = After::of(&out, facts, site, &who, refused);
                 Exit::Store(Out { store, out, body, open, after })
             }
             Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),

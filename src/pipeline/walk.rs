@@ -7,45 +7,42 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
-use tokio::time::sleep;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use super::after::Around;
 use super::answer::{self, Answer};
+use super::arriving::{Arrived, Arriving};
 use super::early::in_time;
 use super::exit::{Exit, Out};
-use super::facts::{Connection, Facts};
+use super::facts::{Begun, Connection, Facts};
 use super::here::Here;
-use super::landing::Landing;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
-use super::rates::{Gates, Pass, Rates};
-use super::refusal::{Refusal, status, told};
-use super::rehearsal;
+use super::open::Observe;
+use super::rates::{Gates, Rates};
+use super::refusal::Refusal;
 use super::settings::Keeper;
-use super::spent::{self, Spent};
+use super::spent;
 use super::stage::Parsed;
-use super::task::{Envelope, Task};
+use super::task::Envelope;
 use super::uploads::Uploads;
-use crate::audit::{Completion, Journal, Outcome, Receipt};
-use crate::body::{End, SealedBody, Tell, Verdict};
-use crate::guard::{Replay, Write};
+use crate::audit::Journal;
+use crate::body::SealedBody;
+use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::identity::Principal;
-use crate::limit::rehearsal::Rehearsed;
-use crate::limit::{InFlight, Permit, Room};
+use crate::limit::{InFlight, Room};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
 use crate::time::{Clock, Millis, Seconds};
+use crate::trace::{self, Said};
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
-use crate::upstream::wire::{LateCode, Wire};
+use crate::upstream::wire::Wire;
 use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
-
-const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// Answers one request, whatever it is.
 pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
@@ -61,7 +58,8 @@ where
 
 /// Puts a refusal on record that was answered before there was a request to walk.
 pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Rc<Connection>, worker: &Worker) {
-    let facts = Box::new(Facts::new(head, connection, id, worker.clock.now_millis()));
+    let begun = worker.begun(id, worker.clock.now_millis(), &head.headers, None);
+    let facts = Box::new(Facts::new(head, connection, begun));
     let _answered_already = Refusal::new(fault, facts).log(worker).await;
 }
 
@@ -77,7 +75,10 @@ where
 {
     let live = worker.live.load_full(); // one generation, first octet to last, or the newest behind a slow document
     let now = worker.clock.now_millis();
-    let (live, decided) = Parsed::new(request, connection, worker.next_id(), now)
+    let (head, body) = request.into_parts();
+    let (body, arrived) = Arriving::new(body, &worker.clock);
+    let begun = worker.begun(worker.next_id(), now, &head.headers, arrived);
+    let (live, decided) = Parsed::new(Request::from_parts(head, body), connection, begun)
         .address(&live)?
         .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
@@ -112,6 +113,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let Out { store, out, body, mut open, after } = out;
     open.watch(worker);
     let (id, verdict, called) = (out.id, body.verdict(), out.called());
+    open.reads(&verdict);
     open.wait().await;
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
@@ -124,7 +126,11 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
         (_, None) => Err(Fault::plain(Code::InternalError, "no-store")),
     };
     let measured = match sent {
-        Ok(reply) => after.measure(live, &worker.uploads, &*worker.keeper, worker.stores.get(store), reply).await,
+        Ok(reply) => {
+            let around =
+                Around { live, known: &worker.uploads, keeper: &*worker.keeper, store: worker.stores.get(store) };
+            after.measure(&around, open.told(), reply).await
+        }
         Err(fault) => Err(fault),
     };
     let measured = measured.and_then(Reply::shown);
@@ -137,7 +143,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
             }
             let mut reply = open.landed(reply);
             let cut = open.rehearse(&mut reply);
-            let closing = open.answered(&mut reply, verdict);
+            let closing = open.answered(&mut reply);
             Ok(answer::response(reply, &id, closing, cut))
         }
         Err(fault) => {
@@ -157,7 +163,7 @@ async fn answer_here(here: Here, live: &Live, now: Seconds, worker: &Rc<Worker>)
         Ok(mut reply) => {
             let id = open.id();
             let cut = open.rehearse(&mut reply);
-            let closing = open.answered(&mut reply, Verdict::default());
+            let closing = open.answered(&mut reply);
             let mut response = answer::response(reply, &id, closing, cut);
             if envelope == Envelope::Sts {
                 answer::stamp_sts(response.headers_mut(), &id);
@@ -214,6 +220,8 @@ pub struct Worker {
     pub keys: KeyCache,
     /// Randomness that request ids are spun from, and how many were.
     pub ids: ([u8; 32], Cell<u64>),
+    /// What is done with traces.
+    pub trace: trace::Rules,
     /// Who counts.
     pub observer: Rc<dyn Observe>,
 }
@@ -225,274 +233,28 @@ impl Worker {
     }
 
     fn next_id(&self) -> RequestId {
+        RequestId::from_random(&self.spin(0))
+    }
+
+    /// Octets that nobody can foretell; others for each request, and for what it needs them for.
+    fn spin<const N: usize>(&self, what: u64) -> [u8; N] {
         let (seed, count) = (&self.ids.0, &self.ids.1);
         count.set(count.get().wrapping_add(1));
-        let mut random = [0; 34];
+        let mut random = [0; N];
         for (at, piece) in random.chunks_mut(16).enumerate() {
-            let spun = xxh3_128_with_seed(seed, count.get().wrapping_mul(3).wrapping_add(at as u64)).to_le_bytes();
+            let place = count.get().wrapping_mul(4).wrapping_add(at as u64) ^ what.rotate_right(8);
+            let spun = xxh3_128_with_seed(seed, place).to_le_bytes();
             piece.iter_mut().zip(spun).for_each(|(place, octet)| *place = octet);
         }
-        RequestId::from_random(&random)
-    }
-}
-
-/// Counts what has happened.
-pub trait Observe {
-    /// A request has ended.
-    fn finished(&self, finished: &Finished);
-}
-
-/// How a request ended, in values from closed sets.
-#[derive(Clone, Copy, Debug)]
-pub struct Finished {
-    /// What was asked, where that was found out.
-    pub operation: Option<&'static str>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Why, if it was refused or failed.
-    pub reason: &'static str,
-    /// From the head to the end of the answer.
-    pub milliseconds: u64,
-    /// How much of that passed before the store's answer began.
-    pub first_byte: Option<u64>,
-    /// Object data received.
-    pub bytes_in: u64,
-    /// Answer sent.
-    pub bytes_out: u64,
-    /// The fault that it met on purpose.
-    pub rehearsed: Option<&'static str>,
-}
-
-/// An intent on record that has no completion yet. Dropped, it completes as unknown.
-pub struct Open {
-    receipt: Receipt,
-    _permit: Permit,
-    pass: Pass,
-    write: Option<Write>,
-    received: Millis,
-    operation: &'static str,
-    envelope: Envelope,
-    issued: Option<String>,
-    head: bool,
-    landing: Option<Box<Landing>>,
-    rehearsed: Option<Rehearsed>,
-    worker: Option<Rc<Worker>>,
-}
-
-impl std::fmt::Debug for Open {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Open({:?})", self.receipt)
-    }
-}
-
-impl Open {
-    pub(super) fn new(
-        receipt: Receipt,
-        (permit, pass): (Permit, Pass),
-        mut write: Option<Write>,
-        facts: &mut Facts,
-        task: &Task,
-    ) -> Box<Self> {
-        if let Some(write) = &mut write {
-            write.sent();
-        }
-        Box::new(Self {
-            receipt,
-            _permit: permit,
-            pass,
-            write,
-            received: facts.received,
-            operation: task.name(),
-            envelope: facts.envelope,
-            issued: None,
-            head: facts.is_head(),
-            landing: facts.landing.take(),
-            rehearsed: facts.rehearsed.take(),
-            worker: None,
-        })
+        random
     }
 
-    /// Lends it a clock and somebody who counts.
-    fn watch(&mut self, worker: &Rc<Worker>) {
-        self.worker = Some(Rc::clone(worker));
-    }
-
-    pub(super) fn id(&self) -> RequestId {
-        self.receipt.id()
-    }
-
-    /// In whose words its errors are told.
-    pub(super) fn envelope(&self) -> Envelope {
-        self.envelope
-    }
-
-    /// An access key was made.
-    pub(super) fn issued(&mut self, access_key: Option<String>) {
-        self.issued = access_key;
-    }
-
-    /// The fault that it meets on purpose.
-    pub(super) fn rehearsed(&self) -> Option<&Rehearsed> {
-        self.rehearsed.as_ref()
-    }
-
-    /// Waits, where that is rehearsed.
-    pub(super) async fn wait(&self) {
-        if let Some(wait) = rehearsal::wait(self.rehearsed()) {
-            sleep(wait).await;
-        }
-    }
-
-    /// Marks an answer whose request met a fault on purpose, and gives the octets after which it breaks off.
-    fn rehearse(&self, reply: &mut Reply) -> Option<u64> {
-        rehearsal::mark(&mut reply.headers, self.rehearsed());
-        rehearsal::cut(self.rehearsed())
-    }
-
-    pub(super) fn is_head(&self) -> bool {
-        self.head
-    }
-
-    /// What was charged for it, where its answer is of interest for that.
-    fn spent(&self) -> Option<&Spent> {
-        self.pass.spent.as_deref()
-    }
-
-    fn elapsed(&self) -> Option<u64> {
-        let now = self.worker.as_ref()?.clock.now_millis();
-        u64::try_from(now.0.saturating_sub(self.received.0)).ok()
-    }
-
-    /// Ends with a fault found after the intent was on record.
-    pub(super) fn refused(self: Box<Self>, fault: &Fault) {
-        let outcome = if fault.reason().starts_with("upstream-") { Outcome::UpstreamFailed } else { Outcome::Refused };
-        let status = Some(status(fault, self.head, self.envelope));
-        let completion = Completion { outcome, status, total_ms: self.elapsed(), ..told(fault, self.envelope) };
-        self.close(&completion, fault.reason());
-    }
-
-    /// The store's answer, as a form is answered.
-    fn landed(&mut self, reply: Reply) -> Reply {
-        match self.landing.take() {
-            Some(landing) => landing.answer(reply),
-            None => reply,
-        }
-    }
-
-    /// The store has answered; the record ends with the answer's body.
-    fn answered(self: Box<Self>, reply: &mut Reply, verdict: Verdict) -> Closing {
-        let first_byte_ms = self.elapsed();
-        let etag = reply.headers.get(header::ETAG).cloned();
-        let created = reply.headers.get(VERSION_ID).cloned();
-        Closing {
-            ending: Some(Box::new(Ending {
-                open: self,
-                status: reply.status.as_u16(),
-                code: reply.code.take(),
-                late: None,
-                upstream_id: reply.upstream_id.take(),
-                verdict,
-                first_byte_ms,
-                etag,
-                created,
-            })),
-        }
-    }
-
-    fn close(mut self: Box<Self>, completion: &Completion<'_>, reason: &'static str) {
-        if let Some(write) = self.write.take() {
-            match (completion.outcome, completion.status.unwrap_or_default()) {
-                (Outcome::Completed, 200..300) if completion.error_code.is_none() => write.answered(),
-                (Outcome::Completed, 300..500) | (Outcome::Refused, _) => write.refused(),
-                _ => drop(write), // it may have happened
-            }
-        }
-        if let Some(worker) = &self.worker {
-            worker.observer.finished(&Finished {
-                operation: Some(self.operation),
-                outcome: completion.outcome,
-                reason,
-                milliseconds: completion.total_ms.unwrap_or_default(),
-                first_byte: completion.first_byte_ms,
-                bytes_in: completion.bytes_in,
-                bytes_out: completion.bytes_out,
-                rehearsed: self.rehearsed().map(|rehearsed| rehearsed.fault.word()),
-            });
-        }
-        self.receipt.complete(completion);
-    }
-}
-
-/// Completes the record when the answer's body ends, however it does.
-#[derive(Debug)]
-pub struct Closing {
-    ending: Option<Box<Ending>>,
-}
-
-#[derive(Debug)]
-struct Ending {
-    open: Box<Open>,
-    status: u16,
-    code: Option<String>,
-    late: Option<LateCode>,
-    upstream_id: Option<HeaderValue>,
-    verdict: Verdict,
-    first_byte_ms: Option<u64>,
-    etag: Option<HeaderValue>,
-    created: Option<HeaderValue>,
-}
-
-impl Closing {
-    /// An error code may still turn up at the end of the body.
-    pub(super) fn await_code(&mut self, code: LateCode) {
-        if let Some(ending) = &mut self.ending {
-            ending.late = Some(code);
-        }
-    }
-
-    /// The whole answer is in hand.
-    pub(super) fn end_now(&mut self, bytes: u64) {
-        self.end(End { bytes, complete: true, failed: false });
-    }
-
-    fn end(&mut self, end: End) {
-        let Some(ending) = self.ending.take() else { return };
-        let Ending { open, status, code, late, upstream_id, verdict, first_byte_ms, etag, created } = *ending;
-        let code = code.or_else(|| late.and_then(|late| late.get().cloned()));
-        let outcome = match end {
-            End { complete: true, .. } => Outcome::Completed,
-            End { failed: true, .. } => Outcome::UpstreamFailed,
-            _ => Outcome::ClientGone,
-        };
-        let issued = open.issued.clone();
-        let completion = Completion {
-            outcome,
-            issued_key: issued.as_deref(),
-            status: Some(status),
-            error_code: code.as_deref(),
-            bytes_in: verdict.bytes(),
-            bytes_out: end.bytes,
-            first_byte_ms,
-            total_ms: open.elapsed(),
-            created_version: created.as_ref().map(HeaderValue::as_bytes),
-            etag: etag.as_ref().map(HeaderValue::as_bytes),
-            upstream_id: upstream_id.as_ref().map(HeaderValue::as_bytes),
-            ..Completion::default()
-        };
-        open.close(&completion, "");
-    }
-}
-
-impl Tell for Closing {
-    fn tell(mut self, end: End) {
-        self.end(end);
-    }
-}
-
-impl Drop for Closing {
-    /// The answer never reached a body that counts: the client was gone before.
-    fn drop(&mut self) {
-        self.end(End { bytes: 0, complete: false, failed: false });
+    /// A request that has just come, with its trace.
+    fn begun(&self, id: RequestId, received: Millis, headers: &HeaderMap, arrived: Option<Arrived>) -> Begun {
+        let lines = |name: &str| headers.get_all(name).into_iter().map(|value| value.as_bytes());
+        let said = || Said::read(lines("traceparent"), lines("tracestate"));
+        let trace = self.trace.trace(said, || self.spin(1)).map(Arc::new);
+        Begun { id, received, trace, arrived }
     }
 }
 
@@ -516,6 +278,7 @@ pub(super) fn forward(facts: &Facts, routed: Routed, who: &Arc<Principal>, owner
         account: who.account.clone(),
         requester: Some(requester(who, facts.access_key.as_deref())),
         id: facts.id,
+        trace: facts.trace.clone(),
     }
 }
 

@@ -185,11 +185,11 @@ impl Delete {
         if entries.is_empty() || entries.len() > 1000 { Err(malformed()) } else { Ok(Self { entries, quiet }) }
     }
 
-    /// Writes the document anew, so that a store reads just what was read here.
-    pub fn write(&self) -> Vec<u8> {
+    /// Writes a document anew, so that a store reads just what was read here.
+    pub fn write<'e>(entries: impl Iterator<Item = &'e DeleteEntry>, quiet: bool) -> Vec<u8> {
         let mut writer = Writer::document();
         writer.open_in("Delete", S3_NAMESPACE);
-        for entry in &self.entries {
+        for entry in entries {
             writer.open("Object");
             writer.element("Key", &entry.key);
             for (name, text) in [
@@ -204,7 +204,7 @@ impl Delete {
             }
             writer.close("Object");
         }
-        if self.quiet {
+        if quiet {
             writer.element("Quiet", "true");
         }
         writer.close("Delete");
@@ -443,7 +443,7 @@ mod tests {
         let delete = Delete::parse(document).unwrap();
         assert_eq!(delete.entries[0].key, "a&bA");
         assert_eq!(delete.entries[1].key, " c ");
-        assert_eq!(Delete::parse(&delete.write()).unwrap(), delete);
+        assert_eq!(Delete::parse(&Delete::write(delete.entries.iter(), delete.quiet)).unwrap(), delete);
     }
 
     #[test]

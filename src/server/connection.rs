@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::ProtocolVersion;
 
 use super::settings::Listener;
-use super::tls::suite_name;
+use super::tls::{group_name, suite_name};
 
 /// One connection: the same for every request on it.
 pub struct Connection {
@@ -36,6 +36,9 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// As access logs spell it.
     pub cipher_suite: &'static str,
+    /// As audit records spell it: `X25519MLKEM768`, `x25519`, `secp256r1`; none where a session was resumed
+    /// without an exchange of keys.
+    pub key_exchange: Option<&'static str>,
     /// The name the client asked for. Plays no part in addressing.
     pub server_name: Option<String>,
     /// The verified client certificate, DER.
@@ -83,6 +86,7 @@ impl TlsFacts {
                 _ => "-",
             },
             cipher_suite: session.negotiated_cipher_suite().map_or("-", |suite| suite_name(suite.suite())),
+            key_exchange: session.negotiated_key_exchange_group().and_then(|group| group_name(group.name())),
             server_name: session.server_name().map(str::to_owned),
             client_certificate: certificate.map(|certificate| Arc::from(certificate.as_ref())),
         }

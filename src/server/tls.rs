@@ -225,3 +225,15 @@ pub(super) fn suite_name(suite: rustls::CipherSuite) -> &'static str {
         _ => "-",
     }
 }
+
+/// The name of a group that keys are exchanged in, as audit records spell it.
+pub(super) fn group_name(group: rustls::NamedGroup) -> Option<&'static str> {
+    use rustls::NamedGroup as Group;
+    match group {
+        Group::X25519 => Some("x25519"),
+        Group::X25519MLKEM768 => Some("X25519MLKEM768"),
+        Group::secp256r1 => Some("secp256r1"),
+        Group::secp384r1 => Some("secp384r1"),
+        _ => None,
+    }
+}

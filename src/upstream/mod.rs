@@ -13,6 +13,7 @@ use crate::body::SealedBody;
 use crate::id::RequestId;
 use crate::identity::Principal;
 use crate::s3::{Code, CopySource, Fault, Operation};
+use crate::trace::Trace;
 
 mod range;
 pub mod sealed;
@@ -55,6 +56,8 @@ pub struct Forward {
     pub requester: Option<Requester>,
     /// The id of the request.
     pub id: RequestId,
+    /// The trace that it belongs to.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Forward {
@@ -73,6 +76,7 @@ impl Forward {
             account: account.to_owned(),
             requester: None,
             id,
+            trace: None,
         }
     }
 
@@ -124,6 +128,8 @@ pub struct Reply<B = ReplyBody> {
     pub upstream_id: Option<HeaderValue>,
     /// The S3 code, if it is an error.
     pub code: Option<String>,
+    /// The full size of the object that was copied from, or made of parts, if the store says it.
+    pub size: Option<u64>,
 }
 
 impl Reply {

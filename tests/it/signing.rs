@@ -134,6 +134,10 @@ impl Made {
 
     /// As the aws-sigv4 crate signs it.
     fn theirs(&self) -> Owned {
+        self.theirs_for("s3")
+    }
+
+    fn theirs_for(&self, service: &str) -> Owned {
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
@@ -143,7 +147,7 @@ impl Made {
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region("us-east-1")
-            .name("s3")
+            .name(service)
             .time(UNIX_EPOCH + Duration::from_secs(NOW.0.try_into().unwrap()))
             .settings(settings)
             .build()
@@ -160,6 +164,25 @@ impl Made {
         let signed = instructions.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
         own.chain(signed).collect()
     }
+}
+
+#[test]
+fn a_call_of_another_service_is_signed_as_aws_does() {
+    let made = Made {
+        method: "POST",
+        key: String::new(),
+        query: Vec::new(),
+        headers: vec![("x-amz-target".to_owned(), "TrentService.Decrypt".to_owned())],
+        body: Some(b"{}".to_vec()),
+    };
+    let path = made.path();
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("proxy.example:9443"));
+    headers.insert("x-amz-target", HeaderValue::from_static("TrentService.Decrypt"));
+    let signer = Signer::new(KEY.to_owned(), Secret::new(SECRET.to_owned()), None, "us-east-1".to_owned());
+    let payload = OutgoingPayload::Hash(made.hash().unwrap());
+    signer.for_service("kms").sign("POST", &path, "", &mut headers, payload, NOW).unwrap();
+    assert_eq!(headers["authorization"].to_str().unwrap(), value_of(&made.theirs_for("kms"), "authorization"));
 }
 
 fn value_of(headers: &Owned, name: &str) -> String {

@@ -1,9 +1,11 @@
+use http::HeaderValue;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::frame::MAX_PAYLOAD;
 use super::*;
+use crate::trace::{Rules, Said};
 
 fn id() -> RequestId {
     RequestId::from_random(&[7; 34])
@@ -116,6 +118,7 @@ fn the_largest_head_still_makes_a_record_that_a_frame_can_hold() {
     let statements = vec![text.as_str(); 200];
     let acl: &[u8] = b"x-amz-acl";
     let lines = vec![(acl, long.as_slice()); 500];
+    let document = vec![0x01; DOCUMENT];
     let some = Some(long.as_slice());
     let short = Some(text.as_str());
     let requester = Requester {
@@ -123,6 +126,10 @@ fn the_largest_head_still_makes_a_record_that_a_frame_can_hold() {
         account: short,
         arn: short,
         principal_id: short,
+        canonical_id: short,
+        issuer: short,
+        source_identity: short,
+        web_provider: short,
         access_key: some,
         session: short,
         signature_version: short,
@@ -133,6 +140,15 @@ fn the_largest_head_still_makes_a_record_that_a_frame_can_hold() {
     let encryption = Some(Encryption { algorithm: &text, key: short, origin: short, calls: Some(1) });
     let intent = Intent {
         requester,
+        source: Some(Source {
+            bucket: &text,
+            key: &text,
+            version_id: short,
+            bucket_account: short,
+            bucket_owner: short,
+            access_point: short,
+        }),
+        document: Some(&document),
         host: some,
         method: some,
         target: some,
@@ -158,8 +174,70 @@ fn the_largest_head_still_makes_a_record_that_a_frame_can_hold() {
     };
     let mut out = Vec::new();
     write_refusal(&intent, &end, &mut out);
-    assert!(out.len() < MAX_PAYLOAD, "{}", out.len());
+    assert!(out.len() < MAX_PAYLOAD / 4, "{}", out.len());
     assert_eq!(serde_json::from_slice::<Value>(&out).unwrap()["truncated"], true);
+}
+
+#[test]
+fn a_thousand_of_the_longest_keys_and_what_became_of_them_fit_into_one_frame() {
+    let entry = DeleteEntry { key: "\u{1}".repeat(1024), version: Some("v".repeat(1024)), ..DeleteEntry::default() };
+    let deletions = vec![entry; 1000];
+    let told = |at| Deleted {
+        at,
+        status: 400,
+        error_code: Some("x".repeat(100)),
+        delete_marker_version_id: Some("m".repeat(100)),
+    };
+    let deleted: Vec<Deleted> = (0..1000).map(told).collect();
+    let mut out = Vec::new();
+    let intent = Intent { deletions: &deletions, ..Intent::new(id(), Millis(0)) };
+    write_refusal(&intent, &Completion { deleted: &deleted, ..Completion::default() }, &mut out);
+    assert!(out.len() < MAX_PAYLOAD, "{}", out.len());
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["deletions"][999]["key"], "\u{1}".repeat(1024), "none is cut");
+    assert_eq!(value["deletion_results"][999]["at"], 999);
+}
+
+#[test]
+fn a_record_says_what_lines_about_copies_documents_and_traces_need() {
+    let said = Said::read(
+        [&b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"[..]].into_iter(),
+        [&b"a=1"[..]].into_iter(),
+    );
+    let trace = Rules { propagate: true, export: None }.trace(|| said, || [7; 24]);
+    let source = Source { bucket: "from", key: "a b", version_id: Some("v"), ..Source::default() };
+    let document = b"<A>\n</A>";
+    let intent = Intent {
+        source: Some(source),
+        document: Some(document),
+        trace: trace.as_ref(),
+        ..Intent::new(id(), Millis(0))
+    };
+    let value = json(&intent);
+    assert_eq!(value["source"], serde_json::json!({"bucket_name": "from", "key": "a b", "version_id": "v"}));
+    assert_eq!(value["document"], "<A>\n</A>");
+    let expected = serde_json::json!({
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "0707070707070707", "parent_id": "00f067aa0ba902b7",
+        "state": "a=1",
+    });
+    assert_eq!(value["trace"], expected);
+    let long = vec![b'a'; DOCUMENT + 1];
+    let value = json(&Intent { document: Some(&long), ..Intent::new(id(), Millis(0)) });
+    assert_eq!((&value["document"], &value["document_truncated"]), (&Value::Null, &true.into()));
+}
+
+#[test]
+fn the_time_to_the_first_octet_is_written_only_where_it_says_more_than_the_turn_around() {
+    let of = |turn_around_ms| {
+        let mut out = Vec::new();
+        let end = Completion { first_byte_ms: Some(5), turn_around_ms, ..Completion::default() };
+        end.write(id(), &mut out);
+        let value: Value = serde_json::from_slice(&out).unwrap();
+        (value["first_byte_time"].as_u64(), value["turn_around_time"].as_u64())
+    };
+    assert_eq!(of(None), (Some(5), None));
+    assert_eq!(of(Some(5)), (None, Some(5)));
+    assert_eq!(of(Some(2)), (Some(5), Some(2)));
 }
 
 fn octets() -> impl Strategy<Value = Vec<u8>> {
@@ -179,6 +257,9 @@ proptest! {
     ) {
         let target = [b"/b/k?", query.as_slice()].concat();
         let lines: [(&[u8], &[u8]); 2] = [(b"x-amz-acl", &value), (&key, &value)];
+        let text = String::from_utf8_lossy(&key).into_owned();
+        let deletions = [DeleteEntry { key: text.clone(), version: Some(text.clone()), ..DeleteEntry::default() }];
+        let deleted = [Deleted { at: 0, status: 400, error_code: Some(text.clone()), delete_marker_version_id: None }];
         let intent = Intent {
             requester: Requester { access_key: Some(&access_key), ..Requester::default() },
             bucket: Some(&bucket),
@@ -189,16 +270,19 @@ proptest! {
             method: Some(&method),
             target: Some(&target),
             version_id: Some(&version),
+            document: Some(&agent),
+            deletions: &deletions,
+            source: Some(Source { bucket: &text, key: &text, ..Source::default() }),
             headers: &lines,
             ..Intent::new(id(), Millis(0))
         };
         let mut out = Vec::new();
-        write_refusal(&intent, &Completion { etag: Some(&value), ..Completion::default() }, &mut out);
+        write_refusal(&intent, &Completion { etag: Some(&value), deleted: &deleted, ..Completion::default() }, &mut out);
         let text = std::str::from_utf8(&out).unwrap();
         prop_assert!(!text.chars().any(char::is_control), "one line");
         let parsed: Value = serde_json::from_slice(&out).unwrap();
         prop_assert_eq!(&parsed["decision"], "deny");
-        prop_assert_eq!(parsed.as_object().unwrap().len(), 18);
+        prop_assert_eq!(parsed.as_object().unwrap().len(), 22);
         if let Ok(same) = std::str::from_utf8(&key) {
             prop_assert_eq!(&parsed["key"], same);
         }
@@ -209,13 +293,15 @@ proptest! {
 
     #[test]
     fn no_secret_of_a_request_is_ever_in_its_record(secret in "[A-Za-z0-9]{20,40}", other in "[a-z]{1,8}") {
+        let answered: Vec<_> = SHOWN_OF_ANSWERS.into_iter().map(|name| (name, HeaderValue::from_static("shown"))).collect();
         let target = format!("/b/k?X-Amz-Signature={secret}&{other}=1&x-amz-security-token={secret}&SIGNATURE={secret}");
         let referer = format!("https://h/b/k?X%2DAmz-Signature={secret}");
         let secret = secret.as_bytes();
         let lines: Vec<(&[u8], &[u8])> = [
             "Authorization", "X-Amz-Security-Token", "Cookie", "x-amz-server-side-encryption-customer-key",
             "x-amz-server-side-encryption-customer-key-md5", "x-amz-mfa", "x-amz-meta-a",
-            "x-amz-copy-source-server-side-encryption-customer-key",
+            "x-amz-copy-source-server-side-encryption-customer-key", "traceparent", "tracestate", "proxy-authorization",
+            "x-amz-copy-source-server-side-encryption-customer-key-md5", "x-amz-server-side-encryption-context",
         ].iter().map(|name| (name.as_bytes(), secret)).collect();
         let intent = Intent {
             requester: Requester { signature: Some(secret), ..Requester::default() },
@@ -225,7 +311,7 @@ proptest! {
             ..Intent::new(id(), Millis(0))
         };
         let mut out = Vec::new();
-        intent.write(&mut out);
+        write_refusal(&intent, &Completion { response_headers: &answered, ..Completion::default() }, &mut out);
         prop_assert!(!out.windows(secret.len()).any(|window| window == secret));
         prop_assert!(out.windows(other.len()).any(|window| window == other.as_bytes()));
     }

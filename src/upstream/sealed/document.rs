@@ -26,10 +26,10 @@ pub(super) enum Size {
 /// # Errors
 /// `InternalError`: it is too long, or breaks off.
 pub(super) async fn rewrite(reply: Reply, with: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Result<Reply, Fault> {
-    let Reply { status, mut headers, body, upstream_id, code } = reply;
+    let Reply { status, mut headers, body, upstream_id, code, size } = reply;
     let document = Bytes::from(with(body.whole(LONGEST).await?.into()));
     headers.insert(CONTENT_LENGTH, document.len().into());
-    Ok(Reply { status, headers, body: ReplyBody::Full(document), upstream_id, code })
+    Ok(Reply { status, headers, body: ReplyBody::Full(document), upstream_id, code, size })
 }
 
 /// The text of the first element of this name.

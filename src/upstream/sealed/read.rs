@@ -142,7 +142,7 @@ impl Sealed {
         let wants_checksums = told::wants_checksums(&out.headers);
         let opened = self.open(&out, &asked, (&stored, &metadata), (&mut headers, wants_checksums), body).await;
         let (status, body) = opened.unwrap_or_else(|fault| (StatusCode::OK, ReplyBody::Withheld(Box::new(fault))));
-        Ok(Reply { status, headers, body, upstream_id, code: None })
+        Ok(Reply { status, headers, body, upstream_id, code: None, size: None })
     }
 
     /// `HEAD /bucket/key`

@@ -16,7 +16,7 @@ use super::xml::Xml;
 
 /// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Reply {
-    Reply { status, headers: HeaderMap::new(), body: LocalBody::Empty, upstream_id: None, code: None }
+    Reply { status, headers: HeaderMap::new(), body: LocalBody::Empty, upstream_id: None, code: None, size: None }
 }
 
 /// 200 with a document.

@@ -47,7 +47,8 @@ where
         xml.text(checksum.algorithm.element(), &checksum_text(checksum, count));
         xml.text("ChecksumType", checksum_type(checksum.composite));
     }
-    let mut reply = answer::document(xml.finish("CompleteMultipartUploadResult"));
+    let document = answer::document(xml.finish("CompleteMultipartUploadResult"));
+    let mut reply = Reply { size: Some(facts.size), ..document };
     encryption::say(&mut reply.headers, sealing.as_ref(), None);
     Ok(reply)
 }

@@ -45,7 +45,7 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
         Some(sealing) => share(shell, request, guard, source, attributes, sealing).await?,
         None => rewrite(shell, request, guard, source, attributes, algorithm, &wanted).await?,
     };
-    let mut reply = answer::document(result(&facts));
+    let mut reply = Reply { size: Some(facts.size), ..answer::document(result(&facts)) };
     encryption::say_with_context(&mut reply.headers, &sealing, wanted.customer.as_ref());
     Ok(reply)
 }

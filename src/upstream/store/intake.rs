@@ -20,7 +20,7 @@ use super::shell::Shell;
 /// Bodies up to this long live in the index and cost no file.
 pub(super) const SMALL: u64 = 32 << 10;
 /// How much is read or written in one go.
-pub(super) const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 128 << 10;
 /// The longest object of one request, and the longest part.
 pub(super) const LARGEST: u64 = 5 << 30;
 

@@ -218,7 +218,7 @@ impl Upstream for Store {
         let declared =
             body.checksum().map(|(algorithm, value)| (algorithm, value.map(|value| value.as_bytes().to_vec())));
         let promise = Promise { length: body.decoded_length(), checksum: declared };
-        let super::Reply { status, headers, body, upstream_id, code } = self.serve(*out, promise, body).await?;
-        Ok(super::Reply { status, headers, body: body.into(), upstream_id, code })
+        let super::Reply { status, headers, body, upstream_id, code, size } = self.serve(*out, promise, body).await?;
+        Ok(super::Reply { status, headers, body: body.into(), upstream_id, code, size })
     }
 }

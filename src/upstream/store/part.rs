@@ -75,6 +75,7 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     let upload = upload_of(shell, request).await?;
     let source = copy::source(shell, request).await?;
     let (from, length) = stretch(request, &source)?;
+    let size = source.facts.size;
     let algorithm = upload.algorithm();
     let (seal, customer) = seal(shell, request, &upload, number)?;
     let taken = copy::take(shell, request, source, (from, length), &[algorithm], seal).await?;
@@ -86,7 +87,7 @@ pub(super) async fn copy(shell: &Shell, request: &Request) -> Result<Reply, Halt
     if upload.declared.is_some() {
         xml.text(algorithm.element(), &encode(&checksum));
     }
-    let mut reply = answer::document(xml.finish("CopyPartResult"));
+    let mut reply = Reply { size: Some(size), ..answer::document(xml.finish("CopyPartResult")) };
     encryption::say(&mut reply.headers, upload.sealing.as_ref(), customer.as_ref());
     Ok(reply)
 }

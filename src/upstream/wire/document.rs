@@ -38,6 +38,17 @@ impl StoreError {
         Some(Self { code, message, elements })
     }
 
+    /// What it says.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same about the same thing, in other words.
+    #[must_use]
+    pub fn saying(self, code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned(), ..self }
+    }
+
     /// What a status without a document most likely means.
     pub fn from_status(status: u16) -> Self {
         let (code, message) = match status {

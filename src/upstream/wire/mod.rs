@@ -8,6 +8,7 @@
 //! - where the store has accounts of its own, it confirms a bucket's owner before a body leaves for it.
 
 mod document;
+mod encryption;
 mod operations;
 mod outgoing;
 mod owners;
@@ -219,7 +220,7 @@ impl Upstream for Wire {
         if !body.is_end_stream() {
             self.confirm_owner(&out).await?;
         }
-        let answering = Answering::to(&out, &self.settings.region);
+        let answering = Answering::to(&out, &self.settings);
         let verdict = body.verdict();
         let request = self.build(&mut out, body).await?;
         // A body that failed its checks broke the connection: that is the client's fault, not the store's.

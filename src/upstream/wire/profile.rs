@@ -3,6 +3,18 @@
 use super::operations;
 use crate::s3::Operation;
 
+/// In whose words a store speaks of keys.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Dialect {
+    /// In S3's, as far as is known.
+    #[default]
+    S3,
+    /// In MinIO's.
+    Minio,
+    /// In radosgw's.
+    Ceph,
+}
+
 /// The habits of one kind of store (`upstream.profile`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Profile {
@@ -17,12 +29,20 @@ pub struct Profile {
     pub besides: Option<&'static [Operation]>,
     /// Treats keys as plain octets, so dot segments and empty segments mean nothing special there.
     pub keys_are_octets: bool,
+    /// In whose words it speaks of keys.
+    pub dialect: Dialect,
 }
 
 impl Profile {
     /// Amazon S3.
-    pub const AWS: Self =
-        Self { name: "aws", besides: None, trailers: true, signed_chunks: true, keys_are_octets: true };
+    pub const AWS: Self = Self {
+        name: "aws",
+        besides: None,
+        trailers: true,
+        signed_chunks: true,
+        keys_are_octets: true,
+        dialect: Dialect::S3,
+    };
     /// MinIO.
     pub const MINIO: Self = Self {
         name: "minio",
@@ -30,6 +50,7 @@ impl Profile {
         trailers: true,
         signed_chunks: true,
         keys_are_octets: false,
+        dialect: Dialect::Minio,
     };
     /// Ceph's radosgw: answers 411 to aws-chunked trailers.
     pub const CEPH: Self = Self {
@@ -38,6 +59,7 @@ impl Profile {
         trailers: false,
         signed_chunks: true,
         keys_are_octets: false,
+        dialect: Dialect::Ceph,
     };
     /// Garage.
     pub const GARAGE: Self = Self {
@@ -46,10 +68,17 @@ impl Profile {
         trailers: true,
         signed_chunks: true,
         keys_are_octets: false,
+        dialect: Dialect::S3,
     };
     /// A store nobody vouches for: only what every S3 server takes.
-    pub const STRICT: Self =
-        Self { name: "strict", besides: Some(&[]), trailers: false, signed_chunks: false, keys_are_octets: false };
+    pub const STRICT: Self = Self {
+        name: "strict",
+        besides: Some(&[]),
+        trailers: false,
+        signed_chunks: false,
+        keys_are_octets: false,
+        dialect: Dialect::S3,
+    };
 
     /// Every profile, in the order the configuration documents them.
     pub const ALL: [Self; 5] = [Self::AWS, Self::MINIO, Self::CEPH, Self::GARAGE, Self::STRICT];

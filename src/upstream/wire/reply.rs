@@ -17,8 +17,11 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::Settings;
 use super::document::{StoreError, rewrite_late};
+use super::encryption::Said;
 use super::pool::{Line, nobody};
+use super::profile::Dialect;
 use crate::id::RequestId;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
@@ -161,6 +164,7 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
         return Ok(Reply { upstream_id, ..error });
     }
     let operation = out.operation;
+    out.said.check(operation, &head.headers)?;
     let mut headers = head.headers;
     filter(operation, &mut headers);
     if operation == Operation::HeadBucket {
@@ -179,7 +183,7 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
         }
         _ => ReplyBody::Wire(body),
     };
-    Ok(Reply { status: head.status, headers, body, upstream_id, code: None })
+    Ok(Reply { status: head.status, headers, body, upstream_id, code: None, size: None })
 }
 
 /// What an answer needs to know of its request.
@@ -197,18 +201,24 @@ pub struct Answering {
     pub shown: Option<String>,
     /// The same for errors, of every bucket of the request.
     pub called: Vec<(String, String)>,
+    /// In whose words the store speaks of keys.
+    pub dialect: Dialect,
+    /// What the request has said of keys.
+    pub said: Said,
 }
 
 impl Answering {
     /// Keeps of a request what its answer needs.
-    pub fn to(out: &Forward, region: &Arc<str>) -> Self {
+    pub fn to(out: &Forward, settings: &Settings) -> Self {
         Self {
             operation: out.operation,
             id: out.id,
             location: out.location.clone(),
             shown: out.shown.clone(),
             called: out.called(),
-            region: Arc::clone(region),
+            region: Arc::clone(&settings.region),
+            dialect: settings.profile.dialect,
+            said: Said::by(out),
         }
     }
 }
@@ -359,6 +369,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
     let document = if bare { Ok(Bytes::new()) } else { body.read(ERROR_DOCUMENT).await };
     let document = document.ok().filter(|document| !document.is_empty());
     let error = document.as_deref().and_then(StoreError::parse).map(|error| error.calling(&out.called));
+    let (status, error) = out.said.as_s3((out.dialect, out.operation, &out.region), head.status, error);
     if let Some(code) = error.as_ref().map(|error| error.code.as_str()).filter(|code| OWN_IDENTITY.contains(code)) {
         return Err(Fault::plain(Code::InternalError, "upstream-refuses-us").detail(format!(
             "the store answered {code} to the proxy's own signature: check upstream.credentials, region and clock"
@@ -366,16 +377,17 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
     }
     match error {
         Some(error) => Ok(Reply {
-            status: head.status,
+            status,
             headers,
             code: Some(error.code.clone()),
             body: ReplyBody::Full(Bytes::from(error.render(&out.id))),
             upstream_id: None,
+            size: None,
         }),
         None if matches!(head.status.as_u16(), 502..=504) => Err(unavailable(head.status)),
         // A HEAD has no document, and some stores send errors without one; the status says enough.
         None if bare || head.status.is_client_error() => Ok(Reply {
-            status: head.status,
+            status,
             headers,
             code: None,
             body: if bare {
@@ -384,6 +396,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
                 ReplyBody::Full(Bytes::from(StoreError::from_status(head.status.as_u16()).render(&out.id)))
             },
             upstream_id: None,
+            size: None,
         }),
         None => Err(Fault::plain(Code::InternalError, "upstream-unreadable")
             .detail(format!("the store answered {} without an S3 error document", head.status))),

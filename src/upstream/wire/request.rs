@@ -12,6 +12,7 @@ use crate::s3::checksum::{Algorithm, Value};
 use crate::s3::{Code, CopySource, Fault, uri};
 use crate::sigv4::OutgoingPayload;
 use crate::time::Seconds;
+use crate::trace::Trace;
 use crate::upstream::Forward;
 
 /// Builds and signs. `host` is what [`host`] made, once for all requests. A read leaves `out` as it was, so that it can be built once more; a write takes the
@@ -50,6 +51,9 @@ pub async fn build(
     if let (Outgoing::Signed(body), Some(signer)) = (&mut body, signer) {
         body.sign_with(signer);
     }
+    if let Some(trace) = &out.trace {
+        tell_trace(trace, &mut headers)?;
+    }
     let mut target = path;
     if !query.is_empty() {
         target.extend(["?", &query]);
@@ -59,6 +63,16 @@ pub async fn build(
     *request.uri_mut() = Uri::try_from(target).map_err(internal)?;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// Says which trace it belongs to. Not signed: whatever stands between here and the store may put a span of its
+/// own in the place of ours, and a store may not.
+fn tell_trace(trace: &Trace, headers: &mut HeaderMap) -> Result<(), Fault> {
+    headers.insert(HeaderName::from_static("traceparent"), value(&trace.to_parent())?);
+    if let Some(state) = &trace.state {
+        headers.insert(HeaderName::from_static("tracestate"), value(state)?);
+    }
+    Ok(())
 }
 
 /// Whether nothing happens twice if it is asked twice.

@@ -11,7 +11,7 @@ use super::{Ask, Gate, KEY, Reply, SECRET, Script};
 
 /// A form, signed when it is written down.
 #[derive(Clone)]
-struct Form {
+pub(super) struct Form {
     target: &'static str,
     fields: Vec<(String, String)>,
     conditions: String,
@@ -32,7 +32,7 @@ struct Form {
 const END: &str = "\r\n--XyZzY--\r\n";
 
 impl Form {
-    fn new(key: &str, file: &[u8]) -> Self {
+    pub(super) fn new(key: &str, file: &[u8]) -> Self {
         Self {
             target: "/bucket",
             fields: vec![("key".to_owned(), key.to_owned())],
@@ -65,7 +65,7 @@ impl Form {
         self
     }
 
-    fn wire(&self) -> Vec<u8> {
+    pub(super) fn wire(&self) -> Vec<u8> {
         let body = self.body();
         let mut out = format!(
             "POST {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{}content-type: multipart/form-data; boundary=XyZzY\r\ncontent-length: {}\r\n\r\n",

@@ -195,7 +195,7 @@ fn a_condition_on_tags_asks_the_store_only_where_it_matters() {
 }
 
 /// A GET of a presigned URL that was made some seconds ago.
-fn presigned(path: &str, seconds_ago: i64) -> String {
+pub(super) fn presigned(path: &str, seconds_ago: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let time = bartizan::time::Seconds(i64::try_from(now).unwrap() - seconds_ago).compact();
     let scope = format!("{}/us-east-1/s3/aws4_request", &time[..8]);

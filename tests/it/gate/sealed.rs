@@ -9,14 +9,14 @@ use std::time::Duration;
 use super::house::House;
 use super::{Ask, Gate, KEY, Mode, NOBODY, Reply, SECRET, STORE_SECRET};
 
-const SSE: &str = "x-amz-server-side-encryption";
-const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
-const DEFAULT: &str = "arn:aws:kms:us-east-1:111122223333:key/default";
-const OTHER: &str = "arn:aws:kms:us-east-1:111122223333:key/other";
-const WRITER: &str = "AKIAWRITERWRITER0001";
+pub(super) const SSE: &str = "x-amz-server-side-encryption";
+pub(super) const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+pub(super) const DEFAULT: &str = "arn:aws:kms:us-east-1:111122223333:key/default";
+pub(super) const OTHER: &str = "arn:aws:kms:us-east-1:111122223333:key/other";
+pub(super) const WRITER: &str = "AKIAWRITERWRITER0001";
 
 /// May do everything in S3, and nothing with keys.
-const WRITER_POLICY: &str =
+pub(super) const WRITER_POLICY: &str =
     r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
 
 /// A keyring with the account's own key and another one.
@@ -32,7 +32,7 @@ fn ring(state: &str) -> String {
     format!(r#"{{"keys": [{}]}}"#, keys.join(","))
 }
 
-fn users() -> String {
+pub(super) fn users() -> String {
     let user = |name: &str, policies: &str, id: &str| {
         format!(
             "[[user]]\narn = \"arn:aws:iam::111122223333:user/{name}\"\npolicies = [{policies}]\n\
@@ -49,13 +49,13 @@ fn users() -> String {
 }
 
 /// A store in memory.
-struct Vault {
+pub(super) struct Vault {
     address: String,
     inner: Arc<Mutex<Inner>>,
 }
 
 #[derive(Default)]
-struct Inner {
+pub(super) struct Inner {
     objects: BTreeMap<String, Stored>,
     /// Every octet that came, heads included.
     seen: Vec<u8>,
@@ -63,13 +63,13 @@ struct Inner {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Stored {
-    headers: Vec<(String, String)>,
-    data: Vec<u8>,
+pub(super) struct Stored {
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) data: Vec<u8>,
 }
 
 impl Vault {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let inner: Arc<Mutex<Inner>> = Arc::default();
@@ -83,7 +83,7 @@ impl Vault {
         Self { address, inner }
     }
 
-    fn upstream(&self, more: &str) -> String {
+    pub(super) fn upstream(&self, more: &str) -> String {
         format!(
             "[upstream]\nkind = \"s3\"\nendpoint = \"http://{}\"\nregion = \"us-east-1\"\naddressing = \"path\"\n\
              profile = \"minio\"\nencryption = \"sealed\"\n{more}\n\
@@ -104,16 +104,16 @@ impl Vault {
         House::launch("", &self.upstream(more), &files).unwrap_or_else(|told| panic!("{told}"))
     }
 
-    fn object(&self, path: &str) -> Option<Stored> {
+    pub(super) fn object(&self, path: &str) -> Option<Stored> {
         self.inner.lock().unwrap().objects.get(path).cloned()
     }
 
-    fn put(&self, path: &str, stored: Stored) {
+    pub(super) fn put(&self, path: &str, stored: Stored) {
         self.inner.lock().unwrap().objects.insert(path.to_owned(), stored);
     }
 
     /// Whether some 16 octets of a text were ever sent here, of all the places where it may begin.
-    fn knows(&self, plain: &[u8]) -> bool {
+    pub(super) fn knows(&self, plain: &[u8]) -> bool {
         let inner = self.inner.lock().unwrap();
         let runs = plain.windows(16).take(64).chain(plain.windows(16).step_by(16_411));
         runs.into_iter().any(|run| memchr::memmem::find(&inner.seen, run).is_some())
@@ -220,14 +220,14 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
     }
 }
 
-fn text(length: usize) -> Vec<u8> {
+pub(super) fn text(length: usize) -> Vec<u8> {
     (0..)
         .flat_map(|number: u64| format!("line {number:09} of what nobody may read\n").into_bytes())
         .take(length)
         .collect()
 }
 
-fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
+pub(super) fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
     let prefix = format!("{name}: ");
     reply.head.lines().find_map(|line| line.strip_prefix(prefix.as_str()))
 }

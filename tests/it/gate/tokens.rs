@@ -9,7 +9,7 @@ use ring::hmac::{HMAC_SHA256, Key, sign};
 use super::{Ask, Gate, KEY, Reply, SECRET};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/worker";
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/test"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/test"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}]}"#;
 
 /// The users of the other tests.
 fn users() -> String {
@@ -22,7 +22,7 @@ fn users() -> String {
 }
 
 /// A proxy with a role that the test user may assume.
-fn gate_with(files: &[(&str, &str)]) -> Gate {
+pub(super) fn gate_with(files: &[(&str, &str)]) -> Gate {
     let role = format!("\n[[role]]\narn = \"{ROLE}\"\ntrust = \"worker-trust\"\npolicies = [\"administrator\"]\n");
     let credentials = users() + &role;
     let own = [("policies/identities/worker-trust.json", TRUST), ("policies/credentials.toml", credentials.as_str())];
@@ -30,12 +30,12 @@ fn gate_with(files: &[(&str, &str)]) -> Gate {
         .unwrap_or_else(|told| panic!("the proxy did not start: {told}"))
 }
 
-fn gate() -> Gate {
+pub(super) fn gate() -> Gate {
     gate_with(&[])
 }
 
 /// Credentials that were handed out.
-struct Temporary {
+pub(super) struct Temporary {
     key: String,
     secret: String,
     token: String,
@@ -73,7 +73,7 @@ fn ask(gate: &Gate, body: &str) -> Reply {
     gate.send_raw(&form(body, "sts", KEY, SECRET))
 }
 
-fn assume(gate: &Gate, more: &str) -> Temporary {
+pub(super) fn assume(gate: &Gate, more: &str) -> Temporary {
     let reply = ask(gate, &format!("Action=AssumeRole&Version=2011-06-15&RoleArn={ROLE}&RoleSessionName=ci{more}"));
     assert_eq!(reply.status, 200, "{reply:?}");
     let text = String::from_utf8(reply.body).unwrap();
@@ -86,7 +86,7 @@ fn assume(gate: &Gate, more: &str) -> Temporary {
 
 impl Temporary {
     /// A request to the store with these credentials.
-    fn ask(&self, method: &'static str, target: &str) -> Ask {
+    pub(super) fn ask(&self, method: &'static str, target: &str) -> Ask {
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
         let ask = Ask { key: leak(&self.key), secret: leak(&self.secret), ..Ask::new(method, target) };
         ask.header("x-amz-security-token", &self.token)

@@ -130,6 +130,7 @@ impl Bench {
                 account: ACCOUNT.into(),
                 requester: None,
                 id: RequestId::from_random(&[7; 34]),
+                trace: None,
             },
             length: 0,
             body: Chunks::default(),
@@ -279,6 +280,7 @@ fn probe() -> Forward {
         account: String::new(),
         requester: None,
         id: RequestId::from_random(&[0; 34]),
+        trace: None,
     }
 }
 

@@ -1,0 +1,72 @@
+//! Who gets a copy of a record, and what is different in it; and records that correct others
+//! (spec/cloudtrail.md 1, 7).
+
+use super::document::without_addresses;
+use super::members::{Members, Node};
+use super::record::{Record, owner, records};
+use super::{Setting, identity};
+use crate::audit::event::{Event, Which};
+
+/// The accounts that get a copy: the requester's first, then that of the bucket's owner if it is another.
+/// Where neither is known, the proxy's own.
+pub fn accounts(event: &Event, setting: &Setting) -> Vec<String> {
+    let asks = event.caller().account();
+    let owns = owner(event).filter(|owner| Some(*owner) != asks);
+    let mut accounts: Vec<_> = asks.into_iter().chain(owns).map(str::to_owned).collect();
+    if accounts.is_empty() {
+        accounts.push(setting.account.clone());
+    }
+    accounts
+}
+
+/// The records as one of these accounts gets them; none for an account that is not among them.
+///
+/// Where two accounts get one, each copy has an id of its own and both share `sharedEventID`; the owner of
+/// the bucket is told of a stranger's principal only its id and account, and no e-mail addresses.
+pub fn records_for(event: &Event, setting: &Setting, account: &str) -> Vec<Record> {
+    let accounts = accounts(event, setting);
+    if !accounts.iter().any(|known| known == account) {
+        return Vec::new();
+    }
+    let mut copies = records(event, setting);
+    let several = accounts.len() > 1;
+    let strange = several && event.caller().account() != Some(account);
+    for Record(copy) in &mut copies {
+        let own = copy.text("eventID").unwrap_or_default().to_owned();
+        copy.set("recipientAccountId", account);
+        if several {
+            copy.set("eventID", event.event_id(Which::Account { account, of: &own }));
+            if !copy.has("sharedEventID") {
+                let shared = event.event_id(Which::SharedOf(&own));
+                copy.insert_behind("recipientAccountId", "sharedEventID", shared);
+            }
+        }
+        if strange {
+            copy.set("userIdentity", identity::reduced(event));
+            if let Some(Node::Members(parameters)) = copy.member_mut("requestParameters") {
+                parameters.plain_mut().for_each(without_addresses);
+            }
+        }
+    }
+    copies
+}
+
+/// The record that corrects what was said of a request before, as when nobody knew how it ended; `None`
+/// where both say the same.
+pub fn addendum(before: &Event, now: &Event, setting: &Setting) -> Option<Record> {
+    let first = |event: &Event| records(event, setting).into_iter().next();
+    let (Record(was), Record(mut is)) = (first(before)?, first(now)?);
+    let names = ["errorCode", "errorMessage", "responseElements", "additionalEventData", "eventTime"];
+    let updated: Vec<_> = names.into_iter().filter(|name| was.member(name) != is.member(name)).collect();
+    if updated.is_empty() {
+        return None;
+    }
+    let mut addendum = Members::default();
+    addendum.put("reason", "UPDATED_DATA");
+    addendum.put("updatedFields", updated.join(","));
+    addendum.maybe("originalRequestID", was.text("requestID"));
+    addendum.maybe("originalEventID", was.text("eventID"));
+    is.set("eventID", now.event_id(Which::Addendum));
+    is.put("addendum", addendum);
+    Some(Record(is))
+}

@@ -1,0 +1,82 @@
+//! A body on its way in, which notes when its last octet came.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::time::{Clock, Millis};
+
+/// When the last octet of a body came; none as long as it has not.
+pub(super) type Arrived = Rc<Cell<Option<Millis>>>;
+
+/// Hands a body on as it is.
+pub(super) struct Arriving<B> {
+    body: Pin<Box<B>>,
+    noted: Option<(Arrived, Arc<dyn Clock>)>,
+}
+
+impl<B: Body> Arriving<B> {
+    /// With the place where the time will stand; none where there is no body to wait for.
+    pub(super) fn new(body: B, clock: &Arc<dyn Clock>) -> (Self, Option<Arrived>) {
+        let arrived = (!body.is_end_stream()).then(Arrived::default);
+        let noted = arrived.as_ref().map(|arrived| (Rc::clone(arrived), Arc::clone(clock)));
+        (Self { body: Box::pin(body), noted }, arrived)
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Arriving<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = ready!(self.body.as_mut().poll_frame(cx));
+        let over = match &frame {
+            Some(frame) => frame.is_ok() && self.body.is_end_stream(),
+            None => true,
+        };
+        if over && let Some((arrived, clock)) = self.noted.take() {
+            arrived.set(Some(clock.now_millis()));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Empty, Full};
+
+    use super::*;
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now_millis(&self) -> Millis {
+            Millis(43_200_000)
+        }
+    }
+
+    #[test]
+    fn the_last_octet_is_noted_and_of_nothing_there_is_none() {
+        let clock: Arc<dyn Clock> = Arc::new(Noon);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (mut body, arrived) = Arriving::new(Full::new(Bytes::from_static(b"data")), &clock);
+        let arrived = arrived.unwrap();
+        assert_eq!((arrived.get(), body.size_hint().exact()), (None, Some(4)));
+        assert_eq!(runtime.block_on(body.frame()).unwrap().unwrap().into_data().unwrap(), "data");
+        assert_eq!(arrived.get(), Some(Millis(43_200_000)));
+        assert!(Arriving::new(Empty::<Bytes>::new(), &clock).1.is_none());
+    }
+}
