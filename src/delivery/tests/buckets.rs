@@ -31,7 +31,10 @@ fn by_event_time_each_file_is_of_one_day_across_midnight() {
     assert!(names[0].starts_with("app/111122223333/us-east-1/app/2023/11/14/2023-11-14-00-00-00-"), "{names:?}");
     assert!(names[1].starts_with("app/111122223333/us-east-1/app/2023/11/15/2023-11-15-00-00-00-"), "{names:?}");
     let [before, after] = [0, 1].map(|at| text(&sim.object(&names[at])));
-    assert!(before.lines().count() == 3 && before.lines().all(|line| line.contains("[14/Nov/2023:23:59:5")), "{before}");
+    assert!(
+        before.lines().count() == 3 && before.lines().all(|line| line.contains("[14/Nov/2023:23:59:5")),
+        "{before}"
+    );
     assert!(after.lines().count() == 1 && after.contains("[15/Nov/2023:00:00:00 +0000]"), "{after}");
 }
 
@@ -42,9 +45,18 @@ fn one_file_has_the_lines_of_one_bucket_and_the_log_begins_where_it_was_switched
     write(dir.path(), [asked(1)]);
     deliver(dir.path(), &sim, &[], 2, End::Crash);
     let on = |bucket| Asked { bucket, operation: "PutBucketLogging", ..asked(2) };
-    write(dir.path(), [asked(3), on("app"), on("other"), asked(4), Asked { bucket: "other", ..asked(5) }, Asked { bucket: "third", ..asked(6) }]);
-    *sim.state.logged.borrow_mut() =
-        ["app", "other"].map(|bucket| logged(bucket, "logs", KeyFormat::Simple)).into();
+    write(
+        dir.path(),
+        [
+            asked(3),
+            on("app"),
+            on("other"),
+            asked(4),
+            Asked { bucket: "other", ..asked(5) },
+            Asked { bucket: "third", ..asked(6) },
+        ],
+    );
+    *sim.state.logged.borrow_mut() = ["app", "other"].map(|bucket| logged(bucket, "logs", KeyFormat::Simple)).into();
     // The process that has heard of it reads on from before.
     deliver(dir.path(), &sim, &[server("before")], 1000, End::Stop);
     let (app, other) = (lines(&sim, "app/"), lines(&sim, "other/"));

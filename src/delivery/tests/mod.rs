@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sim::{End, HOUR, Sim, START};
+use sim::{End, HOUR, START, Sim};
 
 use super::settings::{BucketTo, FileTo, Format, HttpTo, Settings, Sink, To};
 use super::world::Trouble;
@@ -60,7 +60,12 @@ fn write(dir: &Path, requests: impl IntoIterator<Item = Asked>) {
                 ..Intent::new(RequestId::from_random(&random), Millis((START + at) * 1000))
             };
             let receipt = journal.record(&intent).await.unwrap();
-            let end = Completion { outcome: Outcome::Completed, status: Some(200), total_ms: Some(1), ..Completion::default() };
+            let end = Completion {
+                outcome: Outcome::Completed,
+                status: Some(200),
+                total_ms: Some(1),
+                ..Completion::default()
+            };
             journal.complete(receipt, &end);
         }
     });
@@ -88,7 +93,12 @@ fn server(name: &str) -> Sink {
 }
 
 fn file(dir: &Path) -> Sink {
-    let to = FileTo { path: dir.join("out/all.jsonl"), roll_size: 1 << 30, roll_every: Duration::from_secs(86_400), keep: None };
+    let to = FileTo {
+        path: dir.join("out/all.jsonl"),
+        roll_size: 1 << 30,
+        roll_every: Duration::from_secs(86_400),
+        keep: None,
+    };
     sink("file", Format::Json, To::File(to))
 }
 

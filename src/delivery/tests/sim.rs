@@ -62,6 +62,8 @@ pub struct State {
     pub under_way: Cell<usize>,
     pub logged: RefCell<Vec<Logged>>,
     pub held: Cell<u64>,
+    /// The shortest wait, in milliseconds: for tests over days.
+    pub coarse: Cell<i64>,
     /// By the beginning of what is put, or the host of a server: the mood at a time.
     #[expect(clippy::type_complexity, reason = "a script of one test")]
     pub moods: RefCell<Box<dyn Fn(&str, i64) -> Mood>>,
@@ -82,6 +84,7 @@ impl Sim {
             under_way: Cell::new(0),
             logged: RefCell::default(),
             held: Cell::new(0),
+            coarse: Cell::new(1),
             moods: RefCell::new(Box::new(|_, _| Mood::Good)),
         };
         Self { state: Rc::new(state), trail_key: None }
@@ -179,12 +182,13 @@ impl World for State {
     }
 
     fn random(&self) -> u64 {
-        self.random.set(self.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+        self.random
+            .set(self.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
         self.random.get()
     }
 
     async fn sleep(&self, duration: Duration) {
-        let until = self.now.get() + i64::try_from(duration.as_millis()).unwrap().max(1);
+        let until = self.now.get() + i64::try_from(duration.as_millis()).unwrap().max(self.coarse.get());
         let id = self.next.get();
         self.next.set(id + 1);
         self.waits.borrow_mut().insert(id, until);
