@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support.check import refused
-from support.sites import fresh_name
+from support.site import fresh_name
 
 pytestmark = pytest.mark.proxy
 
@@ -77,7 +77,7 @@ def test_a_file_has_every_request_once(make_proxy, tmp_path):
 
     def records():
         every = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        return every if sum(each.get("operation") == "PutObject" for each in every) == 20 else None
+        return every if sum(each["operation"] == "REST.PUT.OBJECT" for each in every) == 20 else None
 
     every = wait_for(records)
     assert len({each["request_id"] for each in every}) == len(every)
