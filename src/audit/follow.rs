@@ -82,8 +82,11 @@ impl Follow {
         let walk = match &mut self.walk {
             Some(walk) => walk,
             none => {
-                let sequence = locate(&self.dir, self.next)
-                    .map_err(|error| Damage { path: self.dir.clone(), offset: 0, fault: error.into() })?;
+                let sequence = locate(&self.dir, self.next).map_err(|error| Damage {
+                    path: self.dir.clone(),
+                    offset: 0,
+                    fault: error.into(),
+                })?;
                 none.insert(Walk::new(&self.dir, sequence, Manner::Follow))
             }
         };

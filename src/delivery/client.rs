@@ -117,7 +117,11 @@ async fn judge(response: Response<Incoming>, now: Seconds) -> Result<(), Trouble
     let told: String = told.chars().filter(|character| !character.is_control()).take(SHOWN).collect();
     let why: Arc<str> = format!("it answers {status}: {told}").into();
     let passes = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-    if status.is_client_error() && !passes { Err(Trouble::Rejected { why }) } else { Err(Trouble::Later { why, after }) }
+    if status.is_client_error() && !passes {
+        Err(Trouble::Rejected { why })
+    } else {
+        Err(Trouble::Later { why, after })
+    }
 }
 
 /// Seconds, or a date.

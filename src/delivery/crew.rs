@@ -37,10 +37,8 @@ pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
     // Whoever has come furthest leads the shared reader; the others read for themselves until they are there.
     let furthest = sinks.iter().max_by_key(|(.., cursor)| cursor.delivered);
     let (next, begin) = prepared.end;
-    let place = furthest.map_or_else(
-        || Place::new(begin, next),
-        |(.., cursor)| Place::new(cursor.resume_from, cursor.delivered + 1),
-    );
+    let place = furthest
+        .map_or_else(|| Place::new(begin, next), |(.., cursor)| Place::new(cursor.resume_from, cursor.delivered + 1));
     let feed = RefCell::new(Feed::new(&prepared.plan.journal, prepared.instance, &place));
     let common = Rc::new(Common { world, feed, floor: Floor::default(), loaded: Cell::new(0) });
     let mut crew = Crew { common, prepared, logs: BTreeMap::new(), switched: HashMap::new(), place };

@@ -38,7 +38,11 @@ impl Digests {
         let trail = cursor.trail.get_or_insert_with(|| Trail::beginning(now));
         if let Some(stood) = trail.skip_long_pause(now) {
             let stood = stood.rfc3339();
-            tracing::error!(trail = self.trail, stood, "a chain of digests stood still for more than a week and begins anew");
+            tracing::error!(
+                trail = self.trail,
+                stood,
+                "a chain of digests stood still for more than a week and begins anew"
+            );
         }
         let Some(end) = trail.due(now) else { return Ok(false) };
         match self.deliver(world, trail, &cursor.instance, end).await {
@@ -51,7 +55,11 @@ impl Digests {
                 if now.0.saturating_sub(since.0) < GIVE_UP {
                     return Err(trouble);
                 }
-                tracing::error!(trail = self.trail, ?trouble, "digests are given up after seven days; their chain begins anew");
+                tracing::error!(
+                    trail = self.trail,
+                    ?trouble,
+                    "digests are given up after seven days; their chain begins anew"
+                );
                 *trail = Trail::beginning(now);
                 self.failing_since = None;
                 Ok(true)

@@ -37,10 +37,7 @@ pub(super) enum Step {
     /// No more, for now.
     End,
     /// Records that are not there any more.
-    Missing {
-        first: u64,
-        last: u64,
-    },
+    Missing { first: u64, last: u64 },
 }
 
 /// Where one destination stands.

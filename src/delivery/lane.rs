@@ -165,7 +165,9 @@ impl<W: World> Lane<W> {
                     self.common.world.sleep(POLL.min(self.roll.every.max(Duration::from_millis(100)))).await;
                     return Gathered::Idle;
                 }
-                Step::End if self.is_ending() || self.is_full(&load, now, Duration::ZERO) => return self.closed(load, planned),
+                Step::End if self.is_ending() || self.is_full(&load, now, Duration::ZERO) => {
+                    return self.closed(load, planned);
+                }
                 Step::End => {
                     let left = self.roll.every.saturating_sub(age(&load, now));
                     self.common.world.sleep(POLL.min(left)).await;
@@ -391,7 +393,12 @@ impl<W: World> Lane<W> {
         let wait = backoff.next(world.random(), asked);
         let waits = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
         if !was_failing || now.rem_euclid(AGAIN) < waits {
-            tracing::warn!(sink = self.name, ?trouble, ?wait, "a destination takes no records; they wait in the journal");
+            tracing::warn!(
+                sink = self.name,
+                ?trouble,
+                ?wait,
+                "a destination takes no records; they wait in the journal"
+            );
         }
         world.sleep(wait).await;
     }

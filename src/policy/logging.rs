@@ -254,7 +254,9 @@ mod tests {
     }
 
     fn enabled(inner: &str) -> String {
-        format!("<LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix>app/</TargetPrefix>{inner}</LoggingEnabled>")
+        format!(
+            "<LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix>app/</TargetPrefix>{inner}</LoggingEnabled>"
+        )
     }
 
     fn formatted(inner: &str) -> String {
@@ -267,7 +269,9 @@ mod tests {
         assert!(parse(&enabled("")).is_ok());
         let grant = |permission: &str| {
             let grantee = "<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"Group\"><URI>u</URI></Grantee>";
-            enabled(&format!("<TargetGrants><Grant>{grantee}<Permission>{permission}</Permission></Grant></TargetGrants>"))
+            enabled(&format!(
+                "<TargetGrants><Grant>{grantee}<Permission>{permission}</Permission></Grant></TargetGrants>"
+            ))
         };
         for bad in [
             "<LoggingEnabled/>".to_owned(),

@@ -19,7 +19,8 @@ const MOST: usize = 32;
 /// The longest prefix, in octets.
 const LONGEST_PREFIX: usize = 800;
 /// How a key for digests is made.
-const MAKE_KEY: &str = "make one with `openssl genrsa -out trail.pem 2048` and write `trail_key = \"trail.pem\"` in `[audit]`";
+const MAKE_KEY: &str =
+    "make one with `openssl genrsa -out trail.pem 2048` and write `trail_key = \"trail.pem\"` in `[audit]`";
 
 /// Keys that belong to one kind of destination.
 const OF_FILE: [&str; 4] = ["file", "roll_size", "roll_every", "keep"];

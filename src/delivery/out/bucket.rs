@@ -46,13 +46,8 @@ impl BucketOut {
         let mut made = Vec::new();
         for (key, body) in &load.files {
             let part = format!("{}/{}", key.bucket, key.day);
-            let range = Range {
-                sink: &self.sink,
-                instance: &cursor.instance,
-                first: load.first,
-                last: load.last,
-                part: &part,
-            };
+            let range =
+                Range { sink: &self.sink, instance: &cursor.instance, first: load.first, last: load.last, part: &part };
             let name = self.name(key, body, at, range);
             let (content, content_type) = whole(self.format, &body.text);
             let logged = (self.format == Format::CloudTrail).then(|| self.log_file(&name, &content, body));

@@ -176,7 +176,10 @@ mod tests {
         append(&mut out(dir.path(), 5, None), "two\n", Some(first), 2);
         let kept = put_aside_before(&dir.path().join("a.log")).unwrap();
         let all = kept.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<String>();
-        assert_eq!((all.as_str(), std::fs::read_to_string(dir.path().join("a.log")).unwrap().as_str()), ("one\n", "two\n"));
+        assert_eq!(
+            (all.as_str(), std::fs::read_to_string(dir.path().join("a.log")).unwrap().as_str()),
+            ("one\n", "two\n")
+        );
     }
 
     #[test]

@@ -63,9 +63,7 @@ impl Out {
                 Ok(())
             }
             Self::Http(out) => out.deliver(world, load, &cursor.instance).await,
-            Self::Stdout => {
-                load.files.values().try_for_each(|body| world.print(&body.text)).map_err(Trouble::from)
-            }
+            Self::Stdout => load.files.values().try_for_each(|body| world.print(&body.text)).map_err(Trouble::from),
         }
     }
 }
