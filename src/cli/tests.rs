@@ -44,11 +44,9 @@ fn promised_commands_say_that_they_are_to_come() {
     let dir = tempfile::tempdir().unwrap();
     for args in [
         &["log", "verify", "-c", "x"][..],
-        &["log", "export"],
         &["keys", "add"],
         &["certs", "show"],
         &["drain"],
-        &["log", "tail", "--format", "cloudtrail"],
     ] {
         let ran = run(dir.path(), args);
         assert_eq!(ran.exit, Exit::Unusable, "{args:?}");

@@ -128,3 +128,9 @@ fn is_withheld(lower: &str) -> bool {
             "authorization" | "awsaccesskeyid" | "cookie" | "x-amz-credential" | "x-amz-server-side-encryption-context"
         )
 }
+
+/// The headers of answers that records show.
+#[cfg(test)]
+pub(super) const fn tests_answered() -> [&'static str; 8] {
+    ANSWERED
+}
