@@ -17,12 +17,15 @@ use crate::time::Clock;
 
 mod env;
 mod explain;
+mod journal_keys;
 mod keys;
 mod log;
 mod look;
 mod names;
 mod policy;
 mod serve;
+mod trail;
+mod verify;
 
 /// What a command came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,8 +115,8 @@ enum Log {
     Tail(Tail),
     /// Print the records of one request, or all requests that meet conditions; exit status 1 if none does
     Find(log::Find),
-    #[command(hide = true)]
-    Verify(Later),
+    /// Look whether the journal is what was written, and what was delivered what was signed for
+    Verify(verify::Verify),
     /// Print requests that are over: as JSON, lines of the S3 access log or records of CloudTrail
     Export(log::Export),
 }
@@ -225,7 +228,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),
         Command::Drain(_) => later("drain", io),
-        Command::Log(Log::Verify(_)) => later("log verify", io),
+        Command::Log(Log::Verify(verify)) => verify::run(&verify, cli.json, io),
         Command::Log(Log::Export(export)) => log::export(&export, io),
     }
 }
@@ -249,6 +252,14 @@ impl File {
             return Place::File(usual);
         }
         Place::Development(io.folder.join(development::FOLDER))
+    }
+
+    /// Whether there is a configuration, or a development mode that was begun.
+    fn is_there(&self, io: &Io<'_>) -> bool {
+        match self.place(io) {
+            Place::File(_) => true,
+            Place::Development(folder) => folder.is_dir(),
+        }
     }
 
     /// The configuration, as it is: nothing is made. Complains itself.

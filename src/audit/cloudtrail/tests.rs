@@ -184,6 +184,12 @@ fn parameters_are_what_was_asked_and_nobody_can_forge_the_key() {
             "b%ZZ": "%ZZ", "x-amz-acl": "private", "x-amz-mfa": "HIDDEN_DUE_TO_SECURITY_REASONS",
         })
     );
+    let headers: Map<String, Value> =
+        super::parameters::ASKED.iter().map(|name| ((*name).to_owned(), "v".into())).collect();
+    let shown = parameters(json!({ "headers": headers }));
+    for name in super::parameters::ASKED.iter().filter(|name| **name != "x-amz-mfa") {
+        assert_eq!(shown[*name], "v", "{name}");
+    }
     let omitted = &value(asked)["additionalEventData"]["proxy"]["omittedParameters"];
     assert_eq!(*omitted, json!(["bucketName", "key", "Host", "prefix"]));
 }
@@ -378,7 +384,7 @@ fn a_record_that_is_too_large_loses_what_it_can_spare_and_says_so() {
         json!(["additionalEventData", "requestParameters"])
     );
     let headers: Map<String, Value> =
-        super::parameters::tests_answered().iter().map(|name| ((*name).to_owned(), long(40_000).into())).collect();
+        super::parameters::ANSWERED.iter().map(|name| ((*name).to_owned(), long(40_000).into())).collect();
     let record = value(json!({ "operation": "PutObject", "response_headers": headers }));
     assert_eq!(record["responseElements"], Value::Null);
     assert_eq!(record["additionalEventData"]["proxy"]["truncated"], json!(["responseElements"]));

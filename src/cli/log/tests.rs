@@ -101,7 +101,8 @@ fn an_export_can_be_of_a_time_a_bucket_an_account_or_what_selectors_take() {
     assert_eq!(nth(&["--bucket", "other"]), ids(&[3]));
     assert_eq!(nth(&["--account", "111122223333"]), ids(&[2, 1, 3]));
     assert_eq!(nth(&["--account", "444455556666"]), ids(&[]));
-    let selectors = r#"{"ReadWriteType":"WriteOnly","DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3"]}]}"#;
+    let selectors =
+        r#"{"ReadWriteType":"WriteOnly","DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3"]}]}"#;
     std::fs::write(dir.path().join("s.json"), selectors).unwrap();
     assert_eq!(nth(&["--selectors", "s.json"]), ids(&[1]));
     let taken = export(&["--selectors", "s.json", "--format", "cloudtrail"]);

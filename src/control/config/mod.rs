@@ -12,7 +12,6 @@ use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
 use crate::limit::rehearsal::Rehearsal;
-use crate::limit::{Cap, Dimension, Surface};
 use crate::s3::Operation;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
@@ -21,6 +20,7 @@ use crate::sigv4::Secret;
 mod encryption;
 mod keys;
 mod listen;
+mod log;
 mod naming;
 mod quota;
 mod rate;
@@ -31,8 +31,10 @@ mod sink;
 mod trace;
 mod upstream;
 
+pub use self::log::{Log, LogFormat, LogLevel};
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
+pub use rate::{Leasing, Rates, Replicas, Sharing};
 pub use trace::{Collector, Trace};
 
 /// How large a configuration file may be.
@@ -283,14 +285,25 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
+/// When the intent must be on record, how records are kept, and where they go from there. No `Debug`: it holds
+/// secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
     /// Where records are delivered to.
-    pub delivery: delivery::Settings,
+    pub delivery: Arc<delivery::Settings>,
+    /// The key that signs the journal; without one, `journal-key.pem` below the state folder.
+    pub signing_key: Option<PathBuf>,
+    /// Octets of a segment file.
+    pub segment_size: u64,
+    /// The age at which a segment is sealed although it is not full.
+    pub roll_after: Duration,
+    /// How long records are kept; `None`: for good.
+    pub keep: Option<Duration>,
+    /// The most octets of all segments; `None`: as many as there is room for.
+    pub max_size: Option<u64>,
 }
 
 /// How far a record must have come.
@@ -311,57 +324,6 @@ pub enum WhenFull {
     Drop,
     /// The request is refused.
     Refuse,
-}
-
-/// What may be asked how often, and at once.
-#[derive(Clone, Debug)]
-pub struct Rates {
-    /// The limits, in the order in which they are told.
-    pub dimensions: Vec<Dimension>,
-    /// How many requests of one may be under way.
-    pub caps: Vec<Cap>,
-    /// In whose words a refusal for a key's sake is told.
-    pub surface: Surface,
-    /// How many keys are counted at most.
-    pub most_keys: usize,
-    /// Whether other machines share the limits.
-    pub shared: Sharing,
-    /// How many machines there are, this one counted.
-    pub replicas: Replicas,
-}
-
-/// How many machines share the limits.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Replicas {
-    /// So many; where they are discovered, until the name answers.
-    pub count: u32,
-    /// The host name that has an address for each of them.
-    pub discover: Option<String>,
-}
-
-/// How several machines share one quota.
-#[derive(Clone, Debug, Default)]
-pub enum Sharing {
-    /// They do not.
-    #[default]
-    No,
-    /// Each has its part.
-    Divided,
-    /// They lease what passes from a store of their own.
-    Leased(Arc<Leasing>),
-}
-
-/// A Redis or Valkey that keeps the counts of all.
-#[derive(Debug)]
-pub struct Leasing {
-    /// Its host and port.
-    pub address: (String, u16),
-    /// The number of the database.
-    pub database: u32,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// How long a connection may take, and an answer.
-    pub timeout: Duration,
 }
 
 /// A store behind the proxy.
@@ -523,52 +485,6 @@ pub enum Accept {
     Reuseport,
 }
 
-/// The log of the program itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Log {
-    /// The least important line that is written.
-    pub level: LogLevel,
-    /// How; `None`: text on a terminal, JSON elsewhere.
-    pub format: Option<LogFormat>,
-}
-
-/// Importance of a log line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogLevel {
-    /// Something to follow in detail.
-    Debug,
-    /// Something broke.
-    Error,
-    /// Something happened.
-    Info,
-    /// Every step.
-    Trace,
-    /// Something is odd.
-    Warn,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// For people.
-    Text,
-}
-
-impl LogLevel {
-    /// As `tracing` filters spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Error => "error",
-            Self::Info => "info",
-            Self::Trace => "trace",
-            Self::Warn => "warn",
-        }
-    }
-}
-
 impl Config {
     /// Reads a configuration file. `Err` holds every fault that was found, `Ok` the warnings.
     pub fn load(path: &Path, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
@@ -607,6 +523,11 @@ impl Config {
     /// The folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
+    }
+
+    /// The file of the key that signs the journal.
+    pub fn journal_key(&self) -> PathBuf {
+        self.audit.signing_key.clone().unwrap_or_else(|| self.state.join("journal-key.pem"))
     }
 }
 

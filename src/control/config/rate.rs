@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Rates, Replicas, Sharing, quota, sharing};
+use super::{quota, sharing};
 use crate::control::reader::Table;
 use crate::limit::limiter::MOST_DIMENSIONS;
 use crate::limit::{Algorithm, Cap, Class, Counts, Dimension, MOST_CAPS, Pace, Part, Rate, Stage, Surface};
+use crate::sigv4::Secret;
 
 /// The highest rate and burst.
 const MOST_CELLS: u32 = 1_000_000_000;
@@ -14,6 +16,57 @@ const MOST_CELLS: u32 = 1_000_000_000;
 const MOST_NAMED: usize = 64;
 const KIB: u64 = 1 << 10;
 const TIB: u64 = 1 << 40;
+
+/// What may be asked how often, and at once.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// The limits, in the order in which they are told.
+    pub dimensions: Vec<Dimension>,
+    /// How many requests of one may be under way.
+    pub caps: Vec<Cap>,
+    /// In whose words a refusal for a key's sake is told.
+    pub surface: Surface,
+    /// How many keys are counted at most.
+    pub most_keys: usize,
+    /// Whether other machines share the limits.
+    pub shared: Sharing,
+    /// How many machines there are, this one counted.
+    pub replicas: Replicas,
+}
+
+/// How many machines share the limits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replicas {
+    /// So many; where they are discovered, until the name answers.
+    pub count: u32,
+    /// The host name that has an address for each of them.
+    pub discover: Option<String>,
+}
+
+/// How several machines share one quota.
+#[derive(Clone, Debug, Default)]
+pub enum Sharing {
+    /// They do not.
+    #[default]
+    No,
+    /// Each has its part.
+    Divided,
+    /// They lease what passes from a store of their own.
+    Leased(Arc<Leasing>),
+}
+
+/// A Redis or Valkey that keeps the counts of all.
+#[derive(Debug)]
+pub struct Leasing {
+    /// Its host and port.
+    pub address: (String, u16),
+    /// The number of the database.
+    pub database: u32,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// How long a connection may take, and an answer.
+    pub timeout: Duration,
+}
 
 impl Default for Rates {
     fn default() -> Self {
