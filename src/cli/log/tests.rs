@@ -53,7 +53,7 @@ fn site() -> tempfile::TempDir {
     record(&intent(2, "GetObject", b"logs", b"blue/a")).complete(&end(Outcome::Completed, 200));
     write.complete(&end(Outcome::Completed, 200));
     let refusal = Completion { reason: Some("denied"), error_code: Some("AccessDenied"), ..end(Outcome::Refused, 403) };
-    runtime.block_on(journal.refuse(&intent(3, "GetObject", b"other", b"red/c"), &refusal)).unwrap();
+    let _ = runtime.block_on(journal.refuse(&intent(3, "GetObject", b"other", b"red/c"), &refusal)).unwrap();
     journal.close().unwrap();
     drop(journal);
     dir
