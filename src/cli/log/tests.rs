@@ -118,7 +118,11 @@ fn an_export_can_be_of_a_time_a_bucket_an_account_or_what_selectors_take() {
 fn requests_are_found_by_any_conditions_and_none_is_no() {
     let dir = site();
     let find = |args: &[&str]| run(dir.path(), &[&["log", "find"][..], args].concat());
-    let nth = |args: &[&str]| names(&find(args));
+    let nth = |args: &[&str]| {
+        let ran = find(args);
+        assert_eq!(ran.err, "");
+        names(&ran)
+    };
     let ids = |nth: &[u8]| nth.iter().map(|nth| id(*nth).to_string()).collect::<Vec<_>>();
     assert_eq!(nth(&["--principal", "arn:aws:iam::111122223333:user/red"]), ids(&[2, 1, 3]));
     assert_eq!(nth(&["--principal", "AKIAIOSFODNN7EXAMPLE", "--prefix", "red/"]), ids(&[1, 3]));
