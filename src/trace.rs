@@ -347,7 +347,7 @@ mod tests {
         let many: Vec<String> = (0..33).map(|n| format!("a{n}=1")).collect();
         assert!(state_of(&[&many[..32].join(",")]).is_some());
         let long = format!("a={}", "x".repeat(257));
-        let longer = vec![format!("a={}", "x".repeat(250)), format!("b={}", "x".repeat(250)), "c=1234567".to_owned()];
+        let longer = [format!("a={}", "x".repeat(250)), format!("b={}", "x".repeat(250)), "c=1234567".to_owned()];
         for bad in [
             "a",
             "=1",

@@ -58,6 +58,7 @@ fn forward(operation: Operation, key: Option<&str>) -> Box<Forward> {
         shown: None,
         account: "111122223333".to_owned(),
         id: RequestId::from_random(&[7; 34]),
+        trace: None,
     })
 }
 

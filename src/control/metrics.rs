@@ -5,6 +5,9 @@
 //!   principal or an address;
 //! - a worker counts through handles of its own, without a lock after the first time.
 
+mod delivery;
+mod journal;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +21,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::delivery::Reading as DeliveryReading;
+use crate::audit::Counts;
 use crate::hash::QuickMap;
 use crate::time::Seconds;
 
@@ -47,6 +52,22 @@ struct Way {
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct OnPurpose {
     fault: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfSpan {
+    fate: &'static str,
+}
+
+/// What became of a span.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SpanFate {
+    /// Too many waited.
+    Dropped,
+    /// The collector has taken it.
+    Exported,
+    /// The collector has not.
+    Failed,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -95,12 +116,13 @@ pub struct Metrics {
     store_degraded: Gauge,
     replicas: Gauge,
     rehearsed: Family<OnPurpose, Counter>,
+    spans: Family<OfSpan, Counter>,
     connections: Gauge,
-    journal_records: Counter,
-    journal_lag: Real,
+    journal: journal::Journal,
     generation: Gauge,
     reload_failures: Counter,
     certificate_expiry: Real,
+    deliveries: delivery::Deliveries,
 }
 
 /// One worker's way to the metrics. It belongs to one thread.
@@ -135,10 +157,8 @@ pub struct End {
 /// What is asked of others when the metrics are read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
-    /// Records that the journal has taken since the start.
-    pub journal_records: u64,
-    /// Age of the oldest record that is not yet as safe as it must be.
-    pub journal_lag: Duration,
+    /// What the journal has counted since the start.
+    pub journal: Counts,
     /// The number of the generation of policies.
     pub policy_generation: u64,
     /// When the first certificate of a listener ends.
@@ -199,12 +219,13 @@ impl Default for Metrics {
             store_degraded: Gauge::default(),
             replicas: Gauge::default(),
             rehearsed: Family::default(),
+            spans: Family::default(),
             connections: Gauge::default(),
-            journal_records: Counter::default(),
-            journal_lag: Real::default(),
+            journal: journal::Journal::default(),
             generation: Gauge::default(),
             reload_failures: Counter::default(),
             certificate_expiry: Real::default(),
+            deliveries: delivery::Deliveries::default(),
         };
         metrics.register();
         metrics
@@ -237,13 +258,14 @@ impl Metrics {
         registry.register("throttle_store_degraded", "Whether the store of shared limits is away", degraded);
         registry.register("throttle_replicas", "Proxies that share the limits", self.replicas.clone());
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
-        registry.register("journal_records", "Records in the journal", self.journal_records.clone());
-        registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
+        registry.register("spans", "Spans for a collector of traces", self.spans.clone());
+        self.journal.register(registry);
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
         let failures = self.reload_failures.clone();
         registry.register("policy_reload_failures", "Generations of policies that were refused", failures);
         let expiry = self.certificate_expiry.clone();
         registry.register("certificate_expiry_seconds", "Time until the first server certificate ends", expiry);
+        self.deliveries.register(registry);
         registry.register("connections", "Open client connections", self.connections.clone());
     }
 
@@ -252,17 +274,30 @@ impl Metrics {
         Worker { metrics: Arc::clone(self), requests: RefCell::default(), seconds: RefCell::default() }
     }
 
+    /// Counts spans by what became of them.
+    pub fn spans(&self, fate: SpanFate, count: u64) {
+        let fate = match fate {
+            SpanFate::Dropped => "dropped",
+            SpanFate::Exported => "exported",
+            SpanFate::Failed => "failed",
+        };
+        self.spans.get_or_create(&OfSpan { fate }).inc_by(count);
+    }
+
     /// Counts a generation of policies that was refused.
     pub fn policy_reload_failed(&self) {
         self.reload_failures.inc();
     }
 
+    /// Takes in what deliveries have counted.
+    pub fn take_deliveries(&self, readings: &[DeliveryReading]) {
+        self.deliveries.take(readings);
+    }
+
     /// Everything, in the text format of Prometheus.
     pub fn render(&self, reading: &Reading, limits: &Limits, now: Seconds) -> String {
         self.take_limits(limits);
-        // The journal's own count only grows, as a counter must.
-        self.journal_records.inner().store(reading.journal_records, Ordering::Relaxed);
-        self.journal_lag.set(reading.journal_lag.as_secs_f64());
+        self.journal.take(&reading.journal);
         self.generation.set(i64::try_from(reading.policy_generation).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(reading.connections).unwrap_or(i64::MAX));
         let left = reading.certificate_expiry.map_or(f64::NAN, |end| seconds(end.0.saturating_sub(now.0)));
@@ -370,9 +405,19 @@ mod tests {
             dimensions: vec![state("rate.kms.symmetric", Some((0.5, 40))), state("tenants", None)],
         };
         metrics.policy_reload_failed();
+        metrics.spans(SpanFate::Failed, 4);
         let reading = Reading {
-            journal_records: 7,
-            journal_lag: Duration::from_millis(1500),
+            journal: Counts {
+                intents: 3,
+                completions: 2,
+                combined: 1,
+                gaps: 1,
+                unknown: 1,
+                lost_completions: 4,
+                lag_nanos: 1_500_000_000,
+                open: 1,
+                ..Counts::default()
+            },
             policy_generation: 1,
             certificate_expiry: Some(Seconds(1100)),
             connections: 3,
@@ -396,7 +441,17 @@ mod tests {
             "bartizan_throttle_store_degraded 1",
             "bartizan_throttle_replicas 3",
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
+            r#"bartizan_spans_total{fate="failed"} 4"#,
             "bartizan_journal_records_total 7",
+            r#"bartizan_journal_kinds_total{kind="intent"} 3"#,
+            r#"bartizan_journal_kinds_total{kind="completion"} 2"#,
+            r#"bartizan_journal_kinds_total{kind="combined"} 1"#,
+            r#"bartizan_journal_kinds_total{kind="gap"} 1"#,
+            "bartizan_journal_unknown_total 1",
+            r#"bartizan_journal_lost_total{kind="completion"} 4"#,
+            r#"bartizan_journal_lost_total{kind="intent"} 0"#,
+            r#"bartizan_journal_failures_total{what="sync"} 0"#,
+            "bartizan_journal_open 1",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",
             "bartizan_policy_reload_failures_total 1",

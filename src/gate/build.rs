@@ -63,6 +63,11 @@ pub(super) fn journal(config: &Config) -> audit::Settings {
             config::WhenFull::Drop => audit::WhenFull::Drop,
             config::WhenFull::Refuse => audit::WhenFull::Refuse,
         },
+        segment_size: config.audit.segment_size,
+        signing_key: Some(config.journal_key()),
+        roll_after: Some(config.audit.roll_after),
+        keep: config.audit.keep,
+        max_size: config.audit.max_size,
         ..audit::Settings::default()
     }
 }
@@ -403,7 +408,7 @@ fn signer(credentials: &config::Credentials, region: &str) -> Signer {
 }
 
 /// Whom the proxy believes to be a server: the CA file, or else what the machine trusts.
-fn trust(ca_file: Option<&Path>, place: &'static str) -> Result<Arc<rustls::ClientConfig>, GateError> {
+pub(super) fn trust(ca_file: Option<&Path>, place: &'static str) -> Result<Arc<rustls::ClientConfig>, GateError> {
     let trust = |error: &dyn std::fmt::Display| GateError::Trust { place, problem: error.to_string() };
     let mut roots = RootCertStore::empty();
     match ca_file {

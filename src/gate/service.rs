@@ -11,13 +11,15 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 
 use super::build::StorePlan;
+use super::spans::Spans;
 use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
+use crate::delivery::Counts;
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
 use crate::pipeline::{
-    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Store, TlsFacts, Uploads, Worker, walk,
+    self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Span, Store, TlsFacts, Uploads, Worker, walk,
 };
 use crate::s3::Fault;
 use crate::server::{Connection, Service, TimedBody, detach};
@@ -40,8 +42,10 @@ pub(super) struct Shared {
     pub(super) rates: Arc<Rates>,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) deliveries: Arc<Counts>,
     pub(super) seed: [u8; 32],
     pub(super) trace: trace::Rules,
+    pub(super) spans: Option<Spans>,
 }
 
 /// What serves on one worker.
@@ -49,25 +53,30 @@ pub(super) struct Gate {
     worker: Rc<Worker>,
 }
 
-struct Counting(metrics::Worker);
+struct Counting {
+    metrics: metrics::Worker,
+    spans: Option<Spans>,
+}
+
+/// A store as one thread has it.
+pub(super) fn store(plan: &StorePlan, clock: &Arc<dyn Clock>) -> Store {
+    match plan {
+        StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
+        StorePlan::Sealed(settings, sealing) => {
+            let wire = Wire::new((**settings).clone(), Arc::clone(clock));
+            Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
+        }
+        StorePlan::Wire(settings) => Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(clock)))),
+    }
+}
 
 impl Gate {
     pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
-        let store = |plan: &StorePlan| match plan {
-            StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
-            StorePlan::Sealed(settings, sealing) => {
-                let wire = Wire::new((**settings).clone(), Arc::clone(&shared.clock));
-                Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
-            }
-            StorePlan::Wire(settings) => {
-                Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock))))
-            }
-        };
         // Workers count in stretches of their own, so that no two make the same id.
         let first = (number as u64) << 48;
         let worker = Worker {
             live: Arc::clone(&shared.live),
-            stores: shared.stores.iter().map(store).collect(),
+            stores: shared.stores.iter().map(|plan| store(plan, &shared.clock)).collect(),
             journal: Arc::clone(&shared.journal),
             clock: Arc::clone(&shared.clock),
             uploads: Arc::clone(&shared.uploads),
@@ -79,7 +88,7 @@ impl Gate {
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
             trace: shared.trace,
-            observer: Rc::new(Counting(shared.metrics.worker())),
+            observer: Rc::new(Counting { metrics: shared.metrics.worker(), spans: shared.spans.clone() }),
         };
         Self { worker: Rc::new(worker) }
     }
@@ -123,7 +132,7 @@ fn facts(connection: &Connection) -> pipeline::Connection {
 
 impl Observe for Counting {
     fn finished(&self, finished: &Finished) {
-        self.0.ended(&metrics::End {
+        self.metrics.ended(&metrics::End {
             operation: finished.operation.unwrap_or("-"),
             outcome: finished.outcome.as_str(),
             reason: if finished.reason.is_empty() { "-" } else { finished.reason },
@@ -133,5 +142,11 @@ impl Observe for Counting {
             sent: finished.bytes_out,
             rehearsed: finished.rehearsed,
         });
+    }
+
+    fn span(&self, span: &Span<'_>) {
+        if let Some(spans) = &self.spans {
+            spans.give(span);
+        }
     }
 }

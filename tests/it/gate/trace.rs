@@ -68,3 +68,56 @@ fn whoever_wants_no_traces_has_none() {
     let (records, _) = gate.finish();
     assert!(records.iter().all(|record| record.get("trace").is_none()), "{records:#?}");
 }
+
+/// Spans that a collector was sent, by their names.
+#[cfg(feature = "otlp")]
+fn spans(collector: &Script) -> Vec<serde_json::Value> {
+    let of = |body: &[u8]| -> Vec<serde_json::Value> {
+        let message: serde_json::Value = serde_json::from_slice(body).unwrap();
+        message["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone()
+    };
+    collector.seen().iter().flat_map(|seen| of(&seen.body)).collect()
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn a_collector_gets_a_span_of_every_request_that_somebody_records() {
+    let (store, collector) = (Script::ok(), Script::ok());
+    let otlp = format!("[trace]\notlp = \"http://{}/v1/traces\"\n", collector.address);
+    let gate = Gate::configured("", &format!("{otlp}[upstream]\n{}", store.upstream("us-east-1")));
+    assert_eq!(gate.send(&Ask::new("GET", "/bucket/secret-name").header("traceparent", PARENT)).status, 200);
+    let quiet = Ask::new("GET", "/bucket/k").header("traceparent", &PARENT.replace("-01", "-00"));
+    assert_eq!(gate.send(&quiet).status, 200);
+    assert_eq!(gate.send(&Ask::new("GET", "/bucket/k")).status, 200);
+    gate.send(&Ask { key: super::NOBODY, ..Ask::new("GET", "/bucket/k") }).refused(403, "AccessDenied");
+    let (records, told) = gate.finish();
+    let spans = spans(&collector);
+    assert_eq!(spans.len(), 3, "{spans:#?} {told}");
+    assert_eq!((&spans[0]["traceId"], &spans[0]["name"]), (&ID.into(), &"GetObject".into()));
+    assert_eq!(spans[0]["spanId"], records[0]["trace"]["span_id"]);
+    assert_eq!(spans[0]["parentSpanId"], "00f067aa0ba902b7");
+    let told = serde_json::to_string(&spans).unwrap();
+    assert!(told.contains("\"AccessDenied\"") && !told.contains("secret-name") && !told.contains("user/"), "{told}");
+    let head = &collector.seen()[0].head;
+    assert!(
+        head.starts_with("POST /v1/traces HTTP/1.1\r\n") && head.contains("content-type: application/json\r\n"),
+        "{head}"
+    );
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn a_collector_that_is_away_or_says_nothing_costs_no_request_and_no_end() {
+    let silent = Script::answering("");
+    for address in ["127.0.0.1:1", &silent.address] {
+        let store = Script::ok();
+        let otlp = format!("[trace]\notlp = \"http://{address}/\"\n");
+        let gate = Gate::configured("", &format!("{otlp}[upstream]\n{}", store.upstream("us-east-1")));
+        for _ in 0..50 {
+            assert_eq!(gate.send(&Ask::new("GET", "/bucket/k")).status, 200);
+        }
+        let (records, told) = gate.finish();
+        assert_eq!(records.iter().filter(|record| record["outcome"] == "completed").count(), 50);
+        assert!(told.contains("the collector takes no spans"), "{told}");
+    }
+}
