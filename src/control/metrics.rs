@@ -21,8 +21,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::delivery::Reading as DeliveryReading;
 use crate::audit::Counts;
+use crate::delivery::Reading as DeliveryReading;
 use crate::hash::QuickMap;
 use crate::time::Seconds;
 

@@ -75,7 +75,15 @@ mod tests {
     fn every_promised_name_is_there() {
         let (deliveries, mut registry) = (Deliveries::default(), Registry::with_prefix("bartizan"));
         deliveries.register(&mut registry);
-        let reading = Reading { records: 1, deliveries: 2, failures: 3, given_up: 4, rejected: 5, missing: 6, ..Reading::default() };
+        let reading = Reading {
+            records: 1,
+            deliveries: 2,
+            failures: 3,
+            given_up: 4,
+            rejected: 5,
+            missing: 6,
+            ..Reading::default()
+        };
         deliveries.take(&[Reading { sink: "trail".to_owned(), failing: true, lag_millis: 1500, ..reading }]);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();

@@ -13,7 +13,8 @@ fn text(reply: &Reply) -> String {
 }
 
 fn logging(enabled: &str) -> Vec<u8> {
-    format!("<BucketLoggingStatus xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{enabled}</BucketLoggingStatus>").into_bytes()
+    format!("<BucketLoggingStatus xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{enabled}</BucketLoggingStatus>")
+        .into_bytes()
 }
 
 fn to(target: &str, more: &str) -> Vec<u8> {
@@ -45,7 +46,8 @@ fn keys(gate: &Gate, bucket: &str, least: usize) -> Vec<String> {
 fn delivered(gate: &Gate, bucket: &str, found: impl Fn(&str) -> bool) -> (Vec<String>, String) {
     for _ in 0..100 {
         let keys = keys(gate, bucket, 1);
-        let all: String = keys.iter().map(|key| text(&gate.send(&Ask::new("GET", &format!("/{bucket}/{key}"))))).collect();
+        let all: String =
+            keys.iter().map(|key| text(&gate.send(&Ask::new("GET", &format!("/{bucket}/{key}"))))).collect();
         if found(&all) {
             return (keys, all);
         }
