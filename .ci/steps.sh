@@ -47,6 +47,15 @@ step_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
 
 step_test() { cargo test --locked; }
 
+# The rules for Prometheus: that they are some, and what they say of made-up numbers.
+step_rules() {
+  "$ci_top/.ci/promtool.sh" install || return 0
+  local promtool
+  promtool=$("$ci_top/.ci/promtool.sh" path)
+  "$promtool" check rules "$ci_top/docs/dashboards/alerts.yaml"
+  "$promtool" test rules "$ci_top/docs/dashboards/alerts_test.yaml"
+}
+
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
 
 # Tables made from the specification are checked in; they must be what the generator makes of it today.
