@@ -10,11 +10,15 @@ mod names;
 mod parse;
 
 pub use fields::lines;
+pub(in crate::audit) use fields::{request_line, requester};
 pub use line::{Fields, Line, NAMES};
-pub(in crate::audit) use names::operation;
 pub use names::operation_name;
+pub(in crate::audit) use names::{name, operation};
 pub use parse::{Unreadable, parse};
 
 /// What lines say that events do not.
 #[derive(Clone, Debug, Default)]
 pub struct Setting {}
+
+#[cfg(test)]
+mod tests;

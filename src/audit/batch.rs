@@ -111,7 +111,7 @@ impl Lost {
             Kind::Intent => self.intents += 1,
             Kind::Completion => self.completions += 1,
             Kind::Combined => self.combined += 1,
-            Kind::Gap | Kind::Seal => {}
+            Kind::Checkpoint | Kind::Gap | Kind::Seal => {}
         }
     }
 

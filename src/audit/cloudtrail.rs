@@ -27,3 +27,6 @@ pub struct Setting {
     /// The proxy's own region, for events that name none.
     pub region: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,11 @@ pub(super) struct Counters {
     combined: AtomicU64,
     gaps: AtomicU64,
     seals: AtomicU64,
+    checkpoints: AtomicU64,
+    removed: AtomicU64,
+    upkeep_failures: AtomicU64,
     unknown: AtomicU64,
+    recovered: AtomicU64,
     lost_intents: AtomicU64,
     lost_completions: AtomicU64,
     lost_combined: AtomicU64,
@@ -40,8 +44,16 @@ pub struct Counts {
     pub gaps: u64,
     /// Seals.
     pub seals: u64,
+    /// Signed checkpoints.
+    pub checkpoints: u64,
+    /// Segment files that retention has removed.
+    pub removed: u64,
+    /// Failures to write the head, to take up a key, to remove or roll a file. Tried again a second later.
+    pub upkeep_failures: u64,
     /// Completions that had to be written because nobody said how the request ended.
     pub unknown: u64,
+    /// Open intents that a former process left; each was completed as of unknown outcome.
+    pub recovered: u64,
     /// Intents that went unrecorded (`when_full = "drop"`).
     pub lost_intents: u64,
     /// Completions that went unrecorded.
@@ -62,6 +74,9 @@ pub struct Counts {
     pub write_failures: u64,
     /// Syncs that failed.
     pub sync_failures: u64,
+    /// Intents on record without a completion, those of a former process included.
+    /// `intents + recovered = completions + open`.
+    pub open: u64,
     /// Frames that wait to be written.
     pub waiting: u64,
     /// Age of the oldest frame that waits, in nanoseconds.
@@ -71,7 +86,7 @@ pub struct Counts {
 impl Counts {
     /// All records on disk.
     pub fn records(&self) -> u64 {
-        self.intents + self.completions + self.combined + self.gaps + self.seals
+        self.intents + self.completions + self.combined + self.gaps + self.seals + self.checkpoints
     }
 }
 
@@ -79,6 +94,7 @@ impl Counters {
     pub(super) fn recorded(&self, kind: Kind, length: usize) {
         add(&self.bytes, length as u64);
         match kind {
+            Kind::Checkpoint => add(&self.checkpoints, 1),
             Kind::Combined => add(&self.combined, 1),
             Kind::Completion => add(&self.completions, 1),
             Kind::Gap => add(&self.gaps, 1),
@@ -92,7 +108,7 @@ impl Counters {
             Kind::Combined => add(&self.lost_combined, 1),
             Kind::Completion => add(&self.lost_completions, 1),
             Kind::Intent => add(&self.lost_intents, 1),
-            Kind::Gap | Kind::Seal => {}
+            Kind::Checkpoint | Kind::Gap | Kind::Seal => {}
         }
     }
 
@@ -109,8 +125,20 @@ impl Counters {
         add(&self.unknown, 1);
     }
 
+    pub(super) fn recovered(&self) {
+        add(&self.recovered, 1);
+    }
+
     pub(super) fn refused(&self) {
         add(&self.refused, 1);
+    }
+
+    pub(super) fn removed(&self, files: u64) {
+        add(&self.removed, files);
+    }
+
+    pub(super) fn upkeep_failed(&self) {
+        add(&self.upkeep_failures, 1);
     }
 
     /// Counts a result if it is a failure.
@@ -130,7 +158,11 @@ impl Counters {
             combined: read(&self.combined),
             gaps: read(&self.gaps),
             seals: read(&self.seals),
+            checkpoints: read(&self.checkpoints),
+            removed: read(&self.removed),
+            upkeep_failures: read(&self.upkeep_failures),
             unknown: read(&self.unknown),
+            recovered: read(&self.recovered),
             lost_intents: read(&self.lost_intents),
             lost_completions: read(&self.lost_completions),
             lost_combined: read(&self.lost_combined),
@@ -141,6 +173,7 @@ impl Counters {
             segments: read(&self.segments),
             write_failures: read(&self.write_failures),
             sync_failures: read(&self.sync_failures),
+            open: 0,
             waiting: 0,
             lag_nanos: 0,
         }

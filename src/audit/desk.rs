@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -19,6 +19,7 @@ use super::now;
 use super::pen::{Failure, SEAL_ROOM, Spare, Yard, tend};
 use super::queue::{Bounds, LaneNumber, Queue, Settled, Sleep};
 use super::record::{Completion, Outcome};
+use super::upkeep::Upkeep;
 use crate::id::RequestId;
 
 /// How long completions wait for a group to ride with.
@@ -41,6 +42,9 @@ pub(super) struct Desk {
     pub(super) counters: Arc<Counters>,
     pub(super) yard: Arc<Yard>,
     pub(super) settings: Settings,
+    /// Records from this number on are still needed by somebody who delivers them.
+    pub(super) hold: AtomicU64,
+    pub(super) upkeep: Mutex<Upkeep>,
     /// Held as long as the journal is open.
     pub(super) _lock: std::fs::File,
 }
@@ -197,8 +201,7 @@ impl Desk {
             let mut settled = Settled::default();
             queue = self.lock();
             queue.settle(&batch, &mut settled);
-            queue.failing = pen.is_broken();
-            queue.pen = Some(pen);
+            queue.give_back(pen);
             recycle(&mut queue, batch);
             let over = turn == TURNS || queue.batch.is_empty();
             if over && !queue.batch.is_empty() {
@@ -228,7 +231,7 @@ impl Desk {
             // A clock that was set back starts a new round.
             if !(looked..looked.saturating_add(ROUND_NANOS)).contains(&time) {
                 looked = time;
-                self.look_around();
+                self.look_around(time);
             }
         }
     }
@@ -249,20 +252,26 @@ impl Desk {
     }
 
     /// What is done every second.
-    fn look_around(&self) {
+    fn look_around(&self, time: u64) {
         self.look_at_room();
         let tended = tend(&self.yard, self.settings.segment_size);
         self.counters.failed(&tended, Failure::Sync);
+        self.reopen(time);
+        self.keep_up(time);
+    }
+
+    /// Tries again what failed, and rolls a file that has become old.
+    fn reopen(&self, time: u64) {
         let mut queue = self.lock();
         let Some(mut pen) = queue.pen.take() else { return };
         pen.lost.merge(std::mem::take(&mut queue.lost));
         drop(queue);
         if pen.reopen().is_ok() {
             pen.catch_up();
+            self.roll_aged(&mut pen, time);
         }
         let mut queue = self.lock();
-        queue.failing = pen.is_broken();
-        queue.pen = Some(pen);
+        queue.give_back(pen);
         // A turn lasts no second; whoever should have ended this one is gone for good.
         queue.end_turns();
         if !queue.batch.is_empty() {
@@ -299,6 +308,11 @@ impl Desk {
         drop(queue);
         let tended = tend(&self.yard, self.settings.segment_size);
         let closed = pen.close();
+        let stand = pen.stand();
+        self.lock().stand = stand;
+        if closed.is_ok() {
+            self.write_last_head();
+        }
         if let Spare::Ready(_) = std::mem::take(&mut *self.yard.spare.lock().unwrap_or_else(PoisonError::into_inner)) {
             drop(self.yard.disk.remove(&self.yard.spare_path()));
         }

@@ -6,6 +6,7 @@
 //! it: target and referer are masked and headers chosen here once more, by the rule that the journal
 //! itself is written by. There is no file and no clock here.
 
+mod own;
 mod pairs;
 
 use ring::digest;
@@ -275,15 +276,6 @@ impl Event {
     }
 }
 
-impl Event {
-    /// The event as one JSON object: the names of spec/access-logs.md 7 first, `null` where absent, then
-    /// everything else.
-    pub fn to_json(&self) -> String {
-        let members = serde_json::to_string(&self.members);
-        members.unwrap_or_default()
-    }
-}
-
 /// Who asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a>(&'a Event);
@@ -408,3 +400,6 @@ pub(super) fn second(time: Millis) -> String {
     let Seconds(seconds) = time.seconds();
     Seconds(seconds).rfc3339()
 }
+
+#[cfg(test)]
+mod tests;

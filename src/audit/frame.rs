@@ -15,6 +15,9 @@
 //! chain = SHA-256(chain before ‖ kind ‖ number ‖ payload)
 //! ```
 //!
+//! Kinds: 1 intent, 2 completion, 3 combined, 4 gap, 5 seal, 6 checkpoint (the chain value of an earlier
+//! record, signed; not in the spec's list).
+//!
 //! A length of zero is where the data ends: the rest of a file is zero.
 
 use ring::digest::{Context, SHA256};
@@ -26,13 +29,16 @@ pub(super) const HEADER: usize = 96;
 pub(super) const HEAD: usize = 24;
 /// Octets of a frame after its payload.
 pub(super) const FOOT: usize = 36;
-/// The longest payload.
+/// The longest payload: a thousand keys of 1024 octets fit in any spelling.
 pub(super) const MAX_PAYLOAD: usize = 8 << 20;
 /// The longest frame.
 pub(super) const MAX_FRAME: usize = HEAD + MAX_PAYLOAD + FOOT;
 /// Flag of a header: the file before ends at this header's chain value, without a seal, because the
 /// disk failed.
 pub(super) const ABANDONED: u32 = 1;
+/// Flag of a header: records that had been signed for were gone when this file was begun. Its numbers
+/// go on behind theirs, its chain where the journal was found to end.
+pub(super) const CUT: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"S3HPWAL1";
 const VERSION: u32 = 1;
@@ -54,6 +60,11 @@ impl fmt::Debug for Chain {
 }
 
 impl Chain {
+    /// Reads what `Display` writes.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        super::digest::unhex(text)?.try_into().ok().map(Self)
+    }
+
     /// The value after a frame.
     pub(super) fn next(&self, kind: Kind, number: u64, payload: &[u8]) -> Self {
         let mut hash = Context::new(&SHA256);
@@ -68,6 +79,8 @@ impl Chain {
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    /// The chain value after an earlier record, signed.
+    Checkpoint,
     /// A refusal: intent and completion in one.
     Combined,
     /// How a request ended.
@@ -89,13 +102,19 @@ impl Kind {
             Self::Combined => 3,
             Self::Gap => 4,
             Self::Seal => 5,
+            Self::Checkpoint => 6,
         }
     }
 
     fn from_octet(octet: u8) -> Option<Self> {
-        [Self::Intent, Self::Completion, Self::Combined, Self::Gap, Self::Seal]
+        [Self::Intent, Self::Completion, Self::Combined, Self::Gap, Self::Seal, Self::Checkpoint]
             .into_iter()
             .find(|kind| kind.octet() == octet)
+    }
+
+    /// Whether it speaks of the journal itself and of no request.
+    pub const fn is_of_the_journal(self) -> bool {
+        matches!(self, Self::Checkpoint | Self::Seal)
     }
 
     /// The name in listings.
@@ -106,6 +125,7 @@ impl Kind {
             Self::Combined => "combined",
             Self::Gap => "gap",
             Self::Seal => "seal",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }
@@ -150,7 +170,7 @@ impl Header {
             previous: Chain(rest.take().ok_or(Flaw::Header)?),
         };
         // The only spelling of a header is the one written.
-        let sound = magic == *MAGIC && version == VERSION && header.flags & !ABANDONED == 0;
+        let sound = magic == *MAGIC && version == VERSION && header.flags & !(ABANDONED | CUT) == 0;
         if sound && header.encode() == *octets { Ok(header) } else { Err(Flaw::Header) }
     }
 }

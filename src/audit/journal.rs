@@ -18,9 +18,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::batch::{Batch, Fate, Waiter};
 use super::counters::{Counters, Counts};
@@ -34,6 +35,8 @@ use super::queue::Queue;
 use super::read::Damage;
 use super::record::{Completion, Intent, Outcome, write_refusal};
 use super::recover::{Recovery, recover, set_aside};
+use super::sign::{self, SignError};
+use super::upkeep::Upkeep;
 use crate::id::RequestId;
 
 /// The smallest segment.
@@ -62,7 +65,7 @@ pub enum WhenFull {
 }
 
 /// How a journal is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How durable an intent is before its request goes on.
     pub before: Before,
@@ -78,6 +81,20 @@ pub struct Settings {
     pub min_free: Option<u64>,
     /// Whether a damaged journal is moved aside and a new one begun, instead of an error.
     pub accept_damage: bool,
+    /// The private key that signs, made at the first start; `None`: nothing is signed.
+    pub signing_key: Option<PathBuf>,
+    /// How often a signed checkpoint is written while records come in.
+    pub checkpoint: Duration,
+    /// The age at which a file that is not full is sealed, and the next begun.
+    pub roll_after: Option<Duration>,
+    /// How long records are kept; `None`: for good.
+    pub keep: Option<Duration>,
+    /// The most octets of all files together; `None`: as many as there is room for. The file being
+    /// written is never removed.
+    pub max_size: Option<u64>,
+    /// Whether somebody delivers records and will say which are still needed with
+    /// [`Journal::hold_from`]. Until then all are.
+    pub delivered: bool,
 }
 
 impl Default for Settings {
@@ -90,6 +107,12 @@ impl Default for Settings {
             queue_bytes: 64 << 20,
             min_free: None,
             accept_damage: false,
+            signing_key: None,
+            checkpoint: Duration::from_secs(60),
+            roll_after: None,
+            keep: None,
+            max_size: None,
+            delivered: false,
         }
     }
 }
@@ -114,6 +137,9 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
+    /// The key that signs it cannot be used.
+    #[error("the journal cannot be signed: {0}")]
+    Sign(#[from] SignError),
 }
 
 /// The journal cannot take a record: the request must be refused.
@@ -177,27 +203,41 @@ impl Journal {
         settings.segment_size = settings.segment_size.max(SMALLEST);
         let lock = lock(dir)?;
         let counters = Arc::new(Counters::default());
-        let yard = Yard { disk, dir: dir.to_owned(), spare: Mutex::default(), retired: Mutex::default() };
+        let (signer, made) = match &settings.signing_key {
+            Some(key) => sign::load_or_make(key, dir).map(|(signer, made)| (Some(Arc::new(signer)), made))?,
+            None => (None, false),
+        };
+        let yard = Yard {
+            disk,
+            dir: dir.to_owned(),
+            spare: Mutex::default(),
+            retired: Mutex::default(),
+            signer: Mutex::new(signer.clone()),
+        };
         let yard = Arc::new(yard);
         drop(yard.disk.remove(&yard.spare_path()));
-        let (last, recovery) = match recover(dir) {
+        let (last, recovery) = match recover(dir, signer.as_deref(), made) {
             Err(JournalError::Damaged(_)) if settings.accept_damage => {
                 let aside = set_aside(dir)?;
-                recover(dir)
+                recover(dir, signer.as_deref(), true)
                     .map(|(last, recovery)| (last, Recovery { set_aside: Some(aside), clean: false, ..recovery }))?
             }
             read => read?,
         };
         let synced = settings.before == Before::Synced;
         let mut pen = Pen::new(Arc::clone(&yard), Arc::clone(&counters), settings.segment_size, synced, last);
+        let upkeep = Upkeep::begin(dir, &settings, &last, recovery.floor.clone());
         let began = pen.reopen().and_then(|()| complete_open(&mut pen, &recovery, &counters));
-        began.map_err(|error| JournalError::Io { path: dir.to_owned(), error })?;
+        let began = began.and_then(|()| upkeep.first_head(&yard, &pen.stand()));
+        let upkeep = began.map_err(|error| JournalError::Io { path: dir.to_owned(), error })?;
         let desk = Arc::new(Desk {
             queue: Mutex::new(Queue::new(Box::new(pen))),
             bell: Condvar::new(),
             low_space: AtomicBool::new(false),
             counters,
             yard,
+            hold: AtomicU64::new(if settings.delivered { 0 } else { u64::MAX }),
+            upkeep: Mutex::new(upkeep),
             settings,
             _lock: lock,
         });
@@ -247,12 +287,18 @@ impl Journal {
         receipt.end(completion);
     }
 
+    /// Records from this number on are still needed: retention leaves every file that holds one of them.
+    pub fn hold_from(&self, number: u64) {
+        self.desk.hold.store(number, Ordering::Relaxed);
+    }
+
     /// What has been counted since the journal was opened.
     pub fn counts(&self) -> Counts {
         let queue = self.desk.lock();
         let waiting = queue.waiting() as u64;
         let lag_nanos = queue.since().map_or(0, |since| now().saturating_sub(since));
-        Counts { waiting, lag_nanos, ..self.desk.counters.counts() }
+        let open = queue.stand.end.open;
+        Counts { waiting, lag_nanos, open, ..self.desk.counters.counts() }
     }
 
     /// Whether an intent would be taken now.
@@ -343,11 +389,15 @@ fn complete_open(pen: &mut Pen, recovery: &Recovery, counters: &Counters) -> io:
         object.end();
         batch.push(Kind::Gap, Waiter::Nobody, now(), &payload);
     }
+    if let Some(payload) = recovery.head.note(recovery.missing) {
+        batch.push(Kind::Gap, Waiter::Nobody, now(), &payload);
+    }
     for open in &recovery.open {
         payload.clear();
         end.write_for(&open.request_id, &mut payload);
         batch.push(Kind::Completion, Waiter::Nobody, now(), &payload);
         counters.unknown();
+        counters.recovered();
     }
     pen.write(&mut batch);
     if batch.frames.iter().any(|frame| frame.fate == Fate::Failed) {

@@ -245,6 +245,31 @@ impl<'b> Text<'b> {
     }
 }
 
+/// Appends a value as JSON in one line, with the same escapes as everything here.
+pub(super) fn write_json(value: &impl serde::Serialize, out: &mut Vec<u8>) {
+    /// Escapes what the writer takes for plain.
+    struct Careful(Vec<u8>);
+    impl serde_json::ser::Formatter for Careful {
+        fn write_string_fragment<W: ?Sized + std::io::Write>(
+            &mut self,
+            writer: &mut W,
+            fragment: &str,
+        ) -> std::io::Result<()> {
+            let mut rest = fragment.as_bytes();
+            self.0.clear();
+            while !rest.is_empty() {
+                let (plain, odd) = rest.split_at(plain_run(rest));
+                self.0.extend_from_slice(plain);
+                rest = escape_one(odd, &mut self.0);
+            }
+            writer.write_all(&self.0)
+        }
+    }
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Careful(Vec::new()));
+    // Texts, numbers and lists of them can always be written.
+    let _ = value.serialize(&mut serializer);
+}
+
 /// At most `limit` octets, cut before a character rather than in it.
 fn clip(octets: &[u8], limit: usize) -> &[u8] {
     let Some((kept, rest)) = octets.split_at_checked(limit) else { return octets };

@@ -2,12 +2,15 @@
 //! follows, and nobody can take a record out unseen.
 //!
 //! - [`record`]: what is written about a request, as JSON.
-//! - [`journal`]: writing it, as durably as configured, with one write for many.
+//! - [`journal`]: writing it, as durably as configured, with one write for many; `upkeep` beside it
+//!   signs and removes.
 //! - [`read`]: every record in order, and whether the files are as they were written.
 //! - [`follow`]: every record from a number on, while the journal grows.
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
 //!   and [`Event::to_json`](event::Event::to_json).
 //! - [`selector`]: which records are handed on.
+//! - [`sign`]: the key that signs the journal, and the public keys.
+//! - [`verify`](mod@verify): whether a journal is what was written, and what is wrong if not.
 //! - [`digest`]: CloudTrail's digest files and their chain.
 //! - [`tail`](mod@tail): records as lines for people and shippers.
 
@@ -21,6 +24,7 @@ mod disk;
 pub mod event;
 pub mod follow;
 mod frame;
+mod head;
 pub mod journal;
 mod json;
 mod mask;
@@ -31,7 +35,10 @@ pub mod record;
 mod recover;
 mod segment;
 pub mod selector;
+pub mod sign;
 pub mod tail;
+mod upkeep;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -45,9 +52,11 @@ pub use record::{
     Completion, Connection, Decision, Deleted, Encryption, Intent, Mismatch, Origin, Outcome, Requester, Source,
     SourceEnd,
 };
-pub use recover::{OpenIntent, Recovery, Torn};
+pub use recover::{HeadState, OpenIntent, Recovery, Torn};
 pub use segment::Entry;
+pub use sign::{PublicKeys, SignError};
 pub use tail::{StartAt, tail};
+pub use verify::{Finding, Proof, Trust, What, prove};
 
 use crate::time::{Clock as _, SystemClock};
 

@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::batch::{Batch, Fate, Lost, Waiter};
 use super::counters::Counters;
 use super::disk::{Disk, Tape};
-use super::frame::{self, ABANDONED, Chain, FOOT, HEAD, HEADER, Header, Kind};
+use super::frame::{self, ABANDONED, CUT, Chain, FOOT, HEAD, HEADER, Header, Kind};
+use super::head::{Sealed, seal_text};
 use super::json::Object;
 use super::now;
 use super::segment::file_name;
+use super::sign::Signer;
 
 /// Octets kept free at the end of a segment for its seal.
-pub(super) const SEAL_ROOM: u64 = 512;
+pub(super) const SEAL_ROOM: u64 = 640;
 /// Octets of completions kept in memory while the disk fails.
 const HELD: usize = 16 << 20;
 
@@ -61,6 +63,8 @@ pub(super) struct Yard {
     pub(super) spare: Mutex<Spare>,
     /// Sealed files that are not yet durable.
     pub(super) retired: Mutex<Vec<Box<dyn Tape>>>,
+    /// What signs, if anything does.
+    pub(super) signer: Mutex<Option<Arc<Signer>>>,
 }
 
 /// The next segment file, allocated before it is needed.
@@ -81,6 +85,11 @@ impl Yard {
         self.dir.join("spare.tmp")
     }
 
+    /// The key in use.
+    pub(super) fn signer(&self) -> Option<Arc<Signer>> {
+        self.signer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn take_spare(&self) -> Option<Box<dyn Tape>> {
         match std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)) {
             Spare::Ready(tape) => Some(tape),
@@ -98,6 +107,19 @@ struct Segment {
     count: u64,
     /// The number of the first frame.
     first: u64,
+    /// When it was begun.
+    created: u64,
+}
+
+/// How far a journal has come, for those who do not write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stand {
+    pub(super) instance: [u8; 16],
+    /// The last file.
+    pub(super) sequence: u64,
+    pub(super) end: End,
+    /// When the last file was begun; `None` if it is empty or there is none.
+    pub(super) since: Option<u64>,
 }
 
 /// Frames stamped for one write.
@@ -127,19 +149,36 @@ pub(super) struct Pen {
     held: Batch,
     /// The last file could not be sealed.
     unsealed: bool,
+    /// Records that were signed for are missing before the next file.
+    cut: bool,
 }
 
 impl Pen {
     /// A pen that continues at `end` with a file after `sequence`.
     pub(super) fn new(yard: Arc<Yard>, counters: Arc<Counters>, size: u64, synced: bool, last: Last) -> Self {
-        let Last { instance, sequence, end } = last;
+        let Last { instance, sequence, end, cut } = last;
         let (lost, held) = (Lost::default(), Batch::default());
-        Self { yard, counters, instance, size, synced, sequence, end, lost, segment: None, held, unsealed: false }
+        Self { yard, counters, instance, size, synced, sequence, end, lost, segment: None, held, unsealed: false, cut }
     }
 
     /// Whether there is no file to write to.
     pub(super) fn is_broken(&self) -> bool {
         self.segment.is_none()
+    }
+
+    /// How far it has come.
+    pub(super) fn stand(&self) -> Stand {
+        let since = self.segment.as_ref().filter(|segment| segment.count > 0).map(|segment| segment.created);
+        Stand { instance: self.instance, sequence: self.sequence, end: self.end, since }
+    }
+
+    /// Seals the file, if it is not empty, and begins the next.
+    pub(super) fn roll(&mut self) -> io::Result<()> {
+        let begun = self.segment.as_ref().is_some_and(|segment| segment.count > 0);
+        if begun && let Some(segment) = self.segment.take() {
+            self.leave(segment);
+        }
+        self.reopen()
     }
 
     /// Writes a batch; afterwards every frame has a fate. Completions that fail are kept for later as
@@ -233,15 +272,19 @@ impl Pen {
     fn make_room(&mut self, length: u64) -> io::Result<()> {
         self.reopen()?;
         let full = self.segment.as_ref().is_some_and(|segment| segment.offset + length + SEAL_ROOM > self.size);
-        if full && let Some(mut segment) = self.segment.take() {
-            if self.retire(&mut segment).is_ok() {
-                self.yard.retired.lock().unwrap_or_else(PoisonError::into_inner).push(segment.tape);
-            } else {
-                self.abandon(segment);
-            }
+        if full && let Some(segment) = self.segment.take() {
+            self.leave(segment);
             self.reopen()?;
         }
         Ok(())
+    }
+
+    fn leave(&mut self, mut segment: Segment) {
+        if self.retire(&mut segment).is_ok() {
+            self.yard.retired.lock().unwrap_or_else(PoisonError::into_inner).push(segment.tape);
+        } else {
+            self.abandon(segment);
+        }
     }
 
     fn retire(&mut self, segment: &mut Segment) -> io::Result<()> {
@@ -270,7 +313,7 @@ impl Pen {
             match pending.kind {
                 Kind::Intent => span.end.open += 1,
                 Kind::Completion => span.end.open = span.end.open.saturating_sub(1),
-                Kind::Combined | Kind::Gap | Kind::Seal => {}
+                Kind::Checkpoint | Kind::Combined | Kind::Gap | Kind::Seal => {}
             }
             span.frames += 1;
             span.octets += pending.length;
@@ -325,7 +368,9 @@ impl Pen {
 
     /// Appends the seal and cuts the file behind it.
     fn seal(&mut self, segment: &mut Segment, cause: Cause) -> io::Result<()> {
-        let (sealed, end) = seal_frame(&self.end, segment.first, segment.count, cause);
+        let signer = self.yard.signer();
+        let of = Sealing { instance: &self.instance, sequence: self.sequence, signer: signer.as_deref() };
+        let (sealed, end) = seal_frame(&self.end, segment.first, segment.count, cause, &of);
         segment.tape.write(&sealed, segment.offset)?;
         segment.tape.cut(segment.offset + sealed.len() as u64)?;
         self.end = end;
@@ -343,7 +388,7 @@ impl Pen {
             None => disk.create(&path, self.size),
         };
         let header = Header {
-            flags: if self.unsealed { ABANDONED } else { 0 },
+            flags: if self.unsealed { ABANDONED } else { 0 } | if self.cut { CUT } else { 0 },
             instance: self.instance,
             sequence,
             created: now(),
@@ -352,9 +397,10 @@ impl Pen {
         match tape.and_then(|tape| self.begin(tape, &header)) {
             Ok(tape) => {
                 self.sequence = sequence;
-                self.unsealed = false;
+                (self.unsealed, self.cut) = (false, false);
                 self.counters.rolled();
-                Ok(Segment { tape, offset: HEADER as u64, count: 0, first: self.end.next })
+                let created = header.created;
+                Ok(Segment { tape, offset: HEADER as u64, count: 0, first: self.end.next, created })
             }
             Err(error) => {
                 drop(disk.remove(&path));
@@ -379,6 +425,8 @@ pub(super) struct Last {
     pub(super) instance: [u8; 16],
     pub(super) sequence: u64,
     pub(super) end: End,
+    /// Records that were signed for are missing at the end.
+    pub(super) cut: bool,
 }
 
 /// What failed, for the counters.
@@ -388,16 +436,30 @@ pub(super) enum Failure {
     Write,
 }
 
+/// Which file a seal is for, and what signs it.
+pub(super) struct Sealing<'a> {
+    pub(super) instance: &'a [u8; 16],
+    pub(super) sequence: u64,
+    pub(super) signer: Option<&'a Signer>,
+}
+
 /// A seal after `end`, and where the journal stands after it.
-pub(super) fn seal_frame(end: &End, first: u64, count: u64, cause: Cause) -> (Vec<u8>, End) {
+pub(super) fn seal_frame(end: &End, first: u64, count: u64, cause: Cause, of: &Sealing<'_>) -> (Vec<u8>, End) {
+    let chain = end.chain.to_string();
+    let (last, open, cause) = (end.next.saturating_sub(1), end.open, cause.as_str());
     let mut payload = Vec::new();
     let mut object = Object::begin(&mut payload);
     object.number("count", count);
     object.number("first", first);
-    object.number("last", end.next.saturating_sub(1));
-    object.display("chain", end.chain);
-    object.number("open", end.open);
-    object.text("cause", cause.as_str().as_bytes(), 16);
+    object.number("last", last);
+    object.word("chain", chain.as_bytes());
+    object.number("open", open);
+    object.word("cause", cause.as_bytes());
+    if let Some(signer) = of.signer {
+        let seal = Sealed { count, first, last, chain: &chain, open, cause };
+        object.word("key", signer.id().as_bytes());
+        object.word("signature", signer.sign(&seal_text(of.instance, of.sequence, &seal)).as_bytes());
+    }
     object.end();
     let mut sealed = Vec::new();
     frame::append(&mut sealed, Kind::Seal, now(), &payload);

@@ -5,7 +5,7 @@ use std::thread::ThreadId;
 
 use super::batch::{Batch, Fate, Lost, Waiter};
 use super::frame::Kind;
-use super::pen::Pen;
+use super::pen::{Pen, Stand};
 use crate::id::RequestId;
 
 /// Completions are taken until the queue is larger than its bound by this factor (in eighths).
@@ -61,6 +61,8 @@ pub(super) struct Queue {
     lanes: Vec<Lane>,
     /// The pen, unless somebody is writing.
     pub(super) pen: Option<Box<Pen>>,
+    /// How far the journal had come when the pen was last given back.
+    pub(super) stand: Stand,
     /// An empty batch whose buffers are used again.
     pub(super) empty: Batch,
     pub(super) lost: Lost,
@@ -92,6 +94,7 @@ impl Queue {
             batch: Batch::default(),
             lanes: Vec::new(),
             failing: pen.is_broken(),
+            stand: pen.stand(),
             pen: Some(pen),
             empty: Batch::default(),
             lost: Lost::default(),
@@ -166,6 +169,12 @@ impl Queue {
         pen.lost.merge(std::mem::take(&mut self.lost));
         self.urgent = false;
         Some((pen, std::mem::replace(&mut self.batch, std::mem::take(&mut self.empty))))
+    }
+
+    /// Gives the pen back.
+    pub(super) fn give_back(&mut self, pen: Box<Pen>) {
+        (self.failing, self.stand) = (pen.is_broken(), pen.stand());
+        self.pen = Some(pen);
     }
 
     /// Gives a place to wait.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::frame::{ABANDONED, Chain, Flaw, Kind};
+use super::frame::{ABANDONED, Chain, Flaw, Header, Kind};
 use super::segment::{Entry, Found, Name, OpenError, Segment, list};
 
 /// How often a flaw at the end of the last file is looked at again: it may be a record that is being
@@ -36,6 +36,9 @@ pub enum Fault {
     /// The file belongs to another journal.
     #[error("the file belongs to another journal")]
     Foreign,
+    /// What was signed for is not what is here.
+    #[error("the records up to {0} are not those that were signed for")]
+    Head(u64),
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
@@ -56,11 +59,15 @@ pub enum Fault {
 /// What a seal says.
 #[derive(Debug, Deserialize)]
 pub(super) struct SealNote {
-    count: u64,
-    first: u64,
-    last: u64,
-    chain: String,
+    pub(super) count: u64,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) chain: String,
     pub(super) open: u64,
+    #[serde(default)]
+    pub(super) cause: String,
+    pub(super) key: Option<String>,
+    pub(super) signature: Option<String>,
 }
 
 /// One step through a journal.
@@ -98,6 +105,17 @@ pub(super) struct Walk {
     abandoned_at: Option<Chain>,
     manner: Manner,
     pub(super) files: u64,
+    /// Of the record read last: the header of its file, its place, the chain value after it.
+    pub(super) at: Option<At>,
+}
+
+/// Where a record stands.
+#[derive(Clone, Debug)]
+pub(super) struct At {
+    pub(super) header: Header,
+    pub(super) path: PathBuf,
+    pub(super) offset: u64,
+    pub(super) chain: Chain,
 }
 
 impl Walk {
@@ -105,7 +123,7 @@ impl Walk {
     pub(super) fn new(dir: &Path, sequence: Option<u64>, manner: Manner) -> Self {
         let dir = dir.to_owned();
         let (current, abandoned_at) = (None, None);
-        Self { dir, sequence, continues: None, instance: None, current, abandoned_at, manner, files: 0 }
+        Self { dir, sequence, continues: None, instance: None, current, abandoned_at, manner, files: 0, at: None }
     }
 
     /// The next record, if there is one.
@@ -141,8 +159,20 @@ impl Walk {
         self.current.is_none()
     }
 
+    /// The last file that was opened.
+    pub(super) fn last_sequence(&self) -> Option<u64> {
+        self.current
+            .as_ref()
+            .map(|segment| segment.header.sequence)
+            .or(self.sequence.map(|next| next.saturating_sub(1)))
+    }
+
     /// Takes a record; behind a seal nothing may stand.
     fn pass(&mut self, entry: Entry) -> Result<Entry, Damage> {
+        if let Some(segment) = self.current.as_ref().filter(|_| self.manner == Manner::Verify) {
+            let (header, path) = (segment.header, segment.path.clone());
+            self.at = Some(At { header, path, offset: segment.last_offset, chain: segment.chain });
+        }
         if entry.kind != Kind::Seal {
             return Ok(entry);
         }
@@ -344,7 +374,7 @@ pub fn find(dir: &Path, request_id: &str) -> Result<Vec<Entry>, Damage> {
 }
 
 /// The next record; a torn end counts as damage if it stays.
-fn settled(walk: &mut Walk) -> Result<Option<Entry>, Damage> {
+pub(super) fn settled(walk: &mut Walk) -> Result<Option<Entry>, Damage> {
     let mut looks = 0;
     loop {
         match walk.step()? {
@@ -380,8 +410,24 @@ pub struct Summary {
     pub sealed: bool,
 }
 
+impl Summary {
+    /// Counts a record.
+    pub(super) fn count(&mut self, entry: &Entry) {
+        self.records += 1;
+        self.first = self.first.or(Some(entry.number));
+        self.last = Some(entry.number);
+        match entry.kind {
+            Kind::Combined => self.combined += 1,
+            Kind::Completion => self.completions += 1,
+            Kind::Gap => self.gaps += 1,
+            Kind::Intent => self.intents += 1,
+            Kind::Checkpoint | Kind::Seal => {}
+        }
+    }
+}
+
 /// Walks through a whole journal: every checksum, the chain, the numbers, the seal of every file but
-/// the last, and that unused space is zero.
+/// the last, and that unused space is zero. For the signatures see [`prove`](super::prove).
 ///
 /// # Errors
 /// The first [`Damage`].
@@ -389,16 +435,7 @@ pub fn verify(dir: &Path) -> Result<Summary, Damage> {
     let mut walk = Walk::new(dir, None, Manner::Verify);
     let mut summary = Summary::default();
     while let Some(entry) = settled(&mut walk)? {
-        summary.records += 1;
-        summary.first = summary.first.or(Some(entry.number));
-        summary.last = Some(entry.number);
-        match entry.kind {
-            Kind::Combined => summary.combined += 1,
-            Kind::Completion => summary.completions += 1,
-            Kind::Gap => summary.gaps += 1,
-            Kind::Intent => summary.intents += 1,
-            Kind::Seal => {}
-        }
+        summary.count(&entry);
     }
     summary.files = walk.files;
     summary.sealed = walk.is_sealed() && walk.files > 0;

@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::Deserialize;
 
-use super::frame::{self, Chain, Flaw, HEADER, Header, Kind};
+use super::frame::{self, CUT, Chain, Flaw, HEADER, Header, Kind};
+use super::head::{self, Floor, Head};
 use super::journal::JournalError;
+use super::json::Object;
 use super::now;
-use super::pen::{Cause, End, Last, seal_frame};
+use super::pen::{Cause, End, Last, Sealing, seal_frame};
 use super::read::{Damage, Fault, SealNote, abandoned_at};
 use super::segment::{Entry, Found, Name, OpenError, Segment, file_name, list};
+use super::sign::{PUBLIC_KEYS, PublicKeys, Signer};
 
 /// What was found when a journal was opened.
 #[derive(Debug, Default)]
@@ -29,6 +32,49 @@ pub struct Recovery {
     pub clean: bool,
     /// Where a damaged journal was moved to, if the settings accept damage.
     pub set_aside: Option<PathBuf>,
+    /// What the signed head said.
+    pub head: HeadState,
+    /// The first and the last number of records that had been signed for and are gone.
+    pub missing: Option<(u64, u64)>,
+    /// Where the journal begins, as the head says.
+    pub(super) floor: Option<Floor>,
+}
+
+/// What became of the signed head of a journal.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum HeadState {
+    /// Nothing is signed, or this is the first start that signs.
+    #[default]
+    Absent,
+    /// The journal goes on where it says, or a little behind.
+    Fine,
+    /// It is not signed by a key of the journal, or speaks of another journal.
+    Forged,
+    /// It was there once and is gone, or cannot be read.
+    Missing,
+    /// It speaks of records, or files, that are gone.
+    Short,
+}
+
+impl HeadState {
+    /// The gap record that tells of it, if there is something to tell.
+    pub(super) fn note(self, missing: Option<(u64, u64)>) -> Option<Vec<u8>> {
+        let word = match self {
+            Self::Absent | Self::Fine => return None,
+            Self::Forged => "forged",
+            Self::Missing => "missing",
+            Self::Short => "short",
+        };
+        let mut payload = Vec::new();
+        let mut object = Object::begin(&mut payload);
+        object.word("head", word.as_bytes());
+        if let Some((from, to)) = missing {
+            object.number("missing_from", from);
+            object.number("missing_to", to);
+        }
+        object.end();
+        Some(payload)
+    }
 }
 
 /// An intent whose outcome nobody recorded.
@@ -68,36 +114,92 @@ pub(super) fn set_aside(dir: &Path) -> Result<PathBuf, JournalError> {
         for name in list(dir)? {
             std::fs::rename(&name.path, aside.join(file_name(&name.instance, name.sequence)))?;
         }
-        Ok(())
+        match std::fs::rename(head::path(dir), head::path(&aside)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     });
     moved.map_err(|error| JournalError::Io { path: aside.clone(), error })?;
     Ok(aside)
 }
 
-/// Reads what is there and prepares to go on.
-pub(super) fn recover(dir: &Path) -> Result<(Last, Recovery), JournalError> {
+/// Reads what is there and prepares to go on. `fresh`: no head is expected, because this is the first
+/// start that signs, or what was signed has been moved away.
+pub(super) fn recover(dir: &Path, signer: Option<&Signer>, fresh: bool) -> Result<(Last, Recovery), JournalError> {
     let io = |error| JournalError::Io { path: dir.to_owned(), error };
     let mut names = list(dir).map_err(io)?;
     check_names(&names)?;
     set_blank_aside(&mut names)?;
-    let Some((last, earlier)) = names.split_last() else {
-        let mut instance = [0; 16];
-        SystemRandom::new().fill(&mut instance).map_err(|_| io(io::Error::other("no randomness")))?;
-        let end = End { chain: Chain::default(), next: 1, open: 0 };
-        return Ok((Last { instance, sequence: 0, end }, Recovery { clean: true, ..Recovery::default() }));
+    let (mut state, told) = match signer {
+        Some(_) => read_head(dir, names.last(), fresh),
+        None => (HeadState::Absent, None),
     };
-    let mut past = Past::default();
+    let Some((last, earlier)) = names.split_last() else {
+        return begin(told, state).map_err(io);
+    };
+    let mut past = Past { told: told.as_ref().map(|head| head.number), ..Past::default() };
     let mut segment = past.read(last, None)?;
     let (sealed, flaw) = (past.sealed, past.flaw);
     past.look_back(earlier, last, segment.header, segment.first)?;
+    if let (Some(head), Some(chain)) = (&told, past.at_head)
+        && chain.to_string() != head.chain
+    {
+        return Err(Damage { path: segment.path, offset: 0, fault: Fault::Head(head.number) }.into());
+    }
     let torn = keep_torn(&mut segment, flaw, sealed)?;
     let mut end = End { chain: segment.chain, next: past.next.unwrap_or(1), open: past.open.len() as u64 };
+    let found = end.next;
     if !sealed {
-        end = seal_off(&segment, &end).map_err(io)?;
+        let of = Sealing { instance: &last.instance, sequence: last.sequence, signer };
+        end = seal_off(&segment, &end, &of).map_err(io)?;
     }
-    let clean = sealed && past.open.is_empty();
-    let recovery = Recovery { open: past.open, torn, clean, set_aside: None };
-    Ok((Last { instance: last.instance, sequence: last.sequence, end }, recovery))
+    let short = told.as_ref().filter(|head| head.number >= found || head.sequence > last.sequence);
+    let missing = short.map(|head| (found, head.number.max(found)));
+    if let Some(head) = short {
+        state = HeadState::Short;
+        // Numbers are never given twice: what was delivered under one is known by it.
+        end.next = end.next.max(head.number.saturating_add(1));
+    }
+    let clean = sealed && past.open.is_empty() && short.is_none();
+    let cut = short.is_some();
+    let floor = told.map(|head| head.floor);
+    let recovery = Recovery { open: past.open, torn, clean, set_aside: None, head: state, missing, floor };
+    Ok((Last { instance: last.instance, sequence: last.sequence, end, cut }, recovery))
+}
+
+/// A journal without files: the first start, or all files are gone although a head speaks of them.
+fn begin(told: Option<Head>, state: HeadState) -> io::Result<(Last, Recovery)> {
+    if let Some(head) = told.filter(|head| head.sequence > 0)
+        && let Some(instance) = u128::from_str_radix(&head.instance, 16).ok().map(u128::to_be_bytes)
+        && let Some(chain) = Chain::parse(&head.chain)
+    {
+        let end = End { chain, next: head.number.saturating_add(1), open: 0 };
+        let missing = Some((head.floor.number, head.number));
+        let (head_state, floor) = (HeadState::Short, Some(head.floor));
+        let recovery = Recovery { head: head_state, missing, floor, ..Recovery::default() };
+        return Ok((Last { instance, sequence: head.sequence, end, cut: true }, recovery));
+    }
+    let mut instance = [0; 16];
+    SystemRandom::new().fill(&mut instance).map_err(|_| io::Error::other("no randomness"))?;
+    let end = End { chain: Chain::default(), next: 1, open: 0 };
+    // Where nothing is left, a head that is gone too cannot be told from a new journal.
+    let head = if state == HeadState::Missing { HeadState::Absent } else { state };
+    Ok((Last { instance, sequence: 0, end, cut: false }, Recovery { clean: true, head, ..Recovery::default() }))
+}
+
+/// The head, if it is one of this journal.
+fn read_head(dir: &Path, last: Option<&Name>, fresh: bool) -> (HeadState, Option<Head>) {
+    let head = match Head::read(dir) {
+        head::Found::Head(head) => head,
+        head::Found::Missing if fresh => return (HeadState::Absent, None),
+        head::Found::Missing | head::Found::Unreadable => return (HeadState::Missing, None),
+    };
+    let ours = last.is_none_or(|last| head::spell(&last.instance) == head.instance);
+    let keys = PublicKeys::read(&dir.join(PUBLIC_KEYS)).unwrap_or_default();
+    match head.signed_by(&keys) {
+        Some((_, true)) if ours => (HeadState::Fine, Some(head)),
+        _ => (HeadState::Forged, None),
+    }
 }
 
 /// The files must be those of one journal, without one missing in between.
@@ -152,6 +254,10 @@ struct Past {
     sealed: bool,
     /// What stopped reading it before its end.
     flaw: Option<Flaw>,
+    /// The number of the record that the head names.
+    told: Option<u64>,
+    /// The chain value after it.
+    at_head: Option<Chain>,
 }
 
 impl Past {
@@ -176,6 +282,9 @@ impl Past {
                     break;
                 }
             };
+            if self.told == Some(entry.number) {
+                self.at_head = Some(segment.chain);
+            }
             match entry.kind {
                 Kind::Intent => {
                     net += 1;
@@ -189,7 +298,7 @@ impl Past {
                     self.sealed = true;
                     told = serde_json::from_str::<SealNote>(&entry.json).ok().map(|note| note.open);
                 }
-                Kind::Combined | Kind::Gap => {}
+                Kind::Checkpoint | Kind::Combined | Kind::Gap => {}
             }
         }
         intents.retain(|intent| !self.completed.contains(&intent.request_id));
@@ -224,6 +333,7 @@ impl Past {
             }
             if let (Some(expected), Some(found)) = (read.next, after.2)
                 && expected != found
+                && !(after.1.flags & CUT != 0 && found > expected)
             {
                 return Err(broken(Flaw::Number { expected, found }.into()));
             }
@@ -265,9 +375,9 @@ fn keep_torn(segment: &mut Segment, flaw: Option<Flaw>, sealed: bool) -> Result<
 }
 
 /// Cuts a file behind its last good record and seals it.
-fn seal_off(segment: &Segment, end: &End) -> io::Result<End> {
+fn seal_off(segment: &Segment, end: &End, of: &Sealing<'_>) -> io::Result<End> {
     let first = segment.first.unwrap_or(end.next);
-    let (sealed, end) = seal_frame(end, first, segment.count, Cause::Recovery);
+    let (sealed, end) = seal_frame(end, first, segment.count, Cause::Recovery, of);
     let file = std::fs::OpenOptions::new().write(true).open(&segment.path)?;
     file.set_len(segment.offset)?;
     file.write_all_at(&sealed, segment.offset)?;

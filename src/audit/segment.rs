@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, Chain, Flaw, FrameHead, HEAD, HEADER, Header, Kind};
+use super::frame::{self, CUT, Chain, Flaw, FrameHead, HEAD, HEADER, Header, Kind};
 
 /// `wal-<instance>-<sequence>.seg`
 pub(super) fn file_name(instance: &[u8; 16], sequence: u64) -> String {
@@ -71,12 +71,16 @@ pub(super) struct Segment {
     file: BufReader<File>,
     /// Where the next frame begins.
     pub(super) offset: u64,
+    /// Where the last one did.
+    pub(super) last_offset: u64,
     /// The chain value before it.
     pub(super) chain: Chain,
     /// The one before the last frame.
     pub(super) chain_before: Chain,
     /// Its number, if known.
     pub(super) next: Option<u64>,
+    /// The least it may be.
+    least: u64,
     /// The number of the first frame.
     pub(super) first: Option<u64>,
     /// Frames read.
@@ -111,14 +115,19 @@ impl Segment {
             return Err(OpenError::Flaw(Flaw::Header));
         }
         let (chain, path) = (header.previous, name.path.clone());
+        let least = next.unwrap_or(0);
+        // Records are missing in front of this file, and it says so.
+        let next = next.filter(|_| header.flags & CUT == 0);
         Ok(Self {
             path,
             header,
             file,
             offset: HEADER as u64,
+            last_offset: 0,
             chain,
             chain_before: chain,
             next,
+            least,
             first: None,
             count: 0,
             frame: Vec::new(),
@@ -160,7 +169,7 @@ impl Segment {
 
     fn accept(&mut self, head: &FrameHead) -> Result<Entry, Flaw> {
         let (payload, chain) = frame::check(&self.frame, head, &self.chain)?;
-        let expected = self.next.unwrap_or(head.number);
+        let expected = self.next.unwrap_or(head.number.max(self.least));
         if head.number != expected {
             return Err(Flaw::Number { expected, found: head.number });
         }
@@ -172,6 +181,7 @@ impl Segment {
         self.next = Some(head.number.saturating_add(1));
         self.chain_before = std::mem::replace(&mut self.chain, chain);
         self.count += 1;
+        self.last_offset = self.offset;
         self.offset += head.length as u64;
         Ok(Entry { number: head.number, time: head.time, kind: head.kind, json })
     }
@@ -194,6 +204,17 @@ impl Segment {
         self.file.seek(SeekFrom::Start(self.offset))?;
         Ok(used)
     }
+}
+
+/// The header of a file and the number of its first record; `None` if it has none yet.
+pub(super) fn first_number(name: &Name) -> io::Result<Option<(Header, u64)>> {
+    let mut file = File::open(&name.path)?;
+    let (mut header, mut head) = ([0; HEADER], [0; HEAD]);
+    if !fill(&mut file, &mut header)? || !fill(&mut file, &mut head)? {
+        return Ok(None);
+    }
+    let number = FrameHead::decode(&head).ok().flatten().map(|head| head.number);
+    Ok(Header::decode(&header).ok().zip(number))
 }
 
 /// Fills a buffer. `false` if the file ends before; the rest of the buffer is zero then.

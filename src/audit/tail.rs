@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use super::frame::Kind;
 use super::json::Object;
 use super::read::{Damage, Fault, Manner, Step, Walk};
 use super::segment::{Entry, list};
@@ -28,8 +27,8 @@ pub enum StartAt {
 }
 
 /// Prints one JSON object per line: the record with its `number`, `time` and `type` before its own
-/// members. Seals are left out. With `follow` it waits for more until `stop` says so or the reader of
-/// `out` is gone.
+/// members. Seals and checkpoints are left out. With `follow` it waits for more until `stop` says so or
+/// the reader of `out` is gone.
 ///
 /// # Errors
 /// The first [`Damage`], or that `out` cannot be written to.
@@ -95,7 +94,7 @@ fn begin(dir: &Path, from: StartAt) -> Result<(Walk, VecDeque<Entry>), Damage> {
 fn read_last(mut walk: Walk, most: usize) -> Result<(Walk, VecDeque<Entry>), Damage> {
     let mut last = VecDeque::new();
     while let Step::Entry(entry) = walk.step()? {
-        if entry.kind == Kind::Seal {
+        if entry.kind.is_of_the_journal() {
             continue;
         }
         last.push_back(entry);
@@ -111,7 +110,7 @@ fn is_wanted(entry: &Entry, from: StartAt) -> bool {
         StartAt::Number(number) => entry.number >= number,
         StartAt::End | StartAt::Last(_) | StartAt::First => true,
     };
-    reached && entry.kind != Kind::Seal
+    reached && !entry.kind.is_of_the_journal()
 }
 
 fn print(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {

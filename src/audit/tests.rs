@@ -1,6 +1,8 @@
 //! The journal's promises, on real files and on disks that fail.
 
 mod recovery;
+mod retention;
+mod signing;
 mod tampering;
 mod trouble;
 mod writing;
@@ -116,6 +118,8 @@ struct Faults {
     cut: AtomicBool,
     /// Writing panics.
     panic: AtomicBool,
+    /// How long a write takes, in milliseconds.
+    slow: AtomicU64,
     /// Octets that are free.
     free: AtomicU64,
     /// Writes so far.
@@ -168,6 +172,7 @@ impl Tape for BadTape {
             self.1.write(&octets[..octets.len() / 2], offset)?;
             return Err(io::ErrorKind::StorageFull.into());
         }
+        std::thread::sleep(std::time::Duration::from_millis(self.0.slow.load(Ordering::SeqCst)));
         assert!(!self.0.panic.load(Ordering::SeqCst), "a bug");
         self.0.writes.fetch_add(1, Ordering::SeqCst);
         self.1.write(octets, offset)

@@ -1,4 +1,4 @@
-//! `bartizan keys ring`: the KMS keys that are kept here.
+//! `bartizan keys ring`: the KMS keys that are kept here. `bartizan keys journal`: see `journal_keys`.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use ring::rand::SystemRandom;
 use serde_json::json;
 
-use super::{Exit, File, Io, later};
+use super::{Exit, File, Io, journal_keys, later};
 use crate::control::config::Config;
 use crate::control::keyring;
 use crate::kms::{Key, Ring, State};
@@ -18,6 +18,9 @@ pub(super) enum Keys {
     /// The KMS keys that are kept here, in the keyring
     #[command(subcommand)]
     Ring(Command),
+    /// The key that signs the journal
+    #[command(subcommand)]
+    Journal(journal_keys::Command),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -58,6 +61,7 @@ pub(super) struct One {
 pub(super) fn run(keys: &Keys, json: bool, io: &mut Io<'_>) -> Exit {
     let command = match keys {
         Keys::Ring(command) => command,
+        Keys::Journal(command) => return journal_keys::run(command, json, io),
         Keys::Other(said) => {
             let said: Vec<_> = said.iter().take(1).map(|word| word.to_string_lossy()).collect();
             return later(&format!("keys {}", said.concat()), io);

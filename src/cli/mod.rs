@@ -17,11 +17,14 @@ use crate::time::Clock;
 
 mod env;
 mod explain;
+mod journal_keys;
 mod keys;
 mod look;
 mod names;
 mod policy;
 mod serve;
+mod trail;
+mod verify;
 
 /// What a command came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -111,8 +114,8 @@ enum Log {
     Tail(Tail),
     /// Print the records of one request
     Find(Find),
-    #[command(hide = true)]
-    Verify(Later),
+    /// Look whether the journal is what was written, and what was delivered what was signed for
+    Verify(verify::Verify),
     #[command(hide = true)]
     Export(Later),
 }
@@ -233,7 +236,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Certs(_) => later("certs", io),
         Command::Reload(reload) => look::reload(&reload, cli.json, io),
         Command::Drain(_) => later("drain", io),
-        Command::Log(Log::Verify(_)) => later("log verify", io),
+        Command::Log(Log::Verify(verify)) => verify::run(&verify, cli.json, io),
         Command::Log(Log::Export(_)) => later("log export", io),
     }
 }
@@ -257,6 +260,14 @@ impl File {
             return Place::File(usual);
         }
         Place::Development(io.folder.join(development::FOLDER))
+    }
+
+    /// Whether there is a configuration, or a development mode that was begun.
+    fn is_there(&self, io: &Io<'_>) -> bool {
+        match self.place(io) {
+            Place::File(_) => true,
+            Place::Development(folder) => folder.is_dir(),
+        }
     }
 
     /// The configuration, as it is: nothing is made. Complains itself.

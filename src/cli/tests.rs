@@ -43,8 +43,7 @@ fn a_call_that_makes_no_sense_is_unusable_and_help_is_fine() {
 fn promised_commands_say_that_they_are_to_come() {
     let dir = tempfile::tempdir().unwrap();
     for args in [
-        &["log", "verify", "-c", "x"][..],
-        &["log", "export"],
+        &["log", "export"][..],
         &["keys", "add"],
         &["certs", "show"],
         &["drain"],

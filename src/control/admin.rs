@@ -1,12 +1,11 @@
 //! The answers of the admin listener. The listener itself is the server's.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::finding::{Finding, Findings};
 use super::metrics::{self, Limits, Metrics, Reading};
 use super::policies::{Consent, Taken};
+use crate::audit::Counts;
 use crate::limit::rehearsal::{Rehearsals, Shown};
 use crate::time::Seconds;
 
@@ -22,10 +21,8 @@ pub trait Probes {
     fn takes_records(&self) -> bool;
     /// Whether the upstream has answered when it was last asked.
     fn upstream_answers(&self) -> bool;
-    /// Records that the journal has taken since the start.
-    fn journal_records(&self) -> u64;
-    /// Age of the oldest record that is not yet as safe as it must be.
-    fn journal_lag(&self) -> Duration;
+    /// What the journal has counted since the start.
+    fn journal(&self) -> Counts;
     /// The number of the live generation of policies.
     fn policy_generation(&self) -> u64;
     /// When the first certificate of a listener ends.
@@ -34,6 +31,8 @@ pub trait Probes {
     fn connections(&self) -> u64;
     /// Rates and quotas; the one question that takes a moment.
     fn limits(&self) -> Limits;
+    /// What deliveries have counted.
+    fn deliveries(&self) -> Vec<crate::delivery::Reading>;
 }
 
 /// One answer.
@@ -149,12 +148,12 @@ fn ready(probes: &dyn Probes) -> Answer {
 
 fn rendered(state: &State<'_>) -> Answer {
     let reading = Reading {
-        journal_records: state.probes.journal_records(),
-        journal_lag: state.probes.journal_lag(),
+        journal: state.probes.journal(),
         policy_generation: state.probes.policy_generation(),
         certificate_expiry: state.probes.certificate_expiry(),
         connections: state.probes.connections(),
     };
+    state.metrics.take_deliveries(&state.probes.deliveries());
     let body = state.metrics.render(&reading, &state.probes.limits(), state.now);
     Answer { status: 200, content_type: metrics::CONTENT_TYPE, body }
 }
@@ -195,11 +194,8 @@ mod tests {
         fn upstream_answers(&self) -> bool {
             self.upstream
         }
-        fn journal_records(&self) -> u64 {
-            1
-        }
-        fn journal_lag(&self) -> Duration {
-            Duration::ZERO
+        fn journal(&self) -> Counts {
+            Counts { intents: 1, ..Counts::default() }
         }
         fn policy_generation(&self) -> u64 {
             1
@@ -213,6 +209,10 @@ mod tests {
 
         fn limits(&self) -> Limits {
             Limits::default()
+        }
+
+        fn deliveries(&self) -> Vec<crate::delivery::Reading> {
+            Vec::new()
         }
     }
 

@@ -5,6 +5,9 @@
 //!   principal or an address;
 //! - a worker counts through handles of its own, without a lock after the first time.
 
+mod delivery;
+mod journal;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +21,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::audit::Counts;
+use crate::delivery::Reading as DeliveryReading;
 use crate::hash::QuickMap;
 use crate::time::Seconds;
 
@@ -113,11 +118,11 @@ pub struct Metrics {
     rehearsed: Family<OnPurpose, Counter>,
     spans: Family<OfSpan, Counter>,
     connections: Gauge,
-    journal_records: Counter,
-    journal_lag: Real,
+    journal: journal::Journal,
     generation: Gauge,
     reload_failures: Counter,
     certificate_expiry: Real,
+    deliveries: delivery::Deliveries,
 }
 
 /// One worker's way to the metrics. It belongs to one thread.
@@ -152,10 +157,8 @@ pub struct End {
 /// What is asked of others when the metrics are read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
-    /// Records that the journal has taken since the start.
-    pub journal_records: u64,
-    /// Age of the oldest record that is not yet as safe as it must be.
-    pub journal_lag: Duration,
+    /// What the journal has counted since the start.
+    pub journal: Counts,
     /// The number of the generation of policies.
     pub policy_generation: u64,
     /// When the first certificate of a listener ends.
@@ -218,11 +221,11 @@ impl Default for Metrics {
             rehearsed: Family::default(),
             spans: Family::default(),
             connections: Gauge::default(),
-            journal_records: Counter::default(),
-            journal_lag: Real::default(),
+            journal: journal::Journal::default(),
             generation: Gauge::default(),
             reload_failures: Counter::default(),
             certificate_expiry: Real::default(),
+            deliveries: delivery::Deliveries::default(),
         };
         metrics.register();
         metrics
@@ -256,13 +259,13 @@ impl Metrics {
         registry.register("throttle_replicas", "Proxies that share the limits", self.replicas.clone());
         registry.register("rehearsed", "Requests that met a fault on purpose", self.rehearsed.clone());
         registry.register("spans", "Spans for a collector of traces", self.spans.clone());
-        registry.register("journal_records", "Records in the journal", self.journal_records.clone());
-        registry.register("journal_lag_seconds", "Age of the oldest waiting record", self.journal_lag.clone());
+        self.journal.register(registry);
         registry.register("policy_generation", "Number of the live generation of policies", self.generation.clone());
         let failures = self.reload_failures.clone();
         registry.register("policy_reload_failures", "Generations of policies that were refused", failures);
         let expiry = self.certificate_expiry.clone();
         registry.register("certificate_expiry_seconds", "Time until the first server certificate ends", expiry);
+        self.deliveries.register(registry);
         registry.register("connections", "Open client connections", self.connections.clone());
     }
 
@@ -286,12 +289,15 @@ impl Metrics {
         self.reload_failures.inc();
     }
 
+    /// Takes in what deliveries have counted.
+    pub fn take_deliveries(&self, readings: &[DeliveryReading]) {
+        self.deliveries.take(readings);
+    }
+
     /// Everything, in the text format of Prometheus.
     pub fn render(&self, reading: &Reading, limits: &Limits, now: Seconds) -> String {
         self.take_limits(limits);
-        // The journal's own count only grows, as a counter must.
-        self.journal_records.inner().store(reading.journal_records, Ordering::Relaxed);
-        self.journal_lag.set(reading.journal_lag.as_secs_f64());
+        self.journal.take(&reading.journal);
         self.generation.set(i64::try_from(reading.policy_generation).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(reading.connections).unwrap_or(i64::MAX));
         let left = reading.certificate_expiry.map_or(f64::NAN, |end| seconds(end.0.saturating_sub(now.0)));
@@ -401,8 +407,17 @@ mod tests {
         metrics.policy_reload_failed();
         metrics.spans(SpanFate::Failed, 4);
         let reading = Reading {
-            journal_records: 7,
-            journal_lag: Duration::from_millis(1500),
+            journal: Counts {
+                intents: 3,
+                completions: 2,
+                combined: 1,
+                gaps: 1,
+                unknown: 1,
+                lost_completions: 4,
+                lag_nanos: 1_500_000_000,
+                open: 1,
+                ..Counts::default()
+            },
             policy_generation: 1,
             certificate_expiry: Some(Seconds(1100)),
             connections: 3,
@@ -428,6 +443,15 @@ mod tests {
             r#"bartizan_rehearsed_total{fault="cut"} 3"#,
             r#"bartizan_spans_total{fate="failed"} 4"#,
             "bartizan_journal_records_total 7",
+            r#"bartizan_journal_kinds_total{kind="intent"} 3"#,
+            r#"bartizan_journal_kinds_total{kind="completion"} 2"#,
+            r#"bartizan_journal_kinds_total{kind="combined"} 1"#,
+            r#"bartizan_journal_kinds_total{kind="gap"} 1"#,
+            "bartizan_journal_unknown_total 1",
+            r#"bartizan_journal_lost_total{kind="completion"} 4"#,
+            r#"bartizan_journal_lost_total{kind="intent"} 0"#,
+            r#"bartizan_journal_failures_total{what="sync"} 0"#,
+            "bartizan_journal_open 1",
             "bartizan_journal_lag_seconds 1.5",
             "bartizan_policy_generation 1",
             "bartizan_policy_reload_failures_total 1",

@@ -223,7 +223,7 @@ impl<W: World> Crew<W> {
         let to = BucketTo {
             bucket: logged.logging.target.clone(),
             prefix: logged.logging.prefix.clone(),
-            upstream: logged.upstream,
+            upstream: None,
             layout: logged.logging.format.unwrap_or_default(),
             digests: false,
         };

@@ -112,8 +112,8 @@ pub struct BucketTo {
     pub bucket: String,
     /// What names begin with.
     pub prefix: String,
-    /// The store, by its place in the configuration.
-    pub upstream: usize,
+    /// The store, by its place in the configuration; none: the first that has the bucket.
+    pub upstream: Option<usize>,
     /// What follows the prefix in the names of access logs.
     pub layout: KeyFormat,
     /// Whether hourly digests are delivered too.

@@ -44,8 +44,6 @@ pub struct Logged {
     pub account: String,
     /// Its region.
     pub region: String,
-    /// The store of bucket and target, by its place in the configuration.
-    pub upstream: usize,
     /// Where the log goes.
     pub logging: BucketLogging,
 }
@@ -53,8 +51,8 @@ pub struct Logged {
 /// An object that is to be put.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Object {
-    /// The store, by its place in the configuration.
-    pub upstream: usize,
+    /// The store, by its place in the configuration; none: the first that has the bucket.
+    pub upstream: Option<usize>,
     /// The bucket.
     pub bucket: String,
     /// The key.

@@ -63,6 +63,11 @@ pub(super) fn journal(config: &Config) -> audit::Settings {
             config::WhenFull::Drop => audit::WhenFull::Drop,
             config::WhenFull::Refuse => audit::WhenFull::Refuse,
         },
+        segment_size: config.audit.segment_size,
+        signing_key: Some(config.journal_key()),
+        roll_after: Some(config.audit.roll_after),
+        keep: config.audit.keep,
+        max_size: config.audit.max_size,
         ..audit::Settings::default()
     }
 }

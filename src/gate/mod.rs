@@ -1,6 +1,7 @@
 //! The parts put together: from a configuration to a running proxy.
 
 mod build;
+mod delivering;
 mod keeper;
 mod leases;
 mod mint;
@@ -24,6 +25,7 @@ use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
 use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{Findings, admin, keyring, tokens};
+use crate::delivery::{Counts, PlanError};
 use crate::guard::naming::LedgerError;
 use crate::identity::Directory;
 use crate::kms::Ring;
@@ -35,6 +37,7 @@ use crate::server::{Bound, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
 use build::{Lasting, Minted};
+use delivering::Delivering;
 use keeper::Keeping;
 use leases::Leasing;
 use mint::Minting;
@@ -81,6 +84,9 @@ pub enum GateError {
     /// The CA that a listener mints certificates under.
     #[error("listen.tls.mint: {0}")]
     Mint(#[from] CertFault),
+    /// Deliveries cannot begin.
+    #[error("{0}")]
+    Deliveries(PlanError),
     /// There is no thread to keep policies with.
     #[error("the threads that keep and watch the policies cannot be made: {0}")]
     Thread(std::io::Error),
@@ -103,6 +109,7 @@ impl GateError {
             Self::Journal(JournalError::Locked { .. }) => {
                 Some("is `bartizan serve` running already? Stop it, or give this one a `state` folder of its own")
             }
+            Self::Journal(JournalError::Sign(error)) => Some(error.help()),
             Self::Journal(JournalError::Io { error, .. }) | Self::Store(StoreError::File(_, error)) => {
                 Some(of_folder(error))
             }
@@ -117,6 +124,13 @@ impl GateError {
             }
             Self::Store(StoreError::Key(_)) => Some("put back the key that was kept with the last backup of the store"),
             Self::Store(_) => Some("look at the disk of the `state` folder; the store's files are as they were"),
+            Self::Deliveries(PlanError::Io { error, .. }) => Some(of_folder(error)),
+            Self::Deliveries(PlanError::Journal(_)) => {
+                Some("move the journal's folder away, and keep it: what it holds is not what was written")
+            }
+            Self::Deliveries(PlanError::Key { .. }) => {
+                Some("make a key with `openssl genrsa -out trail.pem 2048`, and name it with `audit.trail_key`")
+            }
             Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
             Self::Trust { .. } => Some("name a file with CA certificates in PEM there"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
@@ -159,6 +173,8 @@ pub fn run(
     };
     let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
     let (spans, _sending) = Spans::start(&config, metrics)?.unzip();
+    let deliveries = Arc::new(Counts::default());
+    let prepared = delivering::prepare(&config, &deliveries)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
     let shared = Arc::new(Shared {
         live,
@@ -172,10 +188,12 @@ pub fn run(
         rates: build::rates(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),
+        deliveries,
         seed: build::seed(),
         trace: config.trace.rules(),
         spans,
     });
+    let delivering = Delivering::start(&shared, &config, prepared).map_err(GateError::Thread)?;
     let sweeping = Sweeping::start(&shared);
     let counting = replicas::Counting::start(&config, &shared);
     let leasing = Leasing::start(&config, &shared);
@@ -215,6 +233,7 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
+    drop(delivering); // what is on record by now is delivered first
     drop((leasing, counting));
     Ok(())
 }
@@ -280,6 +299,17 @@ fn page(admin::Answer { status, content_type, body }: admin::Answer) -> Page {
 
 /// Says what the last process left open.
 fn report(recovery: &crate::audit::Recovery) {
+    use crate::audit::HeadState;
+    match (recovery.head, recovery.missing) {
+        (HeadState::Absent | HeadState::Fine, _) => {}
+        (_, Some((from, to))) => tracing::error!(
+            from,
+            to,
+            "records of the journal that were signed for are gone: the machine lost power, or somebody cut them off"
+        ),
+        (HeadState::Forged, _) => tracing::error!("the signed head of the journal is not signed by its key"),
+        _ => tracing::error!("the signed head of the journal was taken away, or cannot be read"),
+    }
     for open in &recovery.open {
         tracing::warn!(
             request_id = open.request_id,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::build::StorePlan;
 use super::service::Shared;
-use crate::audit::JournalFull;
+use crate::audit::{Counts, JournalFull};
 use crate::control::admin::Probes;
 use crate::control::metrics::{LimitState, Limits};
 use crate::limit::Stage;
@@ -142,12 +142,8 @@ impl Probes for Running {
         self.answers.load(Ordering::Relaxed)
     }
 
-    fn journal_records(&self) -> u64 {
-        self.shared.journal.counts().records()
-    }
-
-    fn journal_lag(&self) -> Duration {
-        Duration::from_nanos(self.shared.journal.counts().lag_nanos)
+    fn journal(&self) -> Counts {
+        self.shared.journal.counts()
     }
 
     fn policy_generation(&self) -> u64 {
@@ -160,6 +156,10 @@ impl Probes for Running {
 
     fn connections(&self) -> u64 {
         self.control.connections() as u64
+    }
+
+    fn deliveries(&self) -> Vec<crate::delivery::Reading> {
+        self.shared.deliveries.read()
     }
 
     fn limits(&self) -> Limits {

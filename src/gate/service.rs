@@ -14,6 +14,7 @@ use super::build::StorePlan;
 use super::spans::Spans;
 use crate::audit::Journal;
 use crate::control::metrics::{self, Metrics};
+use crate::delivery::Counts;
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::limit::{InFlight, Room};
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     pub(super) rates: Arc<Rates>,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) deliveries: Arc<Counts>,
     pub(super) seed: [u8; 32],
     pub(super) trace: trace::Rules,
     pub(super) spans: Option<Spans>,
@@ -56,23 +58,25 @@ struct Counting {
     spans: Option<Spans>,
 }
 
+/// A store as one thread has it.
+pub(super) fn store(plan: &StorePlan, clock: &Arc<dyn Clock>) -> Store {
+    match plan {
+        StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
+        StorePlan::Sealed(settings, sealing) => {
+            let wire = Wire::new((**settings).clone(), Arc::clone(clock));
+            Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
+        }
+        StorePlan::Wire(settings) => Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(clock)))),
+    }
+}
+
 impl Gate {
     pub(super) fn new(shared: &Arc<Shared>, number: usize) -> Self {
-        let store = |plan: &StorePlan| match plan {
-            StorePlan::Embedded(store) => Store::Embedded(Arc::clone(store)),
-            StorePlan::Sealed(settings, sealing) => {
-                let wire = Wire::new((**settings).clone(), Arc::clone(&shared.clock));
-                Store::Sealed(Box::new(Sealed::new(wire, (**sealing).clone())))
-            }
-            StorePlan::Wire(settings) => {
-                Store::Wire(Box::new(Wire::new((**settings).clone(), Arc::clone(&shared.clock))))
-            }
-        };
         // Workers count in stretches of their own, so that no two make the same id.
         let first = (number as u64) << 48;
         let worker = Worker {
             live: Arc::clone(&shared.live),
-            stores: shared.stores.iter().map(store).collect(),
+            stores: shared.stores.iter().map(|plan| store(plan, &shared.clock)).collect(),
             journal: Arc::clone(&shared.journal),
             clock: Arc::clone(&shared.clock),
             uploads: Arc::clone(&shared.uploads),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::judge::Case;
-use super::live::Site;
+use super::live::{Live, Site};
 use super::uploads::Uploads;
 use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption, key_denied};
 use crate::audit;
@@ -263,6 +263,32 @@ fn of_key(kind: Kind, key: Arc<str>, bucket_key: bool) -> Encryption {
     }
 }
 
+/// The ARN of a KMS key, as somebody names it for an account.
+pub(super) fn arn_of_key(live: &Live, site: &Site, sent: &str, account: &str) -> Result<Arc<str>, kms::Unknown> {
+    let region = &site.address.region;
+    let found: Arc<str> = match (live.keys.find(sent, region, account), &site.encryption.keys) {
+        (Ok(key), _) => Ok(Arc::clone(key.arn())),
+        (Err(unknown), StoreKeys::Ring) => Err(unknown),
+        (Err(_), StoreKeys::Arn | StoreKeys::Names { .. }) => kms::elsewhere(sent, region, account).map(Into::into),
+    }?;
+    site.encryption.keys.name_of(&found).map(|_| Arc::clone(&found)).ok_or_else(|| kms::Unknown::invalid(sent))
+}
+
+/// What the store is told.
+pub(super) fn headers_of(site: &Site, encryption: &Encryption) -> Result<Headers, Fault> {
+    let Some(kind) = encryption.kind() else { return Ok(Headers(Vec::new())) };
+    let mut headers = vec![(KIND, HeaderValue::from_static(kind.as_str()))];
+    if let Some(key) = encryption.key() {
+        let name = site.encryption.keys.name_of(key).and_then(|name| HeaderValue::from_str(name).ok());
+        let name = name.ok_or_else(|| Fault::plain(Code::InternalError, "kms-key-name"))?;
+        headers.push((KEY_ID, name));
+    }
+    if encryption.has_bucket_key() {
+        headers.push((BUCKET_KEY, HeaderValue::from_static("true")));
+    }
+    Ok(Headers(headers))
+}
+
 impl<'a> Case<'a> {
     fn renames(&self) -> bool {
         matches!(self.site.encryption.keys, StoreKeys::Names { .. })
@@ -339,13 +365,7 @@ impl<'a> Case<'a> {
     }
 
     fn arn_of_key(&self, sent: &str, account: &str) -> Result<Arc<str>, kms::Unknown> {
-        let region = &self.site.address.region;
-        let found: Arc<str> = match (self.live.keys.find(sent, region, account), &self.site.encryption.keys) {
-            (Ok(key), _) => Ok(Arc::clone(key.arn())),
-            (Err(unknown), StoreKeys::Ring) => Err(unknown),
-            (Err(_), StoreKeys::Arn | StoreKeys::Names { .. }) => kms::elsewhere(sent, region, account).map(Into::into),
-        }?;
-        self.site.encryption.keys.name_of(&found).map(|_| Arc::clone(&found)).ok_or_else(|| kms::Unknown::invalid(sent))
+        arn_of_key(self.live, self.site, sent, account)
     }
 
     /// The ARN that conditions see in the place of a key's name.
@@ -424,19 +444,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// What the store is told.
     fn headers(&self, encryption: &Encryption) -> Result<Headers, Fault> {
-        let Some(kind) = encryption.kind() else { return Ok(Headers(Vec::new())) };
-        let mut headers = vec![(KIND, HeaderValue::from_static(kind.as_str()))];
-        if let Some(key) = encryption.key() {
-            let name = self.site.encryption.keys.name_of(key).and_then(|name| HeaderValue::from_str(name).ok());
-            let name = name.ok_or_else(|| Fault::plain(Code::InternalError, "kms-key-name"))?;
-            headers.push((KEY_ID, name));
-        }
-        if encryption.has_bucket_key() {
-            headers.push((BUCKET_KEY, HeaderValue::from_static("true")));
-        }
-        Ok(Headers(headers))
+        headers_of(self.site, encryption)
     }
 
     /// What the parts of an upload are decided by: what was said, as conditions saw it, and what came of it.

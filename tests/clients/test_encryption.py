@@ -11,7 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from support import site as sites
 from support.check import refused
 from support.data import some_bytes
-from support.keyring import SHARED as KEY
+from support.keyring import SHARED as KEY, arn
 from support.proxy import READER, Bartizan
 from support.stores import ACCESS_KEY, SECRET_KEY
 from test_forms import send as send_form
@@ -160,6 +160,20 @@ def test_a_reader_without_the_key_reads_nothing(store, plain):
     sites.remove_bucket(s3, bucket)
 
 
+@pytest.mark.stores("minio", "radosgw")
+def test_a_key_that_the_store_does_not_have_is_not_found(own_bucket):
+    _, s3, bucket = own_bucket({"encryption": {"when_missing": "pass"}})
+    for name, message in [
+        ("nobody", "Invalid keyId 'nobody'"),
+        ("1234abcd-12ab-34cd-56ef-1234567890ab", f"Key '{arn('1234abcd-12ab-34cd-56ef-1234567890ab')}' does not exist"),
+    ]:
+        said = {"Bucket": bucket, "Key": "k", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": arn(name)}
+        for call, more in [(s3.put_object, {"Body": b"data"}), (s3.create_multipart_upload, {})]:
+            answer = refused(call, "KMS.NotFoundException", status=400, **said, **more)
+            assert answer["Error"]["Message"] == message
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
 @pytest.mark.stores("embedded", "radosgw")
 def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_bucket, plain):
     key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
@@ -170,16 +184,33 @@ def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_buck
     site, s3, bucket = own_bucket({"encryption": {"customer_keys": "allow", "when_missing": "pass"}})
     s3.put_object(Bucket=bucket, Key="k", Body=b"data", **key)
     assert s3.get_object(Bucket=bucket, Key="k", **key)["Body"].read() == b"data"
-    # The store's own words: it knows how the object lies there, we do not.
-    refused(s3.get_object, "InvalidRequest", "InvalidArgument", status=400, Bucket=bucket, Key="k")
+    s3.put_object(Bucket=bucket, Key="plain", Body=b"data")
+    other = key | {"SSECustomerKey": "1" * 32}
+    # The store knows how the object lies there; what it says is told in S3's words (E-30 to E-35).
+    parameters = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object."
+    correct = "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key."
+    for keys, code, status, message in [({}, "InvalidRequest", 400, parameters), (other, "AccessDenied", 403, correct)]:
+        answer = refused(s3.get_object, code, status=status, Bucket=bucket, Key="k", **keys)
+        assert answer["Error"]["Message"] == message
+        refused(s3.head_object, str(status), status=status, Bucket=bucket, Key="k", **keys)
+    answer = refused(s3.get_object, "InvalidRequest", status=400, Bucket=bucket, Key="plain", **key)
+    assert answer["Error"]["Message"] == "The encryption parameters are not applicable to this object."
+    refused(s3.head_object, "400", status=400, Bucket=bucket, Key="plain", **key)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", **key)["UploadId"]
+    part = {"Bucket": bucket, "Key": "parts", "UploadId": upload, "PartNumber": 1, "Body": b"data"}
+    answer = refused(s3.upload_part, "InvalidRequest", status=400, **part)
+    assert answer["Error"]["Message"].startswith("The multipart upload initiate requested encryption."), answer
+    answer = refused(s3.upload_part, "InvalidRequest", status=400, **part, **other)
+    assert answer["Error"]["Message"] == "The provided encryption parameters did not match the ones used originally."
+    s3.upload_part(**part, **key)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    answer = refused(s3.upload_part, "InvalidRequest", status=400, **part | {"UploadId": upload}, **key)
+    assert answer["Error"]["Message"].startswith("The multipart upload initiate requested encryption."), answer
     upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", **key)["UploadId"]
     part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"data", **key)["ETag"]
     s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
     assert s3.get_object(Bucket=bucket, Key="parts", **key)["Body"].read() == b"data"
     if store.name == "embedded":
-        other = key | {"SSECustomerKey": "1" * 32}
-        refused(s3.get_object, "AccessDenied", status=403, Bucket=bucket, Key="k", **other)
-        refused(s3.head_object, "400", status=400, Bucket=bucket, Key="k")
         source = {"CopySourceSSECustomerAlgorithm": "AES256", "CopySourceSSECustomerKey": "0" * 32}
         s3.copy_object(Bucket=bucket, Key="open", CopySource=f"{bucket}/k", **source)
         assert s3.get_object(Bucket=bucket, Key="open")["Body"].read() == b"data"

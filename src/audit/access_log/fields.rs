@@ -158,14 +158,14 @@ fn fields<'e>(event: &'e Event, bucket: &'e str, part: &'e Part<'_>) -> Fields {
 }
 
 /// Field 5: of root the canonical id, if it is known.
-pub(super) fn requester(event: &Event) -> Option<&str> {
+pub(in crate::audit) fn requester(event: &Event) -> Option<&str> {
     let arn = event.caller().arn()?;
     let root = event.caller().kind() == Some("Root");
     Some(event.text("requester_canonical_id").filter(|_| root).unwrap_or(arn))
 }
 
 /// Field 9: the first line of the request; what of it is missing is left out.
-pub(super) fn request_line(event: &Event) -> Option<String> {
+pub(in crate::audit) fn request_line(event: &Event) -> Option<String> {
     let parts: Vec<_> = ["method", "target", "http_version"].into_iter().filter_map(|name| event.text(name)).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }

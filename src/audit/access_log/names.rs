@@ -30,7 +30,7 @@ impl fmt::Display for Name {
 
 /// The name of what an event asks for. What the router does not know is named after its method and
 /// whether it names a key.
-pub(super) fn name(event: &Event) -> Name {
+pub(in crate::audit) fn name(event: &Event) -> Name {
     let asked = event.operation().unwrap_or_default();
     if let Some((verb, resource)) = asked.strip_prefix("S3.").and_then(|rest| rest.split_once('.')) {
         // What the proxy does without being asked has its name already.

@@ -8,6 +8,7 @@ use super::members::{Members, Node};
 use super::names::{Called, called};
 use super::{Setting, extra, identity, parameters, resources};
 use crate::audit::event::{Deletion, Event, Which, second};
+use crate::audit::json::write_json;
 
 /// A record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,8 +36,7 @@ impl Record {
 
     /// Appends it as one line of JSON and the line's end.
     pub fn write(&self, out: &mut Vec<u8>) {
-        // Texts, numbers and lists of them can always be written, and memory does not fail.
-        let _ = serde_json::to_writer(&mut *out, self);
+        write_json(self, out);
         out.push(b'\n');
     }
 }

@@ -65,7 +65,7 @@ impl Pairs {
                 all.extend(end);
                 Some(self.event(entry.number, entry.time, all))
             }
-            Kind::Gap | Kind::Seal => None,
+            Kind::Checkpoint | Kind::Gap | Kind::Seal => None,
         };
         self.next = entry.number.saturating_add(1);
         Ok(event)

@@ -177,3 +177,103 @@ fn a_panic_while_writing_refuses_from_then_on_and_keeps_nobody_waiting() {
         assert_eq!(recovery.open.len(), 1);
     }
 }
+
+/// What is wrong with a disk, and for how long.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// Nothing can be written.
+    Full,
+    /// Nor can a file be made, renamed or cut.
+    ReadOnly,
+    /// The reserve is touched.
+    Reserve,
+    /// Nothing becomes durable.
+    Sync,
+}
+
+impl Trouble {
+    fn set(self, faults: &Faults, on: bool) {
+        match self {
+            Self::Full => Faults::set(&faults.write, on),
+            Self::ReadOnly => {
+                for fault in [&faults.write, &faults.create, &faults.cut] {
+                    Faults::set(fault, on);
+                }
+            }
+            Self::Reserve => faults.free.store(if on { 0 } else { u64::MAX }, Ordering::SeqCst),
+            Self::Sync => Faults::set(&faults.sync, on),
+        }
+    }
+}
+
+#[test]
+fn whatever_is_wrong_with_the_disk_requests_are_refused_or_counted_and_nothing_admitted_is_lost() {
+    let troubles = [Trouble::Full, Trouble::ReadOnly, Trouble::Reserve, Trouble::Sync];
+    for (trouble, when_full) in troubles.into_iter().flat_map(|it| [(it, WhenFull::Refuse), (it, WhenFull::Drop)]) {
+        let what = format!("{trouble:?} {when_full:?}");
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { when_full, min_free: Some(1 << 20), ..small(Before::Synced) };
+        let (journal, faults) = troubled(dir.path(), settings);
+        let admitted: Vec<_> = (0..3).map(|nth| wait(journal.record(&intent(nth))).unwrap()).collect();
+        trouble.set(&faults, true);
+        if matches!(trouble, Trouble::Reserve) {
+            until(|| journal.ready() == Err(JournalFull::LowSpace));
+        }
+        for nth in 10..15 {
+            match wait(journal.record(&intent(nth))) {
+                Ok(receipt) => journal.complete(receipt, &end()),
+                Err(full) => assert!(matches!(full, JournalFull::Failing | JournalFull::LowSpace), "{what}: {full}"),
+            }
+        }
+        admitted.into_iter().for_each(|receipt| journal.complete(receipt, &end()));
+        trouble.set(&faults, false);
+        until(|| journal.ready().is_ok());
+        journal.complete(wait(journal.record(&intent(20))).unwrap(), &end());
+        journal.close().unwrap();
+        let counts = journal.counts();
+        assert_eq!((counts.intents, counts.completions, counts.open), (4, 4, 0), "{what}");
+        assert_eq!(counts.lost_completions, 0, "{what}");
+        let (refused, lost) = if when_full == WhenFull::Refuse { (5, 0) } else { (0, 5) };
+        assert_eq!((counts.refused, counts.lost_intents), (refused, lost), "{what}");
+        let told: u64 = entries(dir.path())
+            .iter()
+            .filter(|entry| entry.kind == Kind::Gap)
+            .map(|gap| json(gap)["lost_intents"].as_u64().unwrap())
+            .sum();
+        assert_eq!(told, lost, "{what}: what was lost is told");
+        // A file that could not even be sealed is told by `verify`; all others pass.
+        if !matches!(trouble, Trouble::ReadOnly | Trouble::Sync | Trouble::Full) {
+            verify(dir.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_slow_disk_refuses_or_counts_what_has_no_room_to_wait() {
+    for when_full in [WhenFull::Refuse, WhenFull::Drop] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { when_full, queue_frames: 2, ..small(Before::Synced) };
+        let (journal, faults) = troubled(dir.path(), settings);
+        faults.slow.store(400, Ordering::SeqCst);
+        let taken: Vec<_> = std::thread::scope(|scope| {
+            let one = |nth| {
+                let journal = &journal;
+                scope.spawn(move || wait(journal.record(&intent(nth))))
+            };
+            let callers: Vec<_> = (0..12).map(one).collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        faults.slow.store(0, Ordering::SeqCst);
+        let refused = taken.iter().filter(|taken| matches!(taken, Err(JournalFull::QueueFull))).count() as u64;
+        taken.into_iter().flatten().for_each(|receipt| journal.complete(receipt, &end()));
+        journal.close().unwrap();
+        let counts = journal.counts();
+        assert_eq!(counts.intents + refused + counts.lost_intents, 12);
+        assert_eq!((counts.completions, counts.open), (counts.intents, 0));
+        match when_full {
+            WhenFull::Refuse => assert!(refused > 0 && counts.lost_intents == 0),
+            WhenFull::Drop => assert!(refused == 0 && counts.lost_intents > 0 && counts.gaps > 0),
+        }
+        verify(dir.path()).unwrap();
+    }
+}

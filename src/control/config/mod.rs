@@ -20,6 +20,7 @@ use crate::sigv4::Secret;
 mod encryption;
 mod keys;
 mod listen;
+mod log;
 mod naming;
 mod quota;
 mod rate;
@@ -30,6 +31,7 @@ mod sink;
 mod trace;
 mod upstream;
 
+pub use self::log::{Log, LogFormat, LogLevel};
 pub use super::units::Endpoint;
 pub use crate::access::origin::Cidr;
 pub use rate::{Leasing, Rates, Replicas, Sharing};
@@ -283,14 +285,25 @@ pub enum NameRule {
     Refuse,
 }
 
-/// When the intent must be on record, and where records go from there. No `Debug`: it holds secrets.
+/// When the intent must be on record, how records are kept, and where they go from there. No `Debug`: it holds
+/// secrets.
 pub struct Audit {
     /// How far the record must have come before the request goes on.
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
     /// Where records are delivered to.
-    pub delivery: delivery::Settings,
+    pub delivery: Arc<delivery::Settings>,
+    /// The key that signs the journal; without one, `journal-key.pem` below the state folder.
+    pub signing_key: Option<PathBuf>,
+    /// Octets of a segment file.
+    pub segment_size: u64,
+    /// The age at which a segment is sealed although it is not full.
+    pub roll_after: Duration,
+    /// How long records are kept; `None`: for good.
+    pub keep: Option<Duration>,
+    /// The most octets of all segments; `None`: as many as there is room for.
+    pub max_size: Option<u64>,
 }
 
 /// How far a record must have come.
@@ -472,52 +485,6 @@ pub enum Accept {
     Reuseport,
 }
 
-/// The log of the program itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Log {
-    /// The least important line that is written.
-    pub level: LogLevel,
-    /// How; `None`: text on a terminal, JSON elsewhere.
-    pub format: Option<LogFormat>,
-}
-
-/// Importance of a log line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogLevel {
-    /// Something to follow in detail.
-    Debug,
-    /// Something broke.
-    Error,
-    /// Something happened.
-    Info,
-    /// Every step.
-    Trace,
-    /// Something is odd.
-    Warn,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// For people.
-    Text,
-}
-
-impl LogLevel {
-    /// As `tracing` filters spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Error => "error",
-            Self::Info => "info",
-            Self::Trace => "trace",
-            Self::Warn => "warn",
-        }
-    }
-}
-
 impl Config {
     /// Reads a configuration file. `Err` holds every fault that was found, `Ok` the warnings.
     pub fn load(path: &Path, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
@@ -556,6 +523,11 @@ impl Config {
     /// The folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
+    }
+
+    /// The file of the key that signs the journal.
+    pub fn journal_key(&self) -> PathBuf {
+        self.audit.signing_key.clone().unwrap_or_else(|| self.state.join("journal-key.pem"))
     }
 }
 

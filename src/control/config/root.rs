@@ -18,6 +18,8 @@ use crate::sigv4::Secret;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+/// Octets of a journal's segment, unless said otherwise.
+const SEGMENT: u64 = 64 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tables and keys of features that are still to come.
@@ -218,19 +220,50 @@ fn names(guard: &mut Table<'_>, usual: Names) -> Names {
 }
 
 fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
-    let delivery = delivery::Settings::default();
-    let default = Audit { before: Before::Written, when_full: WhenFull::Refuse, delivery };
+    let default = Audit {
+        before: Before::Written,
+        when_full: WhenFull::Refuse,
+        delivery: Arc::new(delivery::Settings::default()),
+        signing_key: None,
+        segment_size: SEGMENT,
+        roll_after: DAY,
+        keep: None,
+        max_size: None,
+    };
     let Some(mut table) = root.table("audit") else { return default };
-    table.unavailable(&["chain", "keep"]);
+    table.unavailable(&["chain"]);
     let before = [("queued", Before::Queued), ("written", Before::Written), ("synced", Before::Synced)];
     let when_full = [("refuse", WhenFull::Refuse), ("drop", WhenFull::Drop)];
     let audit = Audit {
         before: table.choice("before", &before, default.before),
         when_full: table.choice("when_full", &when_full, default.when_full),
-        delivery: sink::read(&mut table, upstreams, region),
+        delivery: Arc::new(sink::read(&mut table, upstreams, region)),
+        ..retention(&mut table, default)
     };
     table.finish();
     audit
+}
+
+/// How the journal is signed, cut into files and kept.
+fn retention(table: &mut Table<'_>, default: Audit) -> Audit {
+    // The longest record must fit a segment.
+    let segment_size = table.size("segment_size", 16 << 20..=16 << 30, default.segment_size);
+    let span = table.span_of("max_size");
+    let max_size = span.is_some().then(|| table.size("max_size", 32 << 20..=u64::MAX, 1 << 40));
+    if let (Some(most), Some(span)) = (max_size, span)
+        && most < segment_size.saturating_mul(2)
+    {
+        let help = "write at least twice `segment_size`: the segment being written is never removed";
+        table.fault(span, "`max_size` has no room for two segments", "too little", help);
+    }
+    Audit {
+        signing_key: table.path("signing_key").map(|found| found.value),
+        segment_size,
+        roll_after: table.duration("roll_after", MINUTE..=DAY * 366, default.roll_after),
+        keep: table.has("keep").then(|| table.duration("keep", MINUTE * 60..=DAY * 36_600, DAY * 90)),
+        max_size,
+        ..default
+    }
 }
 
 fn runtime(root: &mut Table<'_>) -> Runtime {

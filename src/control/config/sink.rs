@@ -203,7 +203,7 @@ fn bucket(
     let bucket = table.parsed("bucket", "the name of a bucket", named);
     let prefix = |text: &str| (text.len() <= LONGEST_PREFIX).then(|| text.to_owned());
     let prefix = table.parsed("prefix", "at most 800 octets", prefix).map(|found| found.value).unwrap_or_default();
-    let upstream = upstream(table, upstreams, home)?;
+    let upstream = Some(upstream(table, upstreams, home)?);
     if format != Format::AccessLog {
         table.pointless(&["layout", "dates"], "a format other than \"s3\"");
     }

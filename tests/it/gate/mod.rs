@@ -1,6 +1,7 @@
 //! The whole program, as a process, before the embedded store or a scripted one.
 
 mod defects;
+mod delivery;
 mod doors;
 mod encryption;
 mod flips;

@@ -2,7 +2,7 @@ use super::*;
 use crate::control::config::tests::{accepted, refused, with};
 
 fn sinks(more: &str) -> Vec<Sink> {
-    accepted(&with(&format!("[audit]\n{more}"))).audit.delivery.sinks
+    accepted(&with(&format!("[audit]\n{more}"))).audit.delivery.sinks.clone()
 }
 
 fn one(more: &str) -> Sink {
@@ -22,7 +22,7 @@ fn each_kind_of_destination_is_taken_with_its_own_keys() {
     let bucket =
         one("format = \"s3\"\nbucket = \"logs\"\nprefix = \"p/\"\nlayout = \"partitioned\"\ndates = \"event\"");
     let To::Bucket(to) = bucket.to else { panic!() };
-    assert_eq!((to.bucket.as_str(), to.prefix.as_str(), to.upstream, to.digests), ("logs", "p/", 0, false));
+    assert_eq!((to.bucket.as_str(), to.prefix.as_str(), to.upstream, to.digests), ("logs", "p/", Some(0), false));
     assert_eq!(to.layout, KeyFormat::Partitioned(DateSource::Event));
     assert_eq!(bucket.roll_size, 128 << 20);
     let To::Http(to) = one("format = \"cloudtrail\"\nurl = \"https://Logs.internal:8443/in?x=1\"\ntoken = \"t\"").to

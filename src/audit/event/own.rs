@@ -1,0 +1,94 @@
+//! The project's own form of an event: one JSON object with the names of the access log and then
+//! everything else (spec/access-logs.md 7).
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::{Value, json};
+
+use super::Event;
+use crate::audit::access_log::{name, request_line, requester};
+use crate::audit::json::write_json;
+
+/// The names of the access log in their order.
+const FIRST: [&str; 28] = [
+    "bucket_owner_id",
+    "bucket_name",
+    "bucket_arn",
+    "request_time",
+    "remote_ip",
+    "requester",
+    "request_id",
+    "operation",
+    "key",
+    "request_uri",
+    "http_status",
+    "error_code",
+    "bytes_sent",
+    "object_size",
+    "total_time",
+    "turn_around_time",
+    "referer",
+    "user_agent",
+    "version_id",
+    "host_id",
+    "signature_version",
+    "cipher_suite",
+    "authentication_type",
+    "host_header",
+    "tls_version",
+    "access_point_arn",
+    "acl_required",
+    "source_region",
+];
+
+impl Event {
+    /// The event as JSON in one line, without its end: what the access log says first, `null` where
+    /// absent, then where it stands and everything else that is recorded. `operation` is the one of the
+    /// access log; that of the API is `api_operation`, and the ARN of whoever asked `requester_arn`.
+    pub fn to_json(&self) -> String {
+        let mut out = Vec::with_capacity(2048);
+        write_json(&Own(self), &mut out);
+        String::from_utf8(out).unwrap_or_default() // JSON is UTF-8
+    }
+
+    /// A member as the access log has it.
+    fn first(&self, member: &str) -> Value {
+        let text = |value: Option<&str>| Value::from(value);
+        match member {
+            "bucket_arn" => self.bucket().map(|bucket| format!("arn:aws:s3:::{bucket}")).into(),
+            "operation" => name(self).to_string().into(),
+            "requester" => text(requester(self)),
+            "request_uri" => request_line(self).into(),
+            "http_status" => self.status().into(),
+            "error_code" => text(self.error_code()),
+            "signature_version" => text(self.caller().signature_version()),
+            "authentication_type" => text(self.caller().authentication()),
+            "acl_required" => self.acl_required().into(),
+            other => self.members().get(other).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+struct Own<'a>(&'a Event);
+
+impl Serialize for Own<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(event) = *self;
+        let mut map = serializer.serialize_map(None)?;
+        for name in FIRST {
+            map.serialize_entry(name, &event.first(name))?;
+        }
+        map.serialize_entry("schema_version_id", "V_1_0")?;
+        map.serialize_entry("api_operation", &event.operation())?;
+        map.serialize_entry("requester_arn", &event.caller().arn())?;
+        let instance = format!("{:032x}", u128::from_be_bytes(event.at.instance));
+        map.serialize_entry("record", &json!({ "instance": instance, "number": event.at.number }))?;
+        map.serialize_entry("recorded", &event.recorded.rfc3339())?;
+        const OURS: [&str; 5] = ["schema_version_id", "api_operation", "requester_arn", "record", "recorded"];
+        for (name, value) in event.members() {
+            if !FIRST.contains(&name.as_str()) && !OURS.contains(&name.as_str()) {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,227 @@
+//! What the background thread does about once a second and no request waits for: the signed head, signed
+//! checkpoints, taking up a new key, rolling old files, removing what need not be kept.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::batch::Waiter;
+use super::desk::Desk;
+use super::frame::{Header, Kind};
+use super::head::{Floor, Head, checkpoint_text};
+use super::journal::Settings;
+use super::json::Object;
+use super::now;
+use super::pen::{Last, Pen, Spare, Stand, Yard};
+use super::segment::{Name, first_number, list};
+use super::sign::{self, Signer};
+
+/// How often files are looked at for removal, unless a new one was begun.
+const LOOK: u64 = 60 * 1_000_000_000;
+
+/// What upkeep remembers from one round to the next.
+pub(super) struct Upkeep {
+    /// The head as it was written last.
+    head: Option<Head>,
+    floor: Floor,
+    /// The number that the last checkpoint signs for.
+    signed: u64,
+    /// When it was written.
+    signed_at: u64,
+    /// When files were last looked at for removal, and the last file then.
+    looked: (u64, u64),
+    /// Inode and time of change of the key in use.
+    key: Option<(u64, i64, i64)>,
+}
+
+impl Upkeep {
+    /// At the start. `floor` as the head told; without one, the journal begins with its first file.
+    pub(super) fn begin(dir: &Path, settings: &Settings, last: &Last, floor: Option<Floor>) -> Self {
+        let key = settings.signing_key.as_deref().and_then(|key| mark(key).ok());
+        let floor = floor.or_else(|| first_file(dir)).unwrap_or_else(Floor::first);
+        // The first checkpoint comes with the first record.
+        let signed = last.end.next.saturating_sub(1);
+        Self { head: None, floor, signed, signed_at: 0, looked: (now(), 0), key }
+    }
+
+    /// Writes the first head, and waits for the disk: one that is missing later was taken away.
+    pub(super) fn first_head(mut self, yard: &Yard, stand: &Stand) -> io::Result<Self> {
+        if let Some(signer) = yard.signer() {
+            self.write_head(yard, stand, &signer, false, true)?;
+        }
+        Ok(self)
+    }
+
+    fn write_head(
+        &mut self,
+        yard: &Yard,
+        stand: &Stand,
+        signer: &Signer,
+        closed: bool,
+        durable: bool,
+    ) -> io::Result<()> {
+        let Stand { instance, sequence, end, .. } = stand;
+        let mut head = Head::new(instance, *sequence, end.next.saturating_sub(1), &end.chain, self.floor.clone());
+        head.closed = closed;
+        signer.id().clone_into(&mut head.key);
+        if self.head.as_ref().is_some_and(|last| last.says_the_same(&head)) {
+            return Ok(());
+        }
+        head.write(&yard.dir, signer, now(), durable)?;
+        self.head = Some(head);
+        Ok(())
+    }
+}
+
+impl Desk {
+    /// One round of upkeep.
+    pub(super) fn keep_up(&self, time: u64) {
+        let mut upkeep = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        let rotated = self.take_up_key(&mut upkeep);
+        self.note(&rotated);
+        if let Some(signer) = self.yard.signer() {
+            self.checkpoint(&mut upkeep, &signer, time, matches!(rotated, Ok(true)));
+            let stand = self.lock().stand;
+            self.note(&upkeep.write_head(&self.yard, &stand, &signer, false, false));
+        }
+        let retained = self.retain(&mut upkeep, time);
+        self.note(&retained);
+    }
+
+    /// The head of a journal that is closed.
+    pub(super) fn write_last_head(&self) {
+        let Some(signer) = self.yard.signer() else { return };
+        let stand = self.lock().stand;
+        let mut upkeep = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.note(&upkeep.write_head(&self.yard, &stand, &signer, true, true));
+    }
+
+    fn note<T>(&self, result: &io::Result<T>) {
+        if result.is_err() {
+            self.counters.upkeep_failed();
+        }
+    }
+
+    /// Takes up the key that was rotated in, if one was.
+    fn take_up_key(&self, upkeep: &mut Upkeep) -> io::Result<bool> {
+        let Some(path) = &self.settings.signing_key else { return Ok(false) };
+        let seen = mark(path)?;
+        if upkeep.key == Some(seen) {
+            return Ok(false);
+        }
+        let (signer, _) = sign::load_or_make(path, &self.yard.dir).map_err(io::Error::other)?;
+        *self.yard.signer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(signer));
+        upkeep.key = Some(seen);
+        Ok(true)
+    }
+
+    /// Signs for what is on record, from time to time, if it is more than the last checkpoint itself.
+    fn checkpoint(&self, upkeep: &mut Upkeep, signer: &Signer, time: u64, at_once: bool) {
+        let stand = self.lock().stand;
+        let number = stand.end.next.saturating_sub(1);
+        let due = time.abs_diff(upkeep.signed_at) >= nanos(self.settings.checkpoint);
+        if number <= upkeep.signed.saturating_add(1) || !(due || at_once) {
+            return;
+        }
+        let chain = stand.end.chain.to_string();
+        let mut payload = Vec::new();
+        let mut object = Object::begin(&mut payload);
+        object.number("number", number);
+        object.word("chain", chain.as_bytes());
+        object.word("key", signer.id().as_bytes());
+        object.word("signature", signer.sign(&checkpoint_text(&stand.instance, number, &chain)).as_bytes());
+        object.end();
+        let mut queue = self.lock();
+        // It rides with the next group; where nothing can be written, it waits for the next round.
+        if self.admits(&queue, Kind::Checkpoint, payload.len()).is_ok() {
+            queue.batch.push(Kind::Checkpoint, Waiter::Nobody, time, &payload);
+            (upkeep.signed, upkeep.signed_at) = (number, time);
+        }
+    }
+
+    /// Rolls a file that is old enough, once there is another to go on with.
+    pub(super) fn roll_aged(&self, pen: &mut Pen, time: u64) {
+        let Some(age) = self.settings.roll_after else { return };
+        if pen.stand().since.is_none_or(|since| time.saturating_sub(since) < nanos(age)) {
+            return;
+        }
+        let mut spare = self.yard.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        match *spare {
+            Spare::Idle => *spare = Spare::Wanted,
+            Spare::Wanted => {}
+            Spare::Ready(_) => {
+                drop(spare);
+                self.note(&pen.roll());
+            }
+        }
+    }
+
+    /// Removes files from the front that are older than is kept, or too much; none that holds a record
+    /// somebody still needs, and never the last. The head says first where the journal begins then.
+    fn retain(&self, upkeep: &mut Upkeep, time: u64) -> io::Result<()> {
+        let (keep, most) = (self.settings.keep, self.settings.max_size);
+        let last = self.lock().stand.sequence;
+        let (looked, then) = upkeep.looked;
+        if (keep.is_none() && most.is_none()) || (last == then && time.abs_diff(looked) < LOOK) {
+            return Ok(());
+        }
+        upkeep.looked = (time, last);
+        let names = list(&self.yard.dir)?;
+        let hold = self.hold.load(std::sync::atomic::Ordering::Relaxed);
+        let (mut total, mut gone, mut floor) = (0, Vec::new(), None);
+        let size = |name: &Name| std::fs::metadata(&name.path).map(|metadata| metadata.len());
+        for name in &names {
+            total += size(name)?;
+        }
+        for pair in names.windows(2) {
+            let [name, next] = pair else { continue };
+            let Some((header, first)) = first_number(next)? else { break };
+            let old = keep.is_some_and(|keep| header.created.saturating_add(nanos(keep)) < time);
+            let much = most.is_some_and(|most| total > most);
+            // One below the floor was to be removed when the process ended.
+            if first > hold || !(old || much || name.sequence < upkeep.floor.sequence) {
+                break;
+            }
+            total -= size(name)?;
+            gone.push(name);
+            floor = Some(floor_at(&header, first));
+        }
+        let Some(floor) = floor else { return Ok(()) };
+        if floor.sequence > upkeep.floor.sequence {
+            upkeep.floor = floor;
+        }
+        if let Some(signer) = self.yard.signer() {
+            let stand = self.lock().stand;
+            upkeep.write_head(&self.yard, &stand, &signer, false, true)?;
+        }
+        for name in gone {
+            self.yard.disk.remove(&name.path)?;
+            self.counters.removed(1);
+            // What was torn from it goes with it.
+            drop(std::fs::remove_file(name.path.with_extension("torn")));
+        }
+        self.yard.disk.sync_names(&self.yard.dir)
+    }
+}
+
+fn floor_at(header: &Header, first: u64) -> Floor {
+    Floor { sequence: header.sequence, number: first, chain: header.previous.to_string() }
+}
+
+/// Where a journal without a head begins.
+fn first_file(dir: &Path) -> Option<Floor> {
+    let names = list(dir).ok()?;
+    let (header, first) = first_number(names.first()?).ok()??;
+    Some(floor_at(&header, first))
+}
+
+/// What tells a file from another one under its name.
+fn mark(path: &Path) -> io::Result<(u64, i64, i64)> {
+    std::fs::metadata(path).map(|metadata| (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

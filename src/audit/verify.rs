@@ -1,0 +1,340 @@
+//! Whether a journal is what was written: structure, chain, signatures, and where it begins and ends.
+//! Offline; it may be a copy, or a journal that is being written.
+//!
+//! What the signatures cannot tell is said too: how many records at the end none of them covers yet, and
+//! whether the keys were brought along or lay beside the journal, where whoever can rewrite the one can
+//! rewrite the other.
+
+mod finding;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use finding::{Finding, What};
+
+use super::frame::{CUT, Chain, Kind};
+use super::head::{self, Found, Head, Sealed, checkpoint_text, seal_text};
+use super::read::{Manner, SealNote, Summary, Walk, settled};
+use super::segment::Entry;
+use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
+
+/// How far a checkpoint may stand behind the record it signs for: more than may ever wait.
+const WINDOW: usize = 1 << 18;
+/// The most findings that are kept; what comes after is of the same kind.
+const MOST: usize = 100;
+/// How often a journal is read anew because retention removed files meanwhile.
+const TRIES: usize = 3;
+
+/// What a journal is held to.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Public keys that were carried away from it.
+    pub keys: Option<PublicKeys>,
+    /// Losses that are known: the number of the record that tells of each.
+    pub known_losses: Vec<u64>,
+}
+
+/// What verifying a journal came to.
+#[derive(Debug, Default)]
+pub struct Proof {
+    /// What it holds.
+    pub summary: Summary,
+    /// Signatures that are right.
+    pub signatures: u64,
+    /// The first record that a signature was made for, of those that are here. What stands before it is
+    /// held by the chain, as it was then.
+    pub signed_from: Option<u64>,
+    /// The last record that a signature was made for.
+    pub signed_to: Option<u64>,
+    /// What is wrong, in the order of the journal. The first damage ends it.
+    pub findings: Vec<Finding>,
+    /// The first record, if what was before has been removed by retention and that is signed for.
+    pub begins_at: Option<u64>,
+    /// Losses that the caller knows of.
+    pub known: Vec<Finding>,
+    /// Whether the keys were brought along.
+    pub own_keys: bool,
+}
+
+impl Proof {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+/// Verifies the journal in a folder.
+///
+/// # Errors
+/// [`SignError`] if the list of public keys beside it cannot be read although it is there. Everything
+/// else is a finding.
+pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
+    let mut tries = 1;
+    loop {
+        let head = Head::read(dir);
+        let floor = |found: &Found| match found {
+            Found::Head(head) => Some(head.floor.clone()),
+            Found::Missing | Found::Unreadable => None,
+        };
+        let before = floor(&head);
+        let proof = Prover::begin(dir, trust, head)?.run();
+        if proof.is_sound() || tries == TRIES || floor(&Head::read(dir)) == before {
+            return Ok(proof);
+        }
+        tries += 1;
+    }
+}
+
+/// What a checkpoint says.
+#[derive(Deserialize)]
+struct Checkpoint {
+    number: u64,
+    chain: String,
+    key: String,
+    signature: String,
+}
+
+/// What the record of a loss says.
+#[derive(Deserialize)]
+struct Loss {
+    head: String,
+    missing_from: Option<u64>,
+    missing_to: Option<u64>,
+}
+
+struct Prover<'t> {
+    dir: PathBuf,
+    trust: &'t Trust,
+    keys: PublicKeys,
+    head: Found,
+    proof: Proof,
+    /// The chain values after the last records, and the number of the first of them.
+    window: VecDeque<(u64, Chain)>,
+    /// The chain value after the record that the head names.
+    at_head: Option<Chain>,
+    /// The place of the newest key that has signed.
+    newest_key: usize,
+    /// The number after the last record.
+    next: Option<u64>,
+    last_file: u64,
+    instance: Option<[u8; 16]>,
+}
+
+impl<'t> Prover<'t> {
+    fn begin(dir: &Path, trust: &'t Trust, head: Found) -> Result<Self, SignError> {
+        let mut proof = Proof { own_keys: trust.keys.is_some(), ..Proof::default() };
+        let listed = dir.join(PUBLIC_KEYS);
+        let local = match PublicKeys::read(&listed) {
+            Err(SignError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => None,
+            read => Some(read?),
+        };
+        let keys = match (&trust.keys, local) {
+            (Some(carried), Some(local)) => {
+                let (keys, strangers) = carried.clone().extended(&local);
+                if strangers {
+                    proof.findings.push(Finding::at(&listed, 0, None, What::Strangers));
+                }
+                keys
+            }
+            (Some(carried), None) => carried.clone(),
+            (None, local) => local.unwrap_or_default(),
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            trust,
+            keys,
+            head,
+            proof,
+            window: VecDeque::new(),
+            at_head: None,
+            newest_key: 0,
+            next: None,
+            last_file: 0,
+            instance: None,
+        })
+    }
+
+    fn run(mut self) -> Proof {
+        let mut walk = Walk::new(&self.dir, None, Manner::Verify);
+        let damage = loop {
+            match settled(&mut walk) {
+                Ok(Some(entry)) => self.take(&walk, &entry),
+                Ok(None) => break None,
+                Err(damage) => break Some(damage),
+            }
+        };
+        self.proof.summary.files = walk.files;
+        self.proof.summary.sealed = walk.is_sealed() && walk.files > 0;
+        if let Some(damage) = damage {
+            let finding = Finding { number: self.next, ..Finding::from(damage) };
+            self.find(finding);
+        } else {
+            self.last_file = walk.last_sequence().unwrap_or(self.last_file);
+            self.check_end();
+        }
+        self.proof
+    }
+
+    fn find(&mut self, finding: Finding) {
+        if self.proof.findings.len() < MOST {
+            self.proof.findings.push(finding);
+        }
+    }
+
+    fn take(&mut self, walk: &Walk, entry: &Entry) {
+        let Some(at) = walk.at.clone() else { return };
+        let place = |what| Finding::at(&at.path, at.offset, Some(entry.number), what);
+        let first = self.proof.summary.files == 0 && self.proof.summary.records == 0;
+        self.proof.summary.count(entry);
+        if first {
+            self.instance = Some(at.header.instance);
+            self.check_beginning(walk, entry.number);
+        } else if let Some(next) = self.next.filter(|next| *next != entry.number) {
+            // Only a file that says so may leave numbers out; see below for the record that tells of it.
+            debug_assert!(at.header.flags & CUT != 0 && entry.number > next);
+        }
+        self.next = Some(entry.number.saturating_add(1));
+        self.last_file = at.header.sequence;
+        if self.window.len() == WINDOW {
+            self.window.pop_front();
+        }
+        self.window.push_back((entry.number, at.chain));
+        if matches!(&self.head, Found::Head(head) if head.number == entry.number) {
+            self.at_head = Some(at.chain);
+        }
+        let wrong = match entry.kind {
+            Kind::Seal => self.check_seal(&at.header.instance, at.header.sequence, entry),
+            Kind::Checkpoint => self.check_checkpoint(&at.header.instance, entry),
+            Kind::Gap => self.check_gap(&at.path, at.offset, entry),
+            Kind::Combined | Kind::Completion | Kind::Intent => None,
+        };
+        if let Some(what) = wrong {
+            self.find(place(what));
+        }
+    }
+
+    /// The journal must begin where the head says.
+    fn check_beginning(&mut self, walk: &Walk, number: u64) {
+        let Some(at) = &walk.at else { return };
+        let Found::Head(head) = &self.head else { return };
+        let (floor, header) = (head.floor.clone(), at.header);
+        let place = |what| Finding::at(&at.path, 0, Some(number), what);
+        let finding = if header.sequence > floor.sequence {
+            place(What::Beginning { expected: floor.number })
+        } else if header.sequence == floor.sequence
+            && (floor.number != number || floor.chain != header.previous.to_string())
+        {
+            place(What::OtherBeginning)
+        } else {
+            if number > 1 {
+                self.proof.begins_at = Some(number);
+            }
+            return;
+        };
+        self.find(finding);
+    }
+
+    fn check_seal(&mut self, instance: &[u8; 16], sequence: u64, entry: &Entry) -> Option<What> {
+        let note: SealNote = serde_json::from_str(&entry.json).ok()?;
+        let (Some(key), Some(signature)) = (&note.key, &note.signature) else {
+            // Before there was a key, seals had no signature; after, none goes without.
+            return self.proof.signed_from.map(|_| What::Unsigned);
+        };
+        let SealNote { count, first, last, open, .. } = note;
+        let seal = Sealed { count, first, last, chain: &note.chain, open, cause: &note.cause };
+        self.check_signature(key, &seal_text(instance, sequence, &seal), signature, last)
+    }
+
+    fn check_checkpoint(&mut self, instance: &[u8; 16], entry: &Entry) -> Option<What> {
+        let Ok(note) = serde_json::from_str::<Checkpoint>(&entry.json) else { return Some(What::Checkpoint) };
+        let place = self.window.binary_search_by_key(&note.number, |(number, _)| *number);
+        let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, chain)| chain.to_string());
+        if chain.as_ref() != Some(&note.chain) {
+            return Some(What::Checkpoint);
+        }
+        let text = checkpoint_text(instance, note.number, &note.chain);
+        self.check_signature(&note.key, &text, &note.signature, note.number)
+    }
+
+    fn check_signature(&mut self, key: &str, text: &str, signature: &str, number: u64) -> Option<What> {
+        let after = self.proof.signed_to.map_or(0, |to| to.saturating_add(1));
+        let Some((place, found)) = self.keys.find(key) else {
+            return Some(What::Stranger { key: key.to_owned(), after });
+        };
+        if !found.verifies(text, signature) {
+            return Some(What::Signature { after });
+        }
+        if place < self.newest_key {
+            return Some(What::OldKey { key: key.to_owned() });
+        }
+        self.newest_key = place;
+        self.proof.signatures += 1;
+        self.proof.signed_from = self.proof.signed_from.or(Some(number));
+        self.proof.signed_to = self.proof.signed_to.max(Some(number));
+        None
+    }
+
+    /// A loss that the journal itself found when it was opened.
+    fn check_gap(&mut self, path: &Path, offset: u64, entry: &Entry) -> Option<What> {
+        let loss: Loss = serde_json::from_str(&entry.json).ok()?;
+        let what = match (loss.missing_from, loss.missing_to) {
+            (Some(from), Some(to)) => What::Loss { from, to, told: entry.number },
+            _ if loss.head == "forged" => What::HeadForged { told: Some(entry.number) },
+            _ => What::HeadMissing { told: Some(entry.number) },
+        };
+        if self.trust.known_losses.contains(&entry.number) {
+            self.proof.known.push(Finding::at(path, offset, Some(entry.number), what));
+            return None;
+        }
+        Some(what)
+    }
+
+    /// The journal must go as far as the head says.
+    fn check_end(&mut self) {
+        let path = head::path(&self.dir);
+        let last = self.next.map_or(0, |next| next.saturating_sub(1));
+        let at = |number, what| Finding::at(&path, 0, number, what);
+        let signing = !self.keys.journal_keys.is_empty() || self.proof.signatures > 0;
+        let Found::Head(head) = &self.head else {
+            match &self.head {
+                Found::Unreadable => self.find(at(None, What::HeadUnreadable)),
+                _ if signing => self.find(at(None, What::HeadMissing { told: None })),
+                _ => {}
+            }
+            return;
+        };
+        let head = head.clone();
+        let ours = self.instance.is_none_or(|instance| head::spell(&instance) == head.instance);
+        match head.signed_by(&self.keys) {
+            _ if !ours => return self.find(at(None, What::HeadForeign)),
+            None => return self.find(at(None, What::Stranger { key: head.key, after: self.unsigned() })),
+            Some((_, false)) => return self.find(at(None, What::HeadForged { told: None })),
+            Some((place, true)) if place < self.newest_key => {
+                return self.find(at(None, What::OldKey { key: head.key }));
+            }
+            Some((_, true)) => {}
+        }
+        if head.number > last {
+            return self.find(at(Some(last.saturating_add(1)), What::Cut { last, signed: head.number }));
+        }
+        if head.sequence > self.last_file {
+            return self.find(at(None, What::CutFiles { last: self.last_file, signed: head.sequence }));
+        }
+        let begun = head.floor.number <= head.number;
+        if begun && self.at_head.is_none_or(|chain| chain.to_string() != head.chain) {
+            return self.find(at(Some(head.number), What::Rewritten { number: head.number }));
+        }
+        self.proof.signatures += 1;
+        if begun {
+            self.proof.signed_from = self.proof.signed_from.or(Some(head.number));
+            self.proof.signed_to = self.proof.signed_to.max(Some(head.number));
+        }
+    }
+
+    /// The first record that no signature found so far covers.
+    fn unsigned(&self) -> u64 {
+        self.proof.signed_to.map_or(0, |to| to.saturating_add(1))
+    }
+}
