@@ -43,9 +43,17 @@ step_licences() {
   fi
 }
 
-step_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
+step_clippy() {
+  cargo clippy --all-targets --locked -- -D warnings
+  cargo clippy --all-targets --locked --features otlp -- -D warnings
+}
 
-step_test() { cargo test --locked; }
+# Of the feature only what it adds.
+step_test() {
+  cargo test --locked
+  cargo test --locked --features otlp --lib -- gate::spans config::trace
+  cargo test --locked --features otlp --test it -- gate::trace
+}
 
 # The rules for Prometheus: that they are some, and what they say of made-up numbers.
 step_rules() {

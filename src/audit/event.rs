@@ -402,4 +402,4 @@ pub(super) fn second(time: Millis) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

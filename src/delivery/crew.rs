@@ -45,6 +45,7 @@ pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
     let fixed = crew.start_sinks();
     while !crew.common.world.is_stopping() {
         crew.look().await;
+        crew.tell_floor();
         crew.common.world.sleep(LOOK).await;
     }
     for task in fixed.into_iter().chain(crew.logs.into_values().map(|log| log.task)) {
@@ -78,16 +79,12 @@ impl<W: World> Crew<W> {
             self.common.floor.set(&path, cursor.resume_from);
             spawn_local(self.sink(sink, path, cursor).run())
         };
-        let tasks: Vec<_> = sinks.into_iter().map(start).collect();
-        if !tasks.is_empty() {
-            self.tell_floor();
-        }
-        tasks
+        sinks.into_iter().map(start).collect()
     }
 
+    /// What nobody needs may go: told when everybody is known, and again and again.
     fn tell_floor(&self) {
-        let lowest = self.common.floor.remove(&PathBuf::new());
-        self.common.world.hold_from(lowest);
+        self.common.world.hold_from(self.common.floor.lowest());
     }
 
     fn sink(&self, sink: Sink, path: PathBuf, cursor: Cursor) -> Lane<W> {
@@ -203,7 +200,6 @@ impl<W: World> Crew<W> {
             }
         };
         self.common.floor.set(&path, cursor.resume_from);
-        self.tell_floor();
         let lane = self.log(&logged, path, cursor);
         let ended = Rc::clone(&lane.ended);
         self.logs.insert(bucket, Log { of: logged, ended, task: spawn_local(lane.run()) });
@@ -215,7 +211,7 @@ impl<W: World> Crew<W> {
         if let Err(error) = std::fs::remove_file(&path) {
             tracing::warn!(bucket, %error, "the cursor of a bucket that is logged no more cannot be removed");
         }
-        self.common.world.hold_from(self.common.floor.remove(&path));
+        self.common.floor.remove(&path);
     }
 
     fn log(&self, logged: &Logged, path: PathBuf, cursor: Cursor) -> Lane<W> {

@@ -11,17 +11,18 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    /// A destination needs no record before `number`. Gives the lowest that one of them needs.
-    pub(super) fn set(&self, cursor: &Path, number: u64) -> u64 {
-        let mut needed = self.needed.borrow_mut();
-        needed.insert(cursor.to_owned(), number);
-        needed.values().copied().min().unwrap_or(u64::MAX)
+    /// A destination needs no record before `number`.
+    pub(super) fn set(&self, cursor: &Path, number: u64) {
+        self.needed.borrow_mut().insert(cursor.to_owned(), number);
     }
 
-    /// A destination is gone. Gives the lowest that one of the others needs; the largest number if there are none.
-    pub(super) fn remove(&self, cursor: &Path) -> u64 {
-        let mut needed = self.needed.borrow_mut();
-        needed.remove(cursor);
-        needed.values().copied().min().unwrap_or(u64::MAX)
+    /// A destination is gone.
+    pub(super) fn remove(&self, cursor: &Path) {
+        self.needed.borrow_mut().remove(cursor);
+    }
+
+    /// The lowest record that one of them needs; the largest number where there is none.
+    pub(super) fn lowest(&self) -> u64 {
+        self.needed.borrow().values().copied().min().unwrap_or(u64::MAX)
     }
 }

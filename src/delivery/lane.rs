@@ -248,8 +248,7 @@ impl<W: World> Lane<W> {
             Trouble::later(format!("its cursor cannot be written: {error}"))
         })?;
         self.stored = self.common.world.now();
-        let lowest = self.common.floor.set(&self.path, self.cursor.resume_from);
-        self.common.world.hold_from(lowest);
+        self.common.floor.set(&self.path, self.cursor.resume_from);
         Ok(())
     }
 

@@ -68,6 +68,7 @@ pub(super) fn journal(config: &Config) -> audit::Settings {
         roll_after: Some(config.audit.roll_after),
         keep: config.audit.keep,
         max_size: config.audit.max_size,
+        delivered: true,
         ..audit::Settings::default()
     }
 }

@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::GateError;
 use super::build::{self, StorePlan};
 use super::service::{Shared, store};
+use crate::audit::Journal;
 use crate::body::SealedBody;
 use crate::control::config::Config;
 use crate::delivery::{self, Counts, HttpTo, Logged, Object, Plan, Post, Prepared, Put, Settings, To, Trouble, World};
@@ -118,7 +119,7 @@ impl Drop for Delivering {
 struct Outside {
     clock: Arc<dyn Clock>,
     live: Arc<ArcSwap<Live>>,
-    hold: Box<dyn Fn(u64)>,
+    journal: Arc<Journal>,
     stores: Vec<Store>,
     settings: Arc<Settings>,
     trusted: Trusted,
@@ -131,7 +132,7 @@ impl Outside {
         Self {
             clock: Arc::clone(&shared.clock),
             live: Arc::clone(&shared.live),
-            hold: Box::new(|_| {}),
+            journal: Arc::clone(&shared.journal),
             stores: shared.stores.iter().map(|plan: &StorePlan| store(plan, &shared.clock)).collect(),
             settings,
             trusted,
@@ -272,6 +273,6 @@ impl World for Outside {
     }
 
     fn hold_from(&self, number: u64) {
-        (self.hold)(number);
+        self.journal.hold_from(number);
     }
 }
