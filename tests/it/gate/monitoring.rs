@@ -13,7 +13,18 @@ const ALERTS: &str = include_str!("../../../docs/dashboards/alerts.yaml");
 const PAGE: &str = include_str!("../../../docs/monitoring.md");
 /// Labels of the metrics, and those that Prometheus itself adds.
 const LABELS: [&str; 13] = [
-    "call", "dimension", "direction", "fault", "instance", "kind", "le", "operation", "outcome", "reason", "rule", "sink",
+    "call",
+    "dimension",
+    "direction",
+    "fault",
+    "instance",
+    "kind",
+    "le",
+    "operation",
+    "outcome",
+    "reason",
+    "rule",
+    "sink",
     "what",
 ];
 
@@ -104,7 +115,10 @@ fn no_two_panels_share_a_place() {
             assert!(place.0 < 24, "{title} is too wide");
             assert_eq!(taken.insert(place, title), None, "{title}");
         }
-        assert!(panel["type"] == "row" || panel["description"].as_str().is_some_and(|text| !text.is_empty()), "{title}");
+        assert!(
+            panel["type"] == "row" || panel["description"].as_str().is_some_and(|text| !text.is_empty()),
+            "{title}"
+        );
     }
 }
 
