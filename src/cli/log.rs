@@ -381,3 +381,6 @@ fn follow(journal: &Path, mut pairs: Pairs, printer: &Printer, tail: &Tail, out:
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -264,7 +264,8 @@ mod tests {
             cache.slot(id(number), &ring, Ticks(u64::from(number)));
         }
         let now = Ticks(MOST as u64 + 100);
-        assert_eq!((cache.shelf().slots.len(), cache.shelf().order.len()), (MOST, MOST));
+        let kept = |shelf: MutexGuard<'_, Shelf>| (shelf.slots.len(), shelf.order.len());
+        assert_eq!(kept(cache.shelf()), (MOST, MOST));
         assert!(cache.find(id(99), &ring, now).is_none() && cache.find(id(100), &ring, now).is_some());
     }
 
