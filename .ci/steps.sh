@@ -43,9 +43,26 @@ step_licences() {
   fi
 }
 
-step_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
+step_clippy() {
+  cargo clippy --all-targets --locked -- -D warnings
+  cargo clippy --all-targets --locked --features otlp -- -D warnings
+}
 
-step_test() { cargo test --locked; }
+# Of the feature only what it adds.
+step_test() {
+  cargo test --locked
+  cargo test --locked --features otlp --lib -- gate::spans config::trace
+  cargo test --locked --features otlp --test it -- gate::trace
+}
+
+# The rules for Prometheus: that they are some, and what they say of made-up numbers.
+step_rules() {
+  "$ci_top/.ci/promtool.sh" install || return 0
+  local promtool
+  promtool=$("$ci_top/.ci/promtool.sh" path)
+  "$promtool" check rules "$ci_top/docs/dashboards/alerts.yaml"
+  "$promtool" test rules "$ci_top/docs/dashboards/alerts_test.yaml"
+}
 
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
 

@@ -57,6 +57,7 @@ fn forward(operation: Operation, key: Option<&str>) -> Box<Forward> {
         location: None,
         shown: None,
         account: "111122223333".to_owned(),
+        requester: None,
         id: RequestId::from_random(&[7; 34]),
         trace: None,
     })

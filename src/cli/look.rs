@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Exit, File, Find, Io, Place, Reload, Tail, count};
+use super::log::{self, Format};
+use super::{Exit, File, Io, Place, Reload, Tail, count};
 use crate::audit::{self, StartAt};
 use crate::control::config::Config;
 use crate::control::why::plain;
@@ -181,25 +182,15 @@ fn silent(admin: SocketAddr, error: &std::io::Error, io: &mut Io<'_>) -> Exit {
     Exit::No
 }
 
-/// `bartizan log tail [-c FILE] [--follow] [--format json]`
+/// `bartizan log tail [-c FILE] [--follow] [--format FORMAT]`; as JSON the records as they stand in the
+/// journal.
 pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
-    match tail.format.as_str() {
-        "json" => {}
-        "s3" | "cloudtrail" => {
-            io.complain(&format!("error: `--format {}` is not available in this version\n", tail.format));
-            return Exit::Unusable;
-        }
-        _ => {
-            io.complain("error: there is no such format\nhelp: write `--format json`\n");
-            return Exit::Unusable;
-        }
+    if tail.format != Format::Json {
+        return log::tail(tail, tail.format, io);
     }
     let Some(config) = tail.file.open(io) else { return Exit::Unusable };
     if !config.journal().exists() {
-        io.complain(&format!(
-            "error: there is no journal in `{}` yet\nhelp: it is made by `bartizan serve` with this configuration\n",
-            config.journal().display()
-        ));
+        no_journal(&config, io);
         return Exit::No;
     }
     match records(&config.journal(), tail, io) {
@@ -209,6 +200,13 @@ pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
             Exit::No
         }
     }
+}
+
+pub(super) fn no_journal(config: &Config, io: &mut Io<'_>) {
+    io.complain(&format!(
+        "error: there is no journal in `{}` yet\nhelp: it is made by `bartizan serve` with this configuration\n",
+        config.journal().display()
+    ));
 }
 
 /// Prints the records of a journal, and goes on as they come if asked to.
@@ -227,12 +225,11 @@ pub(super) fn is_request_id(id: &str, io: &mut Io<'_>) -> bool {
 }
 
 /// `bartizan log find REQUEST-ID [-c FILE]`
-pub(super) fn log_find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
-    let id = find.request_id.as_str();
+pub(super) fn log_find(file: &File, id: &str, json: bool, io: &mut Io<'_>) -> Exit {
     if !is_request_id(id, io) {
         return Exit::Unusable;
     }
-    let Some(config) = find.file.open(io) else { return Exit::Unusable };
+    let Some(config) = file.open(io) else { return Exit::Unusable };
     let entries = match audit::find(&config.journal(), id) {
         Ok(entries) => entries,
         Err(fault) => {

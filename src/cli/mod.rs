@@ -19,6 +19,7 @@ mod env;
 mod explain;
 mod journal_keys;
 mod keys;
+mod log;
 mod look;
 mod names;
 mod policy;
@@ -112,12 +113,12 @@ enum Command {
 enum Log {
     /// Print records, one JSON object per line
     Tail(Tail),
-    /// Print the records of one request
-    Find(Find),
+    /// Print the records of one request, or all requests that meet conditions; exit status 1 if none does
+    Find(log::Find),
     /// Look whether the journal is what was written, and what was delivered what was signed for
     Verify(verify::Verify),
-    #[command(hide = true)]
-    Export(Later),
+    /// Print requests that are over: as JSON, lines of the S3 access log or records of CloudTrail
+    Export(log::Export),
 }
 
 #[derive(Args, Debug)]
@@ -137,18 +138,9 @@ struct Tail {
     /// Only the last so many records that are there
     #[arg(short = 'n', long, value_name = "COUNT")]
     last: Option<u32>,
-    /// How records are printed: json
-    #[arg(long, default_value = "json")]
-    format: String,
-}
-
-#[derive(Args, Debug)]
-struct Find {
-    #[command(flatten)]
-    file: File,
-    /// The `x-amz-request-id` of its answer
-    #[arg(value_name = "REQUEST-ID")]
-    request_id: String,
+    /// How records are printed; as JSON each as it stands in the journal, else requests when they are over
+    #[arg(long, value_enum, default_value = "json")]
+    format: log::Format,
 }
 
 #[derive(Args, Debug)]
@@ -226,7 +218,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Env(file) => env::run(&file, cli.json, io),
         Command::Check(file) => look::check(&file, cli.json, io),
         Command::Log(Log::Tail(tail)) => look::log_tail(&tail, io),
-        Command::Log(Log::Find(find)) => look::log_find(&find, cli.json, io),
+        Command::Log(Log::Find(find)) => log::find(&find, cli.json, io),
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
         Command::Status(file) => look::status(&file, cli.json, io),
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
@@ -237,7 +229,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Reload(reload) => look::reload(&reload, cli.json, io),
         Command::Drain(_) => later("drain", io),
         Command::Log(Log::Verify(verify)) => verify::run(&verify, cli.json, io),
-        Command::Log(Log::Export(_)) => later("log export", io),
+        Command::Log(Log::Export(export)) => log::export(&export, io),
     }
 }
 

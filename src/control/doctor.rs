@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Resource;
 
-use super::config::{Config, Listen, Remote, Target};
+use super::config::{Config, Endpoint, Listen, Target};
 use super::{certs, files, status};
 use crate::time::{Clock, Seconds};
 
@@ -63,9 +63,11 @@ pub fn run(config: &Config, clock: &dyn Clock) -> Vec<Checked> {
     for upstream in &config.upstreams {
         checked.push(match &upstream.target {
             Target::Embedded => Checked::fine("upstream", "embedded"),
-            Target::S3(remote) => reachable(remote),
+            Target::S3(remote) => reachable("upstream", &remote.endpoint, remote.timeouts.connect),
         });
     }
+    let service = config.key_service.as_ref();
+    checked.extend(service.map(|service| reachable("keys", &service.endpoint, service.timeout)));
     checked
 }
 
@@ -223,24 +225,28 @@ fn access_points(config: &Config) -> Vec<String> {
     labels
 }
 
-fn reachable(remote: &Remote) -> Checked {
-    let shown = remote.endpoint.to_string();
-    let addresses = match (remote.endpoint.host.as_str(), remote.endpoint.port).to_socket_addrs() {
+fn reachable(table: &'static str, endpoint: &Endpoint, wait: Duration) -> Checked {
+    let shown = endpoint.to_string();
+    let addresses = match (endpoint.host.as_str(), endpoint.port).to_socket_addrs() {
         Ok(addresses) => addresses.take(4).collect::<Vec<_>>(),
         Err(error) => {
-            return Checked::bad("upstream", format!("{shown} has no address: {error}"), "look at `upstream.endpoint`");
+            return Checked::bad(
+                table,
+                format!("{shown} has no address: {error}"),
+                format!("look at `{table}.endpoint`"),
+            );
         }
     };
-    let wait = remote.timeouts.connect.min(Duration::from_secs(3));
+    let wait = wait.min(Duration::from_secs(3));
     let mut last = "no address".to_owned();
     for address in addresses {
         match TcpStream::connect_timeout(&address, wait) {
-            Ok(_) => return Checked::fine("upstream", format!("{shown} takes connections")),
+            Ok(_) => return Checked::fine(table, format!("{shown} takes connections")),
             Err(error) => last = error.to_string(),
         }
     }
-    let fix = "start the store, or look at `upstream.endpoint` and at firewalls between";
-    Checked::bad("upstream", format!("{shown} takes no connection: {last}"), fix)
+    let fix = format!("start the server, or look at `{table}.endpoint` and at firewalls between");
+    Checked::bad(table, format!("{shown} takes no connection: {last}"), fix)
 }
 
 #[cfg(test)]

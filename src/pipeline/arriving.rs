@@ -16,16 +16,20 @@ pub(super) type Arrived = Rc<Cell<Option<Millis>>>;
 
 /// Hands a body on as it is.
 pub(super) struct Arriving<B> {
-    body: Pin<Box<B>>,
+    /// None where there is none, as for nearly every read.
+    body: Option<Pin<Box<B>>>,
     noted: Option<(Arrived, Arc<dyn Clock>)>,
 }
 
 impl<B: Body> Arriving<B> {
     /// With the place where the time will stand; none where there is no body to wait for.
     pub(super) fn new(body: B, clock: &Arc<dyn Clock>) -> (Self, Option<Arrived>) {
-        let arrived = (!body.is_end_stream()).then(Arrived::default);
-        let noted = arrived.as_ref().map(|arrived| (Rc::clone(arrived), Arc::clone(clock)));
-        (Self { body: Box::pin(body), noted }, arrived)
+        if body.is_end_stream() {
+            return (Self { body: None, noted: None }, None);
+        }
+        let arrived = Arrived::default();
+        let noted = Some((Rc::clone(&arrived), Arc::clone(clock)));
+        (Self { body: Some(Box::pin(body)), noted }, Some(arrived))
     }
 }
 
@@ -34,9 +38,10 @@ impl<B: Body<Data = Bytes>> Body for Arriving<B> {
     type Error = B::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let frame = ready!(self.body.as_mut().poll_frame(cx));
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(body.as_mut().poll_frame(cx));
         let over = match &frame {
-            Some(frame) => frame.is_ok() && self.body.is_end_stream(),
+            Some(frame) => frame.is_ok() && body.is_end_stream(),
             None => true,
         };
         if over && let Some((arrived, clock)) = self.noted.take() {
@@ -46,11 +51,11 @@ impl<B: Body<Data = Bytes>> Body for Arriving<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.size_hint())
     }
 }
 
@@ -77,6 +82,7 @@ mod tests {
         assert_eq!((arrived.get(), body.size_hint().exact()), (None, Some(4)));
         assert_eq!(runtime.block_on(body.frame()).unwrap().unwrap().into_data().unwrap(), "data");
         assert_eq!(arrived.get(), Some(Millis(43_200_000)));
-        assert!(Arriving::new(Empty::<Bytes>::new(), &clock).1.is_none());
+        let (nothing, arrived) = Arriving::new(Empty::<Bytes>::new(), &clock);
+        assert!(arrived.is_none() && nothing.is_end_stream());
     }
 }

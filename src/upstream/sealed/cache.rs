@@ -264,7 +264,9 @@ mod tests {
             cache.slot(id(number), &ring, Ticks(u64::from(number)));
         }
         let now = Ticks(MOST as u64 + 100);
-        assert_eq!((cache.shelf().slots.len(), cache.shelf().order.len()), (MOST, MOST));
+        let shelf = cache.shelf();
+        assert_eq!((shelf.slots.len(), shelf.order.len()), (MOST, MOST));
+        drop(shelf);
         assert!(cache.find(id(99), &ring, now).is_none() && cache.find(id(100), &ring, now).is_some());
     }
 

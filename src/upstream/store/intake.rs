@@ -19,8 +19,8 @@ use super::shell::Shell;
 
 /// Bodies up to this long live in the index and cost no file.
 pub(super) const SMALL: u64 = 32 << 10;
-/// How much is read or written in one go.
-pub(super) const PIECE: usize = 128 << 10;
+/// How much is written in one go. Many uploads at once have each two of them.
+const PIECE: usize = 128 << 10;
 /// The longest object of one request, and the longest part.
 pub(super) const LARGEST: u64 = 5 << 30;
 

@@ -15,11 +15,13 @@ use crate::s3::Fault;
 use super::StoreError;
 use super::fault::Halt;
 use super::files::{Files, Pinned};
-use super::intake::PIECE;
 use super::layers::{ObjectKeys, Octets};
 use super::pool::Pool;
 use super::record::Blob;
 use crate::seal::Broken;
+
+/// How much is read in one go; what is wrong in the first piece is told by a clean error.
+const PIECE: usize = 256 << 10;
 
 /// A stretch of stored octets.
 #[derive(Clone, Debug)]
