@@ -25,7 +25,7 @@ const WINDOW: usize = 1 << 18;
 /// The most findings that are kept; what comes after is of the same kind.
 const MOST: usize = 100;
 /// How often a journal is read anew because retention removed files meanwhile.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// What a journal is held to.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,9 @@ pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
         };
         let before = floor(&head);
         let proof = Prover::begin(dir, trust, head)?.run();
-        if proof.is_sound() || tries == TRIES || floor(&Head::read(dir)) == before {
+        // The head moves before the files go, so either may have happened while we read.
+        let removed = || floor(&Head::read(dir)) != before || proof.findings.iter().any(|it| !it.path.exists());
+        if proof.is_sound() || tries == TRIES || !removed() {
             return Ok(proof);
         }
         tries += 1;
