@@ -104,7 +104,8 @@ fn who_could_not_prove_it_is_not_named() {
     // So older records say it.
     let failed = event(json!({ "requester_type": null, "requester": null, "requester_account": null }));
     assert_eq!(field(&failed, "signature_version"), "-");
-    let root = json!({ "requester_type": "Root", "requester": "arn:aws:iam::1:root", "requester_canonical_id": "c0ffee" });
+    let root =
+        json!({ "requester_type": "Root", "requester": "arn:aws:iam::1:root", "requester_canonical_id": "c0ffee" });
     assert_eq!(field(&event(root), "requester"), "c0ffee");
     let form = event(json!({ "authentication_type": "HtmlForm" }));
     assert_eq!((field(&form, "signature_version"), field(&form, "authentication_type")), ("SigV4".into(), "-".into()));
