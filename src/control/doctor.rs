@@ -245,7 +245,8 @@ fn reachable(table: &'static str, endpoint: &Endpoint, wait: Duration) -> Checke
             Err(error) => last = error.to_string(),
         }
     }
-    let fix = format!("start the server, or look at `{table}.endpoint` and at firewalls between");
+    let what = if table == "keys" { "key service" } else { "store" };
+    let fix = format!("start the {what}, or look at `{table}.endpoint` and at firewalls between");
     Checked::bad(table, format!("{shown} takes no connection: {last}"), fix)
 }
 
