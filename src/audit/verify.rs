@@ -17,7 +17,7 @@ pub use finding::{Finding, What};
 use super::frame::{CUT, Chain, Kind};
 use super::head::{self, Found, Head, Sealed, checkpoint_text, seal_text};
 use super::read::{Manner, SealNote, Summary, Walk, settled};
-use super::segment::Entry;
+use super::segment::{Entry, list};
 use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
 
 /// How far a checkpoint may stand behind the record it signs for: more than may ever wait.
@@ -159,7 +159,7 @@ impl<'t> Prover<'t> {
     }
 
     fn run(mut self) -> Proof {
-        let mut walk = Walk::new(&self.dir, None, Manner::Verify);
+        let mut walk = Walk::new(&self.dir, self.start(), Manner::Verify);
         let damage = loop {
             match settled(&mut walk) {
                 Ok(Some(entry)) => self.take(&walk, &entry),
@@ -177,6 +177,13 @@ impl<'t> Prover<'t> {
             self.check_end();
         }
         self.proof
+    }
+
+    /// The file to begin with, if it is not the first: those before the floor are about to be removed.
+    fn start(&self) -> Option<u64> {
+        let Found::Head(head) = &self.head else { return None };
+        let floor = head.floor.sequence;
+        list(&self.dir).ok()?.iter().any(|name| name.sequence == floor).then_some(floor)
     }
 
     fn find(&mut self, finding: Finding) {
