@@ -42,7 +42,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use opened::Opened;
-pub use service::{Call, OUTCOMES, Settings as KeyService};
+pub use service::{Call, Calls, OUTCOMES, Settings as KeyService};
 pub use upload::{Begun, begun};
 
 use self::cache::Cache;
@@ -93,7 +93,7 @@ impl Settings {
 
     /// Calls of the key service since the start, by name and outcome; and uses of data keys that were at hand,
     /// and that were not.
-    pub fn calls(&self) -> (Vec<(&'static str, &'static str, u64)>, (u64, u64)) {
+    pub fn calls(&self) -> (Vec<Calls>, (u64, u64)) {
         let Some(Served { counts, cache, .. }) = &self.service else { return Default::default() };
         (counts.read(), cache.as_ref().map(|cache| cache.counts()).unwrap_or_default())
     }
