@@ -260,11 +260,18 @@ impl<'t> Prover<'t> {
         let Ok(note) = serde_json::from_str::<Checkpoint>(&entry.json) else { return Some(What::Checkpoint) };
         let place = self.window.binary_search_by_key(&note.number, |(number, _)| *number);
         let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, chain)| chain.to_string());
-        if chain.as_ref() != Some(&note.chain) {
+        // What it signs for may have been removed by retention meanwhile.
+        let removed = self.proof.summary.first.is_some_and(|first| note.number < first);
+        if !removed && chain.as_ref() != Some(&note.chain) {
             return Some(What::Checkpoint);
         }
+        let range = (self.proof.signed_from, self.proof.signed_to);
         let text = checkpoint_text(instance, note.number, &note.chain);
-        self.check_signature(&note.key, &text, &note.signature, note.number)
+        let wrong = self.check_signature(&note.key, &text, &note.signature, note.number);
+        if removed {
+            (self.proof.signed_from, self.proof.signed_to) = range;
+        }
+        wrong
     }
 
     fn check_signature(&mut self, key: &str, text: &str, signature: &str, number: u64) -> Option<What> {
