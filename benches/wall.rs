@@ -2,6 +2,8 @@
 //! are noisy.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops at the first surprise")]
 
+#[path = "wall/journal.rs"]
+mod journal;
 #[path = "wall/limit.rs"]
 mod limit;
 #[path = "wall/policy.rs"]

@@ -79,8 +79,6 @@ pub struct Deletion<'a> {
     pub error_code: Option<&'a str>,
     /// The version of the delete marker that was made.
     pub delete_marker_version_id: Option<&'a str>,
-    /// The id of its record, where it was given one.
-    event_id: Option<&'a str>,
 }
 
 impl Event {
@@ -222,7 +220,6 @@ impl Event {
             status,
             error_code,
             delete_marker_version_id: None,
-            event_id: text_of(deletion, "event_id"),
         };
         let mut deletions: Vec<_> = list("deletions").iter().map(asked).collect();
         for result in list("deletion_results") {
@@ -242,7 +239,11 @@ impl Event {
         let given = match which {
             Which::Record => self.text("event_id").map(str::to_owned),
             Which::Shared => self.text("shared_event_id").map(str::to_owned),
-            Which::Child(at) => self.deletions().get(at).and_then(|deletion| deletion.event_id).map(str::to_owned),
+            Which::Child(at) => self
+                .members
+                .get("deletions")
+                .and_then(|list| list.get(at))
+                .and_then(|deletion| text_of(deletion, "event_id").map(str::to_owned)),
             Which::Account { .. } | Which::Addendum | Which::SharedOf(_) => None,
         };
         given.unwrap_or_else(|| self.derived_id(which))

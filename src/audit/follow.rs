@@ -114,6 +114,19 @@ fn first_number(name: &Name) -> io::Result<Option<u64>> {
     })
 }
 
+/// The number of the first record of the newest file that has one; 1 in an empty journal. Reads one record.
+///
+/// # Errors
+/// The folder or the file cannot be read.
+pub fn newest(dir: &Path) -> io::Result<u64> {
+    for name in list(dir)?.iter().rev() {
+        if let Some(first) = first_number(name)? {
+            return Ok(first);
+        }
+    }
+    Ok(1)
+}
+
 /// The number that a reader begins with who wants only what is written from now on: that behind the last
 /// record there is, and 1 in an empty journal. With it comes the first number of the file that it is in,
 /// from where requests are read again that are under way.
@@ -122,13 +135,7 @@ fn first_number(name: &Name) -> io::Result<Option<u64>> {
 /// The first [`Damage`] in the last file.
 pub fn end(dir: &Path) -> Result<(u64, u64), Damage> {
     let io = |error: io::Error| Damage { path: dir.to_owned(), offset: 0, fault: error.into() };
-    let mut begin = 1;
-    for name in list(dir).map_err(io)?.iter().rev() {
-        if let Some(first) = first_number(name).map_err(io)? {
-            begin = first;
-            break;
-        }
-    }
+    let begin = newest(dir).map_err(io)?;
     let mut follow = Follow::new(dir, begin);
     while follow.advance()? != Followed::End {}
     Ok((follow.next_number(), begin))
@@ -180,7 +187,8 @@ mod tests {
         for from in [1, 2, 57, 100, 199] {
             assert_eq!(numbers(&mut Follow::new(dir.path(), from)).first(), Some(&from));
         }
-        assert_eq!(end(dir.path()).unwrap().0, all.len() as u64 + 1);
+        let (next, begin) = end(dir.path()).unwrap();
+        assert_eq!((next, begin), (all.len() as u64 + 1, newest(dir.path()).unwrap()));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use finding::{Finding, What};
 use super::frame::{CUT, Chain, Kind};
 use super::head::{self, Found, Head, Sealed, checkpoint_text, seal_text};
 use super::read::{Manner, SealNote, Summary, Walk, settled};
-use super::segment::Entry;
+use super::segment::{Entry, list};
 use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
 
 /// How far a checkpoint may stand behind the record it signs for: more than may ever wait.
@@ -25,7 +25,7 @@ const WINDOW: usize = 1 << 18;
 /// The most findings that are kept; what comes after is of the same kind.
 const MOST: usize = 100;
 /// How often a journal is read anew because retention removed files meanwhile.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// What a journal is held to.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,9 @@ pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
         };
         let before = floor(&head);
         let proof = Prover::begin(dir, trust, head)?.run();
-        if proof.is_sound() || tries == TRIES || floor(&Head::read(dir)) == before {
+        // The head moves before the files go, so either may have happened while we read.
+        let removed = || floor(&Head::read(dir)) != before || proof.findings.iter().any(|it| !it.path.exists());
+        if proof.is_sound() || tries == TRIES || !removed() {
             return Ok(proof);
         }
         tries += 1;
@@ -157,7 +159,7 @@ impl<'t> Prover<'t> {
     }
 
     fn run(mut self) -> Proof {
-        let mut walk = Walk::new(&self.dir, None, Manner::Verify);
+        let mut walk = Walk::new(&self.dir, self.start(), Manner::Verify);
         let damage = loop {
             match settled(&mut walk) {
                 Ok(Some(entry)) => self.take(&walk, &entry),
@@ -175,6 +177,13 @@ impl<'t> Prover<'t> {
             self.check_end();
         }
         self.proof
+    }
+
+    /// The file to begin with, if it is not the first: those before the floor are about to be removed.
+    fn start(&self) -> Option<u64> {
+        let Found::Head(head) = &self.head else { return None };
+        let floor = head.floor.sequence;
+        list(&self.dir).ok()?.iter().any(|name| name.sequence == floor).then_some(floor)
     }
 
     fn find(&mut self, finding: Finding) {
@@ -251,11 +260,18 @@ impl<'t> Prover<'t> {
         let Ok(note) = serde_json::from_str::<Checkpoint>(&entry.json) else { return Some(What::Checkpoint) };
         let place = self.window.binary_search_by_key(&note.number, |(number, _)| *number);
         let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, chain)| chain.to_string());
-        if chain.as_ref() != Some(&note.chain) {
+        // What it signs for may have been removed by retention meanwhile.
+        let removed = self.proof.summary.first.is_some_and(|first| note.number < first);
+        if !removed && chain.as_ref() != Some(&note.chain) {
             return Some(What::Checkpoint);
         }
+        let range = (self.proof.signed_from, self.proof.signed_to);
         let text = checkpoint_text(instance, note.number, &note.chain);
-        self.check_signature(&note.key, &text, &note.signature, note.number)
+        let wrong = self.check_signature(&note.key, &text, &note.signature, note.number);
+        if removed {
+            (self.proof.signed_from, self.proof.signed_to) = range;
+        }
+        wrong
     }
 
     fn check_signature(&mut self, key: &str, text: &str, signature: &str, number: u64) -> Option<What> {

@@ -1,10 +1,15 @@
-//! `bartizan keys journal`: the key that signs the journal.
+//! `bartizan keys journal`: the key that signs the journal. `bartizan keys trail`: the one of digests.
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{Exit, File, Io};
+use crate::audit::digest::{self, SigningKey};
 use crate::audit::sign::{self, PUBLIC_KEYS, PublicKey, PublicKeys, SignError};
+use crate::control::files::read_private;
+
+/// The longest file of a key.
+const LONGEST: u64 = 64 << 10;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -44,6 +49,33 @@ pub(super) fn run(command: &Command, json: bool, io: &mut Io<'_>) -> Exit {
             }
             Err(error) => fault(&error, io),
         },
+    }
+}
+
+/// `bartizan keys trail [-c FILE]`
+pub(super) fn trail(file: &File, io: &mut Io<'_>) -> Exit {
+    let Some(config) = file.open(io) else { return Exit::Unusable };
+    let Some(path) = &config.audit.delivery.trail_key else {
+        io.complain(
+            "error: no key signs digests\nhelp: make one with `openssl genrsa -out trail.pem 2048` and write \
+             `trail_key = \"trail.pem\"` in `[audit]`\n",
+        );
+        return Exit::No;
+    };
+    let read = read_private(path, LONGEST).map_err(|fault| fault.to_string());
+    let key = read.and_then(|pem| SigningKey::from_pem(pem.as_bytes()).map_err(|error| error.to_string()));
+    match key {
+        Ok(key) => {
+            io.print(&format!("{}\n", digest::PublicKey::spell_list(std::slice::from_ref(key.public()))));
+            Exit::Fine
+        }
+        Err(error) => {
+            io.complain(&format!(
+                "error: `{}`: {error}\nhelp: name another with `[audit] trail_key`\n",
+                path.display()
+            ));
+            Exit::Unusable
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) enum Keys {
     /// The key that signs the journal
     #[command(subcommand)]
     Journal(journal_keys::Command),
+    /// Print the public key of digests, as AWS lists keys, for `log verify --trail-keys`
+    Trail(File),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -61,6 +63,7 @@ pub(super) struct One {
 pub(super) fn run(keys: &Keys, json: bool, io: &mut Io<'_>) -> Exit {
     let command = match keys {
         Keys::Ring(command) => command,
+        Keys::Trail(file) => return journal_keys::trail(file, io),
         Keys::Journal(command) => return journal_keys::run(command, json, io),
         Keys::Other(said) => {
             let said: Vec<_> = said.iter().take(1).map(|word| word.to_string_lossy()).collect();

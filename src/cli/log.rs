@@ -67,7 +67,7 @@ pub(super) struct Find {
     #[command(flatten)]
     file: File,
     /// The `x-amz-request-id` of its answer: prints the records as they stand in the journal
-    #[arg(value_name = "REQUEST-ID", required_unless_present = "wanted")]
+    #[arg(value_name = "REQUEST-ID")]
     request_id: Option<String>,
     #[command(flatten)]
     wanted: Wanted,
@@ -77,7 +77,6 @@ pub(super) struct Find {
 }
 
 #[derive(Args, Debug)]
-#[group(id = "wanted", multiple = true)]
 struct Wanted {
     /// Asked by this ARN, a session of this role, this access key or this principal id
     #[arg(long, value_name = "ARN")]
@@ -247,6 +246,10 @@ pub(super) fn find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
         // The records as they stand there.
         Some(id) if !conditions && find.format.is_none() => return look::log_find(&find.file, id, json, io),
         Some(id) if !is_request_id(id, io) => return Exit::Unusable,
+        None if !conditions => {
+            io.complain("error: nothing is looked for\nhelp: name a request by its id, or a condition: `--principal`, `--bucket`, …\n");
+            return Exit::Unusable;
+        }
         _ => {}
     }
     let config = match journal(&find.file, io) {
@@ -381,3 +384,6 @@ fn follow(journal: &Path, mut pairs: Pairs, printer: &Printer, tail: &Tail, out:
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

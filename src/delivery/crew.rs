@@ -21,7 +21,7 @@ use super::plan::{Prepared, cursor};
 use super::render::Rendering;
 use super::settings::{BucketTo, Format, Sink, To};
 use super::world::{Logged, World};
-use crate::audit::cloudtrail;
+use crate::audit::{cloudtrail, follow};
 use crate::time::Millis;
 
 /// How often the buckets whose logging is on are looked at.
@@ -41,10 +41,12 @@ pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
         .map_or_else(|| Place::new(begin, next), |(.., cursor)| Place::new(cursor.resume_from, cursor.delivered + 1));
     let feed = RefCell::new(Feed::new(&prepared.plan.journal, prepared.instance, &place));
     let common = Rc::new(Common { world, feed, floor: Floor::default(), loaded: Cell::new(0) });
-    let mut crew = Crew { common, prepared, logs: BTreeMap::new(), switched: HashMap::new(), place };
+    let quiet = sinks.is_empty();
+    let mut crew = Crew { common, prepared, logs: BTreeMap::new(), switched: HashMap::new(), place, quiet };
     let fixed = crew.start_sinks();
+    let has_sinks = !fixed.is_empty();
     while !crew.common.world.is_stopping() {
-        crew.look().await;
+        crew.look(has_sinks).await;
         crew.tell_floor();
         crew.common.world.sleep(LOOK).await;
     }
@@ -63,6 +65,8 @@ struct Crew<W> {
     switched: HashMap<String, (u64, u64)>,
     /// Where looking out for that stands.
     place: Place,
+    /// Nobody wants anything: the journal is not read, and the place follows its files alone.
+    quiet: bool,
 }
 
 /// The destination of one logged bucket.
@@ -137,7 +141,12 @@ impl<W: World> Crew<W> {
     }
 
     /// Looks at which buckets are logged, and begins and ends destinations.
-    async fn look(&mut self) {
+    async fn look(&mut self, has_sinks: bool) {
+        if !has_sinks && self.logs.is_empty() && self.common.world.logged().is_empty() {
+            self.rest();
+            return;
+        }
+        self.wake();
         self.watch().await;
         let wanted: BTreeMap<String, Logged> =
             self.common.world.logged().into_iter().map(|logged| (logged.bucket.clone(), logged)).collect();
@@ -160,6 +169,22 @@ impl<W: World> Crew<W> {
             }
         }
         self.switched.clear();
+    }
+
+    /// With nobody to deliver to, the journal is not read. Should logging be switched on, it is read from the
+    /// beginning of the file in which that is found.
+    fn rest(&mut self) {
+        self.quiet = true;
+        if let Ok(number) = follow::newest(&self.prepared.plan.journal) {
+            self.place = Place::new(number, number);
+        }
+    }
+
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.quiet) {
+            let (journal, instance) = (&self.prepared.plan.journal, self.prepared.instance);
+            *self.common.feed.borrow_mut() = Feed::new(journal, instance, &self.place);
+        }
     }
 
     /// Reads up to the end, for requests that switch logging on: what follows one is in the log.

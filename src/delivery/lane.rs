@@ -96,6 +96,9 @@ impl<W: World> Lane<W> {
     /// Delivers until it is to end.
     pub(super) async fn run(mut self) {
         self.place = self.place_of_cursor();
+        if self.digests.is_none() {
+            self.cursor.trail = None; // nobody would ever empty it
+        }
         let mut failed = Backoff::default();
         loop {
             if let Err(trouble) = self.digest().await {

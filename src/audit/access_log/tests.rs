@@ -157,7 +157,7 @@ fn an_unknown_outcome_says_so_and_claims_nothing() {
 #[test]
 fn long_fields_are_cut_before_a_character_and_lines_have_an_end() {
     let agent = field(&event(json!({ "user_agent": "ü".repeat(8000) })), "user_agent");
-    assert!(agent.ends_with("%C3%BC%E2%80%A6\""), "{}", &agent[agent.len() - 30..]);
+    assert!(agent.ends_with("%C3%BC%E2%80%A6\""), "{agent}");
     assert!(agent.len() <= 8192 + 2 && agent.len() > 8192 - 12, "{}", agent.len());
     assert_eq!((agent.len() - 2 - 9) % 6, 0, "no half of a character");
     let exact = "a".repeat(8192);

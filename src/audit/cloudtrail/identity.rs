@@ -31,13 +31,16 @@ pub(super) fn identity(event: &Event) -> Members {
     out.maybe("arn", caller.arn());
     out.maybe("accountId", caller.account());
     out.maybe("accessKeyId", event.text("access_key_id"));
+    let named = event.text("user_name");
     match kind {
-        "IAMUser" => out.maybe("userName", caller.arn().map(last)),
+        "IAMUser" => out.maybe("userName", named.or_else(|| caller.arn().map(last))),
+        // Only an account with an alias has a name.
+        "Root" => out.maybe("userName", named),
         "WebIdentityUser" => {
-            out.maybe("userName", event.text("user_name").or_else(|| caller.arn().map(last)));
+            out.maybe("userName", named.or_else(|| caller.arn().map(last)));
             out.maybe("identityProvider", event.text("web_provider"));
         }
-        "AssumedRole" | "FederatedUser" => out.maybe("sessionContext", session(event, kind)),
+        "AssumedRole" | "FederatedUser" => out.put("sessionContext", session(event, kind)),
         "IdentityCenterUser" => out.maybe("credentialId", event.text("credential_id")),
         _ => {}
     }
@@ -54,7 +57,7 @@ pub(super) fn reduced(event: &Event) -> Members {
 }
 
 /// `sessionContext`
-fn session(event: &Event, kind: &str) -> Option<Members> {
+fn session(event: &Event, kind: &str) -> Members {
     let mut out = Members::default();
     if kind == "AssumedRole" {
         out.maybe("sessionIssuer", issuer(event));
@@ -66,15 +69,11 @@ fn session(event: &Event, kind: &str) -> Option<Members> {
     }
     let mut attributes = Members::default();
     attributes.maybe("creationDate", event.instant("session_created").map(second));
-    if let Some(mfa) = event.members().get("mfa").and_then(serde_json::Value::as_bool) {
-        // Texts, not booleans.
-        attributes.put("mfaAuthenticated", if mfa { "true" } else { "false" });
-    }
-    if !attributes.is_empty() {
-        out.put("attributes", attributes);
-    }
+    // A text, not a boolean. A second factor that nobody saw was none.
+    attributes.put("mfaAuthenticated", if event.flag("mfa") { "true" } else { "false" });
+    out.put("attributes", attributes);
     out.maybe("sourceIdentity", event.text("source_identity"));
-    (!out.is_empty()).then_some(out)
+    out
 }
 
 /// The role of a session. Where the record does not say which, it is told by the session's ARN, which

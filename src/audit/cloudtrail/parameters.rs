@@ -9,7 +9,7 @@ use crate::audit::mask::{HIDDEN, is_secret};
 use crate::s3::uri;
 
 /// Headers of the request that a record shows, in this order.
-const ASKED: [&str; 22] = [
+pub(super) const ASKED: [&str; 22] = [
     "x-amz-acl",
     "x-amz-storage-class",
     "x-amz-server-side-encryption",
@@ -35,7 +35,7 @@ const ASKED: [&str; 22] = [
 ];
 
 /// Headers of the answer that a record shows, in this order.
-const ANSWERED: [&str; 8] = [
+pub(super) const ANSWERED: [&str; 8] = [
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-bucket-key-enabled",

@@ -57,7 +57,7 @@ pub fn records(event: &Event, setting: &Setting) -> Vec<Record> {
 }
 
 /// Of whom the owner of the bucket is told by a copy of its own.
-pub(super) fn owner<'a>(event: &'a Event) -> Option<&'a str> {
+pub(super) fn owner(event: &Event) -> Option<&str> {
     event.bucket_account().filter(|account| !account.is_empty())
 }
 

@@ -124,5 +124,5 @@ fn of<'r>(readings: &'r [Reading], name: &str) -> &'r Reading {
 
 /// The keys that are named in a text, in order.
 fn keys(text: &str) -> Vec<u32> {
-    text.split("\"key\":\"key-").skip(1).map(|rest| rest[..6].parse().unwrap()).collect()
+    text.split("\"key\":\"key-").skip(1).map(|rest| rest.get(..6).unwrap().parse().unwrap()).collect()
 }
