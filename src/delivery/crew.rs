@@ -20,7 +20,7 @@ use super::out::{BucketOut, FileOut, HttpOut, Out};
 use super::plan::{Prepared, cursor};
 use super::render::Rendering;
 use super::settings::{BucketTo, Format, Sink, To};
-use super::world::{Logged, World};
+use super::world::{Logged, Parcel, World};
 use crate::audit::{cloudtrail, follow};
 use crate::time::Millis;
 
@@ -104,16 +104,20 @@ impl<W: World> Crew<W> {
         let mut digests = None;
         let out = match sink.to {
             To::Bucket(to) => {
+                let owner = to.owner.clone().unwrap_or_else(|| plan.account.clone());
+                let parcel = Parcel { logged: None, owner };
                 digests = self.prepared.key.as_ref().filter(|_| to.digests).map(|key| Digests {
                     key: Arc::clone(key),
                     to: to.clone(),
+                    parcel: parcel.clone(),
                     trail: sink.name.clone(),
                     account: account.clone(),
                     region: plan.region.clone(),
                     failing_since: None,
                 });
                 let region = plan.region.clone();
-                Out::Bucket(Box::new(BucketOut { sink: sink.name.clone(), format: sink.format, to, account, region }))
+                let (sink, format) = (sink.name.clone(), sink.format);
+                Out::Bucket(Box::new(BucketOut { sink, parcel, format, to, account, region }))
             }
             To::File(to) => Out::File(FileOut::new(to)),
             To::Http(to) => Out::Http(HttpOut { format: sink.format, to }),
@@ -124,7 +128,7 @@ impl<W: World> Crew<W> {
         let ended = Rc::default();
         let common = Rc::clone(&self.common);
         let (place, stored) = (Place::default(), Millis(0));
-        Lane { common, name, path, cursor, out, rendering, roll, digests, count, ended, place, stored }
+        Lane { common, name, path, cursor, out, rendering, roll, digests, count, ended, place, stored, said: None }
     }
 
     fn rendering(&self, sink: &Sink, only: Option<String>) -> Rendering {
@@ -243,6 +247,7 @@ impl<W: World> Crew<W> {
         let plan = &self.prepared.plan;
         let to = BucketTo {
             bucket: logged.logging.target.clone(),
+            owner: Some(logged.account.clone()),
             prefix: logged.logging.prefix.clone(),
             upstream: None,
             layout: logged.logging.format.unwrap_or_default(),
@@ -259,6 +264,7 @@ impl<W: World> Crew<W> {
         };
         let out = BucketOut {
             sink: format!("{BUCKET_LOGGING}/{}", logged.bucket),
+            parcel: Parcel { logged: Some(logged.bucket.clone()), owner: logged.account.clone() },
             format: Format::AccessLog,
             to,
             account: logged.account.clone(),
@@ -277,6 +283,7 @@ impl<W: World> Crew<W> {
             ended: Rc::default(),
             place: Place::default(),
             stored: Millis(0),
+            said: None,
         }
     }
 }

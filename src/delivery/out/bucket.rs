@@ -12,13 +12,14 @@ use crate::delivery::cursor::Cursor;
 use crate::delivery::load::{Body, FileKey, Load, Split};
 use crate::delivery::names::{self, Of, Range};
 use crate::delivery::settings::{BucketTo, Format};
-use crate::delivery::world::{Object, Trouble, World};
+use crate::delivery::world::{Object, Parcel, Trouble, World};
 use crate::policy::logging::{DateSource, KeyFormat};
 use crate::time::{Millis, Seconds};
 
 /// What goes into a bucket, and how it is called there.
 pub(in crate::delivery) struct BucketOut {
     pub(in crate::delivery) sink: String,
+    pub(in crate::delivery) parcel: Parcel,
     pub(in crate::delivery) format: Format,
     pub(in crate::delivery) to: BucketTo,
     /// Whose trail it is; of access logs, who owns a bucket that nobody is known of.
@@ -53,6 +54,7 @@ impl BucketOut {
             let logged = (self.format == Format::CloudTrail).then(|| self.log_file(&name, &content, body));
             let content = if logged.is_some() { compressed(&content)? } else { content };
             let object = Object {
+                parcel: self.parcel.clone(),
                 upstream: self.to.upstream,
                 bucket: self.to.bucket.clone(),
                 key: name,

@@ -79,6 +79,7 @@ fn sink(name: &str, format: Format, to: To) -> Sink {
 fn bucket(name: &str, format: Format) -> Sink {
     let to = BucketTo {
         bucket: "logs".to_owned(),
+        owner: None,
         prefix: format!("{name}/"),
         upstream: Some(0),
         layout: crate::policy::logging::KeyFormat::Simple,
