@@ -18,10 +18,11 @@ use super::floor::Floor;
 use super::lane::{Common, Lane, Roll};
 use super::out::{BucketOut, FileOut, HttpOut, Out};
 use super::plan::{Prepared, cursor};
-use super::render::Rendering;
+use super::render::{Of, Rendering};
 use super::settings::{BucketTo, Format, Sink, To};
 use super::world::{Logged, Parcel, World};
 use crate::audit::{cloudtrail, follow};
+use crate::policy::logging::SERVICE;
 use crate::time::Millis;
 
 /// How often the buckets whose logging is on are looked at.
@@ -30,6 +31,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const POST_EVERY: Duration = Duration::from_secs(5);
 /// The most octets of a file of an access log.
 const LOG_SIZE: usize = 128 << 20;
+
+/// Who delivers trails, as records name services.
+const TRAIL_SERVICE: &str = "cloudtrail.amazonaws.com";
 
 /// Delivers until the world stops. Runs in a `LocalSet`.
 pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
@@ -54,6 +58,11 @@ pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
         // One that panicked has said so.
         let _ended = task.await;
     }
+}
+
+/// How a logged bucket's destination is called where a name tells all destinations apart.
+fn log_name(bucket: &str) -> String {
+    format!("{BUCKET_LOGGING}/{bucket}")
 }
 
 struct Crew<W> {
@@ -105,7 +114,11 @@ impl<W: World> Crew<W> {
         let out = match sink.to {
             To::Bucket(to) => {
                 let owner = to.owner.clone().unwrap_or_else(|| plan.account.clone());
-                let parcel = Parcel { logged: None, owner };
+                let service = match sink.format {
+                    Format::CloudTrail => TRAIL_SERVICE,
+                    Format::AccessLog | Format::Json => SERVICE,
+                };
+                let parcel = Parcel { sink: sink.name.clone(), service, of_deliveries: false, logged: None, owner };
                 digests = self.prepared.key.as_ref().filter(|_| to.digests).map(|key| Digests {
                     key: Arc::clone(key),
                     to: to.clone(),
@@ -116,8 +129,8 @@ impl<W: World> Crew<W> {
                     failing_since: None,
                 });
                 let region = plan.region.clone();
-                let (sink, format) = (sink.name.clone(), sink.format);
-                Out::Bucket(Box::new(BucketOut { sink, parcel, format, to, account, region }))
+                let format = sink.format;
+                Out::Bucket(Box::new(BucketOut { parcel, format, to, account, region }))
             }
             To::File(to) => Out::File(FileOut::new(to)),
             To::Http(to) => Out::Http(HttpOut { format: sink.format, to }),
@@ -131,12 +144,17 @@ impl<W: World> Crew<W> {
         Lane { common, name, path, cursor, out, rendering, roll, digests, count, ended, place, stored, said: None }
     }
 
-    fn rendering(&self, sink: &Sink, only: Option<String>) -> Rendering {
+    fn rendering(&self, sink: &Sink, only: Option<Of>) -> Rendering {
         let plan = &self.prepared.plan;
         Rendering {
             format: sink.format,
             select: sink.select.clone(),
             account: sink.account.clone(),
+            parcel: match (&sink.to, &only) {
+                (_, Some(of)) => Some(log_name(&of.bucket)),
+                (To::Bucket(_), None) => Some(sink.name.clone()),
+                (To::File(_) | To::Http(_) | To::Stdout, None) => None,
+            },
             only,
             trail: cloudtrail::Setting { account: plan.account.clone(), region: plan.region.clone() },
             hide: self.prepared.hide.clone(),
@@ -262,9 +280,15 @@ impl<W: World> Crew<W> {
             from_start: false,
             roll_size: LOG_SIZE as u64,
         };
+        let of = Of { bucket: logged.bucket.clone(), account: logged.account.clone() };
         let out = BucketOut {
-            sink: format!("{BUCKET_LOGGING}/{}", logged.bucket),
-            parcel: Parcel { logged: Some(logged.bucket.clone()), owner: logged.account.clone() },
+            parcel: Parcel {
+                sink: log_name(&logged.bucket),
+                service: SERVICE,
+                of_deliveries: false,
+                logged: Some(logged.bucket.clone()),
+                owner: logged.account.clone(),
+            },
             format: Format::AccessLog,
             to,
             account: logged.account.clone(),
@@ -275,11 +299,11 @@ impl<W: World> Crew<W> {
             name: format!("the access log of {}", logged.bucket),
             path,
             cursor,
-            rendering: self.rendering(&sink, Some(logged.bucket.clone())),
+            rendering: self.rendering(&sink, Some(of)),
             out: Out::Bucket(Box::new(out)),
             roll: Roll { octets: LOG_SIZE, every: plan.settings.every },
             digests: None,
-            count: plan.counts.of(&format!("{BUCKET_LOGGING}/{}", logged.bucket), BUCKET_LOGGING),
+            count: plan.counts.of(&log_name(&logged.bucket), BUCKET_LOGGING),
             ended: Rc::default(),
             place: Place::default(),
             stored: Millis(0),

@@ -209,6 +209,7 @@ impl<W: World> Lane<W> {
         let (before, split) = (load.octets, self.out.split());
         for piece in self.rendering.pieces(event) {
             load.take(piece, split, now);
+            load.has_requests |= event.delivery().is_none();
             load.oldest.get_or_insert(event.recorded);
         }
         self.common.loaded.set(self.common.loaded.get() + load.octets - before);

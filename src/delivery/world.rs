@@ -51,6 +51,12 @@ pub struct Logged {
 /// What a delivery into a bucket is of, and to whom it may go.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Parcel {
+    /// The name of the destination: that of a sink, or `bucket-logging/` and the bucket whose log it is.
+    pub sink: String,
+    /// The service that delivers such things at AWS.
+    pub service: &'static str,
+    /// Whether it tells of deliveries and of nothing else.
+    pub of_deliveries: bool,
     /// The bucket whose access log it is; none for a destination that the configuration names.
     pub logged: Option<String>,
     /// The account that must own the bucket it goes into: a log goes to nobody else, whoever has made a bucket

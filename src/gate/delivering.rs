@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::GateError;
 use super::build::{self, StorePlan};
+use super::recorded::Recorded;
 use super::service::{Shared, store};
 use crate::audit::Journal;
 use crate::body::SealedBody;
@@ -187,13 +188,34 @@ impl Outside {
         Ok(out)
     }
 
-    /// Into one store; none where that has no such bucket.
+    /// Into one store, with the intent on record; none where that has no such bucket.
     async fn try_put(&self, at: usize, object: &Object) -> Result<Option<Put>, Trouble> {
-        let Object { bucket, key, content, .. } = object;
         let Some(store) = self.stores.get(at) else { return Err(Trouble::later("there is no such store")) };
-        let out = self.made(&self.live.load_full(), at, object, self.random_id())?;
+        let live = self.live.load_full();
+        let out = self.made(&live, at, object, self.random_id())?;
+        let mut open = Recorded::begin(&self.journal, &self.clock, &live, at, object, &out).await?;
+        let answered = self.sent(store, out, object, &mut open).await;
+        open.end();
+        answered
+    }
+
+    async fn sent(
+        &self,
+        store: &Store,
+        out: Forward,
+        object: &Object,
+        open: &mut Recorded,
+    ) -> Result<Option<Put>, Trouble> {
+        let Object { bucket, key, content, .. } = object;
         let reply = store.send(Box::new(out), SealedBody::full(content.clone())).await;
-        let reply = reply.map_err(|fault| refused(&fault))?;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(fault) => {
+                open.failed(&fault);
+                return Err(refused(&fault));
+            }
+        };
+        open.answered(&reply);
         let (status, code) = (reply.status, reply.code.clone());
         let seconds = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         // To its end, so that the connection can be used again.

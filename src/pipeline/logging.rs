@@ -13,12 +13,12 @@ use super::live::Site;
 use super::look;
 use super::own::own_put;
 use super::rule;
-use super::service::{self, LOGGING_SERVICE, LogOf};
+use super::service::{self, LogOf};
 use super::walk::Store;
 use crate::access::Document;
 use crate::body::SealedBody;
 use crate::policy::engine::Decision;
-use crate::policy::logging::{BucketLogging, KeyFormat};
+use crate::policy::logging::{BucketLogging, KeyFormat, SERVICE};
 use crate::s3::route::Routed;
 use crate::s3::xml::Element;
 use crate::s3::{Code, Fault, Operation};
@@ -73,7 +73,7 @@ async fn check_right(
     match service::decide(case.live, case.site, log, &out, case.facts.received) {
         Decision::Allow(_) => return Ok(()),
         Decision::ExplicitDeny(_) => {
-            let message = format!("The policy of the target bucket does not let {LOGGING_SERVICE} write there.");
+            let message = format!("The policy of the target bucket does not let {SERVICE} write there.");
             return Err(bad_target("logging-forbidden", message, target));
         }
         Decision::ImplicitDeny(_) => {}
@@ -91,7 +91,7 @@ async fn check_right(
     };
     let store = stores.get(at).ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
     Box::pin(rule::check(&Case { routed: &routed, document: &Document::None, ..*case }, store)).await.map_err(|fault| {
-        let detail = format!("no policy lets {LOGGING_SERVICE} write the log into {target}, and the caller may not");
+        let detail = format!("no policy lets {SERVICE} write the log into {target}, and the caller may not");
         fault.detail(detail)
     })
 }

@@ -52,7 +52,7 @@ pub use own::own_put;
 pub use points::{no_point, point_exists};
 pub use rates::{Gates, RateReading, Rates};
 pub use refusal::Refusal;
-pub use service::{LOGGING_SERVICE, LogOf, check_log};
+pub use service::{LogOf, check_log};
 pub use settings::{Change, Keeper};
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Guarded, Logged, Parsed};
 pub use uploads::Uploads;

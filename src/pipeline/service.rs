@@ -8,12 +8,10 @@ use super::live::{Live, Site};
 use crate::access::Organization;
 use crate::policy::context::Keys;
 use crate::policy::engine::{Act, Brought, Caller, Decision, Question};
+use crate::policy::logging::SERVICE;
 use crate::s3::{Code, Fault};
 use crate::time::Millis;
 use crate::upstream::Forward;
-
-/// The service, as policies and records call it.
-pub const LOGGING_SERVICE: &str = "logging.s3.amazonaws.com";
 
 /// Whose log an object is of.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +26,7 @@ pub struct LogOf<'a> {
 pub(super) fn decide(live: &Live, site: &Site, log: LogOf<'_>, out: &Forward, now: Millis) -> Decision {
     let (bucket, key) = (out.bucket.as_deref().unwrap_or_default(), out.key.as_deref().unwrap_or_default());
     let question = Question {
-        caller: Caller::Service { name: LOGGING_SERVICE },
+        caller: Caller::Service { name: SERVICE },
         canonical_id: None,
         action: Act::named("s3:PutObject"),
         resource: &format!("arn:{}:s3:::{bucket}/{key}", site.address.partition),
@@ -53,7 +51,7 @@ fn keys(live: &Live, site: &Site, log: LogOf<'_>, out: &Forward, now: Millis) ->
         ("aws:CurrentTime", now.rfc3339().as_str()),
         ("aws:EpochTime", now.0.to_string().as_str()),
         ("aws:PrincipalIsAWSService", "true"),
-        ("aws:PrincipalServiceName", LOGGING_SERVICE),
+        ("aws:PrincipalServiceName", SERVICE),
         ("aws:RequestedRegion", &site.address.region),
         ("aws:ResourceAccount", owner),
         ("aws:SecureTransport", "true"),
@@ -66,13 +64,13 @@ fn keys(live: &Live, site: &Site, log: LogOf<'_>, out: &Forward, now: Millis) ->
     ] {
         keys.set(key, value);
     }
-    keys.set_all("aws:PrincipalServiceNamesList", vec![LOGGING_SERVICE.to_owned()]);
+    keys.set_all("aws:PrincipalServiceNamesList", vec![SERVICE.to_owned()]);
     for (name, found) in [("Resource", estate.organization(owner)), ("Source", estate.organization(log.account))] {
         let Some(Organization { id, paths }) = found else { continue };
         keys.set(&format!("aws:{name}OrgID"), id.as_str());
         keys.set_all(&format!("aws:{name}OrgPaths"), paths.clone());
     }
-    for (key, value) in estate.tags(bucket).into_iter().flat_map(|tags| tags.iter()) {
+    for (key, value) in estate.tags(bucket).into_iter().flatten() {
         keys.set(&format!("aws:ResourceTag/{key}"), value.as_str());
         keys.set(&format!("s3:BucketTag/{key}"), value.as_str());
     }
@@ -97,7 +95,7 @@ pub fn check_log(live: &Live, store: usize, log: LogOf<'_>, out: &Forward, now: 
         Decision::Allow(_) | Decision::ImplicitDeny(_) => Ok(()),
         decision @ Decision::ExplicitDeny(_) => {
             let words = decision.layer().map_or("policy", |layer| layer.words());
-            let detail = format!("a {words} forbids {LOGGING_SERVICE} to write there");
+            let detail = format!("a {words} forbids {SERVICE} to write there");
             Err(Fault::plain(Code::AccessDenied, decision.reason()).detail(detail))
         }
     }

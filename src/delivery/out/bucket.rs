@@ -18,7 +18,6 @@ use crate::time::{Millis, Seconds};
 
 /// What goes into a bucket, and how it is called there.
 pub(in crate::delivery) struct BucketOut {
-    pub(in crate::delivery) sink: String,
     pub(in crate::delivery) parcel: Parcel,
     pub(in crate::delivery) format: Format,
     pub(in crate::delivery) to: BucketTo,
@@ -47,14 +46,19 @@ impl BucketOut {
         let mut made = Vec::new();
         for (key, body) in &load.files {
             let part = format!("{}/{}", key.bucket, key.day);
-            let range =
-                Range { sink: &self.sink, instance: &cursor.instance, first: load.first, last: load.last, part: &part };
+            let range = Range {
+                sink: &self.parcel.sink,
+                instance: &cursor.instance,
+                first: load.first,
+                last: load.last,
+                part: &part,
+            };
             let name = self.name(key, body, at, range);
             let (content, content_type) = whole(self.format, &body.text);
             let logged = (self.format == Format::CloudTrail).then(|| self.log_file(&name, &content, body));
             let content = if logged.is_some() { compressed(&content)? } else { content };
             let object = Object {
-                parcel: self.parcel.clone(),
+                parcel: Parcel { of_deliveries: !load.has_requests, ..self.parcel.clone() },
                 upstream: self.to.upstream,
                 bucket: self.to.bucket.clone(),
                 key: name,
