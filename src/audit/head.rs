@@ -3,6 +3,7 @@
 //! missing; with it, what was removed by retention is told from what was removed by hand.
 
 use std::fs::File;
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -116,10 +117,32 @@ impl Head {
         Some((place, key.verifies(&self.text(), &self.signature)))
     }
 
+    /// Whether it was signed after another one of the same journal.
+    pub(super) fn is_later_than(&self, other: &Self) -> bool {
+        let place = |head: &Self| (head.sequence, head.number);
+        self.instance == other.instance && place(self) > place(other)
+    }
+
+    /// Writes it beside the key as well, once it is signed: whoever puts the journal's folder back to how
+    /// it was cannot always do the same there. A folder that takes no files has none.
+    pub(super) fn copy(&self, key: &Path, durable: bool) -> io::Result<()> {
+        let mut octets = serde_json::to_vec(self)?;
+        octets.push(b'\n');
+        match put(&beside(key), 0o600, &octets, durable) {
+            Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => Ok(()),
+            done => done,
+        }
+    }
+
     /// Reads the head of a folder.
     pub(super) fn read(dir: &Path) -> Found {
+        Self::read_file(&path(dir))
+    }
+
+    /// Reads a head, or a copy of one.
+    pub(super) fn read_file(path: &Path) -> Found {
         let mut octets = Vec::new();
-        match File::open(path(dir)).and_then(|file| file.take(LONGEST).read_to_end(&mut octets)) {
+        match File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut octets)) {
             Ok(_) => serde_json::from_slice(&octets).map_or(Found::Unreadable, Found::Head),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Missing,
             Err(_) => Found::Unreadable,
@@ -130,6 +153,11 @@ impl Head {
 /// The file of the head.
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join(NAME)
+}
+
+/// The copy of the head beside a private key.
+pub fn beside(key: &Path) -> PathBuf {
+    key.with_extension("head.json")
 }
 
 /// An instance as heads and file names spell it.

@@ -216,17 +216,18 @@ impl Journal {
         };
         let yard = Arc::new(yard);
         drop(yard.disk.remove(&yard.spare_path()));
-        let (last, recovery) = match recover(dir, signer.as_deref(), made) {
+        let (last, recovery) = match recover(dir, signer.as_deref(), settings.signing_key.as_deref(), made) {
             Err(JournalError::Damaged(_)) if settings.accept_damage => {
                 let aside = set_aside(dir)?;
-                recover(dir, signer.as_deref(), true)
+                // What was signed has been moved away, so the copy beside the key speaks of nothing here.
+                recover(dir, signer.as_deref(), None, true)
                     .map(|(last, recovery)| (last, Recovery { set_aside: Some(aside), clean: false, ..recovery }))?
             }
             read => read?,
         };
         let synced = settings.before == Before::Synced;
         let mut pen = Pen::new(Arc::clone(&yard), Arc::clone(&counters), settings.segment_size, synced, last);
-        let upkeep = Upkeep::begin(dir, &settings, &last, recovery.floor.clone());
+        let upkeep = Upkeep::begin(dir, &settings, &last, &recovery);
         let began = pen.reopen().and_then(|()| complete_open(&mut pen, &recovery, &counters));
         let began = began.and_then(|()| upkeep.first_head(&yard, &pen.stand()));
         let upkeep = began.map_err(|error| JournalError::Io { path: dir.to_owned(), error })?;
@@ -411,6 +412,9 @@ fn complete_open(pen: &mut Pen, recovery: &Recovery, counters: &Counters) -> io:
     }
     if let Some(payload) = recovery.head.note(recovery.missing) {
         batch.push(Kind::Gap, Waiter::Nobody, now(), &payload);
+    }
+    if let Some(unsigned) = &recovery.unsigned {
+        batch.push(Kind::Gap, Waiter::Nobody, now(), &unsigned.note());
     }
     for open in &recovery.open {
         payload.clear();

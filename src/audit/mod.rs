@@ -46,13 +46,14 @@ mod tests;
 pub use counters::Counts;
 pub use event::{At, Event, Pairs};
 pub use frame::{Chain, Flaw, Kind};
+pub use head::beside as head_beside;
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, instance, records, verify};
 pub use record::{
     Completion, Connection, Decision, Deleted, Delivery, Encryption, Intent, Mismatch, Origin, Outcome, Requester,
     Source, SourceEnd,
 };
-pub use recover::{HeadState, OpenIntent, Recovery, Torn};
+pub use recover::{HeadState, OpenIntent, Recovery, Torn, Unsigned};
 pub use segment::Entry;
 pub use sign::{PublicKeys, SignError};
 pub use tail::{StartAt, tail};

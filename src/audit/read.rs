@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::frame::{ABANDONED, Chain, Flaw, Header, Kind};
+use super::head::{Sealed, seal_text};
 use super::segment::{Entry, Found, Name, OpenError, Segment, list};
 
 /// How often a flaw at the end of the last file is looked at again: it may be a record that is being
@@ -68,6 +69,15 @@ pub(super) struct SealNote {
     pub(super) cause: String,
     pub(super) key: Option<String>,
     pub(super) signature: Option<String>,
+}
+
+impl SealNote {
+    /// What the seal of a file was signed as.
+    pub(super) fn text(&self, instance: &[u8; 16], sequence: u64) -> String {
+        let Self { count, first, last, chain, open, cause, .. } = self;
+        let (count, first, last, open) = (*count, *first, *last, *open);
+        seal_text(instance, sequence, &Sealed { count, first, last, chain, open, cause })
+    }
 }
 
 /// One step through a journal.

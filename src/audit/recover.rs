@@ -36,6 +36,8 @@ pub struct Recovery {
     pub head: HeadState,
     /// The first and the last number of records that had been signed for and are gone.
     pub missing: Option<(u64, u64)>,
+    /// Records at the end that no signature covered when the journal was opened.
+    pub unsigned: Option<Unsigned>,
     /// Where the journal begins, as the head says.
     pub(super) floor: Option<Floor>,
 }
@@ -74,6 +76,30 @@ impl HeadState {
         }
         object.end();
         Some(payload)
+    }
+}
+
+/// Records that were not signed for when a journal was opened. The next signature covers them as they
+/// were found, so a record tells which they are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unsigned {
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
+    /// How long after the first the last was recorded, in nanoseconds.
+    pub nanos: u64,
+}
+
+impl Unsigned {
+    pub(super) fn note(self) -> Vec<u8> {
+        let mut payload = Vec::new();
+        let mut object = Object::begin(&mut payload);
+        object.number("unsigned_from", self.from);
+        object.number("unsigned_to", self.to);
+        object.number("unsigned_nanos", self.nanos);
+        object.end();
+        payload
     }
 }
 
@@ -123,15 +149,20 @@ pub(super) fn set_aside(dir: &Path) -> Result<PathBuf, JournalError> {
     Ok(aside)
 }
 
-/// Reads what is there and prepares to go on. `fresh`: no head is expected, because this is the first
-/// start that signs, or what was signed has been moved away.
-pub(super) fn recover(dir: &Path, signer: Option<&Signer>, fresh: bool) -> Result<(Last, Recovery), JournalError> {
+/// Reads what is there and prepares to go on. `key`: beside which a copy of the head may lie. `fresh`: no
+/// head is expected, because this is the first start that signs, or what was signed has been moved away.
+pub(super) fn recover(
+    dir: &Path,
+    signer: Option<&Signer>,
+    key: Option<&Path>,
+    fresh: bool,
+) -> Result<(Last, Recovery), JournalError> {
     let io = |error| JournalError::Io { path: dir.to_owned(), error };
     let mut names = list(dir).map_err(io)?;
     check_names(&names)?;
     set_blank_aside(&mut names)?;
     let (mut state, told) = match signer {
-        Some(_) => read_head(dir, names.last(), fresh),
+        Some(_) => read_head(dir, key, names.last(), fresh),
         None => (HeadState::Absent, None),
     };
     let Some((last, earlier)) = names.split_last() else {
@@ -140,6 +171,7 @@ pub(super) fn recover(dir: &Path, signer: Option<&Signer>, fresh: bool) -> Resul
     let mut past = Past { told: told.as_ref().map(|head| head.number), ..Past::default() };
     let mut segment = past.read(last, None)?;
     let (sealed, flaw) = (past.sealed, past.flaw);
+    let unsigned = past.unsigned.filter(|_| state != HeadState::Absent && !seal_is_signed(dir, last, &past));
     past.look_back(earlier, last, segment.header, segment.first)?;
     if let (Some(head), Some(chain)) = (&told, past.at_head)
         && chain.to_string() != head.chain
@@ -163,7 +195,7 @@ pub(super) fn recover(dir: &Path, signer: Option<&Signer>, fresh: bool) -> Resul
     let clean = sealed && past.open.is_empty() && short.is_none();
     let cut = short.is_some();
     let floor = told.map(|head| head.floor);
-    let recovery = Recovery { open: past.open, torn, clean, set_aside: None, head: state, missing, floor };
+    let recovery = Recovery { open: past.open, torn, clean, set_aside: None, head: state, missing, unsigned, floor };
     Ok((Last { instance: last.instance, sequence: last.sequence, end, cut }, recovery))
 }
 
@@ -187,19 +219,35 @@ fn begin(told: Option<Head>, state: HeadState) -> io::Result<(Last, Recovery)> {
     Ok((Last { instance, sequence: 0, end, cut: false }, Recovery { clean: true, head, ..Recovery::default() }))
 }
 
-/// The head, if it is one of this journal.
-fn read_head(dir: &Path, last: Option<&Name>, fresh: bool) -> (HeadState, Option<Head>) {
-    let head = match Head::read(dir) {
-        head::Found::Head(head) => head,
-        head::Found::Missing if fresh => return (HeadState::Absent, None),
-        head::Found::Missing | head::Found::Unreadable => return (HeadState::Missing, None),
-    };
-    let ours = last.is_none_or(|last| head::spell(&last.instance) == head.instance);
+/// The head, if it is one of this journal, or its copy beside the key, if that was signed later.
+fn read_head(dir: &Path, key: Option<&Path>, last: Option<&Name>, fresh: bool) -> (HeadState, Option<Head>) {
     let keys = PublicKeys::read(&dir.join(PUBLIC_KEYS)).unwrap_or_default();
-    match head.signed_by(&keys) {
-        Some((_, true)) if ours => (HeadState::Fine, Some(head)),
-        _ => (HeadState::Forged, None),
+    let ours = |head: &Head| {
+        last.is_none_or(|last| head::spell(&last.instance) == head.instance)
+            && matches!(head.signed_by(&keys), Some((_, true)))
+    };
+    let copy = key.and_then(|key| match Head::read_file(&head::beside(key)) {
+        head::Found::Head(head) if ours(&head) => Some(head),
+        _ => None,
+    });
+    match Head::read(dir) {
+        head::Found::Head(head) if ours(&head) => {
+            let later = copy.filter(|copy| copy.is_later_than(&head));
+            (HeadState::Fine, Some(later.unwrap_or(head)))
+        }
+        head::Found::Head(_) => (HeadState::Forged, copy),
+        head::Found::Missing if fresh && copy.is_none() => (HeadState::Absent, None),
+        head::Found::Missing | head::Found::Unreadable => (HeadState::Missing, copy),
     }
+}
+
+/// Whether the seal that was read last is signed by a key of the journal.
+fn seal_is_signed(dir: &Path, name: &Name, past: &Past) -> bool {
+    let Some(note) = past.seal.as_ref().filter(|_| past.sealed) else { return false };
+    let (Some(key), Some(signature)) = (&note.key, &note.signature) else { return false };
+    let keys = PublicKeys::read(&dir.join(PUBLIC_KEYS)).unwrap_or_default();
+    let text = note.text(&name.instance, name.sequence);
+    keys.find(key).is_some_and(|(_, key)| key.verifies(&text, signature))
 }
 
 /// The files must be those of one journal, without one missing in between.
@@ -258,6 +306,12 @@ struct Past {
     told: Option<u64>,
     /// The chain value after it.
     at_head: Option<Chain>,
+    /// The records behind that in the last file.
+    unsigned: Option<Unsigned>,
+    /// The last file's seal.
+    seal: Option<SealNote>,
+    /// When the first of the unsigned records was recorded.
+    since: u64,
 }
 
 impl Past {
@@ -284,6 +338,8 @@ impl Past {
             };
             if self.told == Some(entry.number) {
                 self.at_head = Some(segment.chain);
+            } else if self.told.is_none_or(|told| entry.number > told) && self.next.is_none() {
+                self.count_unsigned(&entry);
             }
             match entry.kind {
                 Kind::Intent => {
@@ -296,7 +352,9 @@ impl Past {
                 }
                 Kind::Seal => {
                     self.sealed = true;
-                    told = serde_json::from_str::<SealNote>(&entry.json).ok().map(|note| note.open);
+                    let note = serde_json::from_str::<SealNote>(&entry.json).ok();
+                    told = note.as_ref().map(|note| note.open);
+                    self.seal = self.seal.take().or(note);
                 }
                 Kind::Checkpoint | Kind::Combined | Kind::Gap => {}
             }
@@ -312,6 +370,17 @@ impl Past {
             self.net += net;
         }
         Ok(segment)
+    }
+
+    fn count_unsigned(&mut self, entry: &Entry) {
+        let (number, time) = (entry.number, entry.time);
+        match &mut self.unsigned {
+            Some(Unsigned { to, nanos, .. }) => (*to, *nanos) = (number, time.abs_diff(self.since).max(*nanos)),
+            none => {
+                *none = Some(Unsigned { from: number, to: number, nanos: 0 });
+                self.since = time;
+            }
+        }
     }
 
     /// Reads earlier files: the one before the last, and as many more as it takes to find every open

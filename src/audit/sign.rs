@@ -74,6 +74,12 @@ pub enum SignError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
+    /// The list of public keys is gone, the journal and its key are there.
+    #[error("{path:?} is gone, and the journal beside it was signed by a key of that list")]
+    Unlisted {
+        /// Where the list should be.
+        path: PathBuf,
+    },
     /// The key is not in the list.
     #[error("the key in {path:?} is not in the list of public keys")]
     Stranger {
@@ -94,6 +100,10 @@ impl SignError {
             Self::List { .. } => "put back the list that was there, from a copy that was carried away",
             Self::Open { .. } => "run `chmod 600` on it; if others have read it, run `bartizan keys journal rotate`",
             Self::Random => "look at the system's random numbers",
+            Self::Unlisted { .. } => {
+                "put the list back from a copy (`bartizan keys journal list` prints it); if there is none, move the \
+                 journal's folder away and keep it, with the copy of its head beside the key"
+            }
             Self::Stranger { .. } => "put back the key that the journal was signed with, or its list of public keys",
         }
     }
@@ -236,7 +246,8 @@ impl PublicKeys {
     }
 }
 
-/// Reads the private key of a journal, or makes the first one. `true` if it was made, or its list was.
+/// Reads the private key of a journal, or makes the first one. `true` if nothing can have been signed
+/// before: the key was made now, or there is neither a list nor a journal.
 pub(super) fn load_or_make(key: &Path, dir: &Path) -> Result<(Signer, bool), SignError> {
     let listed = dir.join(PUBLIC_KEYS);
     let list = match PublicKeys::read(&listed) {
@@ -250,6 +261,8 @@ pub(super) fn load_or_make(key: &Path, dir: &Path) -> Result<(Signer, bool), Sig
             }
             make(key)?
         }
+        // A list made anew would vouch for whatever lies there.
+        Ok(_) if list.is_none() && holds_a_journal(dir) => return Err(SignError::Unlisted { path: listed }),
         read => read?,
     };
     if let Some(list) = list {
@@ -259,6 +272,11 @@ pub(super) fn load_or_make(key: &Path, dir: &Path) -> Result<(Signer, bool), Sig
     let first = PublicKey::made(&signer, &signer, today());
     PublicKeys { journal_keys: vec![first] }.put(&listed)?;
     Ok((signer, true))
+}
+
+/// Whether a folder has files of a journal, or what says that it had. One that cannot be read may.
+fn holds_a_journal(dir: &Path) -> bool {
+    super::segment::list(dir).map_or(true, |names| !names.is_empty()) || super::head::path(dir).exists()
 }
 
 /// Puts a new key in the place of a journal's key; the old one vouches for it. A process that has the

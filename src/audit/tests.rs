@@ -1,5 +1,6 @@
 //! The journal's promises, on real files and on disks that fail.
 
+mod laundering;
 mod recovery;
 mod retention;
 mod signing;

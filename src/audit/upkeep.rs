@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::journal::Settings;
 use super::json::Object;
 use super::now;
 use super::pen::{Last, Pen, Spare, Stand, Yard};
+use super::recover::{HeadState, Recovery};
 use super::segment::{Name, first_number, list};
 use super::sign::{self, Signer};
 
@@ -34,16 +35,21 @@ pub(super) struct Upkeep {
     looked: (u64, u64),
     /// Inode and time of change of the key in use.
     key: Option<(u64, i64, i64)>,
+    /// Where that key lies.
+    path: Option<PathBuf>,
 }
 
 impl Upkeep {
-    /// At the start. `floor` as the head told; without one, the journal begins with its first file.
-    pub(super) fn begin(dir: &Path, settings: &Settings, last: &Last, floor: Option<Floor>) -> Self {
+    /// At the start. The floor is what the head told. Where nothing was signed before, the journal begins
+    /// with its first file; where a head is gone, nobody can say that it ever began later than with its
+    /// first record.
+    pub(super) fn begin(dir: &Path, settings: &Settings, last: &Last, recovery: &Recovery) -> Self {
         let key = settings.signing_key.as_deref().and_then(|key| mark(key).ok());
-        let floor = floor.or_else(|| first_file(dir)).unwrap_or_else(Floor::first);
+        let unsigned = || (recovery.head == HeadState::Absent).then(|| first_file(dir)).flatten();
+        let floor = recovery.floor.clone().or_else(unsigned).unwrap_or_else(Floor::first);
         // The first checkpoint comes with the first record.
         let signed = last.end.next.saturating_sub(1);
-        Self { head: None, floor, signed, signed_at: 0, looked: (now(), 0), key }
+        Self { head: None, floor, signed, signed_at: 0, looked: (now(), 0), key, path: settings.signing_key.clone() }
     }
 
     /// Writes the first head, and waits for the disk: one that is missing later was taken away.
@@ -70,6 +76,10 @@ impl Upkeep {
             return Ok(());
         }
         head.write(&yard.dir, signer, now(), durable)?;
+        // Afterwards: so the copy is never ahead of what it is a copy of.
+        if let Some(key) = &self.path {
+            head.copy(key, durable)?;
+        }
         self.head = Some(head);
         Ok(())
     }

@@ -15,15 +15,18 @@ use serde::Deserialize;
 pub use finding::{Finding, What};
 
 use super::frame::{CUT, Chain, Kind};
-use super::head::{self, Found, Head, Sealed, checkpoint_text, seal_text};
+use super::head::{self, Found, Head, checkpoint_text};
 use super::read::{Manner, SealNote, Summary, Walk, settled};
-use super::segment::{Entry, list};
+use super::segment::Entry;
 use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
 
 /// How far a checkpoint may stand behind the record it signs for: more than may ever wait.
 const WINDOW: usize = 1 << 18;
 /// The most findings that are kept; what comes after is of the same kind.
 const MOST: usize = 100;
+/// How long records may go on without a signature, in nanoseconds: a head follows within a second, unless
+/// the disk is slow.
+const LATE: u64 = 5_000_000_000;
 /// How often a journal is read anew because retention removed files meanwhile.
 const TRIES: usize = 5;
 
@@ -32,6 +35,10 @@ const TRIES: usize = 5;
 pub struct Trust {
     /// Public keys that were carried away from it.
     pub keys: Option<PublicKeys>,
+    /// A copy of the head that lies elsewhere.
+    pub head: Option<PathBuf>,
+    /// Whether a journal that nothing is signed of will do.
+    pub unsigned_ok: bool,
     /// Losses that are known: the number of the record that tells of each.
     pub known_losses: Vec<u64>,
 }
@@ -52,6 +59,9 @@ pub struct Proof {
     pub findings: Vec<Finding>,
     /// The first record, if what was before has been removed by retention and that is signed for.
     pub begins_at: Option<u64>,
+    /// Records that a killed process had not signed for when the journal was opened again: the first, the
+    /// last, and the record that tells of it. What they were before that, nobody can tell.
+    pub late: Vec<(u64, u64, u64)>,
     /// Losses that the caller knows of.
     pub known: Vec<Finding>,
     /// Whether the keys were brought along.
@@ -73,13 +83,15 @@ impl Proof {
 pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
     let mut tries = 1;
     loop {
+        // The copy first, because it is written last.
+        let copy = trust.head.as_deref().map(Head::read_file);
         let head = Head::read(dir);
         let floor = |found: &Found| match found {
             Found::Head(head) => Some(head.floor.clone()),
             Found::Missing | Found::Unreadable => None,
         };
         let before = floor(&head);
-        let proof = Prover::begin(dir, trust, head)?.run();
+        let proof = Prover::begin(dir, trust, head)?.with_copy(copy).run();
         // The head moves before the files go, so either may have happened while we read.
         let removed = || floor(&Head::read(dir)) != before || proof.findings.iter().any(|it| !it.path.exists());
         if proof.is_sound() || tries == TRIES || !removed() {
@@ -101,7 +113,10 @@ struct Checkpoint {
 /// What the record of a loss says.
 #[derive(Deserialize)]
 struct Loss {
-    head: String,
+    head: Option<String>,
+    unsigned_from: Option<u64>,
+    unsigned_to: Option<u64>,
+    unsigned_nanos: Option<u64>,
     missing_from: Option<u64>,
     missing_to: Option<u64>,
 }
@@ -112,8 +127,8 @@ struct Prover<'t> {
     keys: PublicKeys,
     head: Found,
     proof: Proof,
-    /// The chain values after the last records, and the number of the first of them.
-    window: VecDeque<(u64, Chain)>,
+    /// The numbers of the last records, the chain values after them, and their times.
+    window: VecDeque<(u64, Chain, u64)>,
     /// The chain value after the record that the head names.
     at_head: Option<Chain>,
     /// The place of the newest key that has signed.
@@ -159,7 +174,7 @@ impl<'t> Prover<'t> {
     }
 
     fn run(mut self) -> Proof {
-        let mut walk = Walk::new(&self.dir, self.start(), Manner::Verify);
+        let mut walk = Walk::new(&self.dir, None, Manner::Verify);
         let damage = loop {
             match settled(&mut walk) {
                 Ok(Some(entry)) => self.take(&walk, &entry),
@@ -179,11 +194,22 @@ impl<'t> Prover<'t> {
         self.proof
     }
 
-    /// The file to begin with, if it is not the first: those before the floor are about to be removed.
-    fn start(&self) -> Option<u64> {
-        let Found::Head(head) = &self.head else { return None };
-        let floor = head.floor.sequence;
-        list(&self.dir).ok()?.iter().any(|name| name.sequence == floor).then_some(floor)
+    /// Holds the journal to the later of its head and a copy.
+    fn with_copy(mut self, copy: Option<Found>) -> Self {
+        let Some(Found::Head(copy)) = copy else { return self };
+        if !matches!(copy.signed_by(&self.keys), Some((_, true))) {
+            return self;
+        }
+        let what = match &self.head {
+            Found::Head(head) if copy.instance != head.instance => What::HeadForeign,
+            Found::Head(head) if copy.is_later_than(head) => What::HeadOld { signed: copy.number },
+            Found::Head(_) => return self,
+            Found::Missing => What::HeadMissing { told: None },
+            Found::Unreadable => What::HeadUnreadable,
+        };
+        self.find(Finding::at(&head::path(&self.dir), 0, None, what));
+        self.head = Found::Head(copy);
+        self
     }
 
     fn find(&mut self, finding: Finding) {
@@ -200,7 +226,10 @@ impl<'t> Prover<'t> {
         if first {
             self.instance = Some(at.header.instance);
             self.check_beginning(walk, entry.number);
-        } else if let Some(next) = self.next.filter(|next| *next != entry.number) {
+        } else if self.last_file != at.header.sequence {
+            self.check_floor(walk, entry.number);
+        }
+        if let Some(next) = self.next.filter(|next| *next != entry.number) {
             // Only a file that says so may leave numbers out; see below for the record that tells of it.
             debug_assert!(at.header.flags & CUT != 0 && entry.number > next);
         }
@@ -209,7 +238,7 @@ impl<'t> Prover<'t> {
         if self.window.len() == WINDOW {
             self.window.pop_front();
         }
-        self.window.push_back((entry.number, at.chain));
+        self.window.push_back((entry.number, at.chain, entry.time));
         if matches!(&self.head, Found::Head(head) if head.number == entry.number) {
             self.at_head = Some(at.chain);
         }
@@ -232,17 +261,25 @@ impl<'t> Prover<'t> {
         let place = |what| Finding::at(&at.path, 0, Some(number), what);
         let finding = if header.sequence > floor.sequence {
             place(What::Beginning { expected: floor.number })
-        } else if header.sequence == floor.sequence
-            && (floor.number != number || floor.chain != header.previous.to_string())
-        {
-            place(What::OtherBeginning)
         } else {
             if number > 1 {
                 self.proof.begins_at = Some(number);
             }
-            return;
+            return self.check_floor(walk, number);
         };
         self.find(finding);
+    }
+
+    /// The file that is to be the first must begin as was signed for, also while older ones wait to be
+    /// removed: they are held by the chain that leads here.
+    fn check_floor(&mut self, walk: &Walk, number: u64) {
+        let (Some(at), Found::Head(head)) = (&walk.at, &self.head) else { return };
+        let (floor, header) = (&head.floor, at.header);
+        if header.sequence == floor.sequence
+            && (floor.number != number || floor.chain != header.previous.to_string())
+        {
+            self.find(Finding::at(&at.path, 0, Some(number), What::OtherBeginning));
+        }
     }
 
     fn check_seal(&mut self, instance: &[u8; 16], sequence: u64, entry: &Entry) -> Option<What> {
@@ -251,20 +288,25 @@ impl<'t> Prover<'t> {
             // Before there was a key, seals had no signature; after, none goes without.
             return self.proof.signed_from.map(|_| What::Unsigned);
         };
-        let SealNote { count, first, last, open, .. } = note;
-        let seal = Sealed { count, first, last, chain: &note.chain, open, cause: &note.cause };
-        self.check_signature(key, &seal_text(instance, sequence, &seal), signature, last)
+        self.check_signature(key, &note.text(instance, sequence), signature, note.last)
     }
 
     fn check_checkpoint(&mut self, instance: &[u8; 16], entry: &Entry) -> Option<What> {
         let Ok(note) = serde_json::from_str::<Checkpoint>(&entry.json) else { return Some(What::Checkpoint) };
-        let place = self.window.binary_search_by_key(&note.number, |(number, _)| *number);
-        let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, chain)| chain.to_string());
-        if chain.as_ref() != Some(&note.chain) {
+        let place = self.window.binary_search_by_key(&note.number, |(number, ..)| *number);
+        let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, chain, _)| chain.to_string());
+        // What it signs for may have been removed by retention meanwhile.
+        let removed = self.proof.summary.first.is_some_and(|first| note.number < first);
+        if !removed && chain.as_ref() != Some(&note.chain) {
             return Some(What::Checkpoint);
         }
+        let range = (self.proof.signed_from, self.proof.signed_to);
         let text = checkpoint_text(instance, note.number, &note.chain);
-        self.check_signature(&note.key, &text, &note.signature, note.number)
+        let wrong = self.check_signature(&note.key, &text, &note.signature, note.number);
+        if removed {
+            (self.proof.signed_from, self.proof.signed_to) = range;
+        }
+        wrong
     }
 
     fn check_signature(&mut self, key: &str, text: &str, signature: &str, number: u64) -> Option<What> {
@@ -288,10 +330,21 @@ impl<'t> Prover<'t> {
     /// A loss that the journal itself found when it was opened.
     fn check_gap(&mut self, path: &Path, offset: u64, entry: &Entry) -> Option<What> {
         let loss: Loss = serde_json::from_str(&entry.json).ok()?;
-        let what = match (loss.missing_from, loss.missing_to) {
-            (Some(from), Some(to)) => What::Loss { from, to, told: entry.number },
-            _ if loss.head == "forged" => What::HeadForged { told: Some(entry.number) },
-            _ => What::HeadMissing { told: Some(entry.number) },
+        let told = Some(entry.number);
+        let what = match (&loss, loss.head.as_deref()) {
+            (&Loss { missing_from: Some(from), missing_to: Some(to), .. }, Some(_)) => {
+                What::Loss { from, to, told: entry.number }
+            }
+            (_, Some("forged")) => What::HeadForged { told },
+            (_, Some(_)) => What::HeadMissing { told },
+            (&Loss { unsigned_from: Some(from), unsigned_to: Some(to), unsigned_nanos: Some(nanos), .. }, None) => {
+                if nanos <= LATE {
+                    self.proof.late.push((from, to, entry.number));
+                    return None;
+                }
+                What::Late { from, to, told }
+            }
+            _ => return None,
         };
         if self.trust.known_losses.contains(&entry.number) {
             self.proof.known.push(Finding::at(path, offset, Some(entry.number), what));
@@ -310,6 +363,7 @@ impl<'t> Prover<'t> {
             match &self.head {
                 Found::Unreadable => self.find(at(None, What::HeadUnreadable)),
                 _ if signing => self.find(at(None, What::HeadMissing { told: None })),
+                _ if last > 0 && !self.trust.unsigned_ok => self.find(at(None, What::NothingSigned)),
                 _ => {}
             }
             return;
@@ -339,6 +393,21 @@ impl<'t> Prover<'t> {
         if begun {
             self.proof.signed_from = self.proof.signed_from.or(Some(head.number));
             self.proof.signed_to = self.proof.signed_to.max(Some(head.number));
+        }
+        self.check_late();
+    }
+
+    /// A head follows a record within a second or two: what goes on for longer without one was not
+    /// written by a proxy that works.
+    fn check_late(&mut self) {
+        let from = self.unsigned();
+        let place = self.window.partition_point(|(number, ..)| *number < from);
+        let behind = self.window.iter().skip(place);
+        let (Some((from, _, since)), Some((to, ..))) = (self.window.get(place), self.window.back()) else { return };
+        let (from, to) = (*from, *to);
+        if behind.map(|(.., time)| time.abs_diff(*since)).max() > Some(LATE) {
+            let path = head::path(&self.dir);
+            self.find(Finding::at(&path, 0, Some(from), What::Late { from, to, told: None }));
         }
     }
 

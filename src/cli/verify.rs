@@ -20,6 +20,12 @@ pub(super) struct Verify {
     /// The journal's public keys as they were carried away: `bartizan keys journal list`
     #[arg(long, value_name = "FILE")]
     public_keys: Option<PathBuf>,
+    /// A copy of the journal's signed head that lies elsewhere [default: the one beside the configuration's key]
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
+    /// A journal from before there were signatures will do
+    #[arg(long)]
+    unsigned_ok: bool,
     /// A loss that is known: the number of the record that tells of it
     #[arg(long, value_name = "NUMBER")]
     known_loss: Vec<u64>,
@@ -37,14 +43,15 @@ pub(super) fn run(verify: &Verify, json: bool, io: &mut Io<'_>) -> Exit {
     let trail_alone = verify.trail.is_some() && verify.dir.is_none() && !verify.file.is_there(io);
     let (mut exit, mut told) = (Exit::Fine, serde_json::Map::new());
     if !trail_alone {
-        let dir = match &verify.dir {
-            Some(dir) => io.folder.join(dir),
+        let (dir, head) = match &verify.dir {
+            Some(dir) => (io.folder.join(dir), None),
             None => match verify.file.open(io) {
-                Some(config) => config.journal(),
+                Some(config) => (config.journal(), Some(audit::head_beside(&config.journal_key()))),
                 None => return Exit::Unusable,
             },
         };
-        match journal(verify, &dir, io) {
+        let head = verify.head.as_ref().map(|head| io.folder.join(head)).or(head);
+        match journal(verify, &dir, head, io) {
             Ok(proof) => {
                 exit = if proof.is_sound() { Exit::Fine } else { Exit::No };
                 if json {
@@ -75,7 +82,7 @@ pub(super) fn run(verify: &Verify, json: bool, io: &mut Io<'_>) -> Exit {
     exit
 }
 
-fn journal(verify: &Verify, dir: &Path, io: &mut Io<'_>) -> Result<Proof, Exit> {
+fn journal(verify: &Verify, dir: &Path, head: Option<PathBuf>, io: &mut Io<'_>) -> Result<Proof, Exit> {
     if !dir.is_dir() {
         io.complain(&format!(
             "error: there is no journal in `{}`\nhelp: name its folder with `--dir DIR`, or the configuration with `-c FILE`\n",
@@ -86,7 +93,15 @@ fn journal(verify: &Verify, dir: &Path, io: &mut Io<'_>) -> Result<Proof, Exit> 
     let unusable = |error: SignError, io: &mut Io<'_>| journal_keys::fault(&error, io);
     let carried = verify.public_keys.as_ref().map(|file| PublicKeys::read(&io.folder.join(file))).transpose();
     let keys = carried.map_err(|error| unusable(error, io))?;
-    let trust = Trust { keys, known_losses: verify.known_loss.clone() };
+    if let Some(head) = verify.head.as_ref().map(|head| io.folder.join(head)).filter(|head| !head.is_file()) {
+        io.complain(&format!(
+            "error: there is no head in `{}`\nhelp: name a copy of `head.json`\n",
+            head.display()
+        ));
+        return Err(Exit::Unusable);
+    }
+    let (known_losses, unsigned_ok) = (verify.known_loss.clone(), verify.unsigned_ok);
+    let trust = Trust { keys, head, unsigned_ok, known_losses };
     audit::prove(dir, &trust).map_err(|error| unusable(error, io))
 }
 
@@ -116,6 +131,9 @@ fn spell(proof: &Proof, dir: &Path) -> String {
         let _ = writeln!(text, "removed   what was before record {first}, by retention, and that is signed for");
     } else if first > 1 && proof.is_sound() {
         let _ = writeln!(text, "removed   what was before record {first}; nothing that is signed says why");
+    }
+    for (from, to, told) in &proof.late {
+        let _ = writeln!(text, "late      {from} to {to} were signed for only at the next start, as record {told} tells");
     }
     for known in &proof.known {
         let _ = writeln!(text, "known     {}", plain(&known.to_string()));
@@ -154,6 +172,7 @@ fn to_json(proof: &Proof, dir: &Path) -> Value {
         "files": files, "records": records, "intents": intents, "completions": completions,
         "combined": combined, "gaps": gaps, "first": first, "last": last, "closed": sealed,
         "signatures": proof.signatures, "signed_from": proof.signed_from, "signed_to": proof.signed_to,
+        "late": proof.late.iter().map(|(from, to, told)| json!([from, to, told])).collect::<Vec<_>>(),
         "own_keys": proof.own_keys, "begins_at": proof.begins_at,
         "findings": proof.findings.iter().map(finding).collect::<Vec<_>>(),
         "known": proof.known.iter().map(finding).collect::<Vec<_>>(),

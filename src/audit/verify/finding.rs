@@ -89,9 +89,25 @@ pub enum What {
         /// The record that tells of it.
         told: Option<u64>,
     },
+    /// The head is older than its copy.
+    #[error("the signed head is older than its copy, which signs for record {signed}: an old one was put back")]
+    HeadOld {
+        /// The last record that the copy signs for.
+        signed: u64,
+    },
     /// The head cannot be read.
     #[error("the signed head cannot be read: nobody can tell whether the newest records are here")]
     HeadUnreadable,
+    /// Records without a signature, for longer than a proxy that works leaves any.
+    #[error("records {from} to {to} were not signed for, though seconds lie between them: they may be anybody's")]
+    Late {
+        /// The first.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// The record that tells of it, if the journal was opened since.
+        told: Option<u64>,
+    },
     /// Records were gone when the journal was opened.
     #[error("records {from} to {to} had been signed for and were gone when the journal was opened")]
     Loss {
@@ -102,6 +118,9 @@ pub enum What {
         /// The record that tells of it.
         told: u64,
     },
+    /// Nothing is signed.
+    #[error("nothing is signed: whoever can write to the journal's folder can have written all of it anew")]
+    NothingSigned,
     /// A key signs that had been replaced.
     #[error("key {key} signs although it had been replaced before")]
     OldKey {
@@ -160,12 +179,14 @@ impl What {
             Self::HeadForeign => "head-foreign",
             Self::HeadForged { .. } => "head-forged",
             Self::HeadMissing { .. } => "head-missing",
+            Self::HeadOld { .. } => "head-old",
             Self::HeadUnreadable => "head-unreadable",
+            Self::Late { .. } => "late",
             Self::Loss { .. } => "loss",
             Self::OldKey { .. } => "old-key",
             Self::Signature { .. } => "signature",
             Self::Stranger { .. } | Self::Strangers => "foreign-key",
-            Self::Unsigned => "unsigned",
+            Self::NothingSigned | Self::Unsigned => "unsigned",
         }
     }
 
@@ -173,12 +194,12 @@ impl What {
     pub fn help(&self) -> String {
         let told = match self {
             Self::Loss { told, .. } => Some(*told),
-            Self::HeadForged { told } | Self::HeadMissing { told } => *told,
+            Self::HeadForged { told } | Self::HeadMissing { told } | Self::Late { told, .. } => *told,
             _ => None,
         };
         if let Some(told) = told {
             return format!(
-                "if the machine lost power then, that is how much was lost; say that it is known with `--known-loss {told}`"
+                "if the machine lost power or the disk failed then, this is what it left; say that it is known with `--known-loss {told}`"
             );
         }
         match self {
@@ -187,6 +208,10 @@ impl What {
             }
             Self::Damage(Fault::Io(_)) | Self::HeadUnreadable => {
                 "run this as the user that writes the journal, and look at its disk"
+            }
+            Self::NothingSigned => {
+                "a journal of this version is always signed; if this one was written before there were signatures, \
+                 say so with `--unsigned-ok`"
             }
             Self::Stranger { .. } | Self::Strangers => {
                 "compare with a list of public keys that was carried away: `--public-keys FILE`; \
