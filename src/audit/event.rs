@@ -13,6 +13,7 @@ use ring::digest;
 use serde_json::{Map, Value};
 
 use super::mask::{HIDDEN, Shown, header_of_interest, masked};
+use super::record::Delivery;
 use crate::time::{Millis, Seconds};
 
 pub use pairs::{Overfull, Pairs};
@@ -201,6 +202,13 @@ impl Event {
     /// One of the answer's headers, by its lower-case name.
     pub fn response_header(&self, name: &str) -> Option<&str> {
         self.members.get("response_headers")?.get(name)?.as_str()
+    }
+
+    /// What is delivered, where it is a delivery of the proxy's own. No client can make a record say so.
+    pub fn delivery(&self) -> Option<Delivery<'_>> {
+        let delivery = self.members.get("delivery")?;
+        let of_deliveries = delivery.get("of_deliveries").and_then(Value::as_bool).unwrap_or(false);
+        Some(Delivery { sink: text_of(delivery, "sink").unwrap_or_default(), of_deliveries })
     }
 
     /// The source of a copy.

@@ -135,6 +135,15 @@ impl Origin {
     }
 }
 
+/// What the proxy itself delivers, where a request is a delivery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Delivery<'a> {
+    /// The destination: the name of a sink, or `bucket-logging/` and the bucket whose log it is.
+    pub sink: &'a str,
+    /// Whether it tells of deliveries and of nothing else.
+    pub of_deliveries: bool,
+}
+
 /// How the object will be encrypted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Encryption<'a> {
@@ -207,6 +216,8 @@ pub struct Intent<'a> {
     pub statements: &'a [&'a str],
     /// The rules about names that the name of a new bucket breaks: `N-14`.
     pub naming: &'a [&'a str],
+    /// What is delivered, where nobody asks and the proxy delivers.
+    pub delivery: Option<Delivery<'a>>,
     /// The rehearsal whose fault it meets on purpose, by name.
     pub rehearsed: Option<&'a str>,
     /// Whether only an ACL allows it.
@@ -255,6 +266,7 @@ impl<'a> Intent<'a> {
             decision: Decision::default(),
             statements: &[],
             naming: &[],
+            delivery: None,
             rehearsed: None,
             acl_required: false,
             generation: None,
@@ -315,6 +327,12 @@ impl<'a> Intent<'a> {
         object.maybe_number("generation", self.generation);
         if !self.naming.is_empty() {
             object.texts("naming", self.naming.iter().copied(), SHORT);
+        }
+        if let Some(Delivery { sink, of_deliveries }) = self.delivery {
+            object.object("delivery", |inner| {
+                inner.text("sink", sink.as_bytes(), SHORT);
+                inner.flag("of_deliveries", of_deliveries);
+            });
         }
         object.maybe("rehearsed", self.rehearsed, SHORT);
         if self.acl_required {
