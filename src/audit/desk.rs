@@ -113,7 +113,7 @@ impl Desk {
             admitted => admitted,
         };
         if let Err(full) = admitted {
-            return Begun::Done(self.turn_away(&mut queue, kind, full));
+            return Begun::Done(self.turn_away(&mut queue, kind, id, full));
         }
         if self.settings.before == Before::Queued {
             queue.batch.push(kind, Waiter::Nobody, time, payload);
@@ -147,18 +147,24 @@ impl Desk {
         let fate = match begun {
             Begun::Done(done) => done?,
             Begun::Waiting(wait) => {
-                let kind = wait.kind;
+                let (kind, id) = (wait.kind, wait.id);
                 let fate = wait.await;
-                self.judge(kind, fate)?
+                self.judge(kind, id, fate)?
             }
         };
         Ok(fate == Fate::Written)
     }
 
     /// A frame that was not even queued.
-    fn turn_away(&self, queue: &mut Queue, kind: Kind, full: JournalFull) -> Result<Fate, JournalFull> {
+    fn turn_away(&self, queue: &mut Queue, kind: Kind, id: RequestId, full: JournalFull) -> Result<Fate, JournalFull> {
         if self.settings.when_full == WhenFull::Refuse || full == JournalFull::Closed {
-            self.counters.refused();
+            // A request whose intent was not taken comes again as a refusal; it is one request.
+            if kind != Kind::Combined || !queue.comes_again(id) {
+                self.counters.refused();
+            }
+            if kind == Kind::Intent {
+                queue.expect(id);
+            }
             return Err(full);
         }
         queue.lost.add(kind, now());
@@ -167,11 +173,11 @@ impl Desk {
     }
 
     /// A frame that was queued and has its fate.
-    fn judge(&self, kind: Kind, fate: Fate) -> Result<Fate, JournalFull> {
+    fn judge(&self, kind: Kind, id: RequestId, fate: Fate) -> Result<Fate, JournalFull> {
         if fate == Fate::Written {
             return Ok(fate);
         }
-        self.turn_away(&mut self.lock(), kind, JournalFull::Failing)
+        self.turn_away(&mut self.lock(), kind, id, JournalFull::Failing)
     }
 
     pub(super) fn complete(&self, id: RequestId, completion: &Completion<'_>) {

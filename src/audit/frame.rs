@@ -65,6 +65,26 @@ impl Chain {
         super::digest::unhex(text)?.try_into().ok().map(Self)
     }
 
+    /// Where the clock of a file begins. A clock is a hash over what no link of the chain covers: what its
+    /// header says of itself, and the number and time of each frame. Seals, checkpoints and the head sign it.
+    pub(super) fn clock(header: &Header) -> Self {
+        let mut hash = Context::new(&SHA256);
+        hash.update(&header.instance);
+        hash.update(&header.sequence.to_le_bytes());
+        hash.update(&header.created.to_le_bytes());
+        hash.update(&header.flags.to_le_bytes());
+        Self(hash.finish().as_ref().try_into().unwrap_or_default())
+    }
+
+    /// The clock after a frame.
+    pub(super) fn tick(&self, number: u64, time: u64) -> Self {
+        let mut hash = Context::new(&SHA256);
+        hash.update(&self.0);
+        hash.update(&number.to_le_bytes());
+        hash.update(&time.to_le_bytes());
+        Self(hash.finish().as_ref().try_into().unwrap_or_default())
+    }
+
     /// The value after a frame.
     pub(super) fn next(&self, kind: Kind, number: u64, payload: &[u8]) -> Self {
         let mut hash = Context::new(&SHA256);
@@ -262,6 +282,11 @@ pub(super) fn stamp(frame: &mut [u8], kind: Kind, number: u64, before: &Chain) -
     Some(chain)
 }
 
+/// The time of an appended frame.
+pub(super) fn time_of(frame: &[u8]) -> u64 {
+    frame.get(16..HEAD).and_then(|time| time.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
 /// Checks a whole frame against the chain value before it; returns its payload and the value after it.
 pub(super) fn check<'f>(frame: &'f [u8], head: &FrameHead, before: &Chain) -> Result<(&'f [u8], Chain), Flaw> {
     let (all, sum) = frame.split_last_chunk::<4>().ok_or(Flaw::Length)?;
@@ -288,6 +313,11 @@ pub(super) fn whole_frames(octets: &[u8]) -> (u64, bool) {
         (count, sealed, rest) = (count + 1, found.kind == Kind::Seal, after);
     }
     (count, sealed)
+}
+
+/// Whether the checksum of a frame is right.
+pub(super) fn is_whole(frame: &[u8]) -> bool {
+    frame.split_last_chunk::<4>().is_some_and(|(all, sum)| crc32c(all).to_le_bytes() == *sum)
 }
 
 fn crc32c(octets: &[u8]) -> u32 {

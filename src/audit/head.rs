@@ -29,6 +29,9 @@ pub(super) struct Head {
     pub(super) number: u64,
     /// The chain value after it.
     pub(super) chain: String,
+    /// The clock after it; heads of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) clock: Option<String>,
     /// Whether the journal was closed then.
     pub(super) closed: bool,
     /// When this was written, for people.
@@ -78,6 +81,7 @@ impl Head {
             sequence,
             number,
             chain: chain.to_string(),
+            clock: None,
             closed: false,
             time: String::new(),
             floor,
@@ -93,11 +97,12 @@ impl Head {
     }
 
     fn text(&self) -> String {
-        let Self { instance, sequence, number, chain, closed, time, floor, key, .. } = self;
+        let Self { instance, sequence, number, chain, clock, closed, time, floor, key, .. } = self;
+        let clock = tail(clock.as_deref());
         let Floor { sequence: first_file, number: first, chain: before } = floor;
         format!(
             "bartizan journal head\n{instance}\n{sequence}\n{number}\n{chain}\n{closed}\n{time}\n\
-             {first_file}\n{first}\n{before}\n{key}"
+             {first_file}\n{first}\n{before}\n{key}{clock}"
         )
     }
 
@@ -167,9 +172,16 @@ pub(super) fn spell(instance: &[u8; 16]) -> String {
 
 /// What a seal is signed as.
 pub(super) fn seal_text(instance: &[u8; 16], sequence: u64, seal: &Sealed<'_>) -> String {
-    let Sealed { count, first, last, chain, open, cause } = seal;
+    let Sealed { count, first, last, chain, open, cause, place } = seal;
     let instance = spell(instance);
-    format!("bartizan journal seal\n{instance}\n{sequence}\n{count}\n{first}\n{last}\n{chain}\n{open}\n{cause}")
+    let place = place.map(|(octets, time, clock)| format!("{octets}\n{time}\n{clock}"));
+    let place = tail(place.as_deref());
+    format!("bartizan journal seal\n{instance}\n{sequence}\n{count}\n{first}\n{last}\n{chain}\n{open}\n{cause}{place}")
+}
+
+/// A last line that earlier versions did not have.
+fn tail(line: Option<&str>) -> String {
+    line.map(|line| format!("\n{line}")).unwrap_or_default()
 }
 
 /// What a seal says.
@@ -180,9 +192,12 @@ pub(super) struct Sealed<'a> {
     pub(super) chain: &'a str,
     pub(super) open: u64,
     pub(super) cause: &'a str,
+    /// Where it stands in its file, when it was written, and the clock after it; seals of earlier versions
+    /// do not say.
+    pub(super) place: Option<(u64, u64, &'a str)>,
 }
 
 /// What a checkpoint is signed as.
-pub(super) fn checkpoint_text(instance: &[u8; 16], number: u64, chain: &str) -> String {
-    format!("bartizan journal checkpoint\n{}\n{number}\n{chain}", spell(instance))
+pub(super) fn checkpoint_text(instance: &[u8; 16], number: u64, chain: &str, clock: Option<&str>) -> String {
+    format!("bartizan journal checkpoint\n{}\n{number}\n{chain}{}", spell(instance), tail(clock))
 }

@@ -3,7 +3,7 @@
 //!
 //! - [`record`]: what is written about a request, as JSON.
 //! - [`journal`]: writing it, as durably as configured, with one write for many; `upkeep` beside it
-//!   signs and removes.
+//!   signs, and `retain` removes.
 //! - [`read`]: every record in order, and whether the files are as they were written.
 //! - [`follow`]: every record from a number on, while the journal grows.
 //! - [`event`]: a finished request, which every rendering is made of: [`access_log`], [`cloudtrail`],
@@ -33,6 +33,7 @@ mod queue;
 pub mod read;
 pub mod record;
 mod recover;
+mod retain;
 mod segment;
 pub mod selector;
 pub mod sign;

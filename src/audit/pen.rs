@@ -53,6 +53,8 @@ pub(super) struct End {
     pub(super) next: u64,
     /// Intents on record without a completion.
     pub(super) open: u64,
+    /// The clock after the last frame.
+    pub(super) clock: Chain,
 }
 
 /// What pen and background thread share: the directory, and files that are made and made durable
@@ -109,6 +111,15 @@ struct Segment {
     first: u64,
     /// When it was begun.
     created: u64,
+    /// Where its clock begins.
+    clock: Chain,
+}
+
+impl Segment {
+    /// The clock before the next frame of this file.
+    fn clock(&self, end: &End) -> Chain {
+        if self.count == 0 { self.clock } else { end.clock }
+    }
 }
 
 /// How far a journal has come, for those who do not write.
@@ -301,7 +312,8 @@ impl Pen {
     /// Stamps as many frames as the file has room for.
     fn stamp(&self, batch: &mut Batch, done: usize, start: usize) -> Option<Span> {
         let room = self.size.saturating_sub(SEAL_ROOM).saturating_sub(self.segment.as_ref()?.offset);
-        let mut span = Span { frames: 0, octets: 0, end: self.end };
+        let clock = self.segment.as_ref()?.clock(&self.end);
+        let mut span = Span { frames: 0, octets: 0, end: End { clock, ..self.end } };
         let mut rest = batch.octets.get_mut(start..)?;
         for pending in batch.frames.get(done..)? {
             if (span.octets + pending.length) as u64 > room {
@@ -309,6 +321,7 @@ impl Pen {
             }
             let (frame, after) = rest.split_at_mut_checked(pending.length)?;
             span.end.chain = frame::stamp(frame, pending.kind, span.end.next, &span.end.chain)?;
+            span.end.clock = span.end.clock.tick(span.end.next, frame::time_of(frame));
             span.end.next += 1;
             match pending.kind {
                 Kind::Intent => span.end.open += 1,
@@ -369,8 +382,10 @@ impl Pen {
     /// Appends the seal and cuts the file behind it.
     fn seal(&mut self, segment: &mut Segment, cause: Cause) -> io::Result<()> {
         let signer = self.yard.signer();
-        let of = Sealing { instance: &self.instance, sequence: self.sequence, signer: signer.as_deref() };
-        let (sealed, end) = seal_frame(&self.end, segment.first, segment.count, cause, &of);
+        let (instance, sequence, offset) = (&self.instance, self.sequence, segment.offset);
+        let of = Sealing { instance, sequence, offset, signer: signer.as_deref() };
+        let before = End { clock: segment.clock(&self.end), ..self.end };
+        let (sealed, end) = seal_frame(&before, segment.first, segment.count, cause, &of);
         segment.tape.write(&sealed, segment.offset)?;
         segment.tape.cut(segment.offset + sealed.len() as u64)?;
         self.end = end;
@@ -399,8 +414,8 @@ impl Pen {
                 self.sequence = sequence;
                 (self.unsealed, self.cut) = (false, false);
                 self.counters.rolled();
-                let created = header.created;
-                Ok(Segment { tape, offset: HEADER as u64, count: 0, first: self.end.next, created })
+                let (created, clock) = (header.created, Chain::clock(&header));
+                Ok(Segment { tape, offset: HEADER as u64, count: 0, first: self.end.next, created, clock })
             }
             Err(error) => {
                 drop(disk.remove(&path));
@@ -440,13 +455,19 @@ pub(super) enum Failure {
 pub(super) struct Sealing<'a> {
     pub(super) instance: &'a [u8; 16],
     pub(super) sequence: u64,
+    /// Where in it.
+    pub(super) offset: u64,
     pub(super) signer: Option<&'a Signer>,
 }
 
-/// A seal after `end`, and where the journal stands after it.
+/// A seal after `end`, whose clock is that of its file, and where the journal stands after it.
 pub(super) fn seal_frame(end: &End, first: u64, count: u64, cause: Cause, of: &Sealing<'_>) -> (Vec<u8>, End) {
     let chain = end.chain.to_string();
     let (last, open, cause) = (end.next.saturating_sub(1), end.open, cause.as_str());
+    let time = now();
+    // It counts its own time in: nothing behind it in this file would.
+    let after = end.clock.tick(end.next, time);
+    let clock = after.to_string();
     let mut payload = Vec::new();
     let mut object = Object::begin(&mut payload);
     object.number("count", count);
@@ -455,16 +476,20 @@ pub(super) fn seal_frame(end: &End, first: u64, count: u64, cause: Cause, of: &S
     object.word("chain", chain.as_bytes());
     object.number("open", open);
     object.word("cause", cause.as_bytes());
+    object.number("octets", of.offset);
+    object.number("time", time);
+    object.word("clock", clock.as_bytes());
     if let Some(signer) = of.signer {
-        let seal = Sealed { count, first, last, chain: &chain, open, cause };
+        let place = Some((of.offset, time, clock.as_str()));
+        let seal = Sealed { count, first, last, chain: &chain, open, cause, place };
         object.word("key", signer.id().as_bytes());
         object.word("signature", signer.sign(&seal_text(of.instance, of.sequence, &seal)).as_bytes());
     }
     object.end();
     let mut sealed = Vec::new();
-    frame::append(&mut sealed, Kind::Seal, now(), &payload);
+    frame::append(&mut sealed, Kind::Seal, time, &payload);
     let chain = frame::stamp(&mut sealed, Kind::Seal, end.next, &end.chain).unwrap_or_default();
-    (sealed, End { chain, next: end.next + 1, open: end.open })
+    (sealed, End { chain, next: end.next + 1, open: end.open, clock: after })
 }
 
 /// Makes the spare file if one is wanted, and sealed files durable. For the background thread.

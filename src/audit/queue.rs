@@ -1,5 +1,6 @@
 //! What waits to be written, and who waits for it. All of it lies behind one short lock.
 
+use std::collections::VecDeque;
 use std::task::Waker;
 use std::thread::ThreadId;
 
@@ -10,6 +11,9 @@ use crate::id::RequestId;
 
 /// Completions are taken until the queue is larger than its bound by this factor (in eighths).
 const SLACK_EIGHTHS: usize = 10;
+
+/// The most refused intents that are remembered.
+const MOST_EXPECTED: usize = 1024;
 
 /// A place where one caller waits for its frame.
 #[derive(Debug)]
@@ -77,6 +81,8 @@ pub(super) struct Queue {
     pub(super) urgent: bool,
     slots: Vec<Slot>,
     free: Vec<usize>,
+    /// Requests whose intent was refused, and whose refusal may come yet.
+    expected: VecDeque<RequestId>,
 }
 
 /// What settling a batch leads to, once the lock is released.
@@ -104,7 +110,22 @@ impl Queue {
             urgent: false,
             slots: Vec::new(),
             free: Vec::new(),
+            expected: VecDeque::new(),
         }
+    }
+
+    /// Remembers a request whose intent was refused.
+    pub(super) fn expect(&mut self, id: RequestId) {
+        if self.expected.len() == MOST_EXPECTED {
+            self.expected.pop_front();
+        }
+        self.expected.push_back(id);
+    }
+
+    /// Whether a refusal is that of a request whose intent was refused. It comes once.
+    pub(super) fn comes_again(&mut self, id: RequestId) -> bool {
+        let place = self.expected.iter().rposition(|expected| *expected == id);
+        place.and_then(|place| self.expected.remove(place)).is_some()
     }
 
     /// Whether a frame of this kind and size has room. Completions have some more: what they end has

@@ -67,6 +67,9 @@ pub(super) struct SealNote {
     pub(super) open: u64,
     #[serde(default)]
     pub(super) cause: String,
+    pub(super) octets: Option<u64>,
+    pub(super) time: Option<u64>,
+    pub(super) clock: Option<String>,
     pub(super) key: Option<String>,
     pub(super) signature: Option<String>,
 }
@@ -76,7 +79,9 @@ impl SealNote {
     pub(super) fn text(&self, instance: &[u8; 16], sequence: u64) -> String {
         let Self { count, first, last, chain, open, cause, .. } = self;
         let (count, first, last, open) = (*count, *first, *last, *open);
-        seal_text(instance, sequence, &Sealed { count, first, last, chain, open, cause })
+        let place = self.octets.zip(self.time).zip(self.clock.as_deref());
+        let place = place.map(|((octets, time), clock)| (octets, time, clock));
+        seal_text(instance, sequence, &Sealed { count, first, last, chain, open, cause, place })
     }
 }
 
@@ -126,6 +131,8 @@ pub(super) struct At {
     pub(super) path: PathBuf,
     pub(super) offset: u64,
     pub(super) chain: Chain,
+    /// The clock after it.
+    pub(super) clock: Chain,
 }
 
 impl Walk {
@@ -181,7 +188,8 @@ impl Walk {
     fn pass(&mut self, entry: Entry) -> Result<Entry, Damage> {
         if let Some(segment) = self.current.as_ref().filter(|_| self.manner == Manner::Verify) {
             let (header, path) = (segment.header, segment.path.clone());
-            self.at = Some(At { header, path, offset: segment.last_offset, chain: segment.chain });
+            self.at =
+                Some(At { header, path, offset: segment.last_offset, chain: segment.chain, clock: segment.clock });
         }
         if entry.kind != Kind::Seal {
             return Ok(entry);
@@ -192,6 +200,15 @@ impl Walk {
             Ok(None) => {}
             Ok(Some(offset)) => return Err(Damage { path: segment.path.clone(), offset, fault: Fault::Unused }),
             Err(error) => return Err(damage(segment, error.into())),
+        }
+        // It is cut behind its seal before the next one is begun.
+        if self.manner == Manner::Verify {
+            let here = segment.header.sequence;
+            let names = list(&self.dir).map_err(|error| damage(segment, error.into()))?;
+            let longer = segment.is_longer().map_err(|error| damage(segment, error.into()))?;
+            if longer && names.iter().any(|name| name.sequence > here) {
+                return Err(damage(segment, Fault::Unused));
+            }
         }
         self.leave();
         Ok(entry)

@@ -179,10 +179,11 @@ pub(super) fn recover(
         return Err(Damage { path: segment.path, offset: 0, fault: Fault::Head(head.number) }.into());
     }
     let torn = keep_torn(&mut segment, flaw, sealed)?;
-    let mut end = End { chain: segment.chain, next: past.next.unwrap_or(1), open: past.open.len() as u64 };
+    let (chain, clock) = (segment.chain, segment.clock);
+    let mut end = End { chain, next: past.next.unwrap_or(1), open: past.open.len() as u64, clock };
     let found = end.next;
     if !sealed {
-        let of = Sealing { instance: &last.instance, sequence: last.sequence, signer };
+        let of = Sealing { instance: &last.instance, sequence: last.sequence, offset: segment.offset, signer };
         end = seal_off(&segment, &end, &of).map_err(io)?;
     }
     let short = told.as_ref().filter(|head| head.number >= found || head.sequence > last.sequence);
@@ -205,7 +206,7 @@ fn begin(told: Option<Head>, state: HeadState) -> io::Result<(Last, Recovery)> {
         && let Some(instance) = u128::from_str_radix(&head.instance, 16).ok().map(u128::to_be_bytes)
         && let Some(chain) = Chain::parse(&head.chain)
     {
-        let end = End { chain, next: head.number.saturating_add(1), open: 0 };
+        let end = End { chain, next: head.number.saturating_add(1), open: 0, clock: Chain::default() };
         let missing = Some((head.floor.number, head.number));
         let (head_state, floor) = (HeadState::Short, Some(head.floor));
         let recovery = Recovery { head: head_state, missing, floor, ..Recovery::default() };
@@ -213,7 +214,7 @@ fn begin(told: Option<Head>, state: HeadState) -> io::Result<(Last, Recovery)> {
     }
     let mut instance = [0; 16];
     SystemRandom::new().fill(&mut instance).map_err(|_| io::Error::other("no randomness"))?;
-    let end = End { chain: Chain::default(), next: 1, open: 0 };
+    let end = End { chain: Chain::default(), next: 1, open: 0, clock: Chain::default() };
     // Where nothing is left, a head that is gone too cannot be told from a new journal.
     let head = if state == HeadState::Missing { HeadState::Absent } else { state };
     Ok((Last { instance, sequence: 0, end, cut: false }, Recovery { clean: true, head, ..Recovery::default() }))
@@ -359,6 +360,9 @@ impl Past {
                 Kind::Checkpoint | Kind::Combined | Kind::Gap => {}
             }
         }
+        if self.sealed {
+            cut_behind_seal(&mut segment).map_err(|error| at_start(error.into()))?;
+        }
         intents.retain(|intent| !self.completed.contains(&intent.request_id));
         // Earlier files come before later ones.
         intents.append(&mut self.open);
@@ -410,6 +414,14 @@ impl Past {
         }
         Ok(())
     }
+}
+
+/// A process that was killed between writing a seal and cutting the file leaves room behind it.
+fn cut_behind_seal(segment: &mut Segment) -> io::Result<()> {
+    if segment.is_longer()? && segment.first_used()?.is_none() {
+        std::fs::OpenOptions::new().write(true).open(&segment.path)?.set_len(segment.offset)?;
+    }
+    Ok(())
 }
 
 fn parse(entry: &Entry) -> OpenIntent {

@@ -75,6 +75,8 @@ pub(super) struct Segment {
     pub(super) last_offset: u64,
     /// The chain value before it.
     pub(super) chain: Chain,
+    /// The clock before it.
+    pub(super) clock: Chain,
     /// The one before the last frame.
     pub(super) chain_before: Chain,
     /// Its number, if known.
@@ -126,6 +128,7 @@ impl Segment {
             last_offset: 0,
             chain,
             chain_before: chain,
+            clock: Chain::clock(&header),
             next,
             least,
             first: None,
@@ -180,10 +183,16 @@ impl Segment {
         self.first = self.first.or(Some(head.number));
         self.next = Some(head.number.saturating_add(1));
         self.chain_before = std::mem::replace(&mut self.chain, chain);
+        self.clock = self.clock.tick(head.number, head.time);
         self.count += 1;
         self.last_offset = self.offset;
         self.offset += head.length as u64;
         Ok(Entry { number: head.number, time: head.time, kind: head.kind, json })
+    }
+
+    /// Whether the file goes on behind the last frame.
+    pub(super) fn is_longer(&self) -> io::Result<bool> {
+        Ok(self.file.get_ref().metadata()?.len() > self.offset)
     }
 
     /// Where the first octet that is not zero stands, from here to the end of the file.

@@ -16,23 +16,20 @@ use super::json::Object;
 use super::now;
 use super::pen::{Last, Pen, Spare, Stand, Yard};
 use super::recover::{HeadState, Recovery};
-use super::segment::{Name, first_number, list};
+use super::segment::{first_number, list};
 use super::sign::{self, Signer};
-
-/// How often files are looked at for removal, unless a new one was begun.
-const LOOK: u64 = 60 * 1_000_000_000;
 
 /// What upkeep remembers from one round to the next.
 pub(super) struct Upkeep {
     /// The head as it was written last.
     head: Option<Head>,
-    floor: Floor,
+    pub(super) floor: Floor,
     /// The number that the last checkpoint signs for.
     signed: u64,
     /// When it was written.
     signed_at: u64,
     /// When files were last looked at for removal, and the last file then.
-    looked: (u64, u64),
+    pub(super) looked: (u64, u64),
     /// Inode and time of change of the key in use.
     key: Option<(u64, i64, i64)>,
     /// Where that key lies.
@@ -60,7 +57,7 @@ impl Upkeep {
         Ok(self)
     }
 
-    fn write_head(
+    pub(super) fn write_head(
         &mut self,
         yard: &Yard,
         stand: &Stand,
@@ -71,6 +68,7 @@ impl Upkeep {
         let Stand { instance, sequence, end, .. } = stand;
         let mut head = Head::new(instance, *sequence, end.next.saturating_sub(1), &end.chain, self.floor.clone());
         head.closed = closed;
+        head.clock = Some(end.clock.to_string());
         signer.id().clone_into(&mut head.key);
         if self.head.as_ref().is_some_and(|last| last.says_the_same(&head)) {
             return Ok(());
@@ -135,13 +133,15 @@ impl Desk {
         if number <= upkeep.signed.saturating_add(1) || !(due || at_once) {
             return;
         }
-        let chain = stand.end.chain.to_string();
+        let (chain, clock) = (stand.end.chain.to_string(), stand.end.clock.to_string());
         let mut payload = Vec::new();
         let mut object = Object::begin(&mut payload);
         object.number("number", number);
         object.word("chain", chain.as_bytes());
+        object.word("clock", clock.as_bytes());
         object.word("key", signer.id().as_bytes());
-        object.word("signature", signer.sign(&checkpoint_text(&stand.instance, number, &chain)).as_bytes());
+        let text = checkpoint_text(&stand.instance, number, &chain, Some(&clock));
+        object.word("signature", signer.sign(&text).as_bytes());
         object.end();
         let mut queue = self.lock();
         // It rides with the next group; where nothing can be written, it waits for the next round.
@@ -167,56 +167,9 @@ impl Desk {
             }
         }
     }
-
-    /// Removes files from the front that are older than is kept, or too much; none that holds a record
-    /// somebody still needs, and never the last. The head says first where the journal begins then.
-    fn retain(&self, upkeep: &mut Upkeep, time: u64) -> io::Result<()> {
-        let (keep, most) = (self.settings.keep, self.settings.max_size);
-        let last = self.lock().stand.sequence;
-        let (looked, then) = upkeep.looked;
-        if (keep.is_none() && most.is_none()) || (last == then && time.abs_diff(looked) < LOOK) {
-            return Ok(());
-        }
-        upkeep.looked = (time, last);
-        let names = list(&self.yard.dir)?;
-        let hold = self.hold.load(std::sync::atomic::Ordering::Relaxed);
-        let (mut total, mut gone, mut floor) = (0, Vec::new(), None);
-        let size = |name: &Name| std::fs::metadata(&name.path).map(|metadata| metadata.len());
-        for name in &names {
-            total += size(name)?;
-        }
-        for pair in names.windows(2) {
-            let [name, next] = pair else { continue };
-            let Some((header, first)) = first_number(next)? else { break };
-            let old = keep.is_some_and(|keep| header.created.saturating_add(nanos(keep)) < time);
-            let much = most.is_some_and(|most| total > most);
-            // One below the floor was to be removed when the process ended.
-            if first > hold || !(old || much || name.sequence < upkeep.floor.sequence) {
-                break;
-            }
-            total -= size(name)?;
-            gone.push(name);
-            floor = Some(floor_at(&header, first));
-        }
-        let Some(floor) = floor else { return Ok(()) };
-        if floor.sequence > upkeep.floor.sequence {
-            upkeep.floor = floor;
-        }
-        if let Some(signer) = self.yard.signer() {
-            let stand = self.lock().stand;
-            upkeep.write_head(&self.yard, &stand, &signer, false, true)?;
-        }
-        for name in gone {
-            self.yard.disk.remove(&name.path)?;
-            self.counters.removed(1);
-            // What was torn from it goes with it.
-            drop(std::fs::remove_file(name.path.with_extension("torn")));
-        }
-        self.yard.disk.sync_names(&self.yard.dir)
-    }
 }
 
-fn floor_at(header: &Header, first: u64) -> Floor {
+pub(super) fn floor_at(header: &Header, first: u64) -> Floor {
     Floor { sequence: header.sequence, number: first, chain: header.previous.to_string() }
 }
 
@@ -232,6 +185,6 @@ fn mark(path: &Path) -> io::Result<(u64, i64, i64)> {
     std::fs::metadata(path).map(|metadata| (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -16,7 +16,7 @@ pub use finding::{Finding, What};
 
 use super::frame::{CUT, Chain, Kind};
 use super::head::{self, Found, Head, checkpoint_text};
-use super::read::{Manner, SealNote, Summary, Walk, settled};
+use super::read::{At, Fault, Manner, SealNote, Summary, Walk, settled};
 use super::segment::Entry;
 use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
 
@@ -59,6 +59,8 @@ pub struct Proof {
     pub findings: Vec<Finding>,
     /// The first record, if what was before has been removed by retention and that is signed for.
     pub begins_at: Option<u64>,
+    /// The last record of a file that an earlier version sealed: no signature covers the times up to it.
+    pub untimed_to: Option<u64>,
     /// Records that a killed process had not signed for when the journal was opened again: the first, the
     /// last, and the record that tells of it. What they were before that, nobody can tell.
     pub late: Vec<(u64, u64, u64)>,
@@ -93,7 +95,12 @@ pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
         let before = floor(&head);
         let proof = Prover::begin(dir, trust, head)?.with_copy(copy).run();
         // The head moves before the files go, so either may have happened while we read.
-        let removed = || floor(&Head::read(dir)) != before || proof.findings.iter().any(|it| !it.path.exists());
+        let first = before.as_ref().map_or(0, |floor| floor.sequence);
+        let gone = |it: &Finding| match it.what {
+            What::Damage(Fault::Missing(sequence)) => sequence < first,
+            _ => !it.path.exists(),
+        };
+        let removed = || floor(&Head::read(dir)) != before || proof.findings.iter().any(gone);
         if proof.is_sound() || tries == TRIES || !removed() {
             return Ok(proof);
         }
@@ -106,6 +113,7 @@ pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
 struct Checkpoint {
     number: u64,
     chain: String,
+    clock: Option<String>,
     key: String,
     signature: String,
 }
@@ -127,10 +135,10 @@ struct Prover<'t> {
     keys: PublicKeys,
     head: Found,
     proof: Proof,
-    /// The numbers of the last records, the chain values after them, and their times.
-    window: VecDeque<(u64, Chain, u64)>,
-    /// The chain value after the record that the head names.
-    at_head: Option<Chain>,
+    /// The numbers of the last records, the chain values after them, and the clocks, and their times.
+    window: VecDeque<(u64, (Chain, Chain), u64)>,
+    /// The chain value and the clock after the record that the head names.
+    at_head: Option<(Chain, Chain)>,
     /// The place of the newest key that has signed.
     newest_key: usize,
     /// The number after the last record.
@@ -238,12 +246,12 @@ impl<'t> Prover<'t> {
         if self.window.len() == WINDOW {
             self.window.pop_front();
         }
-        self.window.push_back((entry.number, at.chain, entry.time));
+        self.window.push_back((entry.number, (at.chain, at.clock), entry.time));
         if matches!(&self.head, Found::Head(head) if head.number == entry.number) {
-            self.at_head = Some(at.chain);
+            self.at_head = Some((at.chain, at.clock));
         }
         let wrong = match entry.kind {
-            Kind::Seal => self.check_seal(&at.header.instance, at.header.sequence, entry),
+            Kind::Seal => self.check_seal(&at, entry),
             Kind::Checkpoint => self.check_checkpoint(&at.header.instance, entry),
             Kind::Gap => self.check_gap(&at.path, at.offset, entry),
             Kind::Combined | Kind::Completion | Kind::Intent => None,
@@ -275,38 +283,46 @@ impl<'t> Prover<'t> {
     fn check_floor(&mut self, walk: &Walk, number: u64) {
         let (Some(at), Found::Head(head)) = (&walk.at, &self.head) else { return };
         let (floor, header) = (&head.floor, at.header);
-        if header.sequence == floor.sequence
-            && (floor.number != number || floor.chain != header.previous.to_string())
-        {
+        if header.sequence == floor.sequence && (floor.number != number || floor.chain != header.previous.to_string()) {
             self.find(Finding::at(&at.path, 0, Some(number), What::OtherBeginning));
         }
     }
 
-    fn check_seal(&mut self, instance: &[u8; 16], sequence: u64, entry: &Entry) -> Option<What> {
+    fn check_seal(&mut self, at: &At, entry: &Entry) -> Option<What> {
         let note: SealNote = serde_json::from_str(&entry.json).ok()?;
         let (Some(key), Some(signature)) = (&note.key, &note.signature) else {
             // Before there was a key, seals had no signature; after, none goes without.
             return self.proof.signed_from.map(|_| What::Unsigned);
         };
-        self.check_signature(key, &note.text(instance, sequence), signature, note.last)
+        let text = note.text(&at.header.instance, at.header.sequence);
+        if let Some(what) = self.check_signature(key, &text, signature, note.last) {
+            return Some(what);
+        }
+        let Some(clock) = &note.clock else {
+            self.proof.untimed_to = self.proof.untimed_to.max(Some(entry.number));
+            return None;
+        };
+        let fits = *clock == at.clock.to_string() && note.octets == Some(at.offset) && note.time == Some(entry.time);
+        (!fits).then_some(What::Times)
     }
 
     fn check_checkpoint(&mut self, instance: &[u8; 16], entry: &Entry) -> Option<What> {
         let Ok(note) = serde_json::from_str::<Checkpoint>(&entry.json) else { return Some(What::Checkpoint) };
         let place = self.window.binary_search_by_key(&note.number, |(number, ..)| *number);
-        let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, chain, _)| chain.to_string());
+        let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, after, _)| *after);
         // What it signs for may have been removed by retention meanwhile.
         let removed = self.proof.summary.first.is_some_and(|first| note.number < first);
-        if !removed && chain.as_ref() != Some(&note.chain) {
+        if !removed && chain.map(|(chain, _)| chain.to_string()).as_ref() != Some(&note.chain) {
             return Some(What::Checkpoint);
         }
         let range = (self.proof.signed_from, self.proof.signed_to);
-        let text = checkpoint_text(instance, note.number, &note.chain);
+        let text = checkpoint_text(instance, note.number, &note.chain, note.clock.as_deref());
+        let timely = removed || note.clock.is_none() || chain.map(|(_, clock)| clock.to_string()) == note.clock;
         let wrong = self.check_signature(&note.key, &text, &note.signature, note.number);
         if removed {
             (self.proof.signed_from, self.proof.signed_to) = range;
         }
-        wrong
+        wrong.or((!timely).then_some(What::Times))
     }
 
     fn check_signature(&mut self, key: &str, text: &str, signature: &str, number: u64) -> Option<What> {
@@ -386,8 +402,12 @@ impl<'t> Prover<'t> {
             return self.find(at(None, What::CutFiles { last: self.last_file, signed: head.sequence }));
         }
         let begun = head.floor.number <= head.number;
-        if begun && self.at_head.is_none_or(|chain| chain.to_string() != head.chain) {
+        if begun && self.at_head.is_none_or(|(chain, _)| chain.to_string() != head.chain) {
             return self.find(at(Some(head.number), What::Rewritten { number: head.number }));
+        }
+        let clock = self.at_head.map(|(_, clock)| clock.to_string());
+        if begun && head.clock.is_some() && head.clock != clock {
+            return self.find(at(Some(head.number), What::Times));
         }
         self.proof.signatures += 1;
         if begun {

@@ -16,11 +16,14 @@ use serde_json::{Value, json};
 use super::{Exit, Io};
 use crate::audit::digest::{self, Digest, Presented, PublicKey, Report, Verdict};
 use crate::control::why::plain;
+use crate::time::Seconds;
 
 /// How deep folders may lie in each other.
 const DEEPEST: usize = 24;
 /// The most digests: more than a century of hours.
 const MOST: usize = 1_000_000;
+/// The most log files.
+const MOST_LOGS: usize = 10_000_000;
 /// The longest log file that is read, uncompressed, in octets.
 const LONGEST_LOG: u64 = 512 << 20;
 
@@ -33,7 +36,15 @@ struct Held {
 }
 
 /// Verifies what is in a folder. Whether it is sound, and the report for machines.
-pub(super) fn run(folder: &Path, keys: Option<&Path>, json: bool, io: &mut Io<'_>) -> Result<(bool, Value), Exit> {
+///
+/// `until`: the time up to which digests must reach.
+pub(super) fn run(
+    folder: &Path,
+    keys: Option<&Path>,
+    until: Option<Seconds>,
+    json: bool,
+    io: &mut Io<'_>,
+) -> Result<(bool, Value), Exit> {
     let file = keys.map_or_else(|| folder.join("public-keys.json"), |keys| io.folder.join(keys));
     let read = read(&file, digest::LONGEST as u64).ok_or("it cannot be read".to_owned());
     let keys = read.and_then(|list| PublicKey::list(&list).map_err(|error| error.to_string())).map_err(|error| {
@@ -43,19 +54,19 @@ pub(super) fn run(folder: &Path, keys: Option<&Path>, json: bool, io: &mut Io<'_
         ));
         Exit::Unusable
     })?;
-    let mut found = BTreeSet::new();
-    gather(folder, folder, 0, &mut found).map_err(|error| {
+    let mut files = Files::default();
+    gather(folder, folder, 0, &mut files).map_err(|error| {
         io.complain(&format!("error: {}: {error}\nhelp: name a folder with `AWSLogs` in it\n", folder.display()));
         Exit::Unusable
     })?;
-    if found.is_empty() {
+    if files.digests.is_empty() {
         io.complain(&format!(
             "error: there is no digest in {}\nhelp: name the folder that stands for the bucket, with `AWSLogs` in it\n",
             folder.display()
         ));
         return Err(Exit::Unusable);
     }
-    let held = hold(folder, &found);
+    let held = hold(folder, &files.digests);
     let presented: Vec<_> = held
         .iter()
         .map(|held| Presented {
@@ -67,15 +78,92 @@ pub(super) fn run(folder: &Path, keys: Option<&Path>, json: bool, io: &mut Io<'_
         .collect();
     let logs = |_: &str, object: &str| object_of(folder, object, LONGEST_LOG).map(Cow::Owned);
     let report = digest::verify(&presented, &keys, &logs);
+    let rest = Rest::of(&files, &report, &held, until);
     if !json {
         tell(&report, io);
+        rest.tell(io);
     }
-    Ok((report.is_sound(), to_json(&report)))
+    let mut told = to_json(&report);
+    told["ok"] = (report.is_sound() && rest.is_sound()).into();
+    told["covered_until"] = rest.covered.map(Seconds::rfc3339).into();
+    told["unnamed"] = rest.unnamed.clone().into();
+    told["doubled"] = rest.doubled.clone().into();
+    Ok((report.is_sound() && rest.is_sound(), told))
 }
 
-/// The names of all digests below a folder, as objects.
-fn gather(root: &Path, folder: &Path, depth: usize, found: &mut BTreeSet<String>) -> std::io::Result<()> {
-    if depth > DEEPEST || found.len() > MOST {
+/// What lies in the folder.
+#[derive(Default)]
+struct Files {
+    /// Digests, as objects.
+    digests: BTreeSet<String>,
+    /// Log files, as objects.
+    logs: BTreeSet<String>,
+    /// Objects that are there packed and unpacked.
+    doubled: BTreeSet<String>,
+}
+
+/// What the digests themselves do not tell.
+struct Rest {
+    /// Log files that no valid digest names.
+    unnamed: Vec<String>,
+    /// Objects that lie there twice. Only one of the two was verified.
+    doubled: Vec<String>,
+    /// The end of the last hour that a valid digest speaks of.
+    covered: Option<Seconds>,
+    /// Up to when they were to reach, if they do not.
+    short: Option<Seconds>,
+}
+
+impl Rest {
+    fn of(files: &Files, report: &Report, held: &[Held], until: Option<Seconds>) -> Self {
+        let named: BTreeSet<_> =
+            report.files.iter().filter(|file| !file.digest).map(|file| file.object.as_str()).collect();
+        let valid = |held: &&Held| {
+            let file = report.files.iter().find(|file| file.digest && file.object == held.object);
+            file.is_some_and(|file| file.verdict == Verdict::Valid)
+        };
+        let end = |held: &Held| {
+            let digest: Digest = serde_json::from_slice(&held.document).ok()?;
+            Seconds::from_rfc3339(&digest.digest_end_time)
+        };
+        let covered = held.iter().filter(valid).filter_map(end).max();
+        let unnamed = files.logs.iter().filter(|log| !named.contains(log.as_str())).cloned().collect();
+        let short = until.filter(|until| covered.is_none_or(|covered| covered < *until));
+        Self { unnamed, doubled: files.doubled.iter().cloned().collect(), covered, short }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.unnamed.is_empty() && self.doubled.is_empty() && self.short.is_none()
+    }
+
+    fn tell(&self, io: &mut Io<'_>) {
+        if let Some(covered) = self.covered {
+            io.print(&format!(
+                "covered   until {}; whether there was more, the trail cannot tell: `--until TIME` demands it\n",
+                covered.rfc3339()
+            ));
+        }
+        for object in &self.unnamed {
+            io.complain(&format!("error: {} is a log file that no digest names\n", plain(object)));
+        }
+        for object in &self.doubled {
+            io.complain(&format!(
+                "error: {} lies there packed and unpacked\nhelp: keep what was copied from the bucket\n",
+                plain(object)
+            ));
+        }
+        if let Some(short) = self.short {
+            io.complain(&format!(
+                "error: no valid digest reaches {}\nhelp: copy the newest digests, with their signatures\n",
+                short.rfc3339()
+            ));
+        }
+    }
+}
+
+/// The names of all digests and log files below a folder, as objects.
+fn gather(root: &Path, folder: &Path, depth: usize, found: &mut Files) -> std::io::Result<()> {
+    if depth > DEEPEST || found.digests.len() > MOST || found.logs.len() > MOST_LOGS {
         return Err(std::io::Error::other("too many files, or folders too deep"));
     }
     for entry in std::fs::read_dir(folder)? {
@@ -86,10 +174,16 @@ fn gather(root: &Path, folder: &Path, depth: usize, found: &mut BTreeSet<String>
             continue;
         }
         let object = path.strip_prefix(root).ok().and_then(Path::to_str).unwrap_or_default();
-        if object.contains("CloudTrail-Digest/") && (object.ends_with(".json.gz") || object.ends_with(".json")) {
-            // One that was unpacked is the object that it was.
-            let packed = if object.ends_with(".gz") { object.to_owned() } else { format!("{object}.gz") };
-            found.insert(packed);
+        let set = match object {
+            _ if !(object.ends_with(".json.gz") || object.ends_with(".json")) => continue,
+            _ if object.contains("CloudTrail-Digest/") => &mut found.digests,
+            _ if object.contains("/CloudTrail/") => &mut found.logs,
+            _ => continue,
+        };
+        // One that was unpacked is the object that it was.
+        let packed = if object.ends_with(".gz") { object.to_owned() } else { format!("{object}.gz") };
+        if !set.insert(packed.clone()) {
+            found.doubled.insert(packed);
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Exit, File, Io, journal_keys, trail};
 use crate::audit::{self, Finding, Proof, PublicKeys, SignError, Trust};
 use crate::control::why::plain;
+use crate::time::Seconds;
 
 #[derive(Args, Debug)]
 pub(super) struct Verify {
@@ -35,6 +36,13 @@ pub(super) struct Verify {
     /// The public keys of its digests, as AWS lists them [default: `public-keys.json` in that folder]
     #[arg(long, value_name = "FILE", requires = "trail")]
     trail_keys: Option<PathBuf>,
+    /// The time up to which its digests must reach, like `2026-11-20T05:00:00Z`
+    #[arg(long, value_name = "TIME", requires = "trail", value_parser = time)]
+    until: Option<Seconds>,
+}
+
+fn time(text: &str) -> Result<Seconds, &'static str> {
+    Seconds::from_rfc3339(text).ok_or("it is no time like `2026-11-20T05:00:00Z`")
 }
 
 /// Verifies the journal, and a trail if one is named.
@@ -65,7 +73,7 @@ pub(super) fn run(verify: &Verify, json: bool, io: &mut Io<'_>) -> Exit {
         }
     }
     if let Some(folder) = &verify.trail {
-        match trail::run(&io.folder.join(folder), verify.trail_keys.as_deref(), json, io) {
+        match trail::run(&io.folder.join(folder), verify.trail_keys.as_deref(), verify.until, json, io) {
             Ok((sound, report)) => {
                 exit = if sound { exit } else { Exit::No };
                 told.insert("trail".to_owned(), report);
@@ -94,10 +102,7 @@ fn journal(verify: &Verify, dir: &Path, head: Option<PathBuf>, io: &mut Io<'_>) 
     let carried = verify.public_keys.as_ref().map(|file| PublicKeys::read(&io.folder.join(file))).transpose();
     let keys = carried.map_err(|error| unusable(error, io))?;
     if let Some(head) = verify.head.as_ref().map(|head| io.folder.join(head)).filter(|head| !head.is_file()) {
-        io.complain(&format!(
-            "error: there is no head in `{}`\nhelp: name a copy of `head.json`\n",
-            head.display()
-        ));
+        io.complain(&format!("error: there is no head in `{}`\nhelp: name a copy of `head.json`\n", head.display()));
         return Err(Exit::Unusable);
     }
     let (known_losses, unsigned_ok) = (verify.known_loss.clone(), verify.unsigned_ok);
@@ -132,8 +137,12 @@ fn spell(proof: &Proof, dir: &Path) -> String {
     } else if first > 1 && proof.is_sound() {
         let _ = writeln!(text, "removed   what was before record {first}; nothing that is signed says why");
     }
+    if let Some(to) = proof.untimed_to {
+        let _ = writeln!(text, "times     those up to record {to} are not signed for: an earlier version wrote them");
+    }
     for (from, to, told) in &proof.late {
-        let _ = writeln!(text, "late      {from} to {to} were signed for only at the next start, as record {told} tells");
+        let _ =
+            writeln!(text, "late      {from} to {to} were signed for only at the next start, as record {told} tells");
     }
     for known in &proof.known {
         let _ = writeln!(text, "known     {}", plain(&known.to_string()));
@@ -173,6 +182,7 @@ fn to_json(proof: &Proof, dir: &Path) -> Value {
         "combined": combined, "gaps": gaps, "first": first, "last": last, "closed": sealed,
         "signatures": proof.signatures, "signed_from": proof.signed_from, "signed_to": proof.signed_to,
         "late": proof.late.iter().map(|(from, to, told)| json!([from, to, told])).collect::<Vec<_>>(),
+        "untimed_to": proof.untimed_to,
         "own_keys": proof.own_keys, "begins_at": proof.begins_at,
         "findings": proof.findings.iter().map(finding).collect::<Vec<_>>(),
         "known": proof.known.iter().map(finding).collect::<Vec<_>>(),

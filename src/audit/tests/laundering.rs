@@ -122,6 +122,7 @@ fn records_put_behind_the_signed_ones_are_told_when_they_are_signed_over() {
     let (journal, recovery) = Journal::open(dir.path(), signed(dir.path())).unwrap();
     assert_eq!(recovery.unsigned, Some(Unsigned { from: 21, to: 24, nanos: 3000 }));
     journal.close().unwrap();
+    drop(journal);
     let told = entries(dir.path()).into_iter().find(|entry| entry.kind == Kind::Gap).unwrap();
     assert_eq!((&json(&told)["unsigned_from"], &json(&told)["unsigned_to"]), (&21.into(), &24.into()));
     let proof = proof(dir.path());
@@ -185,4 +186,96 @@ fn a_file_before_the_first_that_is_kept_is_verified_as_it_is_read() {
         std::fs::write(&first, &kept).unwrap();
         assert_eq!(found(dir.path()), "missing-file");
     }
+}
+
+/// Writes a file anew with another header and other times; every checksum is right again, and no link of the
+/// chain has to change.
+fn retime(path: &Path, edit: impl Fn(&mut frame::Header), shift: u64) {
+    change(path, |octets| {
+        let mut header = frame::Header::decode(octets.first_chunk().unwrap()).unwrap();
+        edit(&mut header);
+        octets[..frame::HEADER].copy_from_slice(&header.encode());
+        for pair in ends(octets).windows(2) {
+            let frame = &mut octets[pair[0]..pair[1]];
+            let time = frame::time_of(frame) - shift;
+            frame[16..24].copy_from_slice(&time.to_le_bytes());
+            let end = frame.len() - 4;
+            let sum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &frame[..end]);
+            frame[end..].copy_from_slice(&u32::try_from(sum).unwrap().to_le_bytes());
+        }
+    });
+}
+
+#[test]
+fn times_that_were_moved_are_found_in_sealed_files_and_in_the_one_being_written() {
+    let dir = closed();
+    let second = segments(dir.path())[1].clone();
+    let year = 365 * 86_400 * 1_000_000_000;
+    retime(&second, |_| {}, 0);
+    assert_eq!(found(dir.path()), "nothing");
+    retime(&second, |_| {}, year);
+    assert_eq!(found(dir.path()), "times");
+    let dir = killed();
+    retime(&segments(dir.path())[0], |_| {}, year);
+    assert_eq!(found(dir.path()), "times");
+}
+
+#[test]
+fn what_a_header_says_of_itself_is_signed() {
+    for sealed in [true, false] {
+        let edits: [fn(&mut frame::Header); 2] = [|header| header.created = 0, |header| header.flags = frame::CUT];
+        for edit in edits {
+            let dir = if sealed { closed() } else { killed() };
+            retime(&segments(dir.path())[0], edit, 0);
+            assert_ne!(found(dir.path()), "nothing", "{sealed}");
+        }
+    }
+}
+
+#[test]
+fn retention_is_not_made_to_remove_what_is_neither_old_nor_too_much() {
+    type Tamper = fn(&Path);
+    let table: [Tamper; 4] = [
+        |path| retime(path, |header| header.created = 0, 0),
+        |path| retime(path, |_| {}, 365 * 86_400 * 1_000_000_000),
+        |path| std::fs::File::options().write(true).open(path).unwrap().set_len(3 << 30).unwrap(),
+        |path| {
+            // A copy of its own seal, at the end of a hole.
+            use std::os::unix::fs::FileExt as _;
+            let octets = std::fs::read(path).unwrap();
+            let ends = ends(&octets);
+            let seal = &octets[ends[ends.len() - 2]..];
+            std::fs::File::options().write(true).open(path).unwrap().write_all_at(seal, 3 << 30).unwrap();
+        },
+    ];
+    for (nth, tamper) in table.into_iter().enumerate() {
+        let dir = closed();
+        let files = segments(dir.path());
+        files[..2].iter().for_each(|path| tamper(path));
+        let keep = std::time::Duration::from_secs(3600);
+        let settings = Settings { keep: Some(keep), max_size: Some(1 << 30), ..signed(dir.path()) };
+        let (journal, _) = Journal::open(dir.path(), settings).unwrap();
+        // A new file makes it look.
+        fill(&journal, 100, 60);
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        fill(&journal, 200, 60);
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        assert_eq!(journal.counts().removed, 0, "{nth}");
+        assert!(files[0].exists());
+    }
+}
+
+#[test]
+fn a_copy_of_a_segment_under_a_later_name_makes_nothing_too_much() {
+    let dir = closed();
+    let settings = Settings { max_size: Some(1 << 20), ..signed(dir.path()) };
+    let (journal, _) = Journal::open(dir.path(), settings).unwrap();
+    let name = super::super::segment::list(dir.path()).unwrap().remove(0);
+    for nth in 0..200 {
+        let later = super::super::segment::file_name(&name.instance, 0xFFFF + nth);
+        std::fs::copy(&name.path, dir.path().join(later)).unwrap();
+    }
+    fill(&journal, 100, 60);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(journal.counts().removed, 0);
 }

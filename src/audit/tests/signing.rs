@@ -1,7 +1,7 @@
 //! What an attacker with the disk, and without the key, can hide: nothing that was signed for.
 
 use super::super::frame::{self, HEADER, Header};
-use super::super::head::{Sealed, checkpoint_text, seal_text};
+use super::super::head::checkpoint_text;
 use super::super::read::SealNote;
 use super::super::segment::{Found, Segment, list};
 use super::super::sign::{self, PUBLIC_KEYS, Signer, load, load_or_make, rotate};
@@ -71,9 +71,7 @@ fn forge(dir: &Path, signer: Option<&Signer>, edit: impl Fn(&Entry) -> String) {
                 note.as_object_mut().unwrap().remove("key");
                 if let Some(signer) = signer {
                     let told: SealNote = serde_json::from_value(note.clone()).unwrap();
-                    let SealNote { count, first, last, open, .. } = told;
-                    let seal = Sealed { count, first, last, chain: &told.chain, open, cause: &told.cause };
-                    note["signature"] = signer.sign(&seal_text(&name.instance, name.sequence, &seal)).into();
+                    note["signature"] = signer.sign(&told.text(&name.instance, name.sequence)).into();
                     note["key"] = signer.id().into();
                 }
                 payload = note.to_string();
@@ -326,7 +324,7 @@ fn checkpoints_are_signed_while_records_come_in_and_only_then() {
     // One that signs for something else is found.
     let (signer, _) = load_or_make(&dir.path().join("key.pem"), dir.path()).unwrap();
     let chain = Chain::default().to_string();
-    let wrong = signer.sign(&checkpoint_text(&[0; 16], 3, &chain));
+    let wrong = signer.sign(&checkpoint_text(&[0; 16], 3, &chain, None));
     forge(killed.path(), None, |entry| match entry.kind {
         Kind::Checkpoint => {
             serde_json::json!({"number": 3, "chain": chain, "key": signer.id(), "signature": wrong}).to_string()

@@ -18,6 +18,8 @@ fn a_full_disk_refuses_requests_and_loses_no_completion() {
         assert_eq!(journal.ready(), Err(JournalFull::Failing));
         assert_eq!(refused(&journal, 4), JournalFull::Failing);
         assert_eq!(wait(journal.refuse(&intent(5), &end())).unwrap_err(), JournalFull::Failing);
+        // The refusal of a request whose intent was not taken: it is one request, and counted once.
+        assert_eq!(wait(journal.refuse(&intent(4), &end())).unwrap_err(), JournalFull::Failing);
         receipts.into_iter().for_each(|receipt| journal.complete(receipt, &end()));
         until(|| journal.counts().waiting == 0);
         Faults::set(&faults.write, false);

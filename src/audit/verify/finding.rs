@@ -155,6 +155,9 @@ pub enum What {
     /// The list beside the journal has keys that nobody vouches for.
     #[error("the list beside the journal has keys that the keys you brought do not vouch for")]
     Strangers,
+    /// The times are not those that were signed for.
+    #[error("times of records up to here, or what the header of the file says of itself, are not as was signed for")]
+    Times,
     /// A seal without signature, after there were some.
     #[error("the seal is not signed, although records before it are")]
     Unsigned,
@@ -186,6 +189,7 @@ impl What {
             Self::OldKey { .. } => "old-key",
             Self::Signature { .. } => "signature",
             Self::Stranger { .. } | Self::Strangers => "foreign-key",
+            Self::Times => "times",
             Self::NothingSigned | Self::Unsigned => "unsigned",
         }
     }

@@ -167,3 +167,34 @@ fn a_trail_is_verified_as_it_lies_in_a_copy_of_its_bucket() {
     let missing = told["trail"]["files"].as_array().unwrap().iter().find(|file| file["verdict"] == "missing").unwrap();
     assert_eq!((&missing["object"], &missing["kind"]), (&json!(objects[0]), &json!("digest")));
 }
+
+#[test]
+fn a_trail_with_files_that_no_digest_names_or_without_its_newest_hours_does_not_pass() {
+    let (dir, objects) = trail();
+    let empty = tempfile::tempdir().unwrap();
+    let at = dir.path().to_str().unwrap();
+    let verify = |more: &[&str]| run(empty.path(), &[&["log", "verify", "--trail", at], more].concat());
+    let ran = verify(&["--until", "1970-01-01T02:00:00Z"]);
+    assert!(ran.exit == Exit::Fine && ran.out.contains("until 1970-01-01T02:00:00Z"), "{}{}", ran.out, ran.err);
+    let ran = verify(&["--until", "1970-01-01T02:00:01Z"]);
+    assert!(ran.exit == Exit::No && ran.err.contains("no valid digest reaches"), "{}", ran.err);
+    let rogue = dir.path().join("AWSLogs/1/CloudTrail/r/rogue.json.gz");
+    std::fs::write(&rogue, "{}").unwrap();
+    let ran = verify(&[]);
+    assert!(
+        ran.exit == Exit::No && ran.err.contains("rogue.json.gz is a log file that no digest names"),
+        "{}",
+        ran.err
+    );
+    std::fs::remove_file(rogue).unwrap();
+    let unpacked = dir.path().join(objects[1].trim_end_matches(".gz"));
+    std::fs::write(&unpacked, "{\"forged\":1}").unwrap();
+    let ran = verify(&[]);
+    assert!(ran.exit == Exit::No && ran.err.contains("packed and unpacked"), "{}", ran.err);
+    std::fs::remove_file(unpacked).unwrap();
+    for gone in &objects[2..] {
+        std::fs::remove_file(dir.path().join(gone)).unwrap();
+    }
+    let ran = verify(&["--until", "1970-01-01T02:00:00Z"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.out);
+}
