@@ -22,6 +22,15 @@ use super::record::{Completion, Outcome};
 use super::upkeep::Upkeep;
 use crate::id::RequestId;
 
+/// What room a record may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Within {
+    /// What is left above the reserve.
+    Limit,
+    /// The reserve too.
+    Reserve,
+}
+
 /// How long completions wait for a group to ride with.
 const RIDE: Duration = Duration::from_millis(50);
 /// How often room, a failed disk and files to tend are looked at.
@@ -89,9 +98,21 @@ impl Desk {
 
     /// Hands in an intent or a refusal.
     pub(super) fn submit(self: &Arc<Self>, kind: Kind, id: RequestId, payload: &[u8]) -> Begun {
+        self.submit_within(Within::Limit, kind, id, payload)
+    }
+
+    /// The same, where the reserve may be touched.
+    pub(super) fn submit_within(self: &Arc<Self>, within: Within, kind: Kind, id: RequestId, payload: &[u8]) -> Begun {
         let time = now();
         let mut queue = self.lock();
-        if let Err(full) = self.admits(&queue, kind, payload.len()) {
+        let admitted = match self.admits(&queue, kind, payload.len()) {
+            Err(JournalFull::LowSpace) if within == Within::Reserve => {
+                // All else that completions are held to.
+                self.admits(&queue, Kind::Completion, payload.len())
+            }
+            admitted => admitted,
+        };
+        if let Err(full) = admitted {
             return Begun::Done(self.turn_away(&mut queue, kind, id, full));
         }
         if self.settings.before == Before::Queued {

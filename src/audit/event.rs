@@ -3,16 +3,20 @@
 //!
 //! An event is the members of the journal's records under the names they have there; what this module
 //! has no name for is kept, so that nothing gets lost on its way out. It holds no secret, whoever made
-//! it: target and referer are masked and headers chosen here once more, by the rule that the journal
-//! itself is written by. There is no file and no clock here.
+//! it: every text but documents of configurations is masked and headers are chosen here once more, by the
+//! rule that the journal itself is written by. There is no file and no clock here.
 
 mod own;
 mod pairs;
 
+use std::borrow::Cow;
+
 use ring::digest;
 use serde_json::{Map, Value};
 
-use super::mask::{HIDDEN, Shown, header_of_interest, masked};
+use super::mask::{HIDDEN, Shown, header_of_interest};
+use super::record::Delivery;
+use crate::s3::mask;
 use crate::time::{Millis, Seconds};
 
 pub use pairs::{Overfull, Pairs};
@@ -85,16 +89,10 @@ impl Event {
     /// An event of the members of its records. Nothing is refused: a member of another type than it
     /// should have counts as absent, and is kept.
     pub fn of(at: At, recorded: Millis, mut members: Map<String, Value>) -> Self {
-        for name in ["target", "referer"] {
-            if let Some(Value::String(text)) = members.get_mut(name)
-                && let Some(shown) = masked(text)
-            {
-                *text = shown;
-            }
-        }
         if let Some(Value::Object(headers)) = members.get_mut("headers") {
             *headers = std::mem::take(headers).into_iter().filter_map(|(name, value)| shown(&name, value)).collect();
         }
+        members.iter_mut().filter(|(name, _)| *name != "document").for_each(|(_, value)| mask_all(value));
         Self { at, recorded, members }
     }
 
@@ -201,6 +199,13 @@ impl Event {
     /// One of the answer's headers, by its lower-case name.
     pub fn response_header(&self, name: &str) -> Option<&str> {
         self.members.get("response_headers")?.get(name)?.as_str()
+    }
+
+    /// What is delivered, where it is a delivery of the proxy's own. No client can make a record say so.
+    pub fn delivery(&self) -> Option<Delivery<'_>> {
+        let delivery = self.members.get("delivery")?;
+        let of_deliveries = delivery.get("of_deliveries").and_then(Value::as_bool).unwrap_or(false);
+        Some(Delivery { sink: text_of(delivery, "sink").unwrap_or_default(), of_deliveries })
     }
 
     /// The source of a copy.
@@ -361,15 +366,27 @@ fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
+/// Masks what is named like a secret in every text. Records are not deeper than JSON may be.
+fn mask_all(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(mask_all),
+        Value::Object(members) => members.values_mut().for_each(mask_all),
+        Value::String(text) => {
+            if let Cow::Owned(masked) = mask::text(text) {
+                *text = masked;
+            }
+        }
+        Value::Bool(_) | Value::Null | Value::Number(_) => {}
+    }
+}
+
 /// A header as it may be shown.
 fn shown(name: &str, value: Value) -> Option<(String, Value)> {
     let (lower, shown) = header_of_interest(name.as_bytes())?;
     let lower = String::from_utf8_lossy(&lower).into_owned();
     let value = match (shown, value) {
         (Shown::Hidden, _) => String::from_utf8_lossy(HIDDEN).into_owned().into(),
-        // These may be URLs.
-        (Shown::Value, Value::String(text)) => masked(&text).unwrap_or(text).into(),
-        (Shown::Value, other) => other,
+        (Shown::Value, value) => value,
     };
     Some((lower, value))
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, Fate, Waiter};
 use super::counters::{Counters, Counts};
-use super::desk::{Desk, with_scratch};
+use super::desk::{Desk, Within, with_scratch};
 use super::disk::{Disk, Local};
 use super::frame::Kind;
 use super::json::Object;
@@ -254,6 +254,16 @@ impl Journal {
         &self.desk
     }
 
+    /// Puts the intent of a delivery on record, as [`record`](Self::record) does, and where the file system
+    /// has no more room than the reserve, from that: retention waits for deliveries, so they may not have to
+    /// wait for room.
+    ///
+    /// # Errors
+    /// As for [`record`](Self::record), but for [`JournalFull::LowSpace`].
+    pub async fn record_delivery(&self, intent: &Intent<'_>) -> Result<Receipt, JournalFull> {
+        self.record_within(Within::Reserve, intent).await
+    }
+
     /// Puts an intent on record. Returns once it is as durable as configured. A caller that gives up
     /// waiting leaves an intent that is completed as unknown.
     ///
@@ -261,9 +271,13 @@ impl Journal {
     /// [`JournalFull`] if it is not on record; the request must be refused. With [`WhenFull::Drop`] it
     /// is counted instead, and the receipt leads to no completion.
     pub async fn record(&self, intent: &Intent<'_>) -> Result<Receipt, JournalFull> {
+        self.record_within(Within::Limit, intent).await
+    }
+
+    async fn record_within(&self, within: Within, intent: &Intent<'_>) -> Result<Receipt, JournalFull> {
         let begun = with_scratch(|scratch| {
             intent.write(scratch);
-            self.desk.submit(Kind::Intent, intent.id, scratch)
+            self.desk.submit_within(within, Kind::Intent, intent.id, scratch)
         });
         let recorded = self.desk.settle_for(begun).await?;
         Ok(Receipt { open: recorded.then(|| Arc::clone(&self.desk)), id: intent.id })
@@ -300,6 +314,12 @@ impl Journal {
         let lag_nanos = queue.since().map_or(0, |since| now().saturating_sub(since));
         let open = queue.stand.end.open;
         Counts { waiting, lag_nanos, open, ..self.desk.counters.counts() }
+    }
+
+    /// Whether everything that was handed in is in a file.
+    pub fn is_idle(&self) -> bool {
+        let queue = self.desk.lock();
+        queue.waiting() == 0 && queue.pen.is_some()
     }
 
     /// Whether an intent would be taken now.

@@ -1,91 +1,19 @@
-//! Keeps secrets out of records: which query parameters and headers may be shown, and how.
+//! Keeps secrets out of records: which headers may be shown, and how. Which values are secrets is said by
+//! [`mask`](crate::s3::mask).
 
 use std::borrow::Cow;
 
 use super::json::Text;
 use crate::s3::head::has_capitals;
-
-/// What stands in place of a secret (spec/access-logs.md 3.3).
-const MASK: &[u8] = b"XXXXXXXX";
-
-/// Query parameters whose values are secrets: signatures, tokens, customer keys, and what the token
-/// service is asked with.
-const SECRET_PARAMETERS: [&[u8]; 8] = [
-    b"x-amz-signature",
-    b"x-amz-security-token",
-    b"signature",
-    b"x-amz-server-side-encryption-customer-key",
-    b"x-amz-copy-source-server-side-encryption-customer-key",
-    b"webidentitytoken",
-    b"samlassertion",
-    b"tokencode",
-];
+use crate::s3::mask::{self, Begins};
 
 /// The longest header name that is of interest.
 const LONGEST_NAME: usize = 64;
 
-/// Writes a request target or a URL; the values of secret parameters are masked, the rest stays as sent.
-pub(super) fn write_target(target: &[u8], out: &mut Text<'_>) {
-    write_pieces(target, |piece| out.piece(piece));
-}
-
-/// The same as a text of its own; `None` where it may be shown as it is.
-pub(super) fn masked(target: &str) -> Option<String> {
-    let mut out = Vec::new();
-    write_pieces(target.as_bytes(), |piece| out.extend_from_slice(piece));
-    // Only whole values are replaced, so this stays what it was: UTF-8.
-    (out != target.as_bytes()).then(|| String::from_utf8_lossy(&out).into_owned())
-}
-
-fn write_pieces(target: &[u8], mut piece: impl FnMut(&[u8])) {
-    let Some(query) = memchr::memchr(b'?', target) else { return piece(target) };
-    let (path, query) = target.split_at_checked(query + 1).unwrap_or((target, &[]));
-    piece(path);
-    // What has been looked at and may be shown, up to here.
-    let mut shown = 0;
-    let mut at = 0;
-    for parameter in query.split(|octet| *octet == b'&') {
-        let end = at + parameter.len();
-        if let Some(equals) = memchr::memchr(b'=', parameter)
-            && is_secret(parameter.get(..equals).unwrap_or_default())
-        {
-            piece(query.get(shown..=at + equals).unwrap_or_default());
-            piece(MASK);
-            shown = end;
-        }
-        at = end + 1;
-    }
-    piece(query.get(shown..).unwrap_or_default());
-}
-
-/// Whether a parameter's value is secret; the name is compared decoded and without case.
-pub(super) fn is_secret(name: &[u8]) -> bool {
-    SECRET_PARAMETERS.iter().any(|secret| Decoded(name).eq(secret.iter().copied()))
-}
-
-/// A name's octets, percent-decoded and in lower case. A broken escape stands for itself.
-#[derive(Clone, Copy)]
-struct Decoded<'a>(&'a [u8]);
-
-impl Iterator for Decoded<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        let (octet, rest) = match self.0 {
-            [b'%', high, low, rest @ ..] => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, rest),
-                _ => self.0.split_first().map(|(octet, rest)| (*octet, rest))?,
-            },
-            [octet, rest @ ..] => (*octet, rest),
-            [] => return None,
-        };
-        self.0 = rest;
-        Some(octet.to_ascii_lowercase())
-    }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+/// Writes a text that a client chooses; the values of what is named like a secret are masked, the rest stays
+/// as sent.
+pub(super) fn write_masked(text: &[u8], out: &mut Text<'_>) {
+    mask::write(text, Begins::Anywhere, |piece| out.piece(piece));
 }
 
 /// How a header is shown in a record.
@@ -186,7 +114,7 @@ mod tests {
     fn masked(target: &str) -> String {
         let mut out = Vec::new();
         let mut object = Object::begin(&mut out);
-        object.pieces("t", 8192, |text| write_target(target.as_bytes(), text));
+        object.pieces("t", 8192, |text| write_masked(target.as_bytes(), text));
         object.end();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         value["t"].as_str().unwrap().to_owned()

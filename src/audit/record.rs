@@ -5,8 +5,8 @@
 //! of spec/access-logs.md 7 where it has one. Log lines and audit records are rendered from these,
 //! so that nothing has to be remembered elsewhere.
 //!
-//! No secret is ever in a record: the target and the referer are masked here, of a signature the first
-//! eight characters remain, and of the headers only those on a list of harmless ones are taken.
+//! No secret is ever in a record: what a client chooses freely, as the target, the key and the referer, is
+//! masked here, of a signature the first eight characters remain, and of the headers only those on a list of harmless ones are taken.
 
 mod copy;
 mod delete;
@@ -15,7 +15,7 @@ mod end;
 use std::net::IpAddr;
 
 use super::json::Object;
-use super::mask::{HIDDEN, Shown, header_of_interest, write_target};
+use super::mask::{HIDDEN, Shown, header_of_interest, write_masked};
 use crate::id::RequestId;
 use crate::s3::xml::DeleteEntry;
 use crate::time::Millis;
@@ -135,6 +135,15 @@ impl Origin {
     }
 }
 
+/// What the proxy itself delivers, where a request is a delivery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Delivery<'a> {
+    /// The destination: the name of a sink, or `bucket-logging/` and the bucket whose log it is.
+    pub sink: &'a str,
+    /// Whether it tells of deliveries and of nothing else.
+    pub of_deliveries: bool,
+}
+
 /// How the object will be encrypted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Encryption<'a> {
@@ -207,6 +216,8 @@ pub struct Intent<'a> {
     pub statements: &'a [&'a str],
     /// The rules about names that the name of a new bucket breaks: `N-14`.
     pub naming: &'a [&'a str],
+    /// What is delivered, where nobody asks and the proxy delivers.
+    pub delivery: Option<Delivery<'a>>,
     /// The rehearsal whose fault it meets on purpose, by name.
     pub rehearsed: Option<&'a str>,
     /// Whether only an ACL allows it.
@@ -255,6 +266,7 @@ impl<'a> Intent<'a> {
             decision: Decision::default(),
             statements: &[],
             naming: &[],
+            delivery: None,
             rehearsed: None,
             acl_required: false,
             generation: None,
@@ -287,12 +299,12 @@ impl<'a> Intent<'a> {
             object.text("signature", signature.get(..SIGNATURE).unwrap_or_default(), SHORT);
         }
         object.maybe("operation", self.operation, SHORT);
-        object.maybe("bucket_name", self.bucket, SHORT);
+        masked(object, "bucket_name", self.bucket, SHORT);
         object.maybe("bucket_account", self.bucket_account, SHORT);
         object.maybe("bucket_owner_id", self.bucket_owner, SHORT);
         object.maybe("region", self.region, SHORT);
-        object.maybe("key", self.key, LONG);
-        object.maybe("version_id", self.version_id, SHORT);
+        masked(object, "key", self.key, LONG);
+        masked(object, "version_id", self.version_id, SHORT);
         if let Some(source) = &self.source {
             object.object("source", |inner| source.members(inner));
         }
@@ -301,20 +313,22 @@ impl<'a> Intent<'a> {
         object.maybe("role_arn", self.role, SHORT);
         object.maybe("role_session_name", self.role_session, SHORT);
         object.maybe("method", self.method, SHORT);
-        if let Some(target) = self.target {
-            object.pieces("target", LONG, |text| write_target(target, text));
-        }
+        masked(object, "target", self.target, LONG);
         object.maybe("http_version", self.http_version, SHORT);
-        object.maybe("host_header", self.host, SHORT);
-        object.maybe("user_agent", self.user_agent, LONG);
-        if let Some(referer) = self.referer {
-            object.pieces("referer", LONG, |text| write_target(referer, text));
-        }
+        masked(object, "host_header", self.host, SHORT);
+        masked(object, "user_agent", self.user_agent, LONG);
+        masked(object, "referer", self.referer, LONG);
         object.maybe_number("content_length", self.content_length);
         object.word("decision", self.decision.as_str().as_bytes());
         object.maybe_number("generation", self.generation);
         if !self.naming.is_empty() {
             object.texts("naming", self.naming.iter().copied(), SHORT);
+        }
+        if let Some(Delivery { sink, of_deliveries }) = self.delivery {
+            object.object("delivery", |inner| {
+                inner.text("sink", sink.as_bytes(), SHORT);
+                inner.flag("of_deliveries", of_deliveries);
+            });
         }
         object.maybe("rehearsed", self.rehearsed, SHORT);
         if self.acl_required {
@@ -349,6 +363,13 @@ impl<'a> Intent<'a> {
     }
 }
 
+/// Writes a text that a client chooses, without the secrets that may be in it.
+fn masked(object: &mut Object<'_>, name: &'static str, value: Option<impl AsRef<[u8]>>, limit: usize) {
+    if let Some(value) = value {
+        object.pieces(name, limit, |text| write_masked(value.as_ref(), text));
+    }
+}
+
 fn write_trace(trace: &Trace, object: &mut Object<'_>) {
     object.word("trace_id", &trace.id.digits());
     object.word("span_id", &trace.span.digits());
@@ -378,7 +399,10 @@ fn write_headers(lines: &[(&[u8], &[u8])], object: &mut Object<'_>, start: usize
                 if nth > 0 {
                     text.piece(b",");
                 }
-                text.piece(if shown == Shown::Hidden { HIDDEN } else { value });
+                match shown {
+                    Shown::Hidden => text.piece(HIDDEN),
+                    Shown::Value => write_masked(value, text),
+                }
             }
         });
     }

@@ -18,10 +18,11 @@ use super::floor::Floor;
 use super::lane::{Common, Lane, Roll};
 use super::out::{BucketOut, FileOut, HttpOut, Out};
 use super::plan::{Prepared, cursor};
-use super::render::Rendering;
+use super::render::{Of, Rendering};
 use super::settings::{BucketTo, Format, Sink, To};
-use super::world::{Logged, World};
+use super::world::{Logged, Parcel, World};
 use crate::audit::{cloudtrail, follow};
+use crate::policy::logging::SERVICE;
 use crate::time::Millis;
 
 /// How often the buckets whose logging is on are looked at.
@@ -30,6 +31,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const POST_EVERY: Duration = Duration::from_secs(5);
 /// The most octets of a file of an access log.
 const LOG_SIZE: usize = 128 << 20;
+
+/// Who delivers trails, as records name services.
+const TRAIL_SERVICE: &str = "cloudtrail.amazonaws.com";
 
 /// Delivers until the world stops. Runs in a `LocalSet`.
 pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
@@ -54,6 +58,11 @@ pub async fn run<W: World>(world: Rc<W>, prepared: Prepared) {
         // One that panicked has said so.
         let _ended = task.await;
     }
+}
+
+/// How a logged bucket's destination is called where a name tells all destinations apart.
+fn log_name(bucket: &str) -> String {
+    format!("{BUCKET_LOGGING}/{bucket}")
 }
 
 struct Crew<W> {
@@ -104,16 +113,24 @@ impl<W: World> Crew<W> {
         let mut digests = None;
         let out = match sink.to {
             To::Bucket(to) => {
+                let owner = to.owner.clone().unwrap_or_else(|| plan.account.clone());
+                let service = match sink.format {
+                    Format::CloudTrail => TRAIL_SERVICE,
+                    Format::AccessLog | Format::Json => SERVICE,
+                };
+                let parcel = Parcel { sink: sink.name.clone(), service, of_deliveries: false, logged: None, owner };
                 digests = self.prepared.key.as_ref().filter(|_| to.digests).map(|key| Digests {
                     key: Arc::clone(key),
                     to: to.clone(),
+                    parcel: parcel.clone(),
                     trail: sink.name.clone(),
                     account: account.clone(),
                     region: plan.region.clone(),
                     failing_since: None,
                 });
                 let region = plan.region.clone();
-                Out::Bucket(Box::new(BucketOut { sink: sink.name.clone(), format: sink.format, to, account, region }))
+                let format = sink.format;
+                Out::Bucket(Box::new(BucketOut { parcel, format, to, account, region }))
             }
             To::File(to) => Out::File(FileOut::new(to)),
             To::Http(to) => Out::Http(HttpOut { format: sink.format, to }),
@@ -124,15 +141,20 @@ impl<W: World> Crew<W> {
         let ended = Rc::default();
         let common = Rc::clone(&self.common);
         let (place, stored) = (Place::default(), Millis(0));
-        Lane { common, name, path, cursor, out, rendering, roll, digests, count, ended, place, stored }
+        Lane { common, name, path, cursor, out, rendering, roll, digests, count, ended, place, stored, said: None }
     }
 
-    fn rendering(&self, sink: &Sink, only: Option<String>) -> Rendering {
+    fn rendering(&self, sink: &Sink, only: Option<Of>) -> Rendering {
         let plan = &self.prepared.plan;
         Rendering {
             format: sink.format,
             select: sink.select.clone(),
             account: sink.account.clone(),
+            parcel: match (&sink.to, &only) {
+                (_, Some(of)) => Some(log_name(&of.bucket)),
+                (To::Bucket(_), None) => Some(sink.name.clone()),
+                (To::File(_) | To::Http(_) | To::Stdout, None) => None,
+            },
             only,
             trail: cloudtrail::Setting { account: plan.account.clone(), region: plan.region.clone() },
             hide: self.prepared.hide.clone(),
@@ -243,6 +265,7 @@ impl<W: World> Crew<W> {
         let plan = &self.prepared.plan;
         let to = BucketTo {
             bucket: logged.logging.target.clone(),
+            owner: Some(logged.account.clone()),
             prefix: logged.logging.prefix.clone(),
             upstream: None,
             layout: logged.logging.format.unwrap_or_default(),
@@ -257,8 +280,15 @@ impl<W: World> Crew<W> {
             from_start: false,
             roll_size: LOG_SIZE as u64,
         };
+        let of = Of { bucket: logged.bucket.clone(), account: logged.account.clone() };
         let out = BucketOut {
-            sink: format!("{BUCKET_LOGGING}/{}", logged.bucket),
+            parcel: Parcel {
+                sink: log_name(&logged.bucket),
+                service: SERVICE,
+                of_deliveries: false,
+                logged: Some(logged.bucket.clone()),
+                owner: logged.account.clone(),
+            },
             format: Format::AccessLog,
             to,
             account: logged.account.clone(),
@@ -269,14 +299,15 @@ impl<W: World> Crew<W> {
             name: format!("the access log of {}", logged.bucket),
             path,
             cursor,
-            rendering: self.rendering(&sink, Some(logged.bucket.clone())),
+            rendering: self.rendering(&sink, Some(of)),
             out: Out::Bucket(Box::new(out)),
             roll: Roll { octets: LOG_SIZE, every: plan.settings.every },
             digests: None,
-            count: plan.counts.of(&format!("{BUCKET_LOGGING}/{}", logged.bucket), BUCKET_LOGGING),
+            count: plan.counts.of(&log_name(&logged.bucket), BUCKET_LOGGING),
             ended: Rc::default(),
             place: Place::default(),
             stored: Millis(0),
+            said: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::names;
 use super::out::compressed;
 use super::settings::BucketTo;
 use super::trail::Trail;
-use super::world::{Object, Put, Trouble, World};
+use super::world::{Object, Parcel, Put, Trouble, World};
 use crate::audit::digest::{ALGORITHM, Hour, SigningKey, object_name, sign};
 use crate::time::Seconds;
 
@@ -18,6 +18,7 @@ const GIVE_UP: i64 = 7 * 86_400;
 pub(super) struct Digests {
     pub(super) key: Arc<SigningKey>,
     pub(super) to: BucketTo,
+    pub(super) parcel: Parcel,
     /// The name of the trail.
     pub(super) trail: String,
     pub(super) account: String,
@@ -88,6 +89,7 @@ impl Digests {
         };
         let signed = sign(hour, &self.key).map_err(|error| Trouble::later(error.to_string()))?;
         let object = Object {
+            parcel: self.parcel.clone(),
             upstream: self.to.upstream,
             bucket: self.to.bucket.clone(),
             content_type: "application/json",

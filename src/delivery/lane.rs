@@ -75,6 +75,8 @@ pub(super) struct Lane<W> {
     pub(super) ended: Rc<Cell<bool>>,
     pub(super) place: Place,
     pub(super) stored: Millis,
+    /// What the log has heard of last.
+    pub(super) said: Option<Arc<str>>,
 }
 
 enum Gathered {
@@ -207,6 +209,7 @@ impl<W: World> Lane<W> {
         let (before, split) = (load.octets, self.out.split());
         for piece in self.rendering.pieces(event) {
             load.take(piece, split, now);
+            load.has_requests |= event.delivery().is_none();
             load.oldest.get_or_insert(event.recorded);
         }
         self.common.loaded.set(self.common.loaded.get() + load.octets - before);
@@ -382,19 +385,21 @@ impl<W: World> Lane<W> {
         }
     }
 
-    /// Waits before the next try. The log hears of the first failure and then once an hour.
+    /// Waits before the next try. The log hears of the first failure, of another reason, and then once an hour.
     async fn pause(&mut self, backoff: &mut Backoff, trouble: &Trouble) {
         let world = Rc::clone(&self.common.world);
-        let asked = match trouble {
-            Trouble::Later { after, .. } => *after,
-            Trouble::Rejected { .. } => None,
+        let (why, asked) = match trouble {
+            Trouble::Later { why, after } => (why, *after),
+            Trouble::Rejected { why } => (why, None),
         };
         add(&self.count.failures, 1);
         let now = world.now().seconds().0;
         let was_failing = self.count.failing.swap(true, Ordering::Relaxed);
         let wait = backoff.next(world.random(), asked);
         let waits = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
-        if !was_failing || now.rem_euclid(AGAIN) < waits {
+        let is_news = self.said.as_ref() != Some(why);
+        if !was_failing || is_news || now.rem_euclid(AGAIN) < waits {
+            self.said = Some(Arc::clone(why));
             tracing::warn!(
                 sink = self.name,
                 ?trouble,

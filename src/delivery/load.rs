@@ -20,6 +20,8 @@ pub(super) struct Load {
     pub(super) files: BTreeMap<FileKey, Body>,
     pub(super) octets: usize,
     pub(super) records: u64,
+    /// Whether any of them is about a request that a client made.
+    pub(super) has_requests: bool,
 }
 
 /// What tells the files of one load apart.
@@ -62,6 +64,7 @@ impl Load {
             files: BTreeMap::new(),
             octets: 0,
             records: 0,
+            has_requests: false,
         }
     }
 

@@ -36,4 +36,4 @@ pub use crew::run;
 pub use plan::{Plan, PlanError, Prepared};
 pub use render::Selection;
 pub use settings::{BucketTo, EVERY, FileTo, Format, HttpTo, Settings, Sink, To};
-pub use world::{Logged, Object, Post, Put, Trouble, World};
+pub use world::{Logged, Object, Parcel, Post, Put, Trouble, World};

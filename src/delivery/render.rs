@@ -30,10 +30,18 @@ pub(super) struct Rendering {
     /// Whose copy; the full record where nobody is named.
     pub(super) account: Option<String>,
     /// The one bucket whose lines are wanted.
-    pub(super) only: Option<String>,
+    pub(super) only: Option<Of>,
+    /// The name of the destination, where it is a bucket: what is put there is on record in its turn.
+    pub(super) parcel: Option<String>,
     pub(super) trail: cloudtrail::Setting,
     pub(super) hide: Option<Arc<Hide>>,
     pub(super) settings: Arc<Settings>,
+}
+
+/// A bucket, and the account that it is of.
+pub(super) struct Of {
+    pub(super) bucket: String,
+    pub(super) account: String,
 }
 
 /// One record in its form.
@@ -70,9 +78,16 @@ impl Rendering {
         }
     }
 
-    /// Most events are not of the one bucket that is logged.
+    /// Most events are not of the one bucket that is logged. And what is delivered into buckets must come to
+    /// an end: no destination there hears of its own deliveries, and none of those that tell of deliveries and
+    /// of nothing else. So a request makes a delivery, that may make another, and that one makes none.
     fn concerns(&self, event: &Event) -> bool {
-        let Some(only) = self.only.as_deref() else { return true };
+        if let (Some(sink), Some(delivery)) = (self.parcel.as_deref(), event.delivery())
+            && (delivery.of_deliveries || delivery.sink == sink)
+        {
+            return false;
+        }
+        let Some(only) = self.only.as_ref().map(|of| of.bucket.as_str()) else { return true };
         event.bucket() == Some(only) || event.source().is_some_and(|source| source.bucket() == Some(only))
     }
 
@@ -91,7 +106,11 @@ impl Rendering {
     fn lines(&self, event: &Event) -> Vec<Piece> {
         let event = self.hidden(event);
         let lines = access_log::lines(&event, &access_log::Setting::default());
-        let wanted = lines.into_iter().filter(|line| self.only.as_ref().is_none_or(|only| *only == line.bucket));
+        // What was done to the bucket when it was another account's is not this one's business.
+        let is_of = |line: &access_log::Line, of: &Of| {
+            line.bucket == of.bucket && line.account.as_ref().is_none_or(|account| *account == of.account)
+        };
+        let wanted = lines.into_iter().filter(|line| self.only.as_ref().is_none_or(|of| is_of(line, of)));
         let piece = |line: access_log::Line| {
             let mut text = Vec::with_capacity(512);
             line.write(&mut text);

@@ -110,6 +110,8 @@ pub struct FileTo {
 pub struct BucketTo {
     /// Its name.
     pub bucket: String,
+    /// The account that must own it; the proxy's own where nobody is named.
+    pub owner: Option<String>,
     /// What names begin with.
     pub prefix: String,
     /// The store, by its place in the configuration; none: the first that has the bucket.

@@ -48,9 +48,27 @@ pub struct Logged {
     pub logging: BucketLogging,
 }
 
+/// What a delivery into a bucket is of, and to whom it may go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Parcel {
+    /// The name of the destination: that of a sink, or `bucket-logging/` and the bucket whose log it is.
+    pub sink: String,
+    /// The service that delivers such things at AWS.
+    pub service: &'static str,
+    /// Whether it tells of deliveries and of nothing else.
+    pub of_deliveries: bool,
+    /// The bucket whose access log it is; none for a destination that the configuration names.
+    pub logged: Option<String>,
+    /// The account that must own the bucket it goes into: a log goes to nobody else, whoever has made a bucket
+    /// of that name.
+    pub owner: String,
+}
+
 /// An object that is to be put.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Object {
+    /// What it is of.
+    pub parcel: Parcel,
     /// The store, by its place in the configuration; none: the first that has the bucket.
     pub upstream: Option<usize>,
     /// The bucket.

@@ -20,16 +20,18 @@ use tokio::time::{sleep, timeout};
 
 use super::GateError;
 use super::build::{self, StorePlan};
+use super::recorded::Recorded;
 use super::service::{Shared, store};
 use crate::audit::Journal;
 use crate::body::SealedBody;
 use crate::control::config::Config;
 use crate::delivery::{self, Counts, HttpTo, Logged, Object, Plan, Post, Prepared, Put, Settings, To, Trouble, World};
 use crate::id::RequestId;
-use crate::pipeline::{Live, Store, own_put};
+use crate::pipeline::{Live, LogOf, Store, check_log, own_put};
+use crate::s3::Fault;
 use crate::s3::checksum::{self, Algorithm};
 use crate::time::{Clock, Millis};
-use crate::upstream::Upstream as _;
+use crate::upstream::{Forward, Upstream as _};
 
 /// How long deliveries may take after everything has ended.
 const LAST: Duration = Duration::from_secs(10);
@@ -161,16 +163,16 @@ impl Outside {
         RequestId::from_random(&random)
     }
 
-    /// Into one store; none where that has no such bucket.
-    async fn try_put(&self, at: usize, object: &Object) -> Result<Option<Put>, Trouble> {
-        let Object { bucket, key, content_type, metadata, content, .. } = object;
+    /// The request that puts an object into one store, if it may go there.
+    fn made(&self, live: &Live, at: usize, object: &Object, id: RequestId) -> Result<Forward, Trouble> {
+        let Object { parcel, bucket, key, content_type, metadata, content, .. } = object;
         let Some(store) = self.stores.get(at) else { return Err(Trouble::later("there is no such store")) };
-        let live = self.live.load_full();
-        let refused = |fault: crate::s3::Fault| {
-            let detail = fault.private_detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            Trouble::later(format!("{}: {}{detail}", fault.code().as_str(), fault.message()))
-        };
-        let mut out = own_put(&live, at, bucket, key, self.random_id()).map_err(refused)?;
+        check_owner(live, object)?;
+        let mut out = own_put(live, at, bucket, key, id).map_err(|fault| refused(&fault))?;
+        if let Some(logged) = &parcel.logged {
+            let log = LogOf { bucket: logged, account: &parcel.owner };
+            check_log(live, at, log, &out, self.clock.now_millis()).map_err(|fault| refused(&fault))?;
+        }
         out.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         out.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         for (name, value) in metadata {
@@ -183,7 +185,37 @@ impl Outside {
             let sum = HeaderValue::try_from(sum).map_err(std::io::Error::other)?;
             out.headers.insert(HeaderName::from_static("x-amz-checksum-sha256"), sum);
         }
-        let reply = store.send(Box::new(out), SealedBody::full(content.clone())).await.map_err(refused)?;
+        Ok(out)
+    }
+
+    /// Into one store, with the intent on record; none where that has no such bucket.
+    async fn try_put(&self, at: usize, object: &Object) -> Result<Option<Put>, Trouble> {
+        let Some(store) = self.stores.get(at) else { return Err(Trouble::later("there is no such store")) };
+        let live = self.live.load_full();
+        let out = self.made(&live, at, object, self.random_id())?;
+        let mut open = Recorded::begin(&self.journal, &self.clock, &live, at, object, &out).await?;
+        let answered = self.sent(store, out, object, &mut open).await;
+        open.end();
+        answered
+    }
+
+    async fn sent(
+        &self,
+        store: &Store,
+        out: Forward,
+        object: &Object,
+        open: &mut Recorded,
+    ) -> Result<Option<Put>, Trouble> {
+        let Object { bucket, key, content, .. } = object;
+        let reply = store.send(Box::new(out), SealedBody::full(content.clone())).await;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(fault) => {
+                open.failed(&fault);
+                return Err(refused(&fault));
+            }
+        };
+        open.answered(&reply);
         let (status, code) = (reply.status, reply.code.clone());
         let seconds = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         // To its end, so that the connection can be used again.
@@ -202,6 +234,24 @@ impl Outside {
             }
         }
     }
+}
+
+fn refused(fault: &Fault) -> Trouble {
+    let detail = fault.private_detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    Trouble::later(format!("{}: {}{detail}", fault.code().as_str(), fault.message()))
+}
+
+/// A bucket can be deleted, and its name be taken by another account: then nothing goes there.
+fn check_owner(live: &Live, Object { parcel, bucket, .. }: &Object) -> Result<(), Trouble> {
+    let (owner, wanted) = (live.estate.owner(bucket), &parcel.owner);
+    if owner == wanted {
+        return Ok(());
+    }
+    let help = match &parcel.logged {
+        Some(logged) => format!("the log of {logged} goes into buckets of that account alone; send it elsewhere"),
+        None => format!("write `owner = \"{owner}\"` in the sink if it may have the records"),
+    };
+    Err(Trouble::later(format!("the bucket {bucket} belongs to another account, {owner} and not {wanted}: {help}")))
 }
 
 async fn stopped(stop: &Stop) {

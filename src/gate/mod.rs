@@ -6,6 +6,7 @@ mod keeper;
 mod leases;
 mod mint;
 mod probes;
+mod recorded;
 mod replicas;
 mod resp;
 mod service;
@@ -15,6 +16,7 @@ mod sweeping;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
@@ -204,6 +206,7 @@ pub fn run(
     let (keys, more_keys) = (Rings { config: Arc::clone(&config), ring: Arc::clone(&ring) }, Rings { config, ring });
     let shown = rehearsals.clone();
     let bound = server.bound().to_vec();
+    let drained = Arc::clone(&journal);
     let hooks = Hooks {
         ready: Box::new(move || announce(&bound)),
         pages: Arc::new(move |path| {
@@ -223,19 +226,27 @@ pub fn run(
             "/v1/reload" => order(&ordered, &keys, query),
             _ => switch(rehearsals.as_deref(), path, query),
         }),
-        drained: Box::new(move || {
-            if let Err(error) = journal.close() {
-                tracing::error!(%error, "the journal could not be sealed");
-            }
-        }),
+        drained: Box::new(move || settle(&drained)),
     };
     server.run(move |worker| Gate::new(&shared, worker), hooks)?;
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
-    drop(delivering); // what is on record by now is delivered first
+    drop(delivering); // what is on record by now is delivered first, and that is on record too
+    if let Err(error) = journal.close() {
+        tracing::error!(%error, "the journal could not be sealed");
+    }
     drop((leasing, counting));
     Ok(())
+}
+
+/// Waits until what requests have left is in the journal's files, where deliveries read it; not for long, for
+/// a disk that takes nothing may take nothing for ever.
+fn settle(journal: &Journal) {
+    const TRIES: u32 = 500;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let waits = (0..TRIES).take_while(|_| !journal.is_idle());
+    waits.for_each(|_| std::thread::sleep(PAUSE));
 }
 
 /// What mints certificates for each listener.

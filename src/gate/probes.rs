@@ -103,7 +103,7 @@ fn of_key_services(stores: &[StorePlan]) -> (Made, Vec<(&'static str, u64)>) {
     let (mut made, mut hits, mut misses): (Made, u64, u64) = (Vec::new(), 0, 0);
     for store in stores {
         let StorePlan::Sealed(_, sealing) = store else { continue };
-        let (calls, (hit, miss)) = sealing.calls();
+        let (calls, (hit, miss)) = (sealing.calls(), sealing.data_keys());
         (hits, misses) = (hits + hit, misses + miss);
         for (call, outcome, count) in calls {
             match made.iter_mut().find(|(named, ended, _)| (*named, *ended) == (call, outcome)) {

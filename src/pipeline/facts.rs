@@ -23,7 +23,7 @@ use crate::limit::rehearsal::Rehearsed;
 use crate::policy::Grant;
 use crate::s3::route::Auth;
 use crate::s3::xml::DeleteEntry;
-use crate::s3::{Head, Operation};
+use crate::s3::{Head, Operation, mask};
 use crate::sigv4::{self, Diagnosis, KeyCache, Rejection, Signed};
 use crate::sts::Circumstances;
 use crate::time::{Millis, Seconds};
@@ -242,7 +242,7 @@ impl Facts {
         tracing::info!(
             request_id = self.id.as_str(),
             access_key = self.access_key.as_deref(),
-            explanation = found.explanation,
+            explanation = &*mask::text(&found.explanation),
             line = lines.map(|(ours, _)| ours.as_str()),
             client_line = lines.map(|(_, theirs)| theirs.as_str()),
             canonical_request = found.ours,

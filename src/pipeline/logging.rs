@@ -1,8 +1,9 @@
 //! PutBucketLogging: where the access log of a bucket may go (spec/access-logs.md 9). What is taken is
 //! kept like any other setting; `delivery` reads it there.
 //!
-//! The lines are written by the proxy itself, so what the store does by itself is not asked of it, and the
-//! target needs no policy that lets a service of AWS in.
+//! The lines are written by the proxy itself, so what the store does by itself is not asked of it. But who
+//! switches a log on makes objects in the target: its policies must let the service in, or the caller must
+//! have the right to write there; and nothing may forbid it.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -10,9 +11,15 @@ use http::StatusCode;
 use super::judge::Case;
 use super::live::Site;
 use super::look;
+use super::own::own_put;
+use super::rule;
+use super::service::{self, LogOf};
 use super::walk::Store;
+use crate::access::Document;
 use crate::body::SealedBody;
-use crate::policy::logging::BucketLogging;
+use crate::policy::engine::Decision;
+use crate::policy::logging::{BucketLogging, KeyFormat, SERVICE};
+use crate::s3::route::Routed;
 use crate::s3::xml::Element;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Upstream as _};
@@ -46,7 +53,61 @@ pub(super) async fn settle(
         return Err(bad_target("logging-owner", message, target));
     }
     check_settings(case, target, stores, at).await?;
+    check_right(case, bucket, &logging, stores, at).await?;
     Ok(Some(logging))
+}
+
+/// The objects of the log may be made: by the service, as the target's policies have it, or else by whoever
+/// asks for them. Otherwise the right to log one bucket would be the right to write into every other.
+async fn check_right(
+    case: &Case<'_>,
+    bucket: &str,
+    logging: &BucketLogging,
+    stores: &[Store],
+    at: usize,
+) -> Result<(), Fault> {
+    let target = &logging.target;
+    let log = LogOf { bucket, account: case.live.estate.owner(bucket) };
+    let key = example(case, log, logging);
+    let out = own_put(case.live, at, target, &key, case.facts.id)?;
+    match service::decide(case.live, case.site, log, &out, case.facts.received) {
+        Decision::Allow(_) => return Ok(()),
+        Decision::ExplicitDeny(_) => {
+            let message = format!("The policy of the target bucket does not let {SERVICE} write there.");
+            return Err(bad_target("logging-forbidden", message, target));
+        }
+        Decision::ImplicitDeny(_) => {}
+    }
+    let routed = Routed {
+        operation: Operation::PutObject,
+        bucket: Some(target.clone()),
+        key: Some(key),
+        parameters: Vec::new(),
+        headers: out.headers,
+        copy_source: None,
+        account: None,
+        point: None,
+        through: None,
+    };
+    let store = stores.get(at).ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
+    Box::pin(rule::check(&Case { routed: &routed, document: &Document::None, ..*case }, store)).await.map_err(|fault| {
+        let detail = format!("no policy lets {SERVICE} write the log into {target}, and the caller may not");
+        fault.detail(detail)
+    })
+}
+
+/// A name that a file of the log could have.
+fn example(case: &Case<'_>, log: LogOf<'_>, logging: &BucketLogging) -> String {
+    let (year, month, day, hour, minute, second) = case.facts.received.seconds().civil();
+    let file = format!("{year:04}-{month:02}-{day:02}-{hour:02}-{minute:02}-{second:02}-0000000000000000");
+    let (prefix, region) = (&logging.prefix, &case.site.address.region);
+    match logging.format.unwrap_or_default() {
+        KeyFormat::Simple => format!("{prefix}{file}"),
+        KeyFormat::Partitioned(_) => {
+            let LogOf { bucket, account } = log;
+            format!("{prefix}{account}/{region}/{bucket}/{year:04}/{month:02}/{day:02}/{file}")
+        }
+    }
 }
 
 /// The target lies in the region of the bucket that is logged.
@@ -136,6 +197,6 @@ fn has(site: &Site, operation: Operation) -> bool {
     site.kind.as_ref().is_some_and(|(profile, more)| profile.has(operation, more))
 }
 
-fn bad_target(reason: &'static str, message: &'static str, target: &str) -> Fault {
+fn bad_target(reason: &'static str, message: impl Into<std::borrow::Cow<'static, str>>, target: &str) -> Fault {
     Fault::new(Code::InvalidTargetBucketForLogging, reason, message).with("TargetBucket", target)
 }

@@ -74,6 +74,26 @@ pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>, uploads: &Uploa
     Err(Fault::plain(Code::InternalError, "decision-hangs").into())
 }
 
+/// Checks what a request needs besides, as a case of its own.
+///
+/// # Errors
+/// As for [`rule`]; nothing is looked for before a denial is told.
+pub(super) async fn check(case: &Case<'_>, store: &Store) -> Result<(), Fault> {
+    let session = case.session()?;
+    let mut looked = Looked::default();
+    for _ in 0..MOST_ROUNDS {
+        match case.decide(&looked, session.as_ref())? {
+            Round::Settled(Ruling { denial: Some(denial), .. }) => return Err(denial.fault),
+            Round::Settled(Ruling { grants, .. }) => {
+                let none = || Fault::plain(Code::AccessDenied, "nothing-granted");
+                return Grant::of(&grants).map(drop).ok_or_else(none);
+            }
+            Round::Look(needs) => Box::pin(look::look(case, store, needs, &mut looked)).await?,
+        }
+    }
+    Err(Fault::plain(Code::InternalError, "decision-hangs"))
+}
+
 async fn settle(case: &Case<'_>, store: Option<&Store>, ruling: Ruling) -> Result<Ruled, Overruled> {
     let Ruling { grants, entries, denial } = ruling;
     if let Some(denial) = denial {

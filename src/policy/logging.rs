@@ -11,6 +11,9 @@ use crate::s3::{Code, Fault};
 /// The longest prefix, in octets: with date and account behind it a key has room for 1024.
 const LONGEST_PREFIX: usize = 800;
 
+/// The service that writes access logs, as policies and records call it.
+pub const SERVICE: &str = "logging.s3.amazonaws.com";
+
 /// Where the lines about a bucket go.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BucketLogging {

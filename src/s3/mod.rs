@@ -9,6 +9,7 @@ pub mod external;
 pub mod fault;
 pub mod form;
 pub mod head;
+pub mod mask;
 pub mod name;
 pub mod operation;
 pub mod payload;

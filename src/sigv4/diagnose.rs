@@ -17,6 +17,7 @@ use super::key::{self, KeyCache, KeySource, Opened, Secret, SigningKey};
 use super::rejection::Rejection;
 use super::verify::{Kind, Request, Settings};
 use crate::s3::head::trim;
+use crate::s3::mask::{self, Begins};
 use crate::s3::uri;
 use crate::time::Seconds;
 
@@ -26,23 +27,6 @@ const MOST_TRIES: usize = 96;
 pub(super) const MOST_A_SECOND: u32 = 8;
 /// The most other names of a listener that are tried.
 const MOST_HOSTS: usize = 8;
-
-/// What stands in place of a secret.
-const MASK: &[u8] = b"********";
-
-/// Headers and parameters whose values are shown to nobody: tokens, customer keys, and what some other
-/// system may take for a credential.
-const HIDDEN: [&str; 9] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "x-amz-copy-source-server-side-encryption-customer-key",
-    "x-amz-mfa",
-    "x-amz-security-token",
-    "x-amz-server-side-encryption-context",
-    "x-amz-server-side-encryption-customer-key",
-    "x-amz-signature",
-];
 
 /// What may have been signed in place of what came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -200,48 +184,29 @@ impl Parts {
         out
     }
 
-    /// For people: secrets masked, one line a part whatever is in it.
+    /// For people: secrets and users' metadata masked, one line a part whatever is in it.
     fn shown(&self) -> String {
-        let mut masked = self.clone();
-        for part in [&mut masked.method, &mut masked.path, &mut masked.payload] {
-            one_line(part);
-        }
-        masked.query = mask_query(&masked.query);
-        one_line(&mut masked.query);
-        for (name, value) in &mut masked.headers {
+        let mut shown = self.clone();
+        one_line(&mut shown.method, Begins::Anywhere);
+        one_line(&mut shown.path, Begins::Anywhere);
+        one_line(&mut shown.query, Begins::AtName);
+        one_line(&mut shown.payload, Begins::Anywhere);
+        for (name, value) in &mut shown.headers {
             let Some(value) = value else { continue };
-            if HIDDEN.contains(&name.as_str()) {
-                value.clear();
-                value.extend_from_slice(MASK);
+            if mask::is_secret(name.as_bytes()) {
+                *value = mask::MASK.to_vec();
             }
-            one_line(value);
+            one_line(value, Begins::Anywhere);
         }
-        String::from_utf8_lossy(&masked.text()).into_owned()
+        String::from_utf8_lossy(&shown.text()).into_owned()
     }
 }
 
-fn one_line(part: &mut [u8]) {
+fn one_line(part: &mut Vec<u8>, begins: Begins) {
     part.iter_mut().filter(|octet| octet.is_ascii_control()).for_each(|octet| *octet = b'?');
-}
-
-fn mask_query(query: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(query.len());
-    for (at, pair) in query.split(|&octet| octet == b'&').enumerate() {
-        if at > 0 {
-            out.push(b'&');
-        }
-        let name = pair.split(|&octet| octet == b'=').next().unwrap_or_default();
-        // A mistake may have left a name encoded.
-        let plain = uri::decode(name).unwrap_or_default();
-        if HIDDEN.iter().any(|hidden| plain.eq_ignore_ascii_case(hidden.as_bytes())) {
-            out.extend_from_slice(name);
-            out.push(b'=');
-            out.extend_from_slice(MASK);
-        } else {
-            out.extend_from_slice(pair);
-        }
+    if let Some(masked) = mask::masked(part, begins) {
+        *part = masked;
     }
-    out
 }
 
 struct Judge<'a> {

@@ -151,7 +151,7 @@ def test_a_key_that_the_service_does_not_have_is_not_found(s3, house, bucket):
     put = {"Bucket": bucket, "Key": "k", "Body": b"x", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": nobody}
     answer = refused(s3.put_object, "KMS.NotFoundException", status=400, **put)
     assert answer["Error"]["Message"] == f"Key '{nobody}' does not exist"
-    assert any(record.get("reason") == "unknown-kms-key" for record in house.proxy.journal())
+    assert house.proxy.record(lambda record: record.get("reason") == "unknown-kms-key")
 
 
 def test_a_key_that_the_keyring_does_not_name_is_used(s3, kms, bucket):

@@ -157,9 +157,12 @@ fn fields<'e>(event: &'e Event, bucket: &'e str, part: &'e Part<'_>) -> Fields {
     ])
 }
 
-/// Field 5: of root the canonical id, if it is known.
+/// Field 5: of root the canonical id, if it is known; of what nobody asked for, the service's (section 6).
 pub(in crate::audit) fn requester(event: &Event) -> Option<&str> {
     let arn = event.caller().arn()?;
+    if event.caller().kind() == Some("AWSService") {
+        return Some("AmazonS3");
+    }
     let root = event.caller().kind() == Some("Root");
     Some(event.text("requester_canonical_id").filter(|_| root).unwrap_or(arn))
 }

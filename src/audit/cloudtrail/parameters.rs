@@ -5,8 +5,8 @@ use super::document;
 use super::members::Members;
 use super::names::Called;
 use crate::audit::event::{Deletion, Event};
-use crate::audit::mask::{HIDDEN, is_secret};
-use crate::s3::uri;
+use crate::audit::mask::HIDDEN;
+use crate::s3::{mask, uri};
 
 /// Headers of the request that a record shows, in this order.
 pub(super) const ASKED: [&str; 22] = [
@@ -56,14 +56,15 @@ pub(super) fn asked(event: &Event) -> (Members, Vec<String>) {
     out.maybe("key", event.key());
     for (name, value) in query(event) {
         let lower = name.to_ascii_lowercase();
-        if is_withheld(&lower) {
+        let hidden = lower == "x-amz-mfa";
+        // `?policy` says which operation it is.
+        if !hidden && is_withheld(&lower) && (lower != "policy" || !value.is_empty()) {
             continue;
         }
         if matches!(name.as_str(), "bucketName" | "Host" | "key") || out.has(&name) {
             omitted.push(name);
             continue;
         }
-        let hidden = lower == "x-amz-mfa";
         out.put(name, if hidden { String::from_utf8_lossy(HIDDEN).into_owned() } else { value });
     }
     for name in ASKED {
@@ -120,11 +121,5 @@ fn decoded(text: &str) -> String {
 /// Whether a parameter, by its lower-case name, is in no record: credentials, customers' keys and what
 /// belongs to users.
 fn is_withheld(lower: &str) -> bool {
-    is_secret(lower.as_bytes())
-        || lower.starts_with("x-amz-meta-")
-        || lower.contains("server-side-encryption-customer-key")
-        || matches!(
-            lower,
-            "authorization" | "awsaccesskeyid" | "cookie" | "x-amz-credential" | "x-amz-server-side-encryption-context"
-        )
+    mask::is_secret(lower.as_bytes()) || matches!(lower, "awsaccesskeyid" | "x-amz-credential")
 }

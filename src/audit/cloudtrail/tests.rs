@@ -6,6 +6,7 @@ use crate::audit::Event;
 use crate::audit::event::tests::event;
 use crate::audit::{access_log, selector::Selectors};
 use crate::s3::Operation;
+use crate::s3::mask::tests::SPELLINGS;
 
 fn setting() -> Setting {
     Setting { account: "999900001111".to_owned(), region: "us-east-1".to_owned() }
@@ -426,6 +427,34 @@ const SECRET_NAMES: [&str; 18] = [
 ];
 
 proptest! {
+    #[test]
+    fn no_rendering_holds_a_signed_link_however_it_is_quoted(
+        secret in "[A-Za-z0-9]{24}",
+        spelling in prop::sample::select(SPELLINGS.to_vec()),
+        operation in prop::sample::select(vec!["GetObject", "PutObject", "CopyObject", "DeleteObjects"]),
+    ) {
+        let link = spelling.replace("{}", &secret);
+        let event = event(json!({
+            "operation": operation, "target": link, "user_agent": link, "referer": link, "key": link,
+            "version_id": link, "detail": link, "error_message": link, "error_code": "AccessDenied",
+            "http_status": 403, "bucket_name": link, "host_header": link, "unreadable": link,
+            "headers": { "x-amz-copy-source": link, "origin": link, "x-amz-website-redirect-location": link },
+            "source": { "bucket_name": "b", "key": link, "version_id": link },
+            "deletions": [{ "key": link, "version_id": link }],
+            "signature_mismatch": { "canonical_request": link },
+        }));
+        prop_assert!(!event.to_json().contains(&secret), "{}", event.to_json());
+        for line in access_log::lines(&event, &access_log::Setting::default()) {
+            prop_assert!(!line.to_text().contains(&secret), "{}", line.to_text());
+        }
+        for record in records(&event, &setting()) {
+            let mut text = Vec::new();
+            record.write(&mut text);
+            let text = String::from_utf8(text).unwrap();
+            prop_assert!(!text.contains(&secret), "{text}");
+        }
+    }
+
     #[test]
     fn no_record_holds_a_secret_of_the_request(
         secret in "[A-Za-z0-9]{24}",

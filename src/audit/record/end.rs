@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use super::super::json::Object;
-use super::{Deleted, Encryption, LONG, SHORT, SourceEnd, delete};
+use super::{Deleted, Encryption, LONG, SHORT, SourceEnd, delete, masked};
 use crate::id::RequestId;
 
 /// The headers of answers that records show, where the request changes something (spec/cloudtrail.md 3.2).
@@ -62,7 +62,7 @@ pub struct Mismatch<'a> {
 
 impl Mismatch<'_> {
     fn members(&self, object: &mut Object<'_>) {
-        object.text("explanation", self.explanation.as_bytes(), SHORT);
+        masked(object, "explanation", Some(self.explanation), SHORT);
         if let Some((ours, theirs)) = self.lines {
             object.text("line", ours.as_bytes(), SHORT);
             object.text("client_line", theirs.as_bytes(), SHORT);
@@ -142,9 +142,9 @@ impl Completion<'_> {
         object.word("outcome", self.outcome.as_str().as_bytes());
         object.maybe_number("http_status", self.status.map(u64::from));
         object.maybe("error_code", self.error_code, SHORT);
-        object.maybe("error_message", self.error_message, SHORT);
+        masked(object, "error_message", self.error_message, SHORT);
         object.maybe("reason", self.reason, SHORT);
-        object.maybe("detail", self.detail, LONG);
+        masked(object, "detail", self.detail, LONG);
         object.maybe("dimension", self.dimension, SHORT);
         if let Some(mismatch) = &self.mismatch {
             object.object("signature_mismatch", |inner| mismatch.members(inner));

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::frame::MAX_PAYLOAD;
 use super::*;
+use crate::s3::mask::tests::SPELLINGS;
 use crate::trace::{Rules, Said};
 
 fn id() -> RequestId {
@@ -289,6 +290,28 @@ proptest! {
         if let Ok(same) = std::str::from_utf8(&agent) {
             prop_assert_eq!(&parsed["user_agent"], same);
         }
+    }
+
+    #[test]
+    fn a_signed_link_is_in_no_place_of_a_record_however_it_is_quoted(
+        secret in "[A-Za-z0-9]{20,40}", spelling in proptest::sample::select(SPELLINGS.to_vec()),
+    ) {
+        let link = spelling.replace("{}", &secret);
+        let sent = Some(link.as_bytes());
+        let lines: Vec<(&[u8], &[u8])> = ["x-amz-copy-source", "origin", "if-match", "x-amz-website-redirect-location"]
+            .iter().map(|name| (name.as_bytes(), link.as_bytes())).collect();
+        let deletions = [DeleteEntry { key: link.clone(), version: Some(link.clone()), ..DeleteEntry::default() }];
+        let intent = Intent {
+            bucket: sent, key: sent, version_id: sent, host: sent, target: sent, user_agent: sent, referer: sent,
+            source: Some(Source { bucket: &link, key: &link, version_id: Some(&link), ..Source::default() }),
+            deletions: &deletions, headers: &lines,
+            ..Intent::new(id(), Millis(0))
+        };
+        let mut out = Vec::new();
+        let end = Completion { detail: Some(&link), error_message: Some(&link), ..Completion::default() };
+        write_refusal(&intent, &end, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        prop_assert!(!text.contains(&secret), "{text}");
     }
 
     #[test]

@@ -11,7 +11,8 @@ fn tight(dir: &Path) -> Settings {
 }
 
 fn octets(dir: &Path) -> u64 {
-    segments(dir).iter().map(|file| std::fs::metadata(file).map_or(0, |it| it.len())).sum()
+    // One may be removed while we look.
+    segments(dir).iter().filter_map(|file| std::fs::metadata(file).ok()).map(|metadata| metadata.len()).sum()
 }
 
 /// Writes until the first file is gone.

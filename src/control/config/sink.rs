@@ -24,7 +24,7 @@ const MAKE_KEY: &str =
 
 /// Keys that belong to one kind of destination.
 const OF_FILE: [&str; 4] = ["file", "roll_size", "roll_every", "keep"];
-const OF_BUCKET: [&str; 6] = ["bucket", "prefix", "upstream", "layout", "dates", "digests"];
+const OF_BUCKET: [&str; 7] = ["bucket", "owner", "prefix", "upstream", "layout", "dates", "digests"];
 const OF_URL: [&str; 3] = ["url", "token", "ca"];
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -201,6 +201,8 @@ fn bucket(
 ) -> Option<BucketTo> {
     let named = |text: &str| is_addressable_bucket(text).then(|| text.to_owned());
     let bucket = table.parsed("bucket", "the name of a bucket", named);
+    let owner = |text: &str| is_account(text).then(|| text.to_owned());
+    let owner = table.parsed("owner", "the 12 digits of an account", owner).map(|found| found.value);
     let prefix = |text: &str| (text.len() <= LONGEST_PREFIX).then(|| text.to_owned());
     let prefix = table.parsed("prefix", "at most 800 octets", prefix).map(|found| found.value).unwrap_or_default();
     let upstream = Some(upstream(table, upstreams, home)?);
@@ -215,7 +217,7 @@ fn bucket(
     let dates = table.choice("dates", &dates, DateSource::Delivery);
     let layout = if partitioned { KeyFormat::Partitioned(dates) } else { KeyFormat::Simple };
     let digests = digests(table, format, all);
-    Some(BucketTo { bucket: bucket?.value, prefix, upstream, layout, digests })
+    Some(BucketTo { bucket: bucket?.value, owner, prefix, upstream, layout, digests })
 }
 
 /// Digests are delivered with a trail wherever there is a key to sign them with.

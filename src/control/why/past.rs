@@ -137,6 +137,9 @@ impl Past<'_> {
 
     /// Who asked. Nobody is taken for anonymous who claimed to be somebody.
     fn principal(&self, directory: &Directory, received: Seconds) -> Result<Arc<Principal>, Untold> {
+        if self.text("requester_type") == Some("AWSService") {
+            return Err(untold("nobody asked: the proxy delivered records (docs/delivery.md)"));
+        }
         let Some(arn) = self.whole("requester")? else {
             if self.text("authentication_type").is_some() || self.text("access_key_id").is_some() {
                 return Err(untold("who asked was never verified, so policies were not asked"));

@@ -12,13 +12,13 @@ use crate::delivery::cursor::Cursor;
 use crate::delivery::load::{Body, FileKey, Load, Split};
 use crate::delivery::names::{self, Of, Range};
 use crate::delivery::settings::{BucketTo, Format};
-use crate::delivery::world::{Object, Trouble, World};
+use crate::delivery::world::{Object, Parcel, Trouble, World};
 use crate::policy::logging::{DateSource, KeyFormat};
 use crate::time::{Millis, Seconds};
 
 /// What goes into a bucket, and how it is called there.
 pub(in crate::delivery) struct BucketOut {
-    pub(in crate::delivery) sink: String,
+    pub(in crate::delivery) parcel: Parcel,
     pub(in crate::delivery) format: Format,
     pub(in crate::delivery) to: BucketTo,
     /// Whose trail it is; of access logs, who owns a bucket that nobody is known of.
@@ -46,13 +46,19 @@ impl BucketOut {
         let mut made = Vec::new();
         for (key, body) in &load.files {
             let part = format!("{}/{}", key.bucket, key.day);
-            let range =
-                Range { sink: &self.sink, instance: &cursor.instance, first: load.first, last: load.last, part: &part };
+            let range = Range {
+                sink: &self.parcel.sink,
+                instance: &cursor.instance,
+                first: load.first,
+                last: load.last,
+                part: &part,
+            };
             let name = self.name(key, body, at, range);
             let (content, content_type) = whole(self.format, &body.text);
             let logged = (self.format == Format::CloudTrail).then(|| self.log_file(&name, &content, body));
             let content = if logged.is_some() { compressed(&content)? } else { content };
             let object = Object {
+                parcel: Parcel { of_deliveries: !load.has_requests, ..self.parcel.clone() },
                 upstream: self.to.upstream,
                 bucket: self.to.bucket.clone(),
                 key: name,

@@ -107,3 +107,43 @@ fn another_target_gets_what_the_old_one_never_took_and_off_is_off() {
     deliver(dir.path(), &sim, &[], 4000, End::Stop);
     assert_eq!(lines(&sim, "").len(), 1);
 }
+
+#[test]
+fn deliveries_that_are_on_record_make_no_deliveries_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = Sim::new();
+    *sim.state.logged.borrow_mut() =
+        vec![logged("app", "logs", KeyFormat::Simple), logged("logs", "app", KeyFormat::Simple)];
+    write(dir.path(), []);
+    let sinks = [super::bucket("trail", super::Format::Json), super::file(dir.path())];
+    deliver(dir.path(), &sim, &sinks, 2, End::Crash);
+    let delivery = |bucket, key, sink, alone| Asked { bucket, delivery: Some((sink, alone)), ..asked(key) };
+    write(dir.path(), [delivery("logs", 1, "bucket-logging/app", false)]);
+    deliver(dir.path(), &sim, &sinks, 1000, End::Crash);
+    // What was delivered into a bucket stands in its log, and in trails.
+    let (of_logs, trail) = (sim.names("logs/"), sim.names("trail/"));
+    assert_eq!((of_logs.len(), trail.len(), lines(&sim, "app/").len()), (1, 1, 0));
+    assert!(sim.object(&of_logs[0]).parcel.of_deliveries && sim.object(&trail[0]).parcel.of_deliveries);
+    // What tells of that alone, and what a destination has delivered itself, does not.
+    write(
+        dir.path(),
+        [
+            delivery("app", 2, "bucket-logging/logs", true),
+            delivery("logs", 3, "trail", true),
+            delivery("logs", 4, "trail", false),
+            delivery("app", 5, "bucket-logging/app", false),
+        ],
+    );
+    deliver(dir.path(), &sim, &sinks, 3000, End::Crash);
+    let names = [sim.names("logs/").len(), sim.names("app/").len()];
+    assert_eq!(names, [2, 0], "{:?}", sim.names(""));
+    assert_eq!(super::keys(&sim.delivered("trail/")), [1, 5]);
+    // Requests are told with the deliveries among them, and what is delivered then is told again.
+    write(dir.path(), [asked(6), delivery("app", 7, "bucket-logging/logs", false)]);
+    deliver(dir.path(), &sim, &sinks, 5000, End::Stop);
+    let of_app = sim.names("app/");
+    assert!(of_app.len() == 1 && !sim.object(&of_app[0]).parcel.of_deliveries, "{of_app:?}");
+    assert_eq!(lines(&sim, "app/").len(), 2);
+    let all = std::fs::read_to_string(dir.path().join("out/all.jsonl")).unwrap();
+    assert_eq!(super::keys(&all), [1, 2, 3, 4, 5, 6, 7], "a file has everything");
+}

@@ -14,7 +14,7 @@ use sim::{End, HOUR, START, Sim};
 use super::settings::{BucketTo, FileTo, Format, HttpTo, Settings, Sink, To};
 use super::world::Trouble;
 use super::{Counts, Plan, Reading};
-use crate::audit::{Before, Completion, Decision, Intent, Journal, Outcome};
+use crate::audit::{Before, Completion, Decision, Delivery, Intent, Journal, Outcome};
 use crate::id::RequestId;
 use crate::time::Millis;
 
@@ -26,10 +26,12 @@ struct Asked {
     operation: &'static str,
     /// Seconds after the start.
     at: i64,
+    /// The destination, and whether it tells of deliveries alone, where it is a delivery.
+    delivery: Option<(&'static str, bool)>,
 }
 
 fn asked(key: u32) -> Asked {
-    Asked { bucket: "app", key, operation: "PutObject", at: 0 }
+    Asked { bucket: "app", key, operation: "PutObject", at: 0, delivery: None }
 }
 
 /// Writes requests into the journal of a folder, and closes it.
@@ -43,7 +45,7 @@ fn write(dir: &Path, requests: impl IntoIterator<Item = Asked>) {
     let (journal, _) = Journal::open(dir.join("journal"), settings).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        for Asked { bucket, key, operation, at } in requests {
+        for Asked { bucket, key, operation, at, delivery } in requests {
             let mut random = [7; 34];
             random[..4].copy_from_slice(&key.to_be_bytes());
             random[4] = u8::try_from(bucket.len()).unwrap();
@@ -57,6 +59,7 @@ fn write(dir: &Path, requests: impl IntoIterator<Item = Asked>) {
                 target: Some(target.as_bytes()),
                 http_version: Some("HTTP/1.1"),
                 decision: Decision::Allow,
+                delivery: delivery.map(|(sink, of_deliveries)| Delivery { sink, of_deliveries }),
                 ..Intent::new(RequestId::from_random(&random), Millis((START + at) * 1000))
             };
             let receipt = journal.record(&intent).await.unwrap();
@@ -79,6 +82,7 @@ fn sink(name: &str, format: Format, to: To) -> Sink {
 fn bucket(name: &str, format: Format) -> Sink {
     let to = BucketTo {
         bucket: "logs".to_owned(),
+        owner: None,
         prefix: format!("{name}/"),
         upstream: Some(0),
         layout: crate::policy::logging::KeyFormat::Simple,

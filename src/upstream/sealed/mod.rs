@@ -42,7 +42,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use opened::Opened;
-pub use service::{Call, Calls, OUTCOMES, Settings as KeyService};
+pub use service::{Call, OUTCOMES, Settings as KeyService};
 pub use upload::{Begun, begun};
 
 use self::cache::Cache;
@@ -91,11 +91,15 @@ impl Settings {
         Self { service: Some(served), ..self }
     }
 
-    /// Calls of the key service since the start, by name and outcome; and uses of data keys that were at hand,
-    /// and that were not.
-    pub fn calls(&self) -> (Vec<Calls>, (u64, u64)) {
-        let Some(Served { counts, cache, .. }) = &self.service else { return Default::default() };
-        (counts.read(), cache.as_ref().map(|cache| cache.counts()).unwrap_or_default())
+    /// Calls of the key service since the start: name, outcome, how many.
+    pub fn calls(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.service.as_ref().map(|served| served.counts.read()).unwrap_or_default()
+    }
+
+    /// Uses of data keys of buckets since the start that were at hand, and that were not.
+    pub fn data_keys(&self) -> (u64, u64) {
+        let cache = self.service.as_ref().and_then(|served| served.cache.as_ref());
+        cache.map(|cache| cache.counts()).unwrap_or_default()
     }
 
     /// Whether any data keys are kept.

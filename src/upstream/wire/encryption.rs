@@ -45,11 +45,11 @@ pub struct Said {
 /// What the store means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Meant {
-    UnknownKey,
-    Unkeyed,
-    Another,
-    PartUnkeyed,
-    PartOfAnother,
+    NoSuch,
+    Missing,
+    Wrong,
+    PartWithout,
+    PartWithOther,
 }
 
 impl Said {
@@ -106,24 +106,24 @@ impl Said {
         let reads = operation == Operation::GetObject;
         let of_part = |of_part, of_object| if part { Some(of_part) } else { Some(of_object).filter(|_| reads) };
         match (dialect, told.code.as_str(), told.message()) {
-            (Dialect::Minio, "kms:KeyNotFound", _) => Some(Meant::UnknownKey),
+            (Dialect::Minio, "kms:KeyNotFound", _) => Some(Meant::NoSuch),
             // radosgw says it where it would say that it does not know who asks.
             (Dialect::Ceph, "InvalidAccessKeyId", message)
                 if message.starts_with("Failed to retrieve the actual key") =>
             {
-                Some(Meant::UnknownKey)
+                Some(Meant::NoSuch)
             }
-            (Dialect::Minio, "AccessDenied", _) if self.customer => of_part(Meant::PartOfAnother, Meant::Another),
+            (Dialect::Minio, "AccessDenied", _) if self.customer => of_part(Meant::PartWithOther, Meant::Wrong),
             (Dialect::Minio | Dialect::Ceph, "InvalidArgument", message) if self.customer => {
                 // In this order: the second sentence begins as the first.
                 let without_md5 = message.ends_with("MD5 of the secret key.") || message.ends_with("secret key md5.");
                 let other = message.starts_with("The calculated MD5 hash of the key did not match");
-                if without_md5 && reads || other { of_part(Meant::PartOfAnother, Meant::Another) } else { None }
+                if without_md5 && reads || other { of_part(Meant::PartWithOther, Meant::Wrong) } else { None }
             }
             (Dialect::Ceph, "InvalidArgument", message)
                 if message.contains("must provide a valid encryption algorithm") =>
             {
-                of_part(Meant::PartUnkeyed, Meant::Unkeyed)
+                of_part(Meant::PartWithout, Meant::Missing)
             }
             _ => None,
         }
@@ -132,11 +132,11 @@ impl Said {
     fn words(&self, meant: Meant, region: &str) -> (StatusCode, &'static str, String) {
         let bad = StatusCode::BAD_REQUEST;
         match meant {
-            Meant::UnknownKey => (bad, "KMS.NotFoundException", self.no_such_key(region)),
-            Meant::Unkeyed => (bad, "InvalidRequest", NO_KEY.to_owned()),
-            Meant::Another => (StatusCode::FORBIDDEN, "AccessDenied", WRONG_KEY.to_owned()),
-            Meant::PartUnkeyed => (bad, "InvalidRequest", PART_WITHOUT_KEY.to_owned()),
-            Meant::PartOfAnother => (bad, "InvalidRequest", PART_WITH_OTHER_KEY.to_owned()),
+            Meant::NoSuch => (bad, "KMS.NotFoundException", self.no_such_key(region)),
+            Meant::Missing => (bad, "InvalidRequest", NO_KEY.to_owned()),
+            Meant::Wrong => (StatusCode::FORBIDDEN, "AccessDenied", WRONG_KEY.to_owned()),
+            Meant::PartWithout => (bad, "InvalidRequest", PART_WITHOUT_KEY.to_owned()),
+            Meant::PartWithOther => (bad, "InvalidRequest", PART_WITH_OTHER_KEY.to_owned()),
         }
     }
 

@@ -170,3 +170,12 @@ class Bartizan:
         done = self.run("log", "tail", "--format", "json")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+
+    def record(self, matches, seconds: float = 10) -> dict:
+        """The first record that matches; completions are written a moment after the answer."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := next(filter(matches, self.journal()), None):
+                return found
+            time.sleep(0.1)
+        raise AssertionError("no such record")

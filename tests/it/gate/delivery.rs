@@ -169,3 +169,138 @@ fn a_trail_and_its_digests_are_delivered_and_a_file_has_everything_at_the_end() 
     }
     panic!("the file lacks the last request");
 }
+
+const EVE: &str = "AKIAEVEEVEEVEEVE0001";
+
+/// With a user of another account, and one who may switch on the log of `app` and nothing else.
+fn with_others(audit: &str) -> Gate {
+    let users = format!(
+        "[[account]]\nid = \"111122223333\"\nname = \"main\"\n\n[[account]]\nid = \"444455556666\"\nname = \"other\"\n\n\
+         [[user]]\narn = \"arn:aws:iam::111122223333:user/test\"\npolicies = [\"administrator\"]\n\
+         keys = [{{ id = \"{KEY}\", secret = \"{SECRET}\" }}]\n\n\
+         [[user]]\narn = \"arn:aws:iam::111122223333:user/nobody\"\npolicies = [\"logs-app\"]\n\
+         keys = [{{ id = \"{NOBODY}\", secret = \"{SECRET}\" }}]\n\n\
+         [[user]]\narn = \"arn:aws:iam::444455556666:user/eve\"\npolicies = [\"administrator\"]\n\
+         keys = [{{ id = \"{EVE}\", secret = \"{SECRET}\" }}]\n"
+    );
+    let logs_app = "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \
+                    \"Action\": \"s3:PutBucketLogging\", \"Resource\": \"arn:aws:s3:::app\"}]}";
+    let files = [("policies/credentials.toml", users.as_str()), ("policies/identities/logs-app.json", logs_app)];
+    Gate::launch("", &format!("{audit}\n[upstream]\nkind = \"embedded\"\n"), &files).unwrap()
+}
+
+/// Until what is told on the standard error says so.
+fn told(gate: &Gate, words: &str) {
+    let said = || std::fs::read_to_string(gate.folder.path().join("stderr")).unwrap();
+    for _ in 0..150 {
+        if said().contains(words) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("nothing says `{words}`: {}", said());
+}
+
+fn listed(gate: &Gate, key: &'static str, bucket: &str) -> String {
+    text(&gate.send(&Ask { key, ..Ask::new("GET", &format!("/{bucket}?list-type=2")) }))
+}
+
+#[test]
+fn whoever_makes_the_target_anew_in_another_account_gets_no_log() {
+    let gate = with_others(EVERY);
+    for bucket in ["/app", "/logs"] {
+        assert_eq!(gate.send(&Ask::new("PUT", bucket)).status, 200);
+    }
+    assert_eq!(put(&gate, "/app?logging=", to("logs", "")).status, 200);
+    assert_eq!(gate.send(&Ask::new("DELETE", "/logs")).status, 204);
+    assert_eq!(gate.send(&Ask { key: EVE, ..Ask::new("PUT", "/logs") }).status, 200);
+    assert_eq!(gate.send(&Ask::put("/app/confidential", b"data")).status, 200);
+    told(&gate, "the bucket logs belongs to another account");
+    assert!(!listed(&gate, EVE, "logs").contains("<Key>"));
+    // Nothing is lost: it waits until the target is of the same owner again.
+    assert_eq!(gate.send(&Ask { key: EVE, ..Ask::new("DELETE", "/logs") }).status, 204);
+    assert_eq!(gate.send(&Ask::new("PUT", "/logs")).status, 200);
+    delivered(&gate, "logs", |all| all.contains("REST.PUT.OBJECT confidential"));
+}
+
+fn policy(statement: &str) -> Vec<u8> {
+    format!("{{\"Version\": \"2012-10-17\", \"Statement\": [{statement}]}}").into_bytes()
+}
+
+#[test]
+fn nobody_writes_by_way_of_a_log_where_it_may_not_write() {
+    let gate = with_others(EVERY);
+    for bucket in ["/app", "/logs"] {
+        assert_eq!(gate.send(&Ask::new("PUT", bucket)).status, 200);
+    }
+    let by_nobody = || {
+        let document = to("logs", "");
+        let md5 = checksum::of(Algorithm::Md5, &document).to_base64();
+        let ask = Ask { key: NOBODY, body: document, ..Ask::new("PUT", "/app?logging=") };
+        gate.send(&ask.header("content-md5", &md5))
+    };
+    // It may not write there, and nothing lets the service in.
+    by_nobody().refused(403, "AccessDenied");
+    let deny = "{\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"s3:PutObject\", \
+                \"Resource\": \"arn:aws:s3:::logs/log/*\"}";
+    assert_eq!(put(&gate, "/logs?policy=", policy(deny)).status, 204);
+    let refused = put(&gate, "/app?logging=", to("logs", ""));
+    refused.refused(400, "InvalidTargetBucketForLogging");
+    assert!(text(&refused).contains("logging.s3.amazonaws.com"), "{refused:?}");
+    let grant = |source: &str| {
+        format!(
+            "{{\"Effect\": \"Allow\", \"Principal\": {{\"Service\": \"logging.s3.amazonaws.com\"}}, \
+             \"Action\": \"s3:PutObject\", \"Resource\": \"arn:aws:s3:::logs/log/*\", \"Condition\": {{\
+             \"ArnLike\": {{\"aws:SourceArn\": \"arn:aws:s3:::{source}\"}}, \
+             \"StringEquals\": {{\"aws:SourceAccount\": \"111122223333\"}}}}}}"
+        )
+    };
+    assert_eq!(put(&gate, "/logs?policy=", policy(&grant("other"))).status, 204);
+    by_nobody().refused(403, "AccessDenied");
+    assert_eq!(put(&gate, "/logs?policy=", policy(&grant("app"))).status, 204);
+    assert_eq!(by_nobody().status, 200);
+    // Forbidden later, it is held.
+    assert_eq!(put(&gate, "/logs?policy=", policy(deny)).status, 204);
+    assert_eq!(gate.send(&Ask::put("/app/first", b"data")).status, 200);
+    told(&gate, "forbids logging.s3.amazonaws.com");
+    assert!(!listed(&gate, KEY, "logs").contains("<Key>"));
+    assert_eq!(gate.send(&Ask::new("DELETE", "/logs?policy=")).status, 204);
+    delivered(&gate, "logs", |all| all.contains("REST.PUT.OBJECT first"));
+}
+
+#[test]
+fn a_delivery_is_on_record_like_any_request_and_makes_no_deliveries_without_end() {
+    let gate = gate(&format!("{EVERY}[[audit.sink]]\nname = \"all\"\nformat = \"json\"\nfile = \"all.jsonl\"\n"));
+    for bucket in ["/app", "/logs"] {
+        assert_eq!(gate.send(&Ask::new("PUT", bucket)).status, 200);
+    }
+    // Each one's log goes into the other.
+    assert_eq!(put(&gate, "/app?logging=", to("logs", "")).status, 200);
+    assert_eq!(put(&gate, "/logs?logging=", to("app", "")).status, 200);
+    assert_eq!(gate.send(&Ask::put("/app/key", b"data")).status, 200);
+    let recorded = |bucket: &str| -> Vec<serde_json::Value> {
+        let all = std::fs::read_to_string(gate.folder.path().join("all.jsonl")).unwrap_or_default();
+        let events = all.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        events.filter(|event| event["requester"] == "AmazonS3" && event["bucket_name"] == bucket).collect()
+    };
+    for _ in 0..150 {
+        // The log of `logs` has the line about the delivery into it, and goes into `app`.
+        if !recorded("app").is_empty() && !recorded("logs").is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let into = recorded("logs");
+    assert!(!into.is_empty(), "{}", std::fs::read_to_string(gate.folder.path().join("stderr")).unwrap());
+    let first = &into[0];
+    assert_eq!((&first["operation"], &first["http_status"]), (&"REST.PUT.OBJECT".into(), &200.into()), "{first}");
+    assert_eq!(first["requester_type"], "AWSService", "{first}");
+    assert_eq!(first["requester_arn"], "logging.s3.amazonaws.com", "{first}");
+    assert!(first["key"].as_str().unwrap().starts_with("log/2"), "{first}");
+    let before = [recorded("app").len(), recorded("logs").len()];
+    std::thread::sleep(Duration::from_secs(4));
+    let after = [recorded("app").len(), recorded("logs").len()];
+    assert!(before.iter().sum::<usize>() + 2 >= after.iter().sum::<usize>(), "{before:?} {after:?}");
+    let (_, lines) = delivered(&gate, "app", |all| all.contains(" logs ["));
+    assert!(lines.contains(" AmazonS3 ") && lines.contains(" REST.PUT.OBJECT log/2"), "{lines}");
+}

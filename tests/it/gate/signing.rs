@@ -319,7 +319,7 @@ fn nothing_secret_is_in_a_diagnosis() {
         .header("cookie", "session=cookie-secret");
     let reply = gate.send(&ask);
     let told = mismatch(&gate, &reply).to_string();
-    assert!(told.contains("x-amz-server-side-encryption-customer-key:********"), "{told}");
+    assert!(told.contains("x-amz-server-side-encryption-customer-key:XXXXXXXX"), "{told}");
     assert!(!told.contains("c3NlLWMta2V5") && !told.contains("cookie-secret"), "{told}");
     let unknown = gate.send(&Ask { key: "AKIAUNKNOWNUNKNOWN01", ..Ask::new("GET", "/bucket/k") });
     unknown.refused(403, "InvalidAccessKeyId");

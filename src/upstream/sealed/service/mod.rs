@@ -95,9 +95,6 @@ pub struct Counts([[AtomicU64; 3]; 3]);
 /// How calls ended.
 pub const OUTCOMES: [&str; 3] = ["ok", "throttled", "error"];
 
-/// Calls of one name that ended in one way: name, outcome, how many.
-pub type Calls = (&'static str, &'static str, u64);
-
 impl Counts {
     fn count(&self, call: Call, outcome: usize) {
         if let Some(counted) = self.0.get(call as usize).and_then(|calls| calls.get(outcome)) {
@@ -106,7 +103,7 @@ impl Counts {
     }
 
     /// Name, outcome and number of calls since the start.
-    pub fn read(&self) -> Vec<Calls> {
+    pub fn read(&self) -> Vec<(&'static str, &'static str, u64)> {
         let of = |call: Call| {
             let counted = self.0.get(call as usize).into_iter().flatten().map(|count| count.load(Ordering::Relaxed));
             OUTCOMES.into_iter().zip(counted).map(move |(outcome, count)| (call.as_str(), outcome, count))

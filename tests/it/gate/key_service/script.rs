@@ -191,7 +191,7 @@ fn answer(inner: &mut Inner, call: &str, asked: &Value) -> (u16, String) {
         let blob = STANDARD.decode(asked["CiphertextBlob"].as_str().unwrap()).unwrap();
         let number = std::str::from_utf8(&blob).ok()?.strip_prefix("wrapped-")?.parse::<usize>().ok()?;
         let (of, bound, data) = inner.wrapped.get(number)?;
-        (Value::from(of.as_str()) == *key && bound == context).then(|| data.clone())
+        (*key == of.as_str() && bound == context).then(|| data.clone())
     };
     let wrap = |inner: &mut Inner, key: &str, context: &Value, data: Vec<u8>| {
         inner.wrapped.push((key.to_owned(), context.clone(), data));
