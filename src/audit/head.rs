@@ -67,7 +67,7 @@ impl Floor {
 #[derive(Debug)]
 pub(super) enum Found {
     /// It is there; nobody has looked at its signature.
-    Head(Head),
+    Head(Box<Head>),
     Missing,
     /// Something is there that is no head.
     Unreadable,

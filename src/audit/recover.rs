@@ -228,13 +228,13 @@ fn read_head(dir: &Path, key: Option<&Path>, last: Option<&Name>, fresh: bool) -
             && matches!(head.signed_by(&keys), Some((_, true)))
     };
     let copy = key.and_then(|key| match Head::read_file(&head::beside(key)) {
-        head::Found::Head(head) if ours(&head) => Some(head),
+        head::Found::Head(head) if ours(&head) => Some(*head),
         _ => None,
     });
     match Head::read(dir) {
         head::Found::Head(head) if ours(&head) => {
             let later = copy.filter(|copy| copy.is_later_than(&head));
-            (HeadState::Fine, Some(later.unwrap_or(head)))
+            (HeadState::Fine, Some(later.unwrap_or(*head)))
         }
         head::Found::Head(_) => (HeadState::Forged, copy),
         head::Found::Missing if fresh && copy.is_none() => (HeadState::Absent, None),

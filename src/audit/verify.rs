@@ -28,7 +28,7 @@ const MOST: usize = 100;
 /// the disk is slow.
 const LATE: u64 = 5_000_000_000;
 /// How often a journal is read anew because retention removed files meanwhile.
-const TRIES: usize = 20;
+const TRIES: usize = 5;
 
 /// What a journal is held to.
 #[derive(Clone, Debug, Default)]
@@ -309,15 +309,15 @@ impl<'t> Prover<'t> {
     fn check_checkpoint(&mut self, instance: &[u8; 16], entry: &Entry) -> Option<What> {
         let Ok(note) = serde_json::from_str::<Checkpoint>(&entry.json) else { return Some(What::Checkpoint) };
         let place = self.window.binary_search_by_key(&note.number, |(number, ..)| *number);
-        let chain = place.ok().and_then(|place| self.window.get(place)).map(|(_, after, _)| *after);
+        let after = place.ok().and_then(|place| self.window.get(place)).map(|(_, after, _)| *after);
         // What it signs for may have been removed by retention meanwhile.
         let removed = self.proof.summary.first.is_some_and(|first| note.number < first);
-        if !removed && chain.map(|(chain, _)| chain.to_string()).as_ref() != Some(&note.chain) {
+        if !removed && after.map(|(chain, _)| chain.to_string()).as_ref() != Some(&note.chain) {
             return Some(What::Checkpoint);
         }
+        let timely = removed || note.clock.is_none() || after.map(|(_, clock)| clock.to_string()) == note.clock;
         let range = (self.proof.signed_from, self.proof.signed_to);
         let text = checkpoint_text(instance, note.number, &note.chain, note.clock.as_deref());
-        let timely = removed || note.clock.is_none() || chain.map(|(_, clock)| clock.to_string()) == note.clock;
         let wrong = self.check_signature(&note.key, &text, &note.signature, note.number);
         if removed {
             (self.proof.signed_from, self.proof.signed_to) = range;

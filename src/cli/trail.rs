@@ -83,12 +83,7 @@ pub(super) fn run(
         tell(&report, io);
         rest.tell(io);
     }
-    let mut told = to_json(&report);
-    told["ok"] = (report.is_sound() && rest.is_sound()).into();
-    told["covered_until"] = rest.covered.map(Seconds::rfc3339).into();
-    told["unnamed"] = rest.unnamed.clone().into();
-    told["doubled"] = rest.doubled.clone().into();
-    Ok((report.is_sound() && rest.is_sound(), told))
+    Ok((report.is_sound() && rest.is_sound(), to_json(&report, &rest)))
 }
 
 /// What lies in the folder.
@@ -262,7 +257,7 @@ fn tell(report: &Report, io: &mut Io<'_>) {
     }
 }
 
-fn to_json(report: &Report) -> Value {
+fn to_json(report: &Report, rest: &Rest) -> Value {
     let files: Vec<_> = report
         .files
         .iter()
@@ -279,5 +274,8 @@ fn to_json(report: &Report) -> Value {
         .iter()
         .map(|gap| json!({ "from": gap.from.rfc3339(), "until": gap.until.rfc3339(), "restart": gap.restart }))
         .collect();
-    json!({ "ok": report.is_sound(), "files": files, "gaps": gaps })
+    json!({
+        "ok": report.is_sound() && rest.is_sound(), "files": files, "gaps": gaps,
+        "covered_until": rest.covered.map(Seconds::rfc3339), "unnamed": rest.unnamed, "doubled": rest.doubled,
+    })
 }
