@@ -1,5 +1,5 @@
 //! Keeps secrets out of records: which headers may be shown, and how. Which values are secrets is said by
-//! [`mask`](crate::s3::mask).
+//! [`crate::s3::mask`].
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! Finished requests on their way out: from the journal, never from the request path, to files, standard
 //! output, buckets and servers (spec/access-logs.md 8, 9, 11; spec/cloudtrail.md 9, 10).
 //!
-//! - [`settings`]: what goes where.
-//! - [`world`]: what is needed of the world, as a trait.
+//! - `settings`: what goes where.
+//! - `world`: what is needed of the world, as a trait.
 //! - `feed`: the journal as finished requests; `lane`: one destination at its own pace; `crew`: all of them.
 //!
 //! Every destination gets what is for it in order and at least once. What is delivered twice, after a crash,
