@@ -51,8 +51,7 @@ step_clippy() {
 # Of the feature only what it adds.
 step_test() {
   cargo test --locked
-  cargo test --locked --features otlp --lib -- gate::spans config::trace
-  cargo test --locked --features otlp --test it -- gate::trace
+  cargo test --locked --features otlp --lib --test it -- gate::spans config::trace gate::trace
 }
 
 # The rules for Prometheus: that they are some, and what they say of made-up numbers.

@@ -39,6 +39,9 @@ use super::sign::{self, SignError};
 use super::upkeep::Upkeep;
 use crate::id::RequestId;
 
+/// How often the lock of a journal is tried for before it counts as another's, and how long between.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// The smallest segment.
 const SMALLEST: u64 = 4096;
 
@@ -438,9 +441,13 @@ fn lock(dir: &Path) -> Result<std::fs::File, JournalError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
     let mut options = std::fs::OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).mode(0o600).open(dir.join("lock")).map_err(io)?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Locked { path }),
-        Err(error) => Err(io(error.into())),
+    // A program that this process is just starting holds it for a moment too, until it runs.
+    for _ in 0..LOCK_TRIES {
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            Err(error) => return Err(io(error.into())),
+        }
     }
+    Err(JournalError::Locked { path })
 }

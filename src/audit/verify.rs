@@ -28,7 +28,7 @@ const MOST: usize = 100;
 /// the disk is slow.
 const LATE: u64 = 5_000_000_000;
 /// How often a journal is read anew because retention removed files meanwhile.
-const TRIES: u32 = 8;
+const TRIES: u32 = 12;
 
 /// What a journal is held to.
 #[derive(Clone, Debug, Default)]

@@ -12,6 +12,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
 
 use crate::audit::Event;
+use crate::s3::uri;
 
 /// The name of the key's file.
 const FILE: &str = "keys.secret";
@@ -19,13 +20,122 @@ const FILE: &str = "keys.secret";
 const KEY: usize = 32;
 /// Octets of a hash that are shown.
 const SHOWN: usize = 16;
-/// Parameters whose values are keys or begin as keys do.
-const PARAMETERS: [&str; 6] =
-    ["continuation-token", "key-marker", "marker", "part-number-marker", "prefix", "start-after"];
+/// Parameters whose values say nothing of keys.
+const PLAIN: [&str; 26] = [
+    "AWSAccessKeyId",
+    "Action",
+    "Expires",
+    "Signature",
+    "Version",
+    "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Region-Set",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+    "encoding-type",
+    "fetch-owner",
+    "list-type",
+    "max-buckets",
+    "max-keys",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "partNumber",
+    "uploadId",
+    "versionId",
+    "x-id",
+];
+/// Parameters that are shown by their names; their values are hashes.
+const NAMED: [&str; 50] = [
+    "accelerate",
+    "acl",
+    "analytics",
+    "append",
+    "attributes",
+    "continuation-token",
+    "cors",
+    "delete",
+    "delimiter",
+    "encryption",
+    "id",
+    "intelligent-tiering",
+    "inventory",
+    "key-marker",
+    "legal-hold",
+    "lifecycle",
+    "location",
+    "logging",
+    "marker",
+    "metadataConfiguration",
+    "metadataTable",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "policyStatus",
+    "prefix",
+    "publicAccessBlock",
+    "renameObject",
+    "replication",
+    "requestPayment",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "restore",
+    "retention",
+    "select",
+    "session",
+    "start-after",
+    "tagging",
+    "torrent",
+    "upload-id-marker",
+    "uploads",
+    "version-id-marker",
+    "versioning",
+    "versions",
+];
 /// Members that quote a request or name where it came from, and could hold a key in any spelling.
-const DROPPED: [&str; 3] = ["referer", "signature_mismatch", "unreadable"];
-/// Headers that name an object.
-const HEADERS: [&str; 2] = ["x-amz-copy-source", "x-amz-rename-source"];
+const DROPPED: [&str; 5] = ["detail", "error_message", "referer", "signature_mismatch", "unreadable"];
+/// Headers that are shown as they are; no key has a place in them.
+const HEADERS: [&str; 27] = [
+    "content-encoding",
+    "if-modified-since",
+    "if-unmodified-since",
+    "range",
+    "x-amz-acl",
+    "x-amz-bucket-namespace",
+    "x-amz-bucket-object-lock-enabled",
+    "x-amz-bypass-governance-retention",
+    "x-amz-content-sha256",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-copy-source-range",
+    "x-amz-copy-source-server-side-encryption-customer-algorithm",
+    "x-amz-decoded-content-length",
+    "x-amz-expected-bucket-owner",
+    "x-amz-metadata-directive",
+    "x-amz-mfa",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-object-ownership",
+    "x-amz-request-payer",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-storage-class",
+];
+/// The most octets of the name or version of a client that is shown.
+const PRODUCT: usize = 32;
 
 /// What hides keys.
 pub struct Hide(hmac::Key);
@@ -81,7 +191,11 @@ impl Hide {
             }
         }
         if let Some(Value::Object(headers)) = members.get_mut("headers") {
-            HEADERS.iter().for_each(|name| self.text(headers, name));
+            let hidden: Vec<_> = headers.keys().filter(|name| !HEADERS.contains(&name.as_str())).cloned().collect();
+            hidden.iter().for_each(|name| self.text(headers, name));
+        }
+        if let Some(Value::String(agent)) = members.get_mut("user_agent") {
+            *agent = product(agent).map_or_else(|| self.hash(agent), str::to_owned);
         }
         for name in DROPPED {
             members.remove(name);
@@ -95,7 +209,7 @@ impl Hide {
         }
     }
 
-    /// The target of a request: its bucket stays, and parameters that say nothing of keys.
+    /// The target of a request: its bucket stays, and parameters that are known to say nothing of keys.
     fn target(&self, target: &str, bucket: Option<&str>, key: Option<&str>) -> String {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let in_path = bucket.and_then(|bucket| path.strip_prefix('/')?.strip_prefix(bucket));
@@ -115,14 +229,41 @@ impl Hide {
         out
     }
 
+    /// A parameter is known by its name as the router reads it, and written so; one that is not is a hash.
     fn parameter(&self, pair: &str) -> String {
-        match pair.split_once('=') {
-            Some((name, value)) if !value.is_empty() && PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) => {
-                format!("{name}={}", self.hash(value))
-            }
-            _ => pair.to_owned(),
+        let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
+        let decoded = uri::decode(name.as_bytes()).unwrap_or(name.as_bytes().into());
+        let known =
+            |names: &[&'static str]| names.iter().copied().find(|known| decoded.eq_ignore_ascii_case(known.as_bytes()));
+        match (known(&PLAIN), known(&NAMED), value) {
+            (Some(name), _, Some(value)) if is_plain(value) => format!("{name}={value}"),
+            (Some(name), ..) | (_, Some(name), _) => match value {
+                Some("") => format!("{name}="),
+                Some(value) => format!("{name}={}", self.hash(value)),
+                None => name.to_owned(),
+            },
+            (None, None, _) if pair.is_empty() => String::new(),
+            (None, None, _) => self.hash(pair),
         }
     }
+}
+
+/// Whether a value of a parameter is what numbers, ids, dates, credentials and masks are made of.
+fn is_plain(value: &str) -> bool {
+    let escaped = value.replace("%2F", "").replace("%3B", "").replace("%3D", "");
+    escaped
+        .bytes()
+        .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.' | b'/' | b';' | b'=' | b'*'))
+}
+
+/// What a client calls itself and its version, if that is how its user agent begins: `aws-cli/2.15.30`.
+fn product(agent: &str) -> Option<&str> {
+    let first = agent.split(' ').next()?;
+    let (name, version) = first.split_once('/')?;
+    let is_name = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    let is_version = |octet: u8| octet.is_ascii_digit() || octet == b'.';
+    let fits = |text: &str| !text.is_empty() && text.len() <= PRODUCT;
+    (fits(name) && fits(version) && name.bytes().all(is_name) && version.bytes().all(is_version)).then_some(first)
 }
 
 #[cfg(test)]
@@ -149,8 +290,19 @@ mod tests {
             json!({ "bucket_name": "b", "target": "/b?delete", "deletions": [{ "key": "secret", "version_id": "v" }] }),
             json!({ "bucket_name": "b", "key": "k", "target": "/b/k", "source": { "bucket_name": "c", "key": "secret" },
                     "headers": { "x-amz-copy-source": "/c/secret" } }),
+            json!({ "bucket_name": "b", "detail": "no statement allows s3:GetObject on b/secret", "error_message":
+                    "User: x is not authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::b/secret\"" }),
+            json!({ "bucket_name": "b", "target": "/b?pre%66ix=secret&delimiter=secret&delete=secret&MARKER=secret" }),
+            json!({ "bucket_name": "b", "target": "/b?secret&other=secret&key-marker=secret&s%65cret=1&=secret" }),
+            json!({ "bucket_name": "b", "key": "k", "target": "/b/k?response-content-disposition=f%3Dsecret" }),
+            json!({ "bucket_name": "b", "key": "k", "target": "/b/k?versionId=a%20secret&uploadId=%3Csecret%3E" }),
+            json!({ "headers": { "x-amz-website-redirect-location": "/secret", "x-amz-tagging": "a=secret",
+                    "if-match": "secret", "if-none-match": "secret", "origin": "secret", "content-type": "a/secret",
+                    "x-amz-copy-source-if-match": "secret" } }),
+            json!({ "user_agent": "secret" }),
+            json!({ "user_agent": "curl/8.1 https://h/b/secret" }),
         ] {
-            let shown = hidden(members.clone());
+            let shown = hidden(members.clone()).to_lowercase();
             assert!(!shown.contains("secret"), "{members} {shown}");
             assert!(!shown.contains("%2F") || !shown.contains("secret"), "{shown}");
         }
@@ -163,6 +315,11 @@ mod tests {
         assert!(shown.contains(&format!("/b/{hash}?versionId=v&partNumber=1")), "{shown}");
         assert!(shown.contains(&format!("\"key\":\"{hash}\"")), "{shown}");
         assert_ne!(Hide::new(&[8; KEY]).hash("k"), hash);
+        let shown = hidden(json!({ "target": "/?X-Amz-Date=20260101T000000Z&X-Amz-Credential=A%2F1%2Fs3&acl&tagging=",
+            "user_agent": "aws-cli/2.15.30 Python/3.11", "headers": { "range": "bytes=0-1" }, "error_code": "AccessDenied" }));
+        assert!(shown.contains("/?X-Amz-Date=20260101T000000Z&X-Amz-Credential=A%2F1%2Fs3&acl&tagging="), "{shown}");
+        assert!(shown.contains("\"aws-cli/2.15.30\"") && shown.contains("bytes=0-1"), "{shown}");
+        assert!(shown.contains("AccessDenied"), "{shown}");
     }
 
     #[test]

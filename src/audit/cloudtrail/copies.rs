@@ -5,14 +5,19 @@ use super::document::without_addresses;
 use super::members::{Members, Node};
 use super::record::{Record, owner, records};
 use super::{Setting, identity};
+use crate::audit::access_log::name;
 use crate::audit::event::{Event, Which};
 
-/// The accounts that get a copy: the requester's first, then that of the bucket's owner if it is another.
-/// Where neither is known, the proxy's own.
+/// The accounts that get a copy: the requester's first, then that of the bucket's owner if it is another, and of
+/// what is copied that of the source's owner. Where none is known, the proxy's own.
 pub fn accounts(event: &Event, setting: &Setting) -> Vec<String> {
-    let asks = event.caller().account();
-    let owns = owner(event).filter(|owner| Some(*owner) != asks);
-    let mut accounts: Vec<_> = asks.into_iter().chain(owns).map(str::to_owned).collect();
+    let source = event.source().filter(|_| name(event).is_copy()).and_then(|source| source.bucket_account());
+    let mut accounts: Vec<String> = Vec::with_capacity(3);
+    for account in event.caller().account().into_iter().chain(owner(event)).chain(source) {
+        if !account.is_empty() && accounts.iter().all(|known| known != account) {
+            accounts.push(account.to_owned());
+        }
+    }
     if accounts.is_empty() {
         accounts.push(setting.account.clone());
     }
@@ -21,8 +26,8 @@ pub fn accounts(event: &Event, setting: &Setting) -> Vec<String> {
 
 /// The records as one of these accounts gets them; none for an account that is not among them.
 ///
-/// Where two accounts get one, each copy has an id of its own and both share `sharedEventID`; the owner of
-/// the bucket is told of a stranger's principal only its id and account, and no e-mail addresses.
+/// Where several accounts get one, each copy has an id of its own and all share `sharedEventID`; owners of
+/// buckets are told of a stranger's principal only its id and account, and no e-mail addresses.
 pub fn records_for(event: &Event, setting: &Setting, account: &str) -> Vec<Record> {
     let accounts = accounts(event, setting);
     if !accounts.iter().any(|known| known == account) {

@@ -37,6 +37,8 @@ pub(super) fn called(event: &Event) -> Called<'_> {
 
 /// Whose event it is.
 const S3: &str = "s3.amazonaws.com";
+/// The token service's.
+pub(super) const STS: &str = "sts.amazonaws.com";
 
 /// Operations of others are recorded with the prefix of their actions, those of the token service also
 /// without.
@@ -44,9 +46,9 @@ fn service(asked: &str) -> (&'static str, &str) {
     match asked.split_once(':') {
         Some(("kms", name)) => ("kms.amazonaws.com", name),
         Some(("s3", name)) => (S3, name),
-        Some(("sts", name)) => ("sts.amazonaws.com", name),
+        Some(("sts", name)) => (STS, name),
         Some((_, name)) => ("s3hp.local", name),
-        None if asked.starts_with("Assume") || TOKENS.contains(&asked) => ("sts.amazonaws.com", asked),
+        None if asked.starts_with("Assume") || TOKENS.contains(&asked) => (STS, asked),
         None => (S3, asked),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::document;
 use super::members::Members;
-use super::names::Called;
+use super::names::{Called, STS};
 use crate::audit::event::{Deletion, Event};
 use crate::audit::mask::HIDDEN;
 use crate::s3::{mask, uri};
@@ -48,17 +48,23 @@ pub(super) const ANSWERED: [&str; 8] = [
 
 /// `requestParameters`, and the names of query parameters that have no room in it: they are there twice,
 /// or are called as what stands there already.
-pub(super) fn asked(event: &Event) -> (Members, Vec<String>) {
+pub(super) fn asked(event: &Event, called: &Called<'_>) -> (Members, Vec<String>) {
     let mut out = Members::default();
     let mut omitted = Vec::new();
     out.maybe("bucketName", event.bucket());
     out.maybe("Host", event.text("host_header"));
     out.maybe("key", event.key());
+    out.maybe("roleArn", event.text("role_arn"));
+    out.maybe("roleSessionName", event.text("role_session_name"));
     for (name, value) in query(event) {
         let lower = name.to_ascii_lowercase();
         let hidden = lower == "x-amz-mfa";
         // `?policy` says which operation it is.
         if !hidden && is_withheld(&lower) && (lower != "policy" || !value.is_empty()) {
+            continue;
+        }
+        // The token service is asked in its query, too; what was made of that is there already.
+        if called.source == STS && matches!(lower.as_str(), "rolearn" | "rolesessionname") {
             continue;
         }
         if matches!(name.as_str(), "bucketName" | "Host" | "key") || out.has(&name) {
@@ -92,8 +98,35 @@ pub(super) fn asked_of(event: &Event, deletion: &Deletion<'_>) -> Members {
     out
 }
 
+/// What the token service answers: which key it handed out, and who that is. Its secret and its token are in no
+/// record.
+fn issued(event: &Event) -> Option<Members> {
+    let mut out = Members::default();
+    let mut credentials = Members::default();
+    credentials.put("accessKeyId", event.text("issued_access_key_id").filter(|_| event.succeeded())?);
+    out.put("credentials", credentials);
+    let session = event.text("role_arn").zip(event.text("role_session_name"));
+    if let Some(arn) = session.and_then(|(role, session)| assumed(role, session)) {
+        let mut user = Members::default();
+        user.put("arn", arn);
+        out.put("assumedRoleUser", user);
+    }
+    Some(out)
+}
+
+/// The ARN of a session of a role: `arn:aws:sts::111122223333:assumed-role/worker/session`.
+fn assumed(role: &str, session: &str) -> Option<String> {
+    let (partition, rest) = role.strip_prefix("arn:")?.split_once(":iam::")?;
+    let (account, path) = rest.split_once(":role/")?;
+    let name = path.rsplit('/').next()?;
+    Some(format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}"))
+}
+
 /// `responseElements`; `None` for what only reads, for what failed, and where there is nothing to say.
 pub(super) fn answered(event: &Event, called: &Called<'_>) -> Option<Members> {
+    if called.source == STS {
+        return issued(event);
+    }
     let mut out = Members::default();
     if !called.reads && event.succeeded() {
         for name in ANSWERED {

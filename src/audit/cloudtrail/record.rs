@@ -87,7 +87,7 @@ struct Part<'a> {
 }
 
 fn of_call(event: &Event, called: &Called<'_>, setting: &Setting) -> Record {
-    let (parameters, omitted) = parameters::asked(event);
+    let (parameters, omitted) = parameters::asked(event, called);
     let part = Part {
         name: &called.name,
         error: event.error_code().map(|code| (code, event.text("error_message"))),

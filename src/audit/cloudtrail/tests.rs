@@ -316,6 +316,44 @@ fn each_key_that_was_deleted_has_a_record_and_no_other() {
 }
 
 #[test]
+fn an_assumed_role_says_which_role_and_which_key() {
+    let over = json!({
+        "operation": "AssumeRole", "bucket_name": null, "bucket_account": null, "key": null, "target": "/",
+        "method": "POST", "role_arn": "arn:aws:iam::111122223333:role/team/worker", "role_session_name": "sess",
+        "issued_access_key_id": "ASIAEXAMPLE",
+    });
+    let record = value(over.clone());
+    assert_eq!(
+        record["requestParameters"],
+        json!({ "Host": "s3.example", "roleArn": "arn:aws:iam::111122223333:role/team/worker", "roleSessionName": "sess" })
+    );
+    assert_eq!(
+        record["responseElements"],
+        json!({ "credentials": { "accessKeyId": "ASIAEXAMPLE" },
+                "assumedRoleUser": { "arn": "arn:aws:sts::111122223333:assumed-role/worker/sess" } })
+    );
+    let mut refused = over;
+    refused["http_status"] = 403.into();
+    assert_eq!(value(refused)["responseElements"], Value::Null);
+}
+
+#[test]
+fn nobody_copies_from_another_account_without_its_owner_hearing() {
+    let source = json!({ "bucket_name": "theirs", "key": "k", "bucket_account": "444455556666" });
+    for operation in ["CopyObject", "UploadPartCopy"] {
+        let copy = event(json!({ "operation": operation, "source": source }));
+        assert_eq!(accounts(&copy, &setting()), ["111122223333", "444455556666"]);
+        let of = |account| serde_json::to_value(&records_for(&copy, &setting(), account)[0]).unwrap();
+        let (asks, owns) = (of("111122223333"), of("444455556666"));
+        assert_eq!(owns["eventName"], operation);
+        assert_eq!(owns["recipientAccountId"], "444455556666");
+        assert_eq!((&owns["sharedEventID"], owns["userIdentity"]["arn"].as_str()), (&asks["sharedEventID"], None));
+    }
+    let read = event(json!({ "source": source }));
+    assert_eq!(accounts(&read, &setting()), ["111122223333"]);
+}
+
+#[test]
 fn two_accounts_share_an_event_and_the_owner_learns_less() {
     let strange = event(json!({
         "requester_account": "444455556666", "operation": "PutBucketAcl", "key": null, "target": "/data?acl",
