@@ -14,7 +14,7 @@ use super::segment::{Entry, Found, Name, OpenError, Segment, list};
 /// written.
 const LOOKS: u32 = 5;
 /// How long between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// A place in a journal that is not as it was written.
 #[derive(Debug, thiserror::Error)]

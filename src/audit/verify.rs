@@ -16,7 +16,7 @@ pub use finding::{Finding, What};
 
 use super::frame::{CUT, Chain, Kind};
 use super::head::{self, Found, Head, checkpoint_text};
-use super::read::{At, Fault, Manner, SealNote, Summary, Walk, settled};
+use super::read::{At, Fault, Manner, PAUSE, SealNote, Summary, Walk, settled};
 use super::segment::Entry;
 use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
 
@@ -28,7 +28,7 @@ const MOST: usize = 100;
 /// the disk is slow.
 const LATE: u64 = 5_000_000_000;
 /// How often a journal is read anew because retention removed files meanwhile.
-const TRIES: usize = 20;
+const TRIES: u32 = 12;
 
 /// What a journal is held to.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +104,7 @@ pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
         if proof.is_sound() || tries == TRIES || !removed() {
             return Ok(proof);
         }
+        std::thread::sleep(PAUSE * tries);
         tries += 1;
     }
 }
