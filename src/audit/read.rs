@@ -184,6 +184,13 @@ impl Walk {
             .or(self.sequence.map(|next| next.saturating_sub(1)))
     }
 
+    /// The file that is being read, if no other follows it.
+    pub(super) fn last_path(&self) -> Option<&Path> {
+        let segment = self.current.as_ref()?;
+        let followed = list(&self.dir).ok()?.iter().any(|name| name.sequence > segment.header.sequence);
+        (!followed).then_some(segment.path.as_path())
+    }
+
     /// Takes a record; behind a seal nothing may stand.
     fn pass(&mut self, entry: Entry) -> Result<Entry, Damage> {
         if let Some(segment) = self.current.as_ref().filter(|_| self.manner == Manner::Verify) {

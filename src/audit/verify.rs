@@ -14,9 +14,9 @@ use serde::Deserialize;
 
 pub use finding::{Finding, What};
 
-use super::frame::{CUT, Chain, Kind};
+use super::frame::{CUT, Chain, FrameHead, HEAD, Kind};
 use super::head::{self, Found, Head, checkpoint_text};
-use super::read::{At, Fault, Manner, PAUSE, SealNote, Summary, Walk, settled};
+use super::read::{At, Damage, Fault, Manner, PAUSE, SealNote, Summary, Walk, settled};
 use super::segment::Entry;
 use super::sign::{PUBLIC_KEYS, PublicKeys, SignError};
 
@@ -27,6 +27,8 @@ const MOST: usize = 100;
 /// How long records may go on without a signature, in nanoseconds: a head follows within a second, unless
 /// the disk is slow.
 const LATE: u64 = 5_000_000_000;
+/// Where the kernel may stop in a write when the process is killed, in octets.
+const PAGE: usize = 4096;
 /// How often a journal is read anew because retention removed files meanwhile.
 const TRIES: u32 = 12;
 
@@ -64,6 +66,9 @@ pub struct Proof {
     /// Records that a killed process had not signed for when the journal was opened again: the first, the
     /// last, and the record that tells of it. What they were before that, nobody can tell.
     pub late: Vec<(u64, u64, u64)>,
+    /// Where a write was interrupted by the end of the process: what was being written is no record yet, and
+    /// the next start cuts it off.
+    pub half_written: Option<u64>,
     /// Losses that the caller knows of.
     pub known: Vec<Finding>,
     /// Whether the keys were brought along.
@@ -106,6 +111,25 @@ pub fn prove(dir: &Path, trust: &Trust) -> Result<Proof, SignError> {
         }
         std::thread::sleep(PAUSE * tries);
         tries += 1;
+    }
+}
+
+/// Whether this is what a process leaves that is killed in a write: the kernel stops between two pages, so the
+/// last file ends in zeros from one on, within the frame that stands there. A frame that is there whole, and
+/// wrong, was altered.
+fn is_half_written(damage: &Damage, walk: &Walk) -> bool {
+    let last = walk.last_path().is_some_and(|path| path == damage.path);
+    if !last || walk.is_sealed() {
+        return false;
+    }
+    let Ok(octets) = std::fs::read(&damage.path) else { return false };
+    let Some(rest) = usize::try_from(damage.offset).ok().and_then(|at| octets.get(at..)) else { return false };
+    let used = octets.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1);
+    let page = used.next_multiple_of(PAGE);
+    let begin = octets.len() - rest.len();
+    match rest.first_chunk().map(FrameHead::decode) {
+        Some(Ok(Some(head))) if begin + HEAD <= page => page < begin + head.length,
+        _ => (begin..begin + HEAD).contains(&page),
     }
 }
 
@@ -193,7 +217,11 @@ impl<'t> Prover<'t> {
         };
         self.proof.summary.files = walk.files;
         self.proof.summary.sealed = walk.is_sealed() && walk.files > 0;
-        if let Some(damage) = damage {
+        let half = damage.as_ref().is_some_and(|damage| is_half_written(damage, &walk));
+        if half {
+            self.proof.half_written = damage.as_ref().map(|damage| damage.offset);
+        }
+        if let Some(damage) = damage.filter(|_| !half) {
             let finding = Finding { number: self.next, ..Finding::from(damage) };
             self.find(finding);
         } else {

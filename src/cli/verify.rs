@@ -140,6 +140,12 @@ fn spell(proof: &Proof, dir: &Path) -> String {
     if let Some(to) = proof.untimed_to {
         let _ = writeln!(text, "times     those up to record {to} are not signed for: an earlier version wrote them");
     }
+    if let Some(offset) = proof.half_written {
+        let _ = writeln!(
+            text,
+            "half      a write was interrupted at octet {offset} of the last file; the next start cuts it off"
+        );
+    }
     for (from, to, told) in &proof.late {
         let _ =
             writeln!(text, "late      {from} to {to} were signed for only at the next start, as record {told} tells");
@@ -181,6 +187,7 @@ fn to_json(proof: &Proof, dir: &Path) -> Value {
         "files": files, "records": records, "intents": intents, "completions": completions,
         "combined": combined, "gaps": gaps, "first": first, "last": last, "closed": sealed,
         "signatures": proof.signatures, "signed_from": proof.signed_from, "signed_to": proof.signed_to,
+        "half_written": proof.half_written,
         "late": proof.late.iter().map(|(from, to, told)| json!([from, to, told])).collect::<Vec<_>>(),
         "untimed_to": proof.untimed_to,
         "own_keys": proof.own_keys, "begins_at": proof.begins_at,

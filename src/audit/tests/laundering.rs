@@ -279,3 +279,30 @@ fn a_copy_of_a_segment_under_a_later_name_makes_nothing_too_much() {
     std::thread::sleep(std::time::Duration::from_millis(1500));
     assert_eq!(journal.counts().removed, 0);
 }
+
+#[test]
+fn a_write_that_a_kill_interrupted_is_no_damage_and_an_altered_record_is() {
+    let dir = killed();
+    append_unsigned(dir.path(), 0, 1000);
+    let path = segments(dir.path()).pop().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let begin = ends(&whole)[ends(&whole).len() - 2];
+    // Its last frame moved across the end of a page, as a longer one would be.
+    let page = begin.next_multiple_of(4096);
+    let long = |octets: &mut Vec<u8>| {
+        octets.truncate(begin);
+        frame::append(octets, Kind::Combined, 0, format!("{{\"request_id\":\"{}\"}}", "x".repeat(8192)).as_bytes());
+    };
+    change(&path, |octets| {
+        long(octets);
+        octets[page..].fill(0);
+        octets.resize(1 << 20, 0);
+    });
+    assert_eq!(found(dir.path()), "nothing");
+    assert_eq!(proof(dir.path()).half_written, Some(begin as u64));
+    change(&path, |octets| {
+        long(octets);
+        octets.resize(1 << 20, 0);
+    });
+    assert_eq!(found(dir.path()), "record");
+}
