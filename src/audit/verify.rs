@@ -8,13 +8,15 @@
 mod finding;
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 pub use finding::{Finding, What};
 
-use super::frame::{CUT, Chain, FrameHead, HEAD, Kind};
+use super::frame::{CUT, Chain, FrameHead, HEAD, Kind, MAX_FRAME};
 use super::head::{self, Found, Head, checkpoint_text};
 use super::read::{At, Damage, Fault, Manner, PAUSE, SealNote, Summary, Walk, settled};
 use super::segment::Entry;
@@ -122,15 +124,40 @@ fn is_half_written(damage: &Damage, walk: &Walk) -> bool {
     if !last || walk.is_sealed() {
         return false;
     }
-    let Ok(octets) = std::fs::read(&damage.path) else { return false };
-    let Some(rest) = usize::try_from(damage.offset).ok().and_then(|at| octets.get(at..)) else { return false };
-    let used = octets.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1);
-    let page = used.next_multiple_of(PAGE);
-    let begin = octets.len() - rest.len();
-    match rest.first_chunk().map(FrameHead::decode) {
-        Some(Ok(Some(head))) if begin + HEAD <= page => page < begin + head.length,
+    // What is used beyond the longest frame is no longer one that was being written.
+    let Ok(rest) = File::open(&damage.path).and_then(|file| used_from(file, damage.offset)) else { return false };
+    let Ok(begin) = usize::try_from(damage.offset) else { return false };
+    let page = begin.saturating_add(rest.len()).next_multiple_of(PAGE);
+    let mut head = [0; HEAD];
+    head.iter_mut().zip(&rest).for_each(|(place, octet)| *place = *octet);
+    match FrameHead::decode(&head) {
+        Ok(Some(head)) if begin + HEAD <= page => page < begin + head.length,
         _ => (begin..begin + HEAD).contains(&page),
     }
+}
+
+/// What a file holds from there on, the zeros at its end left out.
+///
+/// # Errors
+/// It cannot be read, or that is more than a frame.
+fn used_from(mut file: File, offset: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut used = Vec::new();
+    (&file).take(MAX_FRAME as u64).read_to_end(&mut used)?;
+    let mut beyond = BufReader::new(file);
+    loop {
+        let octets = beyond.fill_buf()?;
+        let length = octets.len();
+        if octets.iter().any(|octet| *octet != 0) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if length == 0 {
+            break;
+        }
+        beyond.consume(length);
+    }
+    used.truncate(used.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1));
+    Ok(used)
 }
 
 /// What a checkpoint says.

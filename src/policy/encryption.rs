@@ -1,9 +1,9 @@
 //! The default encryption of a bucket as a document: the XML of S3 and the JSON of AWS's tools, read and
 //! written (spec/encryption.md 7).
 
-use super::document::Span;
-use super::json::{self, Json, Member, Node};
-use super::problem::{Problem, Rule};
+use super::json::{self, Json, Node};
+use super::members::{members, missing, problem, text};
+use super::problem::Problem;
 use crate::s3::encryption::Kind;
 use crate::s3::xml::{Element, S3_NAMESPACE, Writer, malformed};
 use crate::s3::{Code, Fault};
@@ -220,39 +220,6 @@ fn json_blocked(node: &Node) -> Result<bool, Problem> {
     };
     blocks(&names)
         .ok_or_else(|| problem(types.span, "this is no list of blocked types", "write [\"SSE-C\"] or [\"NONE\"]"))
-}
-
-/// The members of an object, by name, each at most once and no others.
-fn members<'n, const N: usize>(node: &'n Node, names: [&str; N]) -> Result<[Option<&'n Node>; N], Problem> {
-    let Json::Object(members) = &node.json else {
-        return Err(problem(node.span, &format!("this is {} and not an object", node.kind()), "write `{ … }`"));
-    };
-    let mut found = [None; N];
-    for Member { name, value } in members {
-        let place = names.iter().position(|known| *known == name.value).and_then(|at| found.get_mut(at));
-        let Some(place) = place else {
-            let help = format!("the members are {}", names.join(", "));
-            let message = format!("`{}` has no meaning here", name.value);
-            return Err(Problem::error(Rule::UnknownField, name.span, message).help(help));
-        };
-        *place = Some(value);
-    }
-    Ok(found)
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match &node.json {
-        Json::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn missing(span: Span, name: &str) -> Problem {
-    problem(span, &format!("`{name}` is missing"), "add it")
-}
-
-fn problem(span: Span, message: &str, help: &str) -> Problem {
-    Problem::error(Rule::Syntax, span, message.to_owned()).help(help.to_owned())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod engine;
 mod json;
 pub mod lint;
 pub mod logging;
+mod members;
 pub mod pattern;
 pub mod point;
 mod principal;

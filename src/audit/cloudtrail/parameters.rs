@@ -6,6 +6,7 @@ use super::members::Members;
 use super::names::{Called, STS};
 use crate::audit::event::{Deletion, Event};
 use crate::audit::mask::HIDDEN;
+use crate::audit::record::SHOWN_OF_ANSWERS;
 use crate::s3::{mask, uri};
 
 /// Headers of the request that a record shows, in this order.
@@ -32,18 +33,6 @@ pub(super) const ASKED: [&str; 22] = [
     "x-amz-bucket-namespace",
     "x-amz-website-redirect-location",
     "x-amz-mfa",
-];
-
-/// Headers of the answer that a record shows, in this order.
-pub(super) const ANSWERED: [&str; 8] = [
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-    "x-amz-server-side-encryption-bucket-key-enabled",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-version-id",
-    "x-amz-delete-marker",
-    "x-amz-copy-source-version-id",
-    "x-amz-expiration",
 ];
 
 /// `requestParameters`, and the names of query parameters that have no room in it: they are there twice,
@@ -129,7 +118,7 @@ pub(super) fn answered(event: &Event, called: &Called<'_>) -> Option<Members> {
     }
     let mut out = Members::default();
     if !called.reads && event.succeeded() {
-        for name in ANSWERED {
+        for name in SHOWN_OF_ANSWERS {
             out.maybe(name, event.response_header(name));
         }
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::audit::Event;
 use crate::audit::event::tests::event;
+use crate::audit::record::SHOWN_OF_ANSWERS;
 use crate::audit::{access_log, selector::Selectors};
 use crate::s3::Operation;
 use crate::s3::mask::tests::SPELLINGS;
@@ -423,7 +424,7 @@ fn a_record_that_is_too_large_loses_what_it_can_spare_and_says_so() {
         json!(["additionalEventData", "requestParameters"])
     );
     let headers: Map<String, Value> =
-        super::parameters::ANSWERED.iter().map(|name| ((*name).to_owned(), long(40_000).into())).collect();
+        SHOWN_OF_ANSWERS.iter().map(|name| ((*name).to_owned(), long(40_000).into())).collect();
     let record = value(json!({ "operation": "PutObject", "response_headers": headers }));
     assert_eq!(record["responseElements"], Value::Null);
     assert_eq!(record["additionalEventData"]["proxy"]["truncated"], json!(["responseElements"]));

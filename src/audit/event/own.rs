@@ -5,40 +5,17 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
 use super::Event;
-use crate::audit::access_log::{name, request_line, requester};
+use crate::audit::access_log::{NAMES, name, request_line, requester};
 use crate::audit::json::write_json;
 
+/// What stands before the names that it shares with the lines of the access log.
+const FIRST: [&str; 4] = ["bucket_owner_id", "bucket_name", "bucket_arn", "request_time"];
+
 /// The names of the access log in their order.
-const FIRST: [&str; 28] = [
-    "bucket_owner_id",
-    "bucket_name",
-    "bucket_arn",
-    "request_time",
-    "remote_ip",
-    "requester",
-    "request_id",
-    "operation",
-    "key",
-    "request_uri",
-    "http_status",
-    "error_code",
-    "bytes_sent",
-    "object_size",
-    "total_time",
-    "turn_around_time",
-    "referer",
-    "user_agent",
-    "version_id",
-    "host_id",
-    "signature_version",
-    "cipher_suite",
-    "authentication_type",
-    "host_header",
-    "tls_version",
-    "access_point_arn",
-    "acl_required",
-    "source_region",
-];
+fn names() -> impl Iterator<Item = &'static str> {
+    // The first three fields of a line are called otherwise here.
+    FIRST.into_iter().chain(NAMES.into_iter().skip(3))
+}
 
 impl Event {
     /// The event as JSON in one line, without its end: what the access log says first, `null` where
@@ -74,7 +51,7 @@ impl Serialize for Own<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(event) = *self;
         let mut map = serializer.serialize_map(None)?;
-        for name in FIRST {
+        for name in names() {
             map.serialize_entry(name, &event.first(name))?;
         }
         map.serialize_entry("schema_version_id", "V_1_0")?;
@@ -85,7 +62,7 @@ impl Serialize for Own<'_> {
         map.serialize_entry("recorded", &event.recorded.rfc3339())?;
         const OURS: [&str; 5] = ["schema_version_id", "api_operation", "requester_arn", "record", "recorded"];
         for (name, value) in event.members() {
-            if !FIRST.contains(&name.as_str()) && !OURS.contains(&name.as_str()) {
+            if !names().any(|first| first == name) && !OURS.contains(&name.as_str()) {
                 map.serialize_entry(name, value)?;
             }
         }
