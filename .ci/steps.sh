@@ -79,14 +79,15 @@ step_vectors() {
   [ -f examples/vectors/main.rs ] || { say "SKIPPED: no runner of vectors yet"; return 0; }
   for kind in $VECTORS; do
     say "vectors of $kind"
-    cargo run --locked --quiet --release --example vectors -- "$kind" "$shared/vectors/$kind"
+    # Not --release: the tests have compiled nearly all of this, and overflows are checked too.
+    cargo run --locked --quiet --example vectors -- "$kind" "$shared/vectors/$kind"
   done
 }
 
 step_release() { cargo build --locked --release; }
 
-# The engine beside its naive oracle, and its properties, on many more cases than a debug build has time for.
-step_oracle() { POLICY_CASES=100000 cargo test --locked --release --lib policy::engine::tests::properties; }
+# The engine beside its naive oracle, and its properties, on many more cases than `cargo test` has time for.
+step_oracle() { POLICY_CASES=20000 cargo test --locked --lib policy::engine::tests::properties; }
 
 step_clients() {
   if [ -n "$installer" ]; then
@@ -95,7 +96,8 @@ step_clients() {
     cat "$TMPDIR/install.log" >&2
   fi
   [ -x "$ci_venv/bin/pytest" ] || { missing "no virtual environment: .ci/venv.sh"; return 0; }
-  "$ci_venv/bin/pytest" tests/clients -q -ra -m "not slow" </dev/null
+  # A process for each store: they wait for programs and for each other's sleep more than they compute.
+  "$ci_venv/bin/pytest" tests/clients -q -ra -m "not slow" -n 3 </dev/null
 }
 
 # By hand: gigabytes.

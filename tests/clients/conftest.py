@@ -38,6 +38,19 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """`-n 3`: all tests of a store in one process, since each process would start the store anew."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByStore(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            named = [name for name in wanted_stores() if f"[{name}" in nodeid]
+            return named[0] if named else nodeid.split("::")[0]
+
+    return ByStore(config, log)
+
+
 def pytest_report_header():
     where = "directly (no proxy)" if paths.DIRECT else f"through {paths.binary()}"
     return f"stores: {' '.join(wanted_stores())}, {where}"
@@ -93,7 +106,7 @@ def make_proxy(scratch, store):
 
     yield make
     for one in made:
-        one.kill()
+        one.discard()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def plain(store, scratch):
     """A proxy without rules, to fill and to look with."""
     made = Bartizan(scratch / sites.fresh_name("plain"), store)
     yield sites.Site.of_proxy(made.start())
-    made.kill()
+    made.discard()
 
 
 @pytest.fixture

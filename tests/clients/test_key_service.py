@@ -54,6 +54,7 @@ def house(scratch, store, moto, keys):
     keyring.write(made.folder / "state" / "keyring.json", named)
     yield sites.Site.of_proxy(made.start())
     assert made.stop() == 0
+    made.discard()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def own(store, scratch):
     """One proxy for all of these; each test has a bucket of its own in it."""
     made = Bartizan(scratch / sites.fresh_name("changes"), store)
     yield sites.Site.of_proxy(made.start())
-    made.kill()
+    made.discard()
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def house(scratch, store):
     made = proxy.Bartizan(scratch / sites.fresh_name("sealed"), replace(store, sealed=True)).start()
     yield sites.Site.of_proxy(made)
     assert made.stop() == 0
+    made.discard()
 
 
 @pytest.fixture
@@ -447,7 +448,7 @@ def make_house(scratch, store):
 
     yield make
     for one in made:
-        one.kill()
+        one.discard()
 
 
 def test_objects_that_were_not_sealed(s3, behind, bucket, make_house, house):

@@ -143,6 +143,12 @@ class Bartizan:
             self.process.wait(timeout=10)
         (self.folder / "pids").unlink(missing_ok=True)
 
+    def discard(self) -> None:
+        """Ends it for good; its journal alone takes a segment of the disk from its first moment."""
+        self.kill()
+        if not paths.KEEP:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess:
         """Another command of the same program, over the same configuration."""
         command = [require_binary(), *arguments, "-c", str(self.config)]
