@@ -87,7 +87,7 @@ step_vectors() {
 step_release() { cargo build --locked --release; }
 
 # The engine beside its naive oracle, and its properties, on many more cases than `cargo test` has time for.
-step_oracle() { POLICY_CASES=20000 cargo test --locked --lib policy::engine::tests::properties; }
+step_oracle() { POLICY_CASES=100000 cargo test --locked --lib policy::engine::tests::properties; }
 
 step_clients() {
   if [ -n "$installer" ]; then
