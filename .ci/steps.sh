@@ -96,7 +96,7 @@ step_clients() {
     cat "$TMPDIR/install.log" >&2
   fi
   [ -x "$ci_venv/bin/pytest" ] || { missing "no virtual environment: .ci/venv.sh"; return 0; }
-  # A process for each store: they wait for programs and for each other's sleep more than they compute.
+  # A process for each store: the tests wait more than they compute.
   "$ci_venv/bin/pytest" tests/clients -q -ra -m "not slow" -n 3 </dev/null
 }
 
