@@ -22,4 +22,5 @@ pub mod sigv4;
 pub mod sts;
 pub mod time;
 pub mod trace;
+pub mod turn;
 pub mod upstream;

@@ -180,6 +180,11 @@ impl Desk {
         self.turn_away(&mut self.lock(), kind, id, JournalFull::Failing)
     }
 
+    /// A frame that is not on record, and whose request is gone.
+    fn count_failed(&self, kind: Kind, id: RequestId) {
+        let _nobody_hears = self.judge(kind, id, Fate::Failed);
+    }
+
     pub(super) fn complete(&self, id: RequestId, completion: &Completion<'_>) {
         with_scratch(|scratch| {
             completion.write(id, scratch);
@@ -237,6 +242,7 @@ impl Desk {
             drop(queue);
             settled.wakers.into_iter().for_each(Waker::wake);
             settled.left.into_iter().for_each(|id| self.complete_unknown(id, "left"));
+            settled.failed.into_iter().for_each(|(kind, id)| self.count_failed(kind, id));
             if over {
                 return;
             }
@@ -421,8 +427,10 @@ impl Drop for Wait {
             self.desk.end_turn(lane);
         }
         let fate = self.desk.lock().leave(place, self.id, self.kind);
-        if fate == Some(Fate::Written) && self.kind == Kind::Intent {
-            self.desk.complete_unknown(self.id, "left");
+        match fate {
+            Some(Fate::Written) if self.kind == Kind::Intent => self.desk.complete_unknown(self.id, "left"),
+            Some(Fate::Failed) => self.desk.count_failed(self.kind, self.id),
+            _ => {}
         }
     }
 }

@@ -92,6 +92,8 @@ pub(super) struct Settled {
     pub(super) wakers: Vec<Waker>,
     /// Intents on record that nobody will act on.
     pub(super) left: Vec<RequestId>,
+    /// Frames that nobody waits for any more, and that are not on record.
+    pub(super) failed: Vec<(Kind, RequestId)>,
 }
 
 impl Queue {
@@ -258,8 +260,10 @@ impl Queue {
                         self.put(place, Slot::Settled(pending.fate));
                     }
                     Some(Slot::Left(id, kind)) => {
-                        if *kind == Kind::Intent && pending.fate == Fate::Written {
-                            settled.left.push(*id);
+                        match (*kind, pending.fate) {
+                            (Kind::Intent, Fate::Written) => settled.left.push(*id),
+                            (kind, Fate::Failed) => settled.failed.push((kind, *id)),
+                            _ => {}
                         }
                         self.release(place);
                     }

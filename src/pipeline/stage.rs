@@ -1,5 +1,5 @@
 //! The stages of a request. Each has private fields and one constructor, the method of the stage
-//! before it; there is no other way to make one. Nothing else is in this file.
+//! before it; there is no other way to make one.
 //!
 //! An address cannot be authorized; it has no such method:
 //! ```compile_fail,E0599
@@ -25,6 +25,8 @@
 //!     let _ = refusal.into_response();
 //! }
 //! ```
+
+pub(super) mod left;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -66,7 +68,6 @@ use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Rejection, Request};
 use crate::time::{Clock, Seconds};
 use crate::upstream::Owners;
-
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One authority, one framing, a legal target. The body is unread.

@@ -26,6 +26,7 @@ use super::refusal::Refusal;
 use super::settings::Keeper;
 use super::spent;
 use super::stage::Parsed;
+use super::stage::left::StandsBack;
 use super::task::Envelope;
 use super::uploads::Uploads;
 use crate::audit::Journal;
@@ -39,6 +40,7 @@ use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
 use crate::time::{Clock, Millis, Seconds};
 use crate::trace::{self, Said};
+use crate::turn::others_first;
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
 use crate::upstream::wire::Wire;
@@ -78,12 +80,15 @@ where
     let (head, body) = request.into_parts();
     let (body, arrived) = Arriving::new(body, &worker.clock);
     let begun = worker.begun(worker.next_id(), now, &head.headers, arrived);
-    let (live, decided) = Parsed::new(Request::from_parts(head, body), connection, begun)
+    let arrived = Parsed::new(Request::from_parts(head, body), connection, begun)
         .address(&live)?
         .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
-        .await?
-        .authenticate(&live, &worker.keys, now.seconds())?
+        .await?;
+    let arrived = StandsBack::new(arrived, worker).await;
+    let authenticated = arrived.authenticate(&live, &worker.keys, now.seconds())?;
+    let (live, decided) = StandsBack::new(authenticated, worker)
+        .await
         .read_document(&live, &worker.room)
         .await?
         .authorize(&live, &worker.stores, &worker.uploads)
@@ -120,6 +125,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
         true => in_time(patience(verify_first), body.settle(verify_first)).await,
         false => Ok(body),
     };
+    others_first().await;
     let sent = match (body, worker.stores.get(store)) {
         (Ok(body), Some(store)) => store.send(out, body).await,
         (Err(fault), _) => Err(fault),

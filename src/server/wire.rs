@@ -8,18 +8,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::answer;
 use super::pulse::{Phase, Pulse};
 use super::seen::{HeadScan, Seen};
+use crate::turn::Socket;
 
 /// Below TLS: reads ahead in large pieces while a client uploads, because rustls asks for 4 KiB at a
 /// time. A connection that does not upload holds no buffer.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    stream: TcpStream,
+    stream: Socket,
     buffer: Vec<u8>,
     taken: usize,
     filled: usize,
@@ -29,7 +29,7 @@ pub(super) struct Ahead {
 const AHEAD: usize = 64 * 1024;
 
 impl Ahead {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Socket) -> Self {
         Self { stream, buffer: Vec::new(), taken: 0, filled: 0, eager: false }
     }
 
@@ -101,7 +101,7 @@ impl AsyncWrite for Ahead {
 /// A socket, with or without TLS.
 #[derive(Debug)]
 pub(super) enum Io {
-    Plain(TcpStream),
+    Plain(Socket),
     Tls(Box<TlsStream<Ahead>>),
 }
 
@@ -135,7 +135,7 @@ impl Io {
     }
 
     /// The socket itself, below TLS.
-    fn socket(&mut self) -> &mut TcpStream {
+    fn socket(&mut self) -> &mut Socket {
         match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => &mut stream.get_mut().0.stream,

@@ -30,6 +30,7 @@ use super::seats::{Counters, Everywhere, Gate, Seat, count};
 use super::settings::{Limits, Listener};
 use super::wire::{Ahead, Handle, Io, Wire};
 use crate::access::proxy_protocol::Preface;
+use crate::turn::{self, Socket};
 
 /// What all threads of one server share.
 #[derive(Debug)]
@@ -135,6 +136,7 @@ pub(super) async fn work<S: Service>(desk: Desk, make: impl FnOnce(usize) -> S) 
             accept::accept(&gate, socket, &worker.hall.counters, place).await;
         }));
     }
+    let sender = tokio::task::spawn_local(turn::open());
     let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker), tick));
     let mut draining = false;
     while !(draining && worker.tally.is_empty()) {
@@ -163,6 +165,7 @@ pub(super) async fn work<S: Service>(desk: Desk, make: impl FnOnce(usize) -> S) 
         }
     }
     sweeper.abort();
+    sender.abort();
 }
 
 async fn sweep<S: Service>(worker: Rc<Worker<S>>, tick: Duration) {
@@ -207,7 +210,7 @@ impl<S: Service> Worker<S> {
         if let Some(source) = preface.source {
             peer = SocketAddr::new(source, 0);
         }
-        let Some((io, tls, http2)) = shake(stream, &gate, &pulse).await else {
+        let Some((io, tls, http2)) = shake(Socket::new(stream), &gate, &pulse).await else {
             return count(&self.hall.counters.handshakes_failed);
         };
         pulse.enter(if http2 { Phase::Idle } else { Phase::Head });
@@ -269,7 +272,7 @@ async fn introduce(stream: &mut TcpStream, peer: SocketAddr, gate: &Gate, pulse:
 }
 
 /// The TLS handshake, if the listener has TLS; none when it failed or took too long.
-async fn shake(stream: TcpStream, gate: &Gate, pulse: &Pulse) -> Option<(Io, Option<TlsFacts>, bool)> {
+async fn shake(stream: Socket, gate: &Gate, pulse: &Pulse) -> Option<(Io, Option<TlsFacts>, bool)> {
     let Some(live) = &gate.tls else {
         return Some((Io::Plain(stream), None, false));
     };

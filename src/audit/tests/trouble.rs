@@ -1,5 +1,8 @@
 //! Disks that are full or fail.
 
+use std::future::Future;
+use std::task::{Context, Waker};
+
 use super::*;
 
 fn refused(journal: &Journal, nth: u64) -> JournalFull {
@@ -280,5 +283,29 @@ fn a_slow_disk_refuses_or_counts_what_has_no_room_to_wait() {
             WhenFull::Drop => assert!(refused == 0 && counts.lost_intents > 0 && counts.gaps > 0),
         }
         verify(dir.path()).unwrap();
+    }
+}
+
+/// Its client has left while it was being refused, and the disk takes nothing.
+#[test]
+fn a_refusal_that_nobody_waits_for_is_counted_where_it_is_lost() {
+    for before in [Before::Written, Before::Synced] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { when_full: WhenFull::Drop, ..small(before) };
+        let (journal, faults) = troubled(dir.path(), settings);
+        Faults::set(&faults.write, true);
+        Faults::set(&faults.create, true);
+        {
+            let (refused, ended) = (intent(0), end());
+            let refusing = std::pin::pin!(journal.refuse(&refused, &ended));
+            assert!(refusing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        until(|| journal.counts().lost_combined == 1);
+        Faults::set(&faults.write, false);
+        Faults::set(&faults.create, false);
+        until(|| journal.counts().gaps == 1);
+        journal.close().unwrap();
+        let gap = entries(dir.path()).into_iter().find(|entry| entry.kind == Kind::Gap).unwrap();
+        assert_eq!(json(&gap)["lost_combined"], 1);
     }
 }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::outgoing::Outgoing;
+use crate::turn::Socket;
 
 /// Where a store listens.
 #[derive(Clone, Debug)]
@@ -261,6 +262,7 @@ type Spoken = (SendRequest<Outgoing>, Connection);
 async fn handshake(endpoint: &Endpoint) -> Result<Spoken, ConnectError> {
     let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     tcp.set_nodelay(true)?;
+    let tcp = Socket::new(tcp);
     let Some(config) = &endpoint.tls else { return speak(TokioIo::new(tcp)).await };
     let name = ServerName::try_from(endpoint.host.clone()).map_err(io::Error::other)?;
     let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
