@@ -2,8 +2,14 @@
 
 use crate::s3::head::cut;
 
+/// How the ARN of a bucket or object in the usual partition begins.
+const BUCKET: &str = "arn:aws:s3:::";
+
 /// What follows the fifth colon; nothing where there are fewer.
 pub(super) fn path(arn: &str) -> &str {
+    if let Some(path) = arn.strip_prefix(BUCKET) {
+        return path;
+    }
     // Looked for octet by octet: what stands before the path is short, and every question asks.
     let fifth = arn.bytes().enumerate().filter(|(_, octet)| *octet == b':').nth(4);
     fifth.and_then(|(at, _)| arn.get(at + 1..)).unwrap_or_default()
@@ -14,6 +20,11 @@ pub(super) fn account(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let account = parts.nth(4)?;
     parts.next().map(|_| account)
+}
+
+/// What follows the service in an ARN of a bucket or object, in any partition.
+pub(super) fn path_in_s3(arn: &str) -> Option<&str> {
+    arn.strip_prefix(BUCKET).or_else(|| cut(arn.strip_prefix("arn:")?, b':')?.1.strip_prefix("s3:::"))
 }
 
 /// The part of a path before its first slash: the bucket, as a rule.
@@ -65,6 +76,20 @@ mod tests {
             filed("arn:aws:s3:eu-west-1:111122223333:accesspoint/p/object/*"),
             ("accesspoint/p/object/", Some("accesspoint"))
         );
+    }
+
+    #[test]
+    fn a_path_is_what_follows_the_fifth_colon() {
+        assert_eq!(path("arn:aws:s3:::b/k:1"), "b/k:1");
+        assert_eq!(path("arn:aws-cn:s3:::b/k"), "b/k");
+        assert_eq!(path("arn:aws:s3:eu-west-1:111122223333:accesspoint/p"), "accesspoint/p");
+        assert_eq!(path("arn:aws:s3::"), "");
+        assert_eq!(path("*"), "");
+        assert_eq!(path_in_s3("arn:aws:s3:::b/k:1"), Some("b/k:1"));
+        assert_eq!(path_in_s3("arn:aws-cn:s3:::b"), Some("b"));
+        for other in ["arn:aws:s3:eu-west-1:111122223333:accesspoint/p", "arn:aws:iam::1:user/u", "aws:s3:::b", "*"] {
+            assert_eq!(path_in_s3(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -193,11 +193,11 @@ impl<'a> Own<'a> {
         self.limit().unwrap_or(Layer::Identity)
     }
 
-    fn denies(&self) -> [(Layer, Option<Hit<'a>>); 3] {
+    fn denies(&self) -> [(Layer, &Option<Hit<'a>>); 3] {
         [
-            (Layer::Identity, self.identity.deny),
-            (Layer::Boundary, self.boundary.deny),
-            (Layer::Session, self.session.deny),
+            (Layer::Identity, &self.identity.deny),
+            (Layer::Boundary, &self.boundary.deny),
+            (Layer::Session, &self.session.deny),
         ]
     }
 }
@@ -243,17 +243,15 @@ impl<'a> Facts<'a> {
 
     /// The first layer with a statement that forbids (spec/policy-evaluation.md 10).
     fn denied(&self) -> Option<(Layer, Hit<'a>)> {
-        let before = [
-            (Layer::ServiceControl, self.service_control.deny),
-            (Layer::ResourceControl, self.resource_control),
-            (Layer::Endpoint, self.endpoint.deny),
-        ];
-        let after = [
-            (Layer::AccessPoint, self.door.and_then(|door| door.said.deny)),
-            (if self.trust.is_some() { Layer::Trust } else { Layer::Resource }, self.bucket.deny),
-        ];
-        let all = before.into_iter().chain(self.own.denies()).chain(after);
-        all.into_iter().find_map(|(layer, hit)| hit.map(|hit| (layer, hit)))
+        let of = |layer: Layer, hit: &Option<Hit<'a>>| hit.map(|hit| (layer, hit));
+        let own = |(layer, hit): (Layer, &Option<Hit<'a>>)| of(layer, hit);
+        let of_resource = if self.trust.is_some() { Layer::Trust } else { Layer::Resource };
+        of(Layer::ServiceControl, &self.service_control.deny)
+            .or_else(|| of(Layer::ResourceControl, &self.resource_control))
+            .or_else(|| of(Layer::Endpoint, &self.endpoint.deny))
+            .or_else(|| self.own.denies().into_iter().find_map(own))
+            .or_else(|| self.door.as_ref().and_then(|door| of(Layer::AccessPoint, &door.said.deny)))
+            .or_else(|| of(of_resource, &self.bucket.deny))
     }
 
     /// A request straight to the bucket.

@@ -12,7 +12,6 @@ use super::public::{self, Block, BlockLevels, Origin, PolicyOf};
 use super::question::Question;
 use super::shelf::{Policy, Shelf};
 use crate::hash::QuickMap;
-use crate::s3::head::cut;
 use crate::s3::name::split_behind_access_point;
 
 /// What a generation is compiled from: documents by what they are attached to. Documents are shared, so a
@@ -322,11 +321,7 @@ fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
     if question.action.name() == "s3:CreateBucket" {
         return "";
     }
-    let in_s3 = || {
-        let behind = question.behind.unwrap_or(question.resource).strip_prefix("arn:")?;
-        cut(behind, b':')?.1.strip_prefix("s3:::")
-    };
-    in_s3().map(arn::component).unwrap_or_default()
+    arn::path_in_s3(question.behind.unwrap_or(question.resource)).map(arn::component).unwrap_or_default()
 }
 
 /// Whether the root user of a bucket's account manages its policy: that it may do whatever the policy says,

@@ -81,6 +81,8 @@ pub(super) struct Asked<'q> {
     pub(super) resource: &'q str,
     /// The path of that ARN.
     path: &'q str,
+    /// The first component of the path.
+    component: &'q str,
     /// Statements without resources are about what is asked for: in trust policies.
     pub(super) of_role: bool,
 }
@@ -108,10 +110,12 @@ impl<'a> Layers<'a> {
             action,
             unknown_action: &unknown_action,
             resource: question.resource,
-            path: arn::path(question.resource),
+            path: "",
+            component: "",
             of_role: false,
-        };
-        let behind = question.behind.map_or(front, |arn| Asked { resource: arn, path: arn::path(arn), ..front });
+        }
+        .about(question.resource);
+        let behind = question.behind.map_or(front, |arn| front.about(arn));
         let through = self.access_point.is_some();
         let mut facts = Facts::default();
         if question.caller.is_bound_by_organization() {
@@ -218,7 +222,7 @@ struct Indexed;
 impl<'a> Scan<'a> for Indexed {
     fn filter(&mut self, _: Layer, shelf: &'a Shelf, asked: &Asked<'_>) -> Filter<'a> {
         let mut found = Filter { present: true, ..Filter::default() };
-        shelf.candidates(&asked.question.caller, asked.action, asked.path, &mut |candidate| {
+        shelf.candidates(&asked.question.caller, asked.action, (asked.component, asked.path), &mut |candidate| {
             if found.wants(&candidate) && asked.applies(&candidate) {
                 found.note(&candidate);
             }
@@ -228,7 +232,7 @@ impl<'a> Scan<'a> for Indexed {
 
     fn said(&mut self, _: Layer, shelf: &'a Shelf, asked: &Asked<'_>) -> Said<'a> {
         let mut found = Said::default();
-        shelf.candidates(&asked.question.caller, asked.action, asked.path, &mut |candidate| {
+        shelf.candidates(&asked.question.caller, asked.action, (asked.component, asked.path), &mut |candidate| {
             let kinds = asked.identity.met_by(candidate.statement);
             if found.wants(kinds, &candidate) && asked.applies(&candidate) {
                 found.note(kinds, &candidate);
@@ -238,7 +242,13 @@ impl<'a> Scan<'a> for Indexed {
     }
 }
 
-impl Asked<'_> {
+impl<'q> Asked<'q> {
+    /// The same question about this ARN.
+    fn about(self, arn: &'q str) -> Self {
+        let path = arn::path(arn);
+        Self { resource: arn, path, component: arn::component(path), ..self }
+    }
+
     /// Whether a statement applies, but for its principals.
     fn applies(&self, candidate: &Candidate<'_>) -> bool {
         let statement = candidate.statement;

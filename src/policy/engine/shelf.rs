@@ -164,16 +164,15 @@ impl Shelf {
         })
     }
 
-    /// Calls `visit` with every statement that could apply to the resource whose ARN has this path, some of
-    /// them more than once.
+    /// Calls `visit` with every statement that could apply to the resource whose ARN has this path, and this
+    /// as its first component; with some of them more than once.
     pub(super) fn candidates<'a>(
         &'a self,
         caller: &Caller<'_>,
         action: Option<Action>,
-        path: &str,
+        (component, path): (&str, &str),
         visit: &mut impl FnMut(Candidate<'a>),
     ) {
-        let component = arn::component(path);
         let mut post = |posting: Posting| {
             let Some(policy) = self.policies.get(posting.place.policy as usize) else { return };
             let Some(statement) = policy.statement(posting.place.statement as usize) else { return };
@@ -219,7 +218,11 @@ impl Zone {
 impl Node {
     /// All prefixes of `path` lie on one chain of parents: the one of its predecessor in the order of texts.
     fn find(&self, path: &str, action: Option<Action>, post: &mut impl FnMut(Posting)) {
-        let behind = self.prefixes.partition_point(|prefix| &*prefix.text <= path);
+        // Most nodes have one, which is looked at below in any case.
+        let behind = match self.prefixes.len() {
+            few @ 0..=1 => few,
+            _ => self.prefixes.partition_point(|prefix| &*prefix.text <= path),
+        };
         let mut at = behind.checked_sub(1);
         while let Some(prefix) = at.and_then(|at| self.prefixes.get(at)) {
             if path.starts_with(&*prefix.text) {
