@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::Version;
 use http::request::Parts;
+use smallvec::SmallVec;
 
 use super::arriving::Arrived;
 use super::encryption::Decided;
@@ -74,6 +75,9 @@ pub struct Begun {
     /// When the last octet of its body will have come; none without a body.
     pub(super) arrived: Option<Arrived>,
 }
+
+/// The header lines of a request; the usual one has no more than this.
+type Lines<'a> = SmallVec<[(&'a [u8], &'a [u8]); 24]>;
 
 /// Everything that a record may hold, as far as it is known.
 #[derive(Debug)]
@@ -175,7 +179,7 @@ impl Facts {
 
     /// Lends the head in the form that verification and routing read.
     pub(super) fn with_head<T>(&self, read: impl FnOnce(&Head<'_>) -> T) -> T {
-        let lines = self.lines();
+        let lines: Lines<'_> = self.lines().collect();
         let target = self.head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let http2 = self.head.version == Version::HTTP_2;
         let authority = self.head.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());
@@ -188,8 +192,8 @@ impl Facts {
     }
 
     /// The header lines in the order received within each name.
-    pub(super) fn lines(&self) -> Vec<(&[u8], &[u8])> {
-        self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect()
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
     }
 
     /// Keeps what a list of deletions says, for the record.

@@ -33,7 +33,7 @@ impl Facts {
         let statements = grant.into_iter().flat_map(Grant::statements).chain(self.forbidden.as_deref());
         let origin = self.origin();
         let ids = if origin.is_some() { Ids::default() } else { Ids::of(self) };
-        Lent { lines: self.lines(), statements: statements.collect(), origin, ids }
+        Lent { lines: self.lines().collect(), statements: statements.collect(), origin, ids }
     }
 
     /// How it came and who asks, for the record. The facts of a session come with each request anew.
@@ -300,7 +300,8 @@ mod tests {
             };
             let lent = facts.lent(None);
             assert_eq!(lent.origin.is_some(), who.is_some());
-            let anew = Lent { lines: facts.lines(), statements: Vec::new(), origin: None, ids: Ids::of(&facts) };
+            let anew =
+                Lent { lines: facts.lines().collect(), statements: Vec::new(), origin: None, ids: Ids::of(&facts) };
             assert_eq!(written(&lent), written(&anew));
         }
     }

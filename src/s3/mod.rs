@@ -11,6 +11,7 @@ pub mod form;
 pub mod head;
 pub mod mask;
 pub mod name;
+pub mod octets;
 pub mod operation;
 pub mod payload;
 pub mod permission;

@@ -2,6 +2,7 @@
 
 use super::header::Algorithm;
 use crate::s3::head::trim;
+use crate::s3::octets::Octets;
 use crate::s3::uri::{self, Query};
 use crate::s3::{Code, Fault, Head};
 
@@ -33,6 +34,9 @@ pub(super) enum PathForm {
     Segments,
 }
 
+/// What of a path is its own canonical form.
+static PLAIN: Octets = Octets::of(b"-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+
 /// The canonical URI of a wire path.
 pub(super) fn path_into(wire: &[u8], form: PathForm, out: &mut Vec<u8>) -> Result<(), Fault> {
     if wire.is_empty() {
@@ -40,7 +44,7 @@ pub(super) fn path_into(wire: &[u8], form: PathForm, out: &mut Vec<u8>) -> Resul
         return Ok(());
     }
     // The usual path is its own canonical form.
-    if form == PathForm::Whole && wire.iter().all(|&octet| uri::is_unreserved(octet) || octet == b'/') {
+    if form == PathForm::Whole && wire.iter().all(|&octet| PLAIN.has(octet)) {
         out.extend_from_slice(wire);
         return Ok(());
     }
@@ -144,19 +148,45 @@ pub(super) fn names_into(names: &[&str], out: &mut Vec<u8>) {
     }
 }
 
-/// The string to sign (spec/sigv4.md 5).
-pub(super) fn string_to_sign(algorithm: Algorithm, time: &str, scope: &str, canonical: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(algorithm.name().len() + time.len() + scope.len() + 67);
-    out.extend_from_slice(algorithm.name().as_bytes());
-    out.push(b'\n');
-    out.extend_from_slice(time.as_bytes());
-    out.push(b'\n');
-    out.extend_from_slice(scope.as_bytes());
-    out.push(b'\n');
-    let digest = ring::digest::digest(&ring::digest::SHA256, canonical);
-    let digest = digest.as_ref().try_into().unwrap_or_default(); // it has 32 octets
-    out.extend_from_slice(&super::key::hex32(&digest));
-    out
+/// A canonical request and, behind it, its string to sign (spec/sigv4.md 5).
+#[derive(Debug, Default)]
+pub(super) struct SignedText {
+    octets: Vec<u8>,
+    cut: usize,
+}
+
+impl SignedText {
+    /// What is signed of this canonical request.
+    pub(super) fn new(algorithm: Algorithm, time: &str, scope: &str, canonical: Vec<u8>) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, &canonical);
+        let digest = digest.as_ref().try_into().unwrap_or_default(); // it has 32 octets
+        let cut = canonical.len();
+        let mut octets = canonical;
+        for part in [algorithm.name(), "\n", time, "\n", scope, "\n"] {
+            octets.extend_from_slice(part.as_bytes());
+        }
+        octets.extend_from_slice(&super::key::hex32(&digest));
+        Self { octets, cut }
+    }
+
+    /// A text that is signed as it is.
+    pub(super) fn bare(text: &[u8]) -> Self {
+        Self { octets: text.to_vec(), cut: 0 }
+    }
+
+    pub(super) fn canonical_request(&self) -> &[u8] {
+        self.octets.get(..self.cut).unwrap_or_default()
+    }
+
+    pub(super) fn string_to_sign(&self) -> &[u8] {
+        self.octets.get(self.cut..).unwrap_or_default()
+    }
+
+    /// The string to sign alone.
+    pub(super) fn into_string_to_sign(mut self) -> Vec<u8> {
+        self.octets.drain(..self.cut);
+        self.octets
+    }
 }
 
 /// The values that never go on the wire or into a log are replaced (spec/sigv4.md 15).
@@ -195,6 +225,13 @@ mod tests {
         let mut out = Vec::new();
         path_into(wire.as_bytes(), form, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_path_is_plain_where_nothing_is_escaped() {
+        for octet in 0..=u8::MAX {
+            assert_eq!(PLAIN.has(octet), uri::is_unreserved(octet) || octet == b'/', "{octet}");
+        }
     }
 
     #[test]

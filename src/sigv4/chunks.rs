@@ -1,9 +1,9 @@
 //! Chunk and trailer signatures (spec/sigv4.md 8.3, 8.4).
 
 use std::fmt;
+use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
-use ring::hmac::{self, HMAC_SHA256};
 
 use super::canonical;
 use super::ecdsa::{self, PublicKey};
@@ -19,14 +19,10 @@ pub(super) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c
 /// What signatures are checked with.
 pub(super) enum Key {
     Ecdsa(PublicKey),
-    Hmac(hmac::Key),
+    Hmac(Arc<SigningKey>),
 }
 
 impl Key {
-    pub(super) fn hmac(key: &SigningKey) -> Self {
-        Self::Hmac(hmac::Key::new(HMAC_SHA256, &**key))
-    }
-
     pub(super) fn algorithm(&self) -> Algorithm {
         match self {
             Self::Ecdsa(_) => Algorithm::Ecdsa,
@@ -41,7 +37,7 @@ impl Key {
             Self::Ecdsa(key) => key.verify(to_sign, signature),
             Self::Hmac(key) => {
                 let given = unhex32(signature);
-                hmac::verify(key, to_sign, &given.unwrap_or_default()).is_ok() && given.is_some()
+                key.has_signed(to_sign, &given.unwrap_or_default()) && given.is_some()
             }
         }
     }
@@ -141,7 +137,7 @@ fn start(algorithm: Algorithm, kind: &str, middle: &str, previous: &str) -> Vec<
 
 /// Signs the chunks of an outgoing body, from the request's own signature on.
 pub struct ChunkSigner {
-    key: hmac::Key,
+    key: Arc<SigningKey>,
     middle: String,
     previous: String,
 }
@@ -153,8 +149,8 @@ impl fmt::Debug for ChunkSigner {
 }
 
 impl ChunkSigner {
-    pub(super) fn new(key: &SigningKey, time: &str, scope: &str, seed: String) -> Self {
-        Self { key: hmac::Key::new(HMAC_SHA256, &**key), middle: format!("{time}\n{scope}\n"), previous: seed }
+    pub(super) fn new(key: Arc<SigningKey>, time: &str, scope: &str, seed: String) -> Self {
+        Self { key, middle: format!("{time}\n{scope}\n"), previous: seed }
     }
 
     /// The signature of the next chunk, by the SHA-256 of its data.
@@ -177,7 +173,7 @@ impl ChunkSigner {
     }
 
     fn sign(&mut self, to_sign: &[u8]) -> &str {
-        self.previous = hex(hmac::sign(&self.key, to_sign).as_ref());
+        self.previous = hex(&self.key.sign(to_sign));
         &self.previous
     }
 }
@@ -218,7 +214,7 @@ mod tests {
     #[test]
     fn the_documented_chain_holds() {
         let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
-        let key = Key::hmac(&derive(&secret, b"20130524", "us-east-1", "s3"));
+        let key = Key::Hmac(derive(&secret, b"20130524", "us-east-1", "s3"));
         let seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
         let mut chunks = Chunks::new(key, "20130524T000000Z", "20130524/us-east-1/s3/aws4_request", "AK", seed, None);
         let hash = |data: &[u8]| digest(&SHA256, data).as_ref().try_into().unwrap();
@@ -239,7 +235,7 @@ mod tests {
         let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
         let key = derive(&secret, b"20130524", "us-east-1", "s3");
         let seed = "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e".to_owned();
-        let mut signer = ChunkSigner::new(&key, "20130524T000000Z", "20130524/us-east-1/s3/aws4_request", seed);
+        let mut signer = ChunkSigner::new(key, "20130524T000000Z", "20130524/us-east-1/s3/aws4_request", seed);
         let hash = |data: &[u8]| digest(&SHA256, data).as_ref().try_into().unwrap();
         let chunk = "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2";
         assert_eq!(signer.chunk(&hash(&[b'a'; 65536])), chunk);
@@ -252,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_chunk_out_of_its_place_is_refused() {
-        let key = Key::hmac(&derive(&Secret::new("s".to_owned()), b"20130524", "r", "s3"));
+        let key = Key::Hmac(derive(&Secret::new("s".to_owned()), b"20130524", "r", "s3"));
         let mut chunks =
             Chunks::new(key, "20130524T000000Z", "20130524/r/s3/aws4_request", "AK", &"0".repeat(64), None);
         assert!(chunks.chunk(&[0; 32], &[b'0'; 64]).is_err());

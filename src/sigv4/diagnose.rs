@@ -8,10 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::canonical::{self, PathForm};
+use super::canonical::{self, PathForm, SignedText};
 use super::header::Algorithm;
 use super::key::{self, KeyCache, KeySource, Opened, Secret, SigningKey};
 use super::rejection::Rejection;
@@ -219,8 +218,8 @@ type Explained = (String, Option<Parts>);
 impl Judge<'_> {
     fn fits(&self, parts: &Parts, key: &SigningKey) -> bool {
         let Some(given) = self.given else { return false };
-        let text = canonical::string_to_sign(self.claim.algorithm, &self.claim.time, &self.claim.scope, &parts.text());
-        hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, &**key), &text, &given).is_ok()
+        let text = SignedText::new(self.claim.algorithm, &self.claim.time, &self.claim.scope, parts.text());
+        key.has_signed(text.string_to_sign(), &given)
     }
 
     /// Another canonical request under the right key.

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::ecdsa;
 use crate::s3::head::{cut, pieces, trim};
+use crate::s3::octets::Octets;
 use crate::s3::{Code, Fault, Head};
 use crate::time::Seconds;
 
@@ -240,16 +243,16 @@ fn bad_day(date: &str, place: Place) -> Fault {
     )
 }
 
+/// What stands in a list of signed names: octets of lower-case tokens, and what is between these.
+static LEGAL: Octets = Octets::of(b"!#$%&'*+-.0123456789;^_`abcdefghijklmnopqrstuvwxyz|~");
+
+/// A list of signed names; the usual one is no longer than this.
+pub(super) type Names<'a> = SmallVec<[&'a str; 8]>;
+
 /// Reads a list of signed names: legal, lower-case, each once; sorted as the canonical form wants.
-pub(super) fn signed_names(list: &str, place: Place) -> Result<Vec<&str>, Fault> {
-    let legal = |octet: u8| {
-        let mark = matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'|' | b'~' | b';');
-        mark || matches!(octet, b'0'..=b'9' | b'^'..=b'z')
-    };
-    // Hardly a list is not: all of it is looked at, many octets at a time.
-    let legal = list.bytes().fold(true, |all, octet| all & legal(octet));
-    let mut names: Vec<&str> = Vec::with_capacity(8);
-    names.extend(pieces(list, b';'));
+pub(super) fn signed_names(list: &str, place: Place) -> Result<Names<'_>, Fault> {
+    let legal = list.bytes().all(|octet| LEGAL.has(octet));
+    let mut names: Names<'_> = pieces(list, b';').collect();
     let in_order = |names: &[&str]| names.is_sorted_by(|name, next| name < next);
     let mut once = in_order(&names);
     if !once {

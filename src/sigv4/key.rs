@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use ring::hmac::{self, HMAC_SHA256};
 use subtle::ConstantTimeEq;
@@ -87,11 +88,56 @@ pub trait KeySource {
     fn generation(&self) -> u64;
 }
 
-/// The signing key of one day, region and service.
-pub(super) type SigningKey = Zeroizing<[u8; 32]>;
+/// The signing key of one day, region and service, prepared: what HMAC makes of every key before it signs is a
+/// sixth of the work of a signature. No Debug content, no copy, wiped when dropped.
+pub(super) struct SigningKey(hmac::Key);
+
+impl SigningKey {
+    fn new(key: &Derived) -> Self {
+        Self(hmac::Key::new(HMAC_SHA256, &**key))
+    }
+
+    /// The signature of a text.
+    pub(super) fn sign(&self, text: &[u8]) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(hmac::sign(&self.0, text).as_ref());
+        out
+    }
+
+    /// Whether this is the signature of a text, compared in constant time.
+    pub(super) fn has_signed(&self, text: &[u8], signature: &[u8; 32]) -> bool {
+        hmac::verify(&self.0, text, signature).is_ok()
+    }
+
+    /// What was prepared signs as the key does, and ring does not wipe it: another is written over it.
+    fn wipe(&mut self) {
+        static NOBODYS: LazyLock<hmac::Key> = LazyLock::new(|| hmac::Key::new(HMAC_SHA256, &[0; 32]));
+        self.0 = NOBODYS.clone();
+        std::hint::black_box(&mut self.0);
+    }
+}
+
+impl Drop for SigningKey {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(…)")
+    }
+}
+
+/// A link of the chain that ends in the signing key.
+type Derived = Zeroizing<[u8; 32]>;
 
 /// Derives the signing key (spec/sigv4.md 5).
-pub(super) fn derive(secret: &Secret, day: &[u8], region: &str, service: &str) -> SigningKey {
+pub(super) fn derive(secret: &Secret, day: &[u8], region: &str, service: &str) -> Arc<SigningKey> {
+    Arc::new(SigningKey::new(&derived(secret, day, region, service)))
+}
+
+fn derived(secret: &Secret, day: &[u8], region: &str, service: &str) -> Derived {
     let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.expose().len()));
     first.extend_from_slice(b"AWS4");
     first.extend_from_slice(secret.expose().as_bytes());
@@ -103,7 +149,7 @@ pub(super) fn derive(secret: &Secret, day: &[u8], region: &str, service: &str) -
 }
 
 /// HMAC-SHA-256.
-pub(super) fn mac(key: &[u8], message: &[u8]) -> SigningKey {
+pub(super) fn mac(key: &[u8], message: &[u8]) -> Zeroizing<[u8; 32]> {
     let tag = hmac::sign(&hmac::Key::new(HMAC_SHA256, key), message);
     let mut out = Zeroizing::new([0; 32]);
     out.copy_from_slice(tag.as_ref());
@@ -148,7 +194,7 @@ struct Scoped {
     day: [u8; 8],
     region: Box<str>,
     service: Box<str>,
-    key: SigningKey,
+    key: Arc<SigningKey>,
 }
 
 impl fmt::Debug for KeyCache {
@@ -159,12 +205,12 @@ impl fmt::Debug for KeyCache {
 
 impl KeyCache {
     /// The signing key of an access key that is kept, derived at most once per scope and generation.
-    pub(super) fn key(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+    pub(super) fn key(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> Arc<SigningKey> {
         self.lasting.borrow_mut().key(generation, scope, secret)
     }
 
     /// The signing key of a session.
-    pub(super) fn session(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+    pub(super) fn session(&self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> Arc<SigningKey> {
         self.sessions.borrow_mut().key(generation, scope, secret)
     }
 
@@ -193,7 +239,7 @@ impl KeyCache {
 }
 
 impl Cached {
-    fn key(&mut self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> SigningKey {
+    fn key(&mut self, generation: u64, scope: &Scope<'_>, secret: &Secret) -> Arc<SigningKey> {
         let Scope { access_key, day, region, service, .. } = *scope;
         let region = region.unwrap_or_default();
         // The usual case first, which allocates nothing.
@@ -201,14 +247,14 @@ impl Cached {
             && let Some(of) = self.keys.get(access_key).filter(|of| of.is_of(secret))
             && let Some(found) = of.scopes.iter().find(|scoped| scoped.is(day, region, service))
         {
-            return found.key.clone();
+            return Arc::clone(&found.key);
         }
         let key = derive(secret, &day, region, service);
         let of = self.of(generation, access_key, secret);
         if of.scopes.len() >= MOST_SCOPES {
             of.scopes.remove(0);
         }
-        of.scopes.push(Scoped { day, region: region.into(), service: service.into(), key: key.clone() });
+        of.scopes.push(Scoped { day, region: region.into(), service: service.into(), key: Arc::clone(&key) });
         key
     }
 
@@ -324,8 +370,27 @@ mod tests {
     #[test]
     fn the_documented_key_comes_out() {
         let secret = Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned());
-        let key = derive(&secret, b"20150830", "us-east-1", "iam");
+        let key = derived(&secret, b"20150830", "us-east-1", "iam");
         assert_eq!(hex(&*key), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
+        let prepared = derive(&secret, b"20150830", "us-east-1", "iam");
+        assert_eq!(prepared.sign(b"text"), *mac(&*key, b"text"));
+    }
+
+    /// Two keys are one if they sign alike.
+    fn sample(key: &SigningKey) -> [u8; 32] {
+        let signature = key.sign(b"sample");
+        assert!(key.has_signed(b"sample", &signature) && !key.has_signed(b"simple", &signature));
+        signature
+    }
+
+    #[test]
+    fn nothing_of_a_prepared_key_is_left_when_it_is_wiped() {
+        let mut key = SigningKey::new(&derived(&Secret::new("s".to_owned()), b"20150830", "r", "s3"));
+        let signature = sample(&key);
+        key.wipe();
+        assert!(!key.has_signed(b"sample", &signature));
+        assert_eq!(sample(&key), *mac(&[0; 32], b"sample"));
+        assert_eq!(format!("{key:?}"), "SigningKey(…)");
     }
 
     fn scope(access_key: &str, day: [u8; 8]) -> Scope<'_> {
@@ -336,21 +401,21 @@ mod tests {
     fn a_rotated_secret_is_not_verified_with_the_old_key() {
         let cache = KeyCache::default();
         let scope = scope("AK", *b"20260314");
-        let key = |generation, secret: &str| cache.key(generation, &scope, &Secret::new(secret.to_owned()));
+        let key = |generation, secret: &str| sample(&cache.key(generation, &scope, &Secret::new(secret.to_owned())));
         let old = key(1, "old");
-        assert_eq!(*key(1, "old"), *old);
-        assert_ne!(*key(2, "new"), *old);
+        assert_eq!(key(1, "old"), old);
+        assert_ne!(key(2, "new"), old);
     }
 
     #[test]
     fn the_key_of_one_session_never_serves_another_of_the_same_access_key_id() {
         let cache = KeyCache::default();
         let scope = scope("ASIA", *b"20260314");
-        let key = |secret: &str| cache.session(1, &scope, &Secret::new(secret.to_owned()));
+        let key = |secret: &str| sample(&cache.session(1, &scope, &Secret::new(secret.to_owned())));
         let (one, other) = (key("one"), key("other"));
-        assert_ne!(*one, *other);
-        assert_eq!(*key("one"), *derive(&Secret::new("one".to_owned()), b"20260314", "r", "s3"));
-        assert_eq!(*key("one"), *one);
+        assert_ne!(one, other);
+        assert_eq!(key("one"), sample(&derive(&Secret::new("one".to_owned()), b"20260314", "r", "s3")));
+        assert_eq!(key("one"), one);
     }
 
     #[test]
@@ -398,8 +463,8 @@ mod tests {
         fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
         let secret = Secret::new("hunter2".to_owned());
         wiped(&secret.0);
-        wiped(&derive(&secret, b"20260314", "r", "s3"));
-        assert!(std::mem::needs_drop::<Secret>() && std::mem::needs_drop::<Scoped>());
+        wiped(&derived(&secret, b"20260314", "r", "s3"));
+        assert!(std::mem::needs_drop::<Secret>() && std::mem::needs_drop::<SigningKey>());
     }
 
     #[test]

@@ -8,8 +8,9 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue};
+use smallvec::SmallVec;
 
-use super::canonical;
+use super::canonical::{self, SignedText};
 use super::chunks::{ChunkSigner, EMPTY};
 use super::header::Algorithm;
 use super::key::{self, Secret, SigningKey};
@@ -71,7 +72,7 @@ struct Today {
     scope: String,
     /// The begin of every Authorization header, up to the names.
     opening: String,
-    key: SigningKey,
+    key: Arc<SigningKey>,
 }
 
 impl fmt::Debug for Signer {
@@ -117,16 +118,18 @@ impl Signer {
             headers.insert(TOKEN, value);
         }
         // Lines of one name come one after the other, in their order, and stay so.
-        let mut lines: Vec<(&str, &[u8])> = Vec::with_capacity(headers.len());
+        let mut lines: SmallVec<[(&str, &[u8]); 16]> = SmallVec::new();
         lines.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
         lines.sort_by_key(|(name, _)| *name);
         let mut text = Vec::with_capacity(1024);
         let signed = canonical_into((method, path, query), &lines, &mut text);
+        drop(lines);
         let today = self.today(now, time);
-        let to_sign = canonical::string_to_sign(Algorithm::Hmac, time, &today.scope, &text);
-        let signature = key::hex32(&key::mac(&*today.key, &to_sign));
-        let mut value = Vec::with_capacity(today.opening.len() + signed.len() + 12 + signature.len());
-        for part in [today.opening.as_bytes(), text.get(signed).unwrap_or_default(), b", Signature=", &signature] {
+        let text = SignedText::new(Algorithm::Hmac, time, &today.scope, text);
+        let signature = key::hex32(&today.key.sign(text.string_to_sign()));
+        let names = text.canonical_request().get(signed).unwrap_or_default();
+        let mut value = Vec::with_capacity(today.opening.len() + names.len() + 12 + signature.len());
+        for part in [today.opening.as_bytes(), names, b", Signature=", &signature] {
             value.extend_from_slice(part);
         }
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(value))?;
@@ -134,7 +137,7 @@ impl Signer {
         headers.insert(AUTHORIZATION, value);
         let signs_chunks = matches!(payload, OutgoingPayload::Chunks { .. });
         let signature = || String::from_utf8_lossy(&signature).into_owned();
-        Ok(signs_chunks.then(|| ChunkSigner::new(&today.key, time, &today.scope, signature())))
+        Ok(signs_chunks.then(|| ChunkSigner::new(Arc::clone(&today.key), time, &today.scope, signature())))
     }
 
     /// Today's signing key and scope, made once a day.

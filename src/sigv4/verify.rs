@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-use super::canonical::{self, PathForm};
+use super::canonical::{self, PathForm, SignedText};
 use super::chunks::{Chunks, Key};
 use super::diagnose::Mismatch;
 use super::form::{self, Form};
-use super::header::{self, Algorithm, Place, Scope, Served};
+use super::header::{self, Algorithm, Names, Place, Scope, Served};
 use super::key::{self, KeyCache, KeySource, Opened, Secret, stand_in};
 use super::payload::{self, PayloadRule};
 use super::post_policy::PostPolicy;
@@ -89,8 +89,7 @@ pub struct Verified {
     signed: Option<Signed>,
     chunks: Option<Box<Chunks>>,
     file: LengthRange,
-    canonical_request: Vec<u8>,
-    string_to_sign: Vec<u8>,
+    text: SignedText,
 }
 
 /// When and how something was signed.
@@ -113,8 +112,7 @@ impl Verified {
             signed: None,
             chunks: None,
             file: LengthRange::ANY,
-            canonical_request: Vec::new(),
-            string_to_sign: Vec::new(),
+            text: SignedText::default(),
         }
     }
 
@@ -154,7 +152,7 @@ impl Verified {
     /// Takes out the text that was signed. With the key it tells this request from every other. The
     /// signature does not, because one of Signature Version 4A can be changed and still hold.
     pub fn take_signed_text(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.string_to_sign)
+        std::mem::take(&mut self.text).into_string_to_sign()
     }
 
     /// Takes out what checks the chunks of the body.
@@ -164,12 +162,12 @@ impl Verified {
 
     /// The text that was signed. It holds session tokens and customer keys: for comparison in tests only.
     pub fn dangerous_canonical_request(&self) -> &[u8] {
-        &self.canonical_request
+        self.text.canonical_request()
     }
 
     /// As [`Verified::dangerous_canonical_request`].
     pub fn dangerous_string_to_sign(&self) -> &[u8] {
-        &self.string_to_sign
+        self.text.string_to_sign()
     }
 
     /// The whole signature, which for a presigned request is a credential: for comparison in tests only.
@@ -237,7 +235,7 @@ struct Claim<'a> {
     scope: Scope<'a>,
     time: Cow<'a, str>,
     instant: Seconds,
-    names: Vec<&'a str>,
+    names: Names<'a>,
     signature: &'a str,
     payload_line: Cow<'a, [u8]>,
     payload: Payload,
@@ -393,7 +391,7 @@ impl<K: KeySource> Verifier<'_, K> {
             signature: Some(claimed.signature.to_owned()),
             signed: Some(Signed { at: time, algorithm: Algorithm::Hmac.name() }),
             file,
-            string_to_sign: text.to_vec(),
+            text: SignedText::bare(text),
             ..Verified::anonymous(Payload::Unsigned)
         })
     }
@@ -439,9 +437,9 @@ impl<K: KeySource> Verifier<'_, K> {
         // No access key is empty, so the stand-in takes nobody's place.
         let nobody = Scope { access_key: "", ..*scope };
         match (algorithm, known) {
-            (Algorithm::Hmac, Known::Good(secret)) => Ok(Key::hmac(&cache.key(generation, scope, secret))),
-            (Algorithm::Hmac, Known::Session(secret)) => Ok(Key::hmac(&cache.session(generation, scope, secret))),
-            (Algorithm::Hmac, Known::Bad(_)) => Ok(Key::hmac(&cache.key(generation, &nobody, &stand_in()))),
+            (Algorithm::Hmac, Known::Good(secret)) => Ok(Key::Hmac(cache.key(generation, scope, secret))),
+            (Algorithm::Hmac, Known::Session(secret)) => Ok(Key::Hmac(cache.session(generation, scope, secret))),
+            (Algorithm::Hmac, Known::Bad(_)) => Ok(Key::Hmac(cache.key(generation, &nobody, &stand_in()))),
             (Algorithm::Ecdsa, Known::Good(secret)) => cache.public(generation, scope, secret).map(Key::Ecdsa),
             (Algorithm::Ecdsa, Known::Session(secret)) => {
                 cache.public_of_session(generation, scope, secret).map(Key::Ecdsa)
@@ -476,7 +474,7 @@ impl<K: KeySource> Verifier<'_, K> {
 
     fn attempt(&self, claim: &Claim<'_>, key: &Key, form: PathForm) -> Result<Attempt, Fault> {
         let Request { head, query, .. } = *self.request;
-        let mut canonical = Vec::with_capacity(512);
+        let mut canonical = Vec::with_capacity(768); // the string to sign stands behind it
         canonical.extend_from_slice(head.method);
         canonical.push(b'\n');
         canonical::path_into(head.path(), form, &mut canonical)?;
@@ -491,15 +489,15 @@ impl<K: KeySource> Verifier<'_, K> {
         canonical::names_into(&claim.names, &mut canonical);
         canonical.push(b'\n');
         canonical.extend_from_slice(&claim.payload_line);
-        let string_to_sign = canonical::string_to_sign(claim.algorithm, &claim.time, claim.scope.text, &canonical);
-        let matches = key.matches(&string_to_sign, claim.signature.as_bytes());
-        Ok(Attempt { canonical, string_to_sign, matches, complete })
+        let text = SignedText::new(claim.algorithm, &claim.time, claim.scope.text, canonical);
+        let matches = key.matches(text.string_to_sign(), claim.signature.as_bytes());
+        Ok(Attempt { text, matches, complete })
     }
 
     fn verified(&self, claim: Claim<'_>, key: Key, attempt: Attempt) -> Verified {
         let signed_chunks = matches!(claim.payload, Payload::Chunks { signed: true, .. });
         let chunks = signed_chunks.then(|| {
-            let canonical = Some((&*attempt.canonical, self.settings.details));
+            let canonical = Some((attempt.text.canonical_request(), self.settings.details));
             let (time, Scope { text, access_key, .. }) = (&claim.time, claim.scope);
             Box::new(Chunks::new(key, time, text, access_key, claim.signature, canonical))
         });
@@ -511,8 +509,7 @@ impl<K: KeySource> Verifier<'_, K> {
             signed: Some(Signed { at: claim.instant, algorithm: claim.algorithm.name() }),
             chunks,
             file: LengthRange::ANY,
-            canonical_request: attempt.canonical,
-            string_to_sign: attempt.string_to_sign,
+            text: attempt.text,
         }
     }
 
@@ -520,15 +517,15 @@ impl<K: KeySource> Verifier<'_, K> {
         let fault = mismatch_fault(
             claim.scope.access_key,
             claim.signature,
-            &attempt.string_to_sign,
-            Some(&attempt.canonical),
+            attempt.text.string_to_sign(),
+            Some(attempt.text.canonical_request()),
             self.settings.details,
         );
         Rejection {
             fault,
             access_key: Some(claim.scope.access_key.to_owned()),
-            canonical_request: Some(attempt.canonical),
-            string_to_sign: Some(attempt.string_to_sign),
+            canonical_request: Some(attempt.text.canonical_request().to_vec()),
+            string_to_sign: Some(attempt.text.into_string_to_sign()),
             mismatch: Some(Box::new(Mismatch {
                 algorithm: claim.algorithm,
                 kind: claim.kind,
@@ -548,8 +545,7 @@ impl<K: KeySource> Verifier<'_, K> {
 }
 
 struct Attempt {
-    canonical: Vec<u8>,
-    string_to_sign: Vec<u8>,
+    text: SignedText,
     matches: bool,
     /// The request has every header that was signed.
     complete: bool,

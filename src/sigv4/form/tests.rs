@@ -52,7 +52,7 @@ fn fields(changes: &[(&str, &str)]) -> Fields {
         conditions.join(",")
     ));
     let signing = key::derive(&Secret::new(SECRET.to_owned()), b"20260314", "us-east-1", "s3");
-    let signature = key::hex(&*key::mac(&*signing, policy.as_bytes()));
+    let signature = key::hex(&signing.sign(policy.as_bytes()));
     let mut fields = Fields::default();
     let signed = [
         ("key", "k"),

@@ -1,0 +1,35 @@
+//! Sets of octets, asked in one look each.
+
+/// A set of octets.
+#[derive(Clone, Copy, Debug)]
+pub struct Octets([bool; 256]);
+
+impl Octets {
+    /// These octets.
+    #[expect(clippy::indexing_slicing, reason = "an octet is a place in the table; made at compile time")]
+    pub const fn of(octets: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut at = 0;
+        while at < octets.len() {
+            set[octets[at] as usize] = true;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    /// Whether it holds an octet.
+    pub fn has(&self, octet: u8) -> bool {
+        self.0.get(usize::from(octet)).is_some_and(|there| *there)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        const SET: Octets = Octets::of(b"a\0\xff/");
+        assert!((0..=u8::MAX).all(|octet| SET.has(octet) == b"a\0\xff/".contains(&octet)));
+    }
+}
