@@ -80,13 +80,13 @@ where
     let (head, body) = request.into_parts();
     let (body, arrived) = Arriving::new(body, &worker.clock);
     let begun = worker.begun(worker.next_id(), now, &head.headers, arrived);
-    let arrived = Parsed::new(Request::from_parts(head, body), connection, begun)
+    let addressed = Parsed::new(Request::from_parts(head, body), connection, begun)
         .address(&live)?
         .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
         .await?;
-    let arrived = StandsBack::new(arrived, worker).await;
-    let authenticated = arrived.authenticate(&live, &worker.keys, now.seconds())?;
+    let addressed = StandsBack::new(addressed, worker).await;
+    let authenticated = addressed.authenticate(&live, &worker.keys, now.seconds())?;
     let (live, decided) = StandsBack::new(authenticated, worker)
         .await
         .read_document(&live, &worker.room)
