@@ -195,15 +195,20 @@ impl Line {
     fn push(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut out = self.out.borrow_mut();
         while !out.octets.is_empty() {
-            match Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &out.octets) {
+            let error = match Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &out.octets) {
                 Poll::Pending => {
                     self.state.set(State::Stuck);
                     return Poll::Pending;
                 }
-                Poll::Ready(Ok(0)) => return Poll::Ready(self.fail(&mut out, io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => drop(out.octets.drain(..count)),
-                Poll::Ready(Err(error)) => return Poll::Ready(self.fail(&mut out, error)),
-            }
+                Poll::Ready(Ok(count @ 1..)) => {
+                    out.octets.drain(..count);
+                    continue;
+                }
+                Poll::Ready(Ok(0)) => io::ErrorKind::WriteZero.into(),
+                Poll::Ready(Err(error)) => error,
+            };
+            self.fail(&mut out, error);
+            return Poll::Ready(());
         }
         self.state.set(State::Empty);
         let spare = std::mem::take(&mut out.octets);
