@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 
+use super::BoxError;
 use super::deletions::Refused;
 use super::early::in_time;
 use crate::access::Document;
@@ -13,8 +14,6 @@ use crate::limit::Room;
 use crate::s3::operation::BodyKind;
 use crate::s3::route::{Routed, Rules};
 use crate::s3::{Code, Fault, Operation, xml};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The longest control document: a thousand keys of a kilobyte each, every octet escaped.
 const LONGEST: u64 = 8 * 1024 * 1024;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::Body;
 use tokio::time::timeout;
 
+use super::BoxError;
 use super::facts::Facts;
 use super::landing::Landing;
 use crate::body::{Contract, FormHead, Unread};
@@ -58,7 +59,7 @@ pub(super) async fn read<B>(
 ) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     match auth {
         _ if tokens => in_time(LONGEST, read_whole(body)).await,
@@ -70,7 +71,7 @@ where
 async fn read_form<B>(facts: &Facts, body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     let boundary = facts.with_head(|head| form::boundary(head).map(str::to_owned))?;
     let (form, body) = body.read_form(&boundary).await?;
@@ -80,7 +81,7 @@ where
 async fn read_whole<B>(body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     let data = body.read_whole(sts::LONGEST_BODY).await?;
     Ok((Early::Whole(Hidden(data)), None))

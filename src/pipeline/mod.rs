@@ -41,6 +41,9 @@ mod task;
 mod uploads;
 mod walk;
 
+/// What the body of a client may fail with.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 pub use answer::Answer;
 pub use encryption::{StoreEncryption, StoreKeys};
 pub use exit::{Exit, Out};

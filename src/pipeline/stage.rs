@@ -36,6 +36,7 @@ use bytes::Bytes;
 use http::Method;
 use http_body::Body;
 
+use super::BoxError;
 use super::after::After;
 use super::deletions::Refused;
 use super::document::{self, duties};
@@ -68,7 +69,6 @@ use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::{KeyCache, Rejection, Request};
 use crate::time::{Clock, Seconds};
 use crate::upstream::Owners;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One authority, one framing, a legal target. The body is unread.
 #[derive(Debug)]

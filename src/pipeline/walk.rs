@@ -12,6 +12,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use super::BoxError;
 use super::after::Around;
 use super::answer::{self, Answer};
 use super::arriving::{Arrived, Arriving};
@@ -50,7 +51,7 @@ use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
 where
     B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     match run(request, connection, worker).await {
         Ok(response) => response,
@@ -73,7 +74,7 @@ async fn run<B>(
 ) -> Result<Response<Answer>, Refusal>
 where
     B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     let live = worker.live.load_full(); // one generation, first octet to last, or the newest behind a slow document
     let now = worker.clock.now_millis();

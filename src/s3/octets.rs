@@ -6,9 +6,14 @@ pub struct Octets([bool; 256]);
 
 impl Octets {
     /// These octets.
-    #[expect(clippy::indexing_slicing, reason = "an octet is a place in the table; made at compile time")]
     pub const fn of(octets: &[u8]) -> Self {
-        let mut set = [false; 256];
+        Self([false; 256]).and(octets)
+    }
+
+    /// The same and these.
+    #[expect(clippy::indexing_slicing, reason = "an octet is a place in the table; made at compile time")]
+    pub const fn and(self, octets: &[u8]) -> Self {
+        let Self(mut set) = self;
         let mut at = 0;
         while at < octets.len() {
             set[octets[at] as usize] = true;
@@ -31,5 +36,7 @@ mod tests {
     fn a_set_holds_what_was_put_in_and_nothing_else() {
         const SET: Octets = Octets::of(b"a\0\xff/");
         assert!((0..=u8::MAX).all(|octet| SET.has(octet) == b"a\0\xff/".contains(&octet)));
+        const MORE: Octets = SET.and(b"b");
+        assert!((0..=u8::MAX).all(|octet| MORE.has(octet) == b"ab\0\xff/".contains(&octet)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::octets::Octets;
 use super::{Code, Fault};
 
 /// A `%` without two hexadecimal digits behind it.
@@ -48,7 +49,7 @@ pub fn encode_into(octets: &[u8], out: &mut Vec<u8>) {
 
 /// Encodes everything but unreserved octets and `/`.
 pub fn encode_path_into(octets: &[u8], out: &mut Vec<u8>) {
-    escape(octets, out, |octet| is_unreserved(octet) || octet == b'/');
+    escape(octets, out, is_plain_in_path);
 }
 
 /// [`encode_into`] as text, for query names and values.
@@ -66,9 +67,17 @@ pub fn encode_path(octets: &[u8]) -> String {
 }
 
 /// `A-Z a-z 0-9 - . _ ~`: what is never escaped in canonical text.
-pub const fn is_unreserved(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~')
+pub fn is_unreserved(octet: u8) -> bool {
+    UNRESERVED.has(octet)
 }
+
+/// What is never escaped in a canonical path, slashes too.
+pub fn is_plain_in_path(octet: u8) -> bool {
+    IN_PATH.has(octet)
+}
+
+const UNRESERVED: Octets = Octets::of(b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+static IN_PATH: Octets = UNRESERVED.and(b"/");
 
 fn escape(octets: &[u8], out: &mut Vec<u8>, keep: impl Fn(u8) -> bool) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -152,6 +161,14 @@ mod tests {
         assert_eq!(&*decode(b"a%252Fb+c%2B").unwrap(), b"a%2Fb c+");
         assert_eq!(decode(b"a%2"), Err(BadEscape));
         assert_eq!(decode(b"%zz"), Err(BadEscape));
+    }
+
+    #[test]
+    fn letters_digits_and_four_marks_are_unreserved() {
+        for octet in 0..=u8::MAX {
+            let expected = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+            assert_eq!(is_unreserved(octet), expected, "{octet}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use super::header::Algorithm;
 use crate::s3::head::trim;
-use crate::s3::octets::Octets;
 use crate::s3::uri::{self, Query};
 use crate::s3::{Code, Fault, Head};
 
@@ -34,9 +33,6 @@ pub(super) enum PathForm {
     Segments,
 }
 
-/// What of a path is its own canonical form.
-static PLAIN: Octets = Octets::of(b"-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
-
 /// The canonical URI of a wire path.
 pub(super) fn path_into(wire: &[u8], form: PathForm, out: &mut Vec<u8>) -> Result<(), Fault> {
     if wire.is_empty() {
@@ -44,7 +40,7 @@ pub(super) fn path_into(wire: &[u8], form: PathForm, out: &mut Vec<u8>) -> Resul
         return Ok(());
     }
     // The usual path is its own canonical form.
-    if form == PathForm::Whole && wire.iter().all(|&octet| PLAIN.has(octet)) {
+    if form == PathForm::Whole && wire.iter().all(|&octet| uri::is_plain_in_path(octet)) {
         out.extend_from_slice(wire);
         return Ok(());
     }
@@ -230,7 +226,7 @@ mod tests {
     #[test]
     fn a_path_is_plain_where_nothing_is_escaped() {
         for octet in 0..=u8::MAX {
-            assert_eq!(PLAIN.has(octet), uri::is_unreserved(octet) || octet == b'/', "{octet}");
+            assert_eq!(uri::is_plain_in_path(octet), uri::is_unreserved(octet) || octet == b'/', "{octet}");
         }
     }
 

@@ -21,7 +21,8 @@ pub fn others_first() -> OthersFirst {
     OthersFirst { stood_back: false }
 }
 
-/// Ready when it is polled for the second time, behind everything that was ready with it.
+/// Ready when it is polled for the second time, behind everything that was ready with it. (`yield_now` of tokio
+/// would ask the system for news first.)
 #[derive(Debug)]
 #[must_use = "nobody stands back before it is awaited"]
 pub struct OthersFirst {

@@ -87,11 +87,7 @@ impl Outbox {
 
     fn send(&self) {
         let mut lines = self.waiting.take();
-        for line in lines.drain(..) {
-            if let Some(spare) = line.send() {
-                self.keep(spare);
-            }
-        }
+        lines.drain(..).for_each(|line| line.send());
         // Its room serves the next turn.
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
@@ -156,17 +152,14 @@ impl Socket {
 }
 
 impl Line {
-    /// Hands over what waits, at the end of the turn; gives its buffer back when it is empty.
-    fn send(&self) -> Option<Vec<u8>> {
+    /// Hands over what waits, at the end of the turn.
+    fn send(&self) {
         if self.state.get() != State::Posted {
-            return None;
+            return;
         }
         let mut out = self.out.borrow_mut();
         match self.stream.borrow().try_write(&out.octets) {
-            Ok(count) if count == out.octets.len() => {
-                self.state.set(State::Empty);
-                return Some(std::mem::take(&mut out.octets));
-            }
+            Ok(count) if count == out.octets.len() => return self.emptied(&mut out),
             Ok(count) => {
                 out.octets.drain(..count);
                 self.state.set(State::Stuck);
@@ -177,7 +170,6 @@ impl Line {
         if let Some(owner) = out.owner.take() {
             owner.wake();
         }
-        None
     }
 
     /// Sends what waits, now.
@@ -210,10 +202,16 @@ impl Line {
             self.fail(&mut out, error);
             return Poll::Ready(());
         }
+        self.emptied(&mut out);
+        Poll::Ready(())
+    }
+
+    /// An idle connection holds no buffer.
+    fn emptied(&self, out: &mut Out) {
         self.state.set(State::Empty);
         let spare = std::mem::take(&mut out.octets);
-        OUTBOX.with_borrow(|outbox| outbox.as_ref().map(|outbox| outbox.keep(spare)));
-        Poll::Ready(())
+        // A thread that ends has no outbox any more.
+        let _ = OUTBOX.try_with(|place| place.borrow().as_ref().map(|outbox| outbox.keep(spare)));
     }
 
     fn fail(&self, out: &mut Out, error: io::Error) {
@@ -235,9 +233,7 @@ impl Line {
                 return false;
             }
             if self.state.get() == State::Empty {
-                if out.octets.capacity() == 0 {
-                    out.octets = outbox.spares.borrow_mut().pop().unwrap_or_default();
-                }
+                out.octets = outbox.spares.borrow_mut().pop().unwrap_or_default();
                 self.state.set(State::Posted);
                 outbox.post(self);
             }

@@ -244,12 +244,11 @@ impl<'a> Facts<'a> {
     /// The first layer with a statement that forbids (spec/policy-evaluation.md 10).
     fn denied(&self) -> Option<(Layer, Hit<'a>)> {
         let of = |layer: Layer, hit: &Option<Hit<'a>>| hit.map(|hit| (layer, hit));
-        let own = |(layer, hit): (Layer, &Option<Hit<'a>>)| of(layer, hit);
         let of_resource = if self.trust.is_some() { Layer::Trust } else { Layer::Resource };
         of(Layer::ServiceControl, &self.service_control.deny)
             .or_else(|| of(Layer::ResourceControl, &self.resource_control))
             .or_else(|| of(Layer::Endpoint, &self.endpoint.deny))
-            .or_else(|| self.own.denies().into_iter().find_map(own))
+            .or_else(|| self.own.denies().into_iter().find_map(|(layer, hit)| of(layer, hit)))
             .or_else(|| self.door.as_ref().and_then(|door| of(Layer::AccessPoint, &door.said.deny)))
             .or_else(|| of(of_resource, &self.bucket.deny))
     }
