@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Response};
 use http_body_util::BodyExt as _;
 
 use super::build::StorePlan;
@@ -97,20 +97,20 @@ impl Gate {
 impl Service for Gate {
     type Body = Answer;
 
-    async fn call(&self, request: Request<TimedBody>, connection: Rc<Connection>) -> Response<Answer> {
+    async fn call(&self, head: Box<Parts>, body: TimedBody, connection: Rc<Connection>) -> Response<Answer> {
         let facts = connection.keep(facts);
-        let request = request.map(|body| body.map_err(|error| error.fault()));
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return walk(request, facts, &self.worker).await;
+        let body = body.map_err(|error| error.fault());
+        if matches!(head.method, Method::GET | Method::HEAD) {
+            return walk(head, body, facts, &self.worker).await;
         }
         // Who hangs up after sending a write cannot hide its outcome.
         let worker = Rc::clone(&self.worker);
-        detach(async move { walk(request, facts, &worker).await }).await
+        detach(async move { walk(head, body, facts, &worker).await }).await
     }
 
     fn refused(&self, head: &Parts, fault: &Fault, id: RequestId, connection: &Connection) {
         let (facts, worker) = (connection.keep(facts), Rc::clone(&self.worker));
-        let (head, fault) = (head.clone(), fault.clone());
+        let (head, fault) = (Box::new(head.clone()), fault.clone());
         tokio::task::spawn_local(async move { pipeline::record_refusal(head, fault, id, facts, &worker).await });
     }
 }

@@ -34,7 +34,7 @@ enum Kind {
     /// Not whole, and never to be: it breaks the connection.
     Broken,
     Stream(Metered<Cut<UnsyncBoxBody<Bytes, io::Error>>, Closing>),
-    Wire(Metered<Cut<Download>, Closing>),
+    Wire(Metered<Cut<Box<Download>>, Closing>),
 }
 
 impl Answer {

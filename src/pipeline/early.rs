@@ -50,21 +50,21 @@ impl Early {
     }
 }
 
+/// Whether anything of the body is read that early: of forms and, as `tokens` says, of what is for the
+/// token service.
+pub(super) const fn is_needed(auth: Auth, tokens: bool) -> bool {
+    tokens || matches!(auth, Auth::Form)
+}
+
 /// Reads it. Nothing is left of a body that is read whole.
-pub(super) async fn read<B>(
-    facts: &Facts,
-    auth: Auth,
-    tokens: bool,
-    body: Unread<B>,
-) -> Result<(Early, Option<Unread<B>>), Fault>
+pub(super) async fn read<B>(facts: &Facts, tokens: bool, body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    match auth {
-        _ if tokens => in_time(LONGEST, read_whole(body)).await,
-        Auth::Form => in_time(LONGEST, read_form(facts, body)).await,
-        Auth::Anonymous | Auth::Header | Auth::Query => Ok((Early::Nothing, Some(body))),
+    match tokens {
+        true => in_time(LONGEST, read_whole(body)).await,
+        false => in_time(LONGEST, read_form(facts, body)).await,
     }
 }
 

@@ -82,7 +82,7 @@ type Lines<'a> = SmallVec<[(&'a [u8], &'a [u8]); 24]>;
 /// Everything that a record may hold, as far as it is known.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) head: Parts,
+    pub(super) head: Box<Parts>,
     pub(super) connection: Rc<Connection>,
     pub(super) id: RequestId,
     pub(super) received: Millis,
@@ -138,7 +138,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(head: Parts, connection: Rc<Connection>, begun: Begun) -> Self {
+    pub(super) fn new(head: Box<Parts>, connection: Rc<Connection>, begun: Begun) -> Self {
         let Begun { id, received, trace, arrived } = begun;
         Self {
             head,
@@ -179,7 +179,8 @@ impl Facts {
 
     /// Lends the head in the form that verification and routing read.
     pub(super) fn with_head<T>(&self, read: impl FnOnce(&Head<'_>) -> T) -> T {
-        let lines: Lines<'_> = self.lines().collect();
+        let mut lines = Lines::new();
+        lines.extend(self.lines()); // in its place; collected, all of it would be moved
         let target = self.head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let http2 = self.head.version == Version::HTTP_2;
         let authority = self.head.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());

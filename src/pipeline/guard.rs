@@ -15,7 +15,7 @@ use crate::s3::{Code, Fault, Operation};
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// What is left to be done of a request that this process answers.
-    pub(super) setting: Option<Setting>,
+    pub(super) setting: Option<Box<Setting>>,
     /// What was decided of encryption.
     pub(super) encryption: Decided,
     /// The size of the source of a copy, where it was looked at.
@@ -37,7 +37,7 @@ pub(super) async fn guard(
 ) -> Result<Found, Fault> {
     check_store_has(case)?;
     check_writes_of_its_own(case)?;
-    let setting = settings::guard(case, document, stores, at).await?;
+    let setting = settings::guard(case, document, stores, at).await?.map(Box::new);
     let (encryption, headers) = encryption::decide(case, uploads)?;
     let mut bound = None;
     // Rarely needed, and large: the common way keeps a small future.

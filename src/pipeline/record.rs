@@ -288,7 +288,7 @@ mod tests {
                 signature: signature.map(str::to_owned),
                 client,
                 ..Facts::new(
-                    head,
+                    Box::new(head),
                     Rc::clone(&connection),
                     Begun { id: RequestId::from_random(&[7; 34]), received: Millis(0), trace: None, arrived: None },
                 )

@@ -1,5 +1,6 @@
 //! The stages of a request. Each has private fields and one constructor, the method of the stage
-//! before it; there is no other way to make one.
+//! before it; there is no other way to make one. They are handed on by pointer: on its way through
+//! a chain of futures a value is copied several times at each of them.
 //!
 //! An address cannot be authorized; it has no such method:
 //! ```compile_fail,E0599
@@ -26,6 +27,7 @@
 //! }
 //! ```
 
+mod authenticate;
 pub(super) mod left;
 
 use std::rc::Rc;
@@ -33,23 +35,23 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::Method;
+use http::request::Parts;
 use http_body::Body;
 
 use super::BoxError;
 use super::after::After;
 use super::deletions::Refused;
-use super::document::{self, duties};
+use super::document;
 use super::early::{self, Early};
 use super::exit::{Exit, Out};
 use super::facts::{Begun, Connection, Facts};
 use super::guard::{self, Found};
 use super::here::Here;
 use super::judge::{self, Case};
-use super::live::{Asked, Asker, Live, Site};
+use super::live::{Asked, Live};
 use super::open::Open;
 use super::rates::{Allowed, Gates, Pass, Rates};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, journal_full};
 use super::rule::{Overruled, Ruled, rule};
 use super::settings::Setting;
 use super::task::{Envelope, Task};
@@ -61,13 +63,9 @@ use crate::body::{Contract, SealedBody, Unread};
 use crate::guard::Write;
 use crate::limit::{Permit, Room};
 use crate::policy::Grant;
-use crate::s3::address::is_about_access_points;
-use crate::s3::payload::ChunkSignatures;
 use crate::s3::route::Auth;
-use crate::s3::uri::Query;
-use crate::s3::{Code, Fault, Operation};
-use crate::sigv4::{KeyCache, Rejection, Request};
-use crate::time::{Clock, Seconds};
+use crate::s3::{Code, Fault};
+use crate::time::Clock;
 use crate::upstream::Owners;
 
 /// One authority, one framing, a legal target. The body is unread.
@@ -104,7 +102,7 @@ pub struct Authenticated<B> {
 /// Statements said yes to everything that the request needs.
 #[derive(Debug)]
 pub struct Authorized<B> {
-    inner: Authenticated<B>,
+    inner: Box<Authenticated<B>>,
     way: Way,
     grant: Grant,
     refused: Vec<Refused>,
@@ -120,14 +118,7 @@ struct Way {
 /// Rules hold. A control document has been read and verified; object data has not been touched.
 #[derive(Debug)]
 pub struct Guarded<B> {
-    facts: Box<Facts>,
-    site: usize,
-    way: Way,
-    task: Task,
-    who: Arc<crate::identity::Principal>,
-    grant: Grant,
-    refused: Vec<Refused>,
-    body: Payload<B>,
+    inner: Box<Authorized<B>>,
 }
 
 #[derive(Debug)]
@@ -164,8 +155,7 @@ where
     B::Error: Into<BoxError>,
 {
     /// Takes a request whose head has passed the server's screen.
-    pub fn new(request: http::Request<B>, connection: Rc<Connection>, begun: Begun) -> Self {
-        let (head, body) = request.into_parts();
+    pub fn new(head: Box<Parts>, body: B, connection: Rc<Connection>, begun: Begun) -> Self {
         Self { facts: Box::new(Facts::new(head, connection, begun)), body: Some(Unread::new(body)) }
     }
 
@@ -173,7 +163,7 @@ where
     ///
     /// # Errors
     /// A host that is not served, a path that does not decode, two kinds of authentication at once.
-    pub fn address(mut self, live: &Live) -> Result<Addressed<B>, Refusal> {
+    pub fn address(mut self, live: &Live) -> Result<Box<Addressed<B>>, Refusal> {
         let listener = self.facts.connection.listener;
         match self.facts.with_head(|head| live.find(listener, head)) {
             Ok(found) => {
@@ -187,14 +177,9 @@ where
                         return Err(Refusal::new(Fault::clone(fault), self.facts));
                     }
                 }
-                Ok(Addressed {
-                    parsed: self,
-                    site: found.site,
-                    auth: found.auth,
-                    asked: found.asked,
-                    form_bucket: found.form_bucket,
-                    early: Early::Nothing,
-                })
+                let (site, auth, asked) = (found.site, found.auth, found.asked);
+                let (form_bucket, early) = (found.form_bucket, Early::Nothing);
+                Ok(Box::new(Addressed { parsed: self, site, auth, asked, form_bucket, early }))
             }
             Err(fault) => Err(Refusal::new(fault, self.facts)),
         }
@@ -210,7 +195,7 @@ where
     ///
     /// # Errors
     /// `SlowDown`.
-    pub fn arrive(mut self, live: &Live, rates: &Rates, clock: &dyn Clock) -> Result<Self, Refusal> {
+    pub fn arrive(mut self: Box<Self>, live: &Live, rates: &Rates, clock: &dyn Clock) -> Result<Box<Self>, Refusal> {
         match rates.arrive(live, &mut self.parsed.facts, self.auth, clock) {
             Ok(()) => Ok(self),
             Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked)),
@@ -222,146 +207,20 @@ where
     ///
     /// # Errors
     /// A form that is none, or has no file; a client that takes too long.
-    pub async fn read_early(self) -> Result<Self, Refusal> {
-        let Self { parsed: Parsed { mut facts, body }, site, auth, asked, form_bucket, early } = self;
-        facts.auth = Some(auth);
-        let Some(body) = body else {
-            return Ok(Self { parsed: Parsed { facts, body }, site, auth, asked, form_bucket, early });
-        };
-        match early::read(&facts, auth, matches!(asked, Asked::Tokens(_)), body).await {
-            Ok((early, body)) => Ok(Self { parsed: Parsed { facts, body }, site, auth, asked, form_bucket, early }),
-            Err(fault) => Err(Refusal::early(fault, facts, asked)),
+    pub async fn read_early(mut self: Box<Self>) -> Result<Box<Self>, Refusal> {
+        self.parsed.facts.auth = Some(self.auth);
+        let tokens = matches!(self.asked, Asked::Tokens(_));
+        if !early::is_needed(self.auth, tokens) {
+            return Ok(self);
         }
-    }
-}
-
-impl<B> Addressed<B> {
-    /// Verifies the signature; then tells what addressing kept; then fixes what the body must be.
-    ///
-    /// # Errors
-    /// Whatever the order of spec/sigv4.md 13 finds first.
-    pub fn authenticate(self, live: &Live, cache: &KeyCache, now: Seconds) -> Result<Authenticated<B>, Refusal> {
-        let Self { mut parsed, site: at, auth, asked, form_bucket, early } = self;
-        parsed.facts.auth = Some(auth);
-        let site = match live.site(parsed.facts.connection.listener, at) {
-            Ok(site) => site,
-            Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
-        };
-        let routed = match (asked, &early) {
-            (Asked::Store(routed), _) => routed,
-            (Asked::Tokens(Ok(())), Early::Whole(body)) => {
-                return parsed.ask(live, (at, site), auth, &body.0, cache, now);
+        let Some(body) = self.parsed.body.take() else { return Ok(self) };
+        match early::read(&self.parsed.facts, tokens, body).await {
+            Ok((early, body)) => {
+                (self.early, self.parsed.body) = (early, body);
+                Ok(self)
             }
-            (Asked::Tokens(Err(fault)), _) => return Err(Refusal::new(*fault, parsed.facts)),
-            (Asked::Tokens(Ok(())), _) => {
-                return Err(Refusal::new(Fault::plain(Code::InternalError, "body-not-read"), parsed.facts));
-            }
-        };
-        let streaming = routed.as_ref().is_ok_and(|routed| routed.operation.spec().streaming);
-        let tls = parsed.facts.connection.is_tls();
-        let listener = parsed.facts.connection.listener;
-        let verified = parsed.facts.with_head(|head| {
-            live.as_signed(listener, site, head, |head| {
-                let query = Query::parse(head.query()).map_err(Fault::from)?;
-                let form = early.form(form_bucket.as_deref());
-                let request = Request { head, query: &query, streaming_allowed: streaming, tls, body_hash: None, form };
-                let (who, mut verified) = live.verify(site, auth, &request, cache, now)?;
-                // What the body must be is read here, where the head is at hand, and told in its turn.
-                let plain = routed.as_ref().ok().filter(|_| form.is_none());
-                let contract = plain.map(|routed| {
-                    let signatures = verified.take_chunks().map(|chunks| chunks as Box<dyn ChunkSignatures>);
-                    Contract::new(verified.payload(), signatures, head, duties(routed))
-                });
-                Ok::<_, Box<Rejection>>((who, verified, contract))
-            })
-        });
-        if live.external(listener).is_some() {
-            parsed.facts.url = parsed.facts.with_head(|head| live.external_url(listener, site, head));
+            Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked)),
         }
-        let (who, mut verified, contract) = match verified {
-            Ok(verified) => verified,
-            Err(rejection) => {
-                parsed.facts.rejected(live, (site, &site.signature), &rejection, cache, now);
-                return Err(Refusal::early(rejection.into_fault(), parsed.facts, Asked::Store(routed)));
-            }
-        };
-        parsed.facts.known(live, &who);
-        parsed.facts.signed = verified.signed();
-        (parsed.facts.access_key, parsed.facts.signature) = verified.take_names();
-        if verified.kind() == Auth::Header && !matches!(parsed.facts.head.method, Method::GET | Method::HEAD) {
-            parsed.facts.signed_text = Some(verified.take_signed_text());
-        }
-        let form = match early {
-            Early::Form(form) => Some((form_bucket, form)),
-            Early::Nothing | Early::Whole(_) => None,
-        };
-        let routed = match (routed, &form) {
-            (Ok(asked), Some((bucket, form))) => {
-                let upload = early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules);
-                upload.map(Box::new).map_err(Box::new)
-            }
-            // Nobody has read the form: nothing of it is known, so nothing of it may leave.
-            (Ok(asked), None) if asked.operation == Operation::PostObject => {
-                Err(Fault::plain(crate::s3::Code::InternalError, "form-not-read").into())
-            }
-            (routed, _) => routed,
-        };
-        let routed = match routed {
-            Ok(routed) => routed,
-            // Strangers could find out which access points there are.
-            Err(fault) if who.is_anonymous() && is_about_access_points(&fault) => {
-                return Err(Refusal::new(Fault::plain(Code::AccessDenied, "access-point-unsigned"), parsed.facts));
-            }
-            Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),
-        };
-        let Parsed { facts, body } = parsed;
-        let contract = match (&form, contract) {
-            (Some((_, form)), _) => facts.with_head(|head| early::file_contract(head, form, verified.file_length())),
-            (None, Some(contract)) => contract,
-            (None, None) => Err(Fault::plain(Code::InternalError, "no-contract")),
-        };
-        let body = match (contract, body) {
-            (Ok(contract), Some(body)) => Payload::Unread(body, Box::new(contract)),
-            (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
-            (Ok(_), None) => {
-                return Err(Refusal::asked(
-                    Fault::plain(Code::InternalError, "body-spent"),
-                    facts,
-                    Task::Store(routed),
-                ));
-            }
-        };
-        Ok(Authenticated { facts, site: at, task: Task::Store(routed), who, body, said: Document::None })
-    }
-}
-
-impl<B> Parsed<B> {
-    /// Verifies a request to the token service, whose body has been read.
-    fn ask(
-        mut self,
-        live: &Live,
-        (at, site): (usize, &Site),
-        auth: Auth,
-        body: &[u8],
-        cache: &KeyCache,
-        now: Seconds,
-    ) -> Result<Authenticated<B>, Refusal> {
-        let listener = self.facts.connection.listener;
-        let verified = self.facts.with_head(|head| {
-            live.as_signed(listener, site, head, |head| live.verify_tokens(site, auth, head, body, cache, now))
-        });
-        let Asker { who, verified, ask } = match verified {
-            Ok(verified) => verified,
-            Err(rejection) => {
-                self.facts.rejected(live, (site, &site.tokens), &rejection, cache, now);
-                return Err(Refusal::new(rejection.into_fault(), self.facts));
-            }
-        };
-        self.facts.known(live, &who);
-        (self.facts.access_key, self.facts.signature) =
-            verified.map(|mut verified| verified.take_names()).unwrap_or_default();
-        let (task, body, said) = (Task::Tokens(ask), Payload::Spent, Document::None);
-        Ok(Authenticated { facts: self.facts, site: at, task, who, body, said })
     }
 }
 
@@ -375,7 +234,7 @@ where
     ///
     /// # Errors
     /// A document that does not verify or parse; `SlowDown`.
-    pub async fn read_document(mut self, live: &Live, room: &Room) -> Result<Self, Refusal> {
+    pub async fn read_document(mut self: Box<Self>, live: &Live, room: &Room) -> Result<Box<Self>, Refusal> {
         let operation = match &self.task {
             Task::Store(routed) if Document::is_needed(routed.operation) => routed.operation,
             _ => return Ok(self),
@@ -392,29 +251,34 @@ where
         match read {
             Ok((said, document)) => {
                 self.facts.keep_document(operation, document.whole());
-                Ok(Self { said, body: Payload::Document(document), ..self })
+                (self.said, self.body) = (said, Payload::Document(document));
+                Ok(self)
             }
-            Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
+            Err(fault) => Err(self.refused(fault)),
         }
     }
 }
 
 impl<B> Authenticated<B> {
+    fn refused(self: Box<Self>, fault: Fault) -> Refusal {
+        Refusal::asked(fault, self.facts, self.task)
+    }
+
     /// Asks policy. What a decision hangs on is looked up in the store.
     ///
     /// # Errors
     /// `AccessDenied`; `NoSuchKey` and `NoSuchVersion` for who may know that; `ServiceUnavailable` where the
     /// decision hangs on a fact that the store does not tell.
     pub async fn authorize(
-        mut self,
+        mut self: Box<Self>,
         live: &Live,
         stores: &[Store],
         uploads: &Uploads,
-    ) -> Result<Authorized<B>, Refusal> {
+    ) -> Result<Box<Authorized<B>>, Refusal> {
         match self.rule(live, stores, uploads).await {
             Ok((Ruled { grant, refused }, way)) => {
                 self.facts.grant = Some(grant.clone());
-                Ok(Authorized { inner: self, way, grant, refused })
+                Ok(Box::new(Authorized { inner: self, way, grant, refused }))
             }
             Err(overruled) => {
                 self.facts.keep(self.said);
@@ -452,7 +316,7 @@ where
     ///
     /// # Errors
     /// A document that does not verify.
-    pub async fn read_document(mut self) -> Result<Self, Refusal> {
+    pub async fn read_document(mut self: Box<Self>) -> Result<Box<Self>, Refusal> {
         let Some(routed) = self.inner.task.routed().filter(|routed| routed.has_document()) else { return Ok(self) };
         match std::mem::replace(&mut self.inner.body, Payload::Spent) {
             Payload::Unread(body, contract) => match document::read(body, *contract, routed).await {
@@ -460,7 +324,7 @@ where
                     self.inner.facts.keep_document(routed.operation, document.whole());
                     self.inner.body = Payload::Document(document);
                 }
-                Err(fault) => return Err(Refusal::asked(fault, self.inner.facts, self.inner.task)),
+                Err(fault) => return Err(self.inner.refused(fault)),
             },
             body => self.inner.body = body,
         }
@@ -473,19 +337,19 @@ where
     /// # Errors
     /// As for [`Authenticated::authorize`]; credentials that are not good any more.
     pub async fn renew(
-        self,
+        self: Box<Self>,
         live: Arc<Live>,
         newest: &ArcSwap<Live>,
         stores: &[Store],
         uploads: &Uploads,
-    ) -> Result<(Arc<Live>, Self), Refusal> {
+    ) -> Result<(Arc<Live>, Box<Self>), Refusal> {
         if !matches!(self.inner.body, Payload::Document(_)) || newest.load().number == live.number {
             return Ok((live, self));
         }
         let (live, inner) = (newest.load_full(), self.inner);
         match live.check_still(inner.facts.access_key.as_deref(), &inner.who) {
             Ok(()) => inner.authorize(&live, stores, uploads).await.map(|renewed| (live, renewed)),
-            Err(fault) => Err(Refusal::asked(fault, inner.facts, inner.task)),
+            Err(fault) => Err(inner.refused(fault)),
         }
     }
 
@@ -493,21 +357,24 @@ where
     ///
     /// # Errors
     /// A document that does not parse, or that a rule refuses.
-    pub async fn guard(self, live: &Live, stores: &[Store], uploads: &Uploads) -> Result<Guarded<B>, Refusal> {
-        let Self { inner: Authenticated { mut facts, site, mut task, who, body, said }, way, grant, refused } = self;
-        let body = match (body, &said) {
-            (Payload::Document(document), Document::Delete(delete)) => {
-                Payload::Document(document::kept(&document, delete, &refused))
-            }
-            (body, _) => body,
-        };
-        facts.keep(said);
-        let found = match (task.routed(), live.site(facts.connection.listener, site)) {
+    pub async fn guard(
+        mut self: Box<Self>,
+        live: &Live,
+        stores: &[Store],
+        uploads: &Uploads,
+    ) -> Result<Guarded<B>, Refusal> {
+        let Self { inner, way, refused, .. } = &mut *self;
+        let Authenticated { facts, site, task, who, body, said } = &mut **inner;
+        if let (Payload::Document(document), Document::Delete(delete)) = (&mut *body, &*said) {
+            *document = document::kept(document, delete, refused);
+        }
+        facts.keep(std::mem::replace(said, Document::None));
+        let found = match (task.routed(), live.site(facts.connection.listener, *site)) {
             (None, _) => Ok(Found::default()),
             (Some(_), Err(fault)) => Err(fault),
             (Some(routed), Ok(site)) => {
-                let case = Case { live, site, facts: &facts, routed, document: &Document::None, who: &who };
-                let document = match &body {
+                let case = Case { live, site, facts, routed, document: &Document::None, who };
+                let document = match &*body {
                     Payload::Document(document) => document.whole(),
                     _ => None,
                 };
@@ -516,12 +383,14 @@ where
         };
         let mut found = match found {
             Ok(found) => found,
-            Err(fault) => return Err(Refusal::asked(fault, facts, task)),
+            Err(fault) => return Err(self.inner.refused(fault)),
         };
         found.apply(task.routed_mut());
         (facts.encryption, facts.source_size) = (found.encryption, found.source_size);
-        let body = found.setting.map_or(body, |setting| Payload::Setting(Box::new(setting)));
-        Ok(Guarded { facts, site, way, task, who, grant, refused, body })
+        if let Some(setting) = found.setting {
+            *body = Payload::Setting(setting);
+        }
+        Ok(Guarded { inner: self })
     }
 }
 
@@ -533,11 +402,11 @@ impl<B> Guarded<B> {
     /// `SlowDown`; `ThrottlingException`, or what the surface says in its place; `AccessDenied` for a replay
     /// that would do harm.
     pub fn admit(mut self, live: &Live, gates: &Gates<'_>) -> Result<Admitted<B>, Refusal> {
-        let Self { facts, site, task, who, body, .. } = &mut self;
+        let Authenticated { facts, site, task, who, body, .. } = &mut *self.inner.inner;
         let length = if let Payload::Unread(_, contract) = body { contract.length() } else { None };
         match gates.admit(Allowed { live, site: *site, facts, task, who, length }) {
             Ok((permit, write, pass)) => Ok(Admitted { inner: self, permit, pass, write }),
-            Err(fault) => Err(Refusal::asked(fault, self.facts, self.task)),
+            Err(fault) => Err(self.inner.inner.refused(fault)),
         }
     }
 }
@@ -549,13 +418,14 @@ impl<B> Admitted<B> {
     /// `ServiceUnavailable` if the journal does not take it.
     pub async fn log_intent(self, journal: &Journal) -> Result<Logged<Self>, Refusal> {
         let recorded = {
-            let Guarded { facts, task, grant, .. } = &self.inner;
+            let Authorized { inner, grant, .. } = &*self.inner.inner;
+            let Authenticated { facts, task, .. } = &**inner;
             let lent = facts.lent(Some(grant));
             journal.record(&facts.intent(Some(task), &lent, Decision::Allow)).await
         };
         match recorded {
             Ok(receipt) => Ok(Logged { inner: self, receipt }),
-            Err(full) => Err(Refusal::asked(super::refusal::journal_full(&full), self.inner.facts, self.inner.task)),
+            Err(full) => Err(self.inner.inner.inner.refused(journal_full(&full))),
         }
     }
 }
@@ -572,7 +442,8 @@ where
     /// A body that is wrong from the start: empty where its hash says otherwise.
     pub fn into_exit(self) -> Result<Exit, Refusal> {
         let Self { inner: Admitted { inner: guarded, permit, pass, write }, receipt } = self;
-        let Guarded { mut facts, site, way: Way { store, owners }, task, who, refused, body, .. } = guarded;
+        let Authorized { inner, way: Way { store, owners }, refused, .. } = *guarded.inner;
+        let Authenticated { mut facts, site, task, who, body, .. } = *inner;
         let open = Open::new(receipt, (permit, pass), write, &mut facts, &task);
         let body = match body {
             Payload::Spent => SealedBody::empty(),

@@ -1,6 +1,7 @@
 //! The walk: one page that is the life of a request, and what one worker needs for it.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use http_body::Body;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -48,19 +49,25 @@ use crate::upstream::wire::Wire;
 use crate::upstream::{Forward, Owners, Reply, Requester, Upstream};
 
 /// Answers one request, whatever it is.
-pub async fn walk<B>(request: Request<B>, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
+pub async fn walk<B>(head: Box<Parts>, body: B, connection: Rc<Connection>, worker: &Rc<Worker>) -> Response<Answer>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    match run(request, connection, worker).await {
+    match run(head, body, connection, worker).await {
         Ok(response) => response,
         Err(refusal) => refusal.log(worker).await.into_response(),
     }
 }
 
 /// Puts a refusal on record that was answered before there was a request to walk.
-pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection: Rc<Connection>, worker: &Worker) {
+pub async fn record_refusal(
+    head: Box<Parts>,
+    fault: Fault,
+    id: RequestId,
+    connection: Rc<Connection>,
+    worker: &Worker,
+) {
     let begun = worker.begun(id, worker.clock.now_millis(), &head.headers, None);
     let facts = Box::new(Facts::new(head, connection, begun));
     let _answered_already = Refusal::new(fault, facts).log(worker).await;
@@ -68,7 +75,8 @@ pub async fn record_refusal(head: Parts, fault: Fault, id: RequestId, connection
 
 /// From the head to the store and back. `?` collects a refusal from any stage.
 async fn run<B>(
-    request: Request<B>,
+    head: Box<Parts>,
+    body: B,
     connection: Rc<Connection>,
     worker: &Rc<Worker>,
 ) -> Result<Response<Answer>, Refusal>
@@ -78,10 +86,9 @@ where
 {
     let live = worker.live.load_full(); // one generation, first octet to last, or the newest behind a slow document
     let now = worker.clock.now_millis();
-    let (head, body) = request.into_parts();
     let (body, arrived) = Arriving::new(body, &worker.clock);
     let begun = worker.begun(worker.next_id(), now, &head.headers, arrived);
-    let addressed = Parsed::new(Request::from_parts(head, body), connection, begun)
+    let addressed = Parsed::new(head, body, connection, begun)
         .address(&live)?
         .arrive(&live, &worker.rates, &*worker.clock)?
         .read_early()
@@ -123,7 +130,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     open.wait().await;
     let verify_first = live.verify_first.max(LEAST_WHOLE);
     let body = match body.longest() <= verify_first {
-        true => in_time(patience(verify_first), body.settle(verify_first)).await,
+        true => in_time(patience(verify_first), pin!(body.settle(verify_first))).await,
         false => Ok(body),
     };
     others_first().await;

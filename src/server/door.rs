@@ -78,7 +78,8 @@ pub(super) async fn enter<S: Service>(
 ) -> Result<Response<Sent<S::Body>>, Infallible> {
     let floor = &door.floor;
     let mut turn = Turn::begin(floor);
-    let (mut parts, incoming) = request.into_parts();
+    let (parts, incoming) = request.into_parts();
+    let mut parts = Box::new(parts);
     // hyper's offer of an upgrade, which nobody takes up.
     parts.extensions.clear();
     let bodiless = incoming.is_end_stream();
@@ -94,9 +95,8 @@ pub(super) async fn enter<S: Service>(
         true => TimedBody::empty(),
         false => TimedBody::new(incoming, Rc::clone(&floor.wire), floor.gate.listener.limits.body_idle),
     };
-    let request = Request::from_parts(parts, body);
     // Called inside the guarded future, so that a panic on the way to it is caught as well.
-    let serving = pin!(async { door.service.call(request, Rc::clone(&door.connection)).await });
+    let serving = pin!(async { door.service.call(parts, body, Rc::clone(&door.connection)).await });
     let mut response = match guarded(serving).await {
         Ok(response) => response.map(|body| Sent::service(body, turn)),
         Err(Panicked) => return Ok(apologise(&door, turn)),

@@ -15,8 +15,8 @@ use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{Request, Response};
 use http_body::Body;
 
 use crate::id::RequestId;
@@ -57,12 +57,13 @@ pub trait Service: 'static {
     /// The body of an answer.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + 'static;
 
-    /// Serves one request. Dropped when the client hangs up: put what must be finished into
-    /// [`detach()`]. Whatever the service does with the body, an answer given before its end closes
-    /// the connection.
+    /// Serves one request, whose head is large and so is handed on by pointer. Dropped when the client
+    /// hangs up: put what must be finished into [`detach()`]. Whatever the service does with the body, an
+    /// answer given before its end closes the connection.
     fn call(
         &self,
-        request: Request<TimedBody>,
+        head: Box<Parts>,
+        body: TimedBody,
         connection: Rc<Connection>,
     ) -> impl Future<Output = Response<Self::Body>>;
 

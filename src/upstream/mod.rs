@@ -154,7 +154,7 @@ pub enum ReplyBody {
     /// All of it.
     Full(Bytes),
     /// From another server.
-    Wire(wire::Download),
+    Wire(Box<wire::Download>),
     /// From another server, whose early 200 may still turn into an error.
     Late(Box<wire::Late>),
     /// From a store that keeps it sealed.

@@ -20,15 +20,15 @@ fn gone() -> Fault {
     Fault::plain(Code::RequestTimeout, "client-left")
 }
 
-impl<B> Unrecorded for Addressed<B> {
+impl<B> Unrecorded for Box<Addressed<B>> {
     fn left(self) -> Refusal {
         Refusal::early(gone(), self.parsed.facts, self.asked)
     }
 }
 
-impl<B> Unrecorded for Authenticated<B> {
+impl<B> Unrecorded for Box<Authenticated<B>> {
     fn left(self) -> Refusal {
-        Refusal::asked(gone(), self.facts, self.task)
+        self.refused(gone())
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn range_header(range: &Range<u64>) -> Result<HeaderValue, Fault> {
 /// What comes of an answer with data.
 pub(super) fn download(body: ReplyBody, name: Name<'_>) -> Result<Download, Fault> {
     match body {
-        ReplyBody::Wire(download) => Ok(download),
+        ReplyBody::Wire(download) => Ok(*download),
         _ => Err(does_not_open(Broken::Truncated, name)),
     }
 }

@@ -181,7 +181,7 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
             headers.remove(header::CONTENT_LENGTH); // the rewritten document has another length
             ReplyBody::Late(Box::new(Late::new(body, out)))
         }
-        _ => ReplyBody::Wire(body),
+        _ => ReplyBody::Wire(Box::new(body)),
     };
     Ok(Reply { status: head.status, headers, body, upstream_id, code: None, size: None })
 }

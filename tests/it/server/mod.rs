@@ -19,7 +19,8 @@ use bartizan::s3::Fault;
 use bartizan::server::{
     Connection, Control, Error, Hooks, Listener, Page, Server, Service, Settings, TimedBody, detach,
 };
-use http::{Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use http_body_util::Full;
 use tokio::sync::Semaphore;
@@ -48,15 +49,16 @@ impl Service for Toy {
 
     fn call(
         &self,
-        request: Request<TimedBody>,
+        head: Box<Parts>,
+        body: TimedBody,
         connection: Rc<Connection>,
     ) -> impl Future<Output = Response<Full<bytes::Bytes>>> {
         let shared = Arc::clone(&self.0);
         async move {
             shared.arrived.fetch_add(1, Ordering::SeqCst);
-            let path = request.uri().path().to_owned();
+            let path = head.uri.path().to_owned();
             match path.as_str() {
-                "/echo" => match request.into_body().collect().await {
+                "/echo" => match body.collect().await {
                     Ok(body) => answer(200, body.to_bytes()),
                     Err(error) => answer(error.fault().status(), error.fault().code().as_str()),
                 },
@@ -82,7 +84,7 @@ impl Service for Toy {
         }
     }
 
-    fn refused(&self, _: &http::request::Parts, fault: &Fault, _: RequestId, _: &Connection) {
+    fn refused(&self, _: &Parts, fault: &Fault, _: RequestId, _: &Connection) {
         self.0.refused.lock().unwrap().push(fault.reason());
     }
 }
