@@ -13,5 +13,6 @@ mod architecture;
 mod body;
 mod fuzz;
 mod gate;
+mod profile;
 mod server;
 mod signing;

@@ -1,0 +1,34 @@
+//! What cargo calls in the place of rustc (benches/profile/rustc).
+
+use std::path::Path;
+use std::process::Command;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/profile");
+
+/// What rustc would be called with.
+fn called(arguments: &[&str], into: Option<&str>) -> Vec<String> {
+    let mut command = Command::new(Path::new(FOLDER).join("rustc"));
+    command.args(["printf", "%s\n"]).args(arguments).env_remove("BARTIZAN_PROFILE_INTO");
+    if let Some(into) = into {
+        command.env("BARTIZAN_PROFILE_INTO", into);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_released_is_compiled_with_the_profile_and_nothing_else_is() {
+    let used = format!("-Cprofile-use={FOLDER}/bartizan.profdata");
+    assert_eq!(called(&["-C", "opt-level=3", "a b"], None), ["-C", "opt-level=3", "a b", &used]);
+    assert_eq!(called(&["-C", "opt-level=1", "a b"], None), ["-C", "opt-level=1", "a b"]);
+    assert_eq!(called(&["-vV"], None), ["-vV"]);
+    assert!(Path::new(FOLDER).join("bartizan.profdata").is_file(), "it is checked in");
+}
+
+#[test]
+fn a_build_that_counts_does_not_read_what_was_counted_before() {
+    let counting = ["-C", "opt-level=3", "-Cprofile-generate=/some where"];
+    assert_eq!(called(&counting[..2], Some("/some where")), counting);
+    assert_eq!(called(&["-C", "opt-level=1"], Some("/some where")), ["-C", "opt-level=1"]);
+}
