@@ -260,7 +260,7 @@ where
 }
 
 impl<B> Authenticated<B> {
-    fn refused(self: Box<Self>, fault: Fault) -> Refusal {
+    fn refused(self, fault: Fault) -> Refusal {
         Refusal::asked(fault, self.facts, self.task)
     }
 

@@ -24,6 +24,7 @@ impl<B> Addressed<B> {
     ///
     /// # Errors
     /// Whatever the order of spec/sigv4.md 13 finds first.
+    #[allow(clippy::boxed_local, reason = "by pointer, as every stage")]
     pub fn authenticate(
         self: Box<Self>,
         live: &Live,
