@@ -260,7 +260,8 @@ where
 }
 
 impl<B> Authenticated<B> {
-    fn refused(self, fault: Fault) -> Refusal {
+    #[allow(clippy::boxed_local, reason = "by pointer, as every stage")]
+    fn refused(self: Box<Self>, fault: Fault) -> Refusal {
         Refusal::asked(fault, self.facts, self.task)
     }
 
