@@ -30,7 +30,7 @@ step_fmt() { cargo fmt --check; }
 step_shell() {
   need_packages shellcheck=shellcheck || return 0
   (cd "$ci_top" && shellcheck --external-sources --source-path=SCRIPTDIR --exclude=SC2034 \
-    .ci/run .ci/*.sh .ci/stores/*.sh certs/make.sh benches/run.sh)
+    .ci/run .ci/*.sh .ci/stores/*.sh certs/make.sh benches/run.sh benches/profile/make.sh benches/profile/rustc)
 }
 
 # The same lists twice: our own check always, cargo-deny (which also reads the licence texts) where it is installed.

@@ -1,10 +1,14 @@
 //! The stages of a request. Each has private fields and one constructor, the method of the stage
-//! before it; there is no other way to make one. They are handed on by pointer: on its way through
-//! a chain of futures a value is copied several times at each of them.
+//! before it; there is no other way to make one. What is in them is handed on by pointer: on its way
+//! through a chain of futures a value is copied several times at each of them.
 //!
 //! An address cannot be authorized; it has no such method:
 //! ```compile_fail,E0599
-//! fn skip<B>(request: bartizan::pipeline::Addressed<B>, live: &bartizan::pipeline::Live) {
+//! fn skip<B>(request: Box<bartizan::pipeline::Addressed<B>>, live: &bartizan::pipeline::Live)
+//! where
+//!     B: http_body::Body<Data = bytes::Bytes> + 'static,
+//!     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+//! {
 //!     let _ = request.authorize(live, &[], &Default::default());
 //! }
 //! ```
@@ -16,7 +20,11 @@
 //! ```
 //! What was not logged cannot be forwarded:
 //! ```compile_fail,E0599
-//! fn skip<B>(request: bartizan::pipeline::Admitted<B>) {
+//! fn skip<B>(request: bartizan::pipeline::Admitted<B>)
+//! where
+//!     B: http_body::Body<Data = bytes::Bytes> + 'static,
+//!     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+//! {
 //!     let _ = request.into_exit();
 //! }
 //! ```

@@ -19,11 +19,28 @@ fn called(arguments: &[&str], into: Option<&str>) -> Vec<String> {
 
 #[test]
 fn what_is_released_is_compiled_with_the_profile_and_nothing_else_is() {
+    assert!(Path::new(FOLDER).join("bartizan.profdata").is_file(), "it is checked in");
     let used = format!("-Cprofile-use={FOLDER}/bartizan.profdata");
     assert_eq!(called(&["-C", "opt-level=3", "a b"], None), ["-C", "opt-level=3", "a b", &used]);
     assert_eq!(called(&["-C", "opt-level=1", "a b"], None), ["-C", "opt-level=1", "a b"]);
     assert_eq!(called(&["-vV"], None), ["-vV"]);
-    assert!(Path::new(FOLDER).join("bartizan.profdata").is_file(), "it is checked in");
+}
+
+#[test]
+fn who_counts_for_themselves_is_left_alone() {
+    for own in ["-Cprofile-use=theirs", "-Cprofile-generate", "-Cinstrument-coverage"] {
+        assert_eq!(called(&["-C", "opt-level=3", own], None), ["-C", "opt-level=3", own]);
+    }
+}
+
+#[test]
+fn cargo_is_told_of_it_and_the_release_is_optimized_as_it_expects() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(FOLDER).join(path)).unwrap();
+    assert!(read("../../.cargo/config.toml").contains("\nrustc-wrapper = \"benches/profile/rustc\"\n"));
+    let manifest = read("../../Cargo.toml");
+    let (_, release) = manifest.split_once("[profile.release]").unwrap();
+    let release = release.split("\n[").next().unwrap();
+    assert!(!release.contains("opt-level"), "3 is the default, and what the script looks for: {release}");
 }
 
 #[test]
