@@ -56,7 +56,8 @@ pub(super) const fn is_needed(auth: Auth, tokens: bool) -> bool {
     tokens || matches!(auth, Auth::Form)
 }
 
-/// Reads what [`is_needed`]: all of it for the token service, else a form. Nothing is left of a body that is read whole.
+/// Reads what [`is_needed`]: all of it for the token service, else a form. Nothing is left of a body that is
+/// read whole.
 pub(super) async fn read<B>(facts: &Facts, tokens: bool, body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,

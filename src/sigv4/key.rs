@@ -89,7 +89,8 @@ pub trait KeySource {
 }
 
 /// The signing key of one day, region and service, prepared: what HMAC makes of every key before it signs is
-/// two of the fifteen blocks of SHA-256 that a usual request takes to verify. No Debug content, no copy, wiped when dropped.
+/// two of the fifteen blocks of SHA-256 that a usual request takes to verify. No Debug content, no copy, wiped
+/// when dropped.
 pub(super) struct SigningKey(hmac::Key);
 
 impl SigningKey {
