@@ -82,6 +82,11 @@ impl Proof {
     pub fn is_sound(&self) -> bool {
         self.findings.is_empty()
     }
+
+    /// Whether there was no journal to verify, nor a head or a key that tells of one.
+    pub fn is_of_nothing(&self) -> bool {
+        self.is_sound() && self.summary.files == 0 && self.signatures == 0
+    }
 }
 
 /// Verifies the journal in a folder.
@@ -258,12 +263,26 @@ impl<'t> Prover<'t> {
         self.proof
     }
 
-    /// Holds the journal to the later of its head and a copy.
+    /// Holds the journal to the later of its head and a copy. One that cannot be believed is told of: whoever
+    /// empties the folder takes the keys that vouch for it away as well.
     fn with_copy(mut self, copy: Option<Found>) -> Self {
-        let Some(Found::Head(copy)) = copy else { return self };
-        if !matches!(copy.signed_by(&self.keys), Some((_, true))) {
-            return self;
-        }
+        let believed = match copy {
+            None | Some(Found::Missing) => return self,
+            Some(Found::Unreadable) => Err(What::HeadUnreadable),
+            Some(Found::Head(copy)) => match copy.signed_by(&self.keys) {
+                Some((_, true)) => Ok(copy),
+                Some((_, false)) => Err(What::HeadForged { told: None }),
+                None => Err(What::CopyStranger { key: copy.key }),
+            },
+        };
+        let copy = match believed {
+            Ok(copy) => copy,
+            Err(what) => {
+                let path = self.trust.head.clone().unwrap_or_default();
+                self.find(Finding::at(&path, 0, None, what));
+                return self;
+            }
+        };
         let what = match &self.head {
             Found::Head(head) if copy.instance != head.instance => What::HeadForeign,
             Found::Head(head) if copy.is_later_than(head) => What::HeadOld { signed: copy.number },

@@ -107,7 +107,15 @@ fn journal(verify: &Verify, dir: &Path, head: Option<PathBuf>, io: &mut Io<'_>) 
     }
     let (known_losses, unsigned_ok) = (verify.known_loss.clone(), verify.unsigned_ok);
     let trust = Trust { keys, head, unsigned_ok, known_losses };
-    audit::prove(dir, &trust).map_err(|error| unusable(error, io))
+    let proof = audit::prove(dir, &trust).map_err(|error| unusable(error, io))?;
+    if proof.is_of_nothing() {
+        io.complain(&format!(
+            "error: `{}` holds no journal: none of its files is here, and no head that speaks of any\nhelp: name the folder of one\n",
+            dir.display()
+        ));
+        return Err(Exit::Unusable);
+    }
+    Ok(proof)
 }
 
 fn spell(proof: &Proof, dir: &Path) -> String {

@@ -55,6 +55,12 @@ pub enum What {
     /// A checkpoint signs for something else.
     #[error("the checkpoint does not sign for what stands before it")]
     Checkpoint,
+    /// Nobody here can tell whether a copy of the head is one.
+    #[error("the copy of the head is signed with key {key}, which is not one of this journal's")]
+    CopyStranger {
+        /// The key.
+        key: String,
+    },
     /// Records at the end are gone.
     #[error("the journal ends with record {last}, but record {signed} was signed for: the newest records were cut off")]
     Cut {
@@ -179,7 +185,7 @@ impl What {
             Self::Damage(Fault::NotSealed) => "not-sealed",
             Self::Damage(Fault::Seal) => "seal",
             Self::Damage(Fault::Unused) => "unused-space",
-            Self::HeadForeign => "head-foreign",
+            Self::CopyStranger { .. } | Self::HeadForeign => "head-foreign",
             Self::HeadForged { .. } => "head-forged",
             Self::HeadMissing { .. } => "head-missing",
             Self::HeadOld { .. } => "head-old",
@@ -216,6 +222,10 @@ impl What {
             Self::NothingSigned => {
                 "a journal of this version is always signed; if this one was written before there were signatures, \
                  say so with `--unsigned-ok`"
+            }
+            Self::CopyStranger { .. } => {
+                "if the copy is of this journal, its list of keys was taken away, and all else with it: bring the keys \
+                 along (`--public-keys FILE`), or put the folder back from a copy"
             }
             Self::Stranger { .. } | Self::Strangers => {
                 "compare with a list of public keys that was carried away: `--public-keys FILE`; \

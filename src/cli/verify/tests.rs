@@ -69,6 +69,54 @@ fn the_first_bad_record_is_named_with_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn an_emptied_folder_is_no_sound_journal_and_neither_is_one_that_never_was() {
+    let dir = written();
+    let journal = dir.path().join("state/journal");
+    let keys = std::fs::read(journal.join("public-keys.json")).unwrap();
+    for file in std::fs::read_dir(&journal).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    // The copy of the head beside the key tells of it, believed or not.
+    let codes = |arguments: &[&str]| {
+        let ran = run(dir.path(), &[&["log", "verify", "--json"], arguments].concat());
+        let told: Value = serde_json::from_str(&ran.out).unwrap();
+        let findings = told["journal"]["findings"].as_array().unwrap().clone();
+        (ran.exit, findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(codes(&[]), (Exit::No, vec!["head-foreign".to_owned()]));
+    std::fs::write(dir.path().join("carried.json"), keys).unwrap();
+    let all_gone = vec!["head-missing".to_owned(), "cut".to_owned()];
+    assert_eq!(codes(&["--public-keys", "carried.json"]), (Exit::No, all_gone));
+    for nothing in ["state/journal", "."] {
+        let ran = run(dir.path(), &["log", "verify", "--dir", nothing]);
+        assert_eq!(ran.exit, Exit::Unusable, "{}", ran.out);
+        assert!(ran.err.contains("holds no journal") && ran.err.contains("help: "), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_copy_of_the_head_that_is_none_is_told_of() {
+    let dir = written();
+    let copy = dir.path().join("state/journal-key.head.json");
+    let genuine = std::fs::read_to_string(&copy).unwrap();
+    for (text, code) in [
+        ("junk".to_owned(), "head-unreadable"),
+        (genuine.replace("\"number\":21", "\"number\":20"), "head-forged"),
+        (genuine.replace("\"key\":\"", "\"key\":\"another"), "head-foreign"),
+    ] {
+        assert_ne!(text, genuine, "{code}");
+        std::fs::write(dir.path().join("copy.json"), &text).unwrap();
+        for arguments in [&["--head", "copy.json"][..], &[]] {
+            let ran = run(dir.path(), &[&["log", "verify", "--json"], arguments].concat());
+            let told: Value = serde_json::from_str(&ran.out).unwrap();
+            assert_eq!((ran.exit, &told["journal"]["findings"][0]["code"]), (Exit::No, &json!(code)), "{}", ran.out);
+            std::fs::write(&copy, &text).unwrap(); // and then in its usual place
+        }
+        std::fs::write(&copy, &genuine).unwrap();
+    }
+}
+
+#[test]
 fn keys_are_listed_carried_away_and_rotated() {
     let dir = written();
     let listed = run(dir.path(), &["keys", "journal", "list"]);
