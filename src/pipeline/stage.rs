@@ -137,8 +137,9 @@ enum Payload<B> {
     Document(SealedBody),
     /// Read and verified; it is about something that is kept here.
     Setting(Box<Setting>),
-    /// Untouched.
-    Unread(Unread<B>, Box<Contract>),
+    /// Untouched; with what it must be, or what the head says that is wrong with it. That is told in its turn,
+    /// when the body would be opened: whoever may not write learns nothing else.
+    Unread(Unread<B>, Result<Box<Contract>, Box<Fault>>),
 }
 
 /// A place among the requests in flight, and within every limit.
@@ -249,10 +250,11 @@ where
         };
         let rules = live.site(self.facts.connection.listener, self.site).map(|site| site.rules);
         let read = match (self.task.routed(), std::mem::replace(&mut self.body, Payload::Spent), rules) {
-            (Some(routed), Payload::Unread(body, contract), Ok(rules)) => {
+            (Some(routed), Payload::Unread(body, Ok(contract)), Ok(rules)) => {
                 let document = document::read_within(room, body, *contract, routed).await;
                 document.and_then(|document| Ok((document::understand(&document, operation, rules)?, document)))
             }
+            (Some(_), Payload::Unread(_, Err(fault)), _) => Err(*fault),
             (_, _, Err(fault)) => Err(fault),
             _ => Err(Fault::plain(Code::InternalError, "body-spent")),
         };
@@ -328,13 +330,14 @@ where
     pub async fn read_document(mut self: Box<Self>) -> Result<Box<Self>, Refusal> {
         let Some(routed) = self.inner.task.routed().filter(|routed| routed.has_document()) else { return Ok(self) };
         match std::mem::replace(&mut self.inner.body, Payload::Spent) {
-            Payload::Unread(body, contract) => match document::read(body, *contract, routed).await {
+            Payload::Unread(body, Ok(contract)) => match document::read(body, *contract, routed).await {
                 Ok(document) => {
                     self.inner.facts.keep_document(routed.operation, document.whole());
                     self.inner.body = Payload::Document(document);
                 }
                 Err(fault) => return Err(self.inner.refused(fault)),
             },
+            Payload::Unread(_, Err(fault)) => return Err(self.inner.refused(*fault)),
             body => self.inner.body = body,
         }
         Ok(self)
@@ -412,7 +415,7 @@ impl<B> Guarded<B> {
     /// that would do harm.
     pub fn admit(mut self, live: &Live, gates: &Gates<'_>) -> Result<Admitted<B>, Refusal> {
         let Authenticated { facts, site, task, who, body, .. } = &mut *self.inner.inner;
-        let length = if let Payload::Unread(_, contract) = body { contract.length() } else { None };
+        let length = if let Payload::Unread(_, Ok(contract)) = body { contract.length() } else { None };
         match gates.admit(Allowed { live, site: *site, facts, task, who, length }) {
             Ok((permit, write, pass)) => Ok(Admitted { inner: self, permit, pass, write }),
             Err(fault) => Err(self.inner.inner.refused(fault)),
@@ -448,7 +451,7 @@ where
     /// Or to this process, which answers itself.
     ///
     /// # Errors
-    /// A body that is wrong from the start: empty where its hash says otherwise.
+    /// A body that is wrong from the start: empty where its hash says otherwise, or what its head says of it.
     pub fn into_exit(self) -> Result<Exit, Refusal> {
         let Self { inner: Admitted { inner: guarded, permit, pass, write }, receipt } = self;
         let Authorized { inner, way: Way { store, owners }, refused, .. } = *guarded.inner;
@@ -463,7 +466,7 @@ where
                 };
                 return Ok(Exit::Here(Box::new(Here::setting(*setting, routed.operation, open))));
             }
-            Payload::Unread(body, contract) => match body.open(*contract) {
+            Payload::Unread(body, contract) => match contract.map_err(|fault| *fault).and_then(|it| body.open(*it)) {
                 Ok(body) => body,
                 Err(fault) => return Err(Refusal::after(fault, open)),
             },

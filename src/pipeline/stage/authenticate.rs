@@ -47,7 +47,8 @@ impl<B> Addressed<B> {
                 return Err(Refusal::new(Fault::plain(Code::InternalError, "body-not-read"), parsed.facts));
             }
         };
-        let streaming = routed.as_ref().is_ok_and(|routed| routed.operation.spec().streaming);
+        // Where it is not known what is asked, that is what is wrong.
+        let streaming = routed.as_ref().map_or(true, |routed| routed.operation.spec().streaming);
         let tls = parsed.facts.connection.is_tls();
         let listener = parsed.facts.connection.listener;
         let verified = parsed.facts.with_head(|head| {
@@ -112,17 +113,18 @@ impl<B> Addressed<B> {
             (None, Some(contract)) => contract,
             (None, None) => Err(Fault::plain(Code::InternalError, "no-contract")),
         };
-        let body = match (contract, body) {
-            (Ok(contract), Some(body)) => Payload::Unread(body, contract),
-            (Err(fault), _) => return Err(Refusal::asked(fault, facts, Task::Store(routed))),
-            (Ok(_), None) => {
-                return Err(Refusal::asked(
-                    Fault::plain(Code::InternalError, "body-spent"),
-                    facts,
-                    Task::Store(routed),
-                ));
+        let contract = match contract {
+            // A body that the operation has no place for is a fault of what is asked, not of the body.
+            Err(fault) if fault.code() == Code::UnexpectedContent => {
+                return Err(Refusal::asked(fault, facts, Task::Store(routed)));
             }
+            contract => contract.map_err(Box::new),
         };
+        let Some(body) = body else {
+            let fault = Fault::plain(Code::InternalError, "body-spent");
+            return Err(Refusal::asked(fault, facts, Task::Store(routed)));
+        };
+        let body = Payload::Unread(body, contract);
         Ok(Box::new(Authenticated { facts, site: at, task: Task::Store(routed), who, body, said: Document::None }))
     }
 }
