@@ -148,7 +148,8 @@ impl Live {
         let head = &Head { target, ..*head };
         let host = sigv4::host(head)?;
         let (site, kept) = self.map(listener, host, head)?;
-        let query = Query::parse(head.query())?;
+        let query = Query::parse(head.query())
+            .map_err(|bad| Fault::from(bad).with("URI", String::from_utf8_lossy(head.target)))?;
         let auth = sigv4::kind(head, &query)?;
         let Site { rules, address, .. } = self.site(listener, site)?;
         let rules = *rules;

@@ -17,7 +17,7 @@ use crate::audit::{Completion, Decision, JournalFull, Outcome, SourceEnd};
 use crate::id::RequestId;
 use crate::limit::rehearsal::Rehearsed;
 use crate::limit::surface::{NEVER, is_of_key_service};
-use crate::s3::{Code, Fault, xml};
+use crate::s3::{Code, Fault, Operation, xml};
 use crate::sts;
 
 /// Why a request is refused, with what is known of it. Not an answer: see [`Refusal::log`].
@@ -97,11 +97,21 @@ impl Refusal {
             }
             State::Before(facts) => {
                 let rehearsed = facts.rehearsed.get();
-                let fault = rehearsal::marked(fault, rehearsed);
+                let fault = in_region(rehearsal::marked(fault, rehearsed), &facts);
                 let answer = LoggedRefusal::new(fault, facts.id, facts.is_head(), facts.envelope);
                 record(&facts, answer, instead, worker).await
             }
         }
+    }
+}
+
+/// Whoever asks for a bucket alone hears where it is, whatever the answer (spec/errors.md 2).
+fn in_region(fault: Fault, facts: &Facts) -> Fault {
+    let routed = facts.task.as_ref().and_then(Task::routed);
+    let region = facts.home.as_ref().and_then(|home| home.region.as_deref());
+    match (routed.map(|routed| routed.operation), region) {
+        (Some(Operation::HeadBucket), Some(region)) => fault.header("x-amz-bucket-region", region),
+        _ => fault,
     }
 }
 

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
+use super::checksum::Algorithm;
 use super::form::is_form;
 use super::head::has_capitals;
 use super::name::KeyRules;
@@ -503,9 +504,10 @@ fn is_ignored_in_query(lower: &str) -> bool {
         || is_checksum_value(lower.as_bytes())
 }
 
-/// `x-amz-checksum-crc32` and its like, which carry a value; not `-algorithm`, `-mode`, `-type`.
+/// `x-amz-checksum-crc32` and its like, which carry a value; of algorithms that there are.
 fn is_checksum_value(lower: &[u8]) -> bool {
-    lower.strip_prefix(b"x-amz-checksum-").is_some_and(|rest| !matches!(rest, b"algorithm" | b"mode" | b"type"))
+    let carries = |lower: &[u8]| std::str::from_utf8(lower).ok().and_then(Algorithm::of_header).is_some();
+    lower.starts_with(b"x-amz-checksum-") && carries(lower)
 }
 
 /// Whether a header takes one value, on one line.

@@ -84,7 +84,7 @@ pub(super) async fn enter<S: Service>(
     parts.extensions.clear();
     let bodiless = incoming.is_end_stream();
     let seen = floor.wire.begin(if bodiless { Upload::Read } else { Upload::Unread });
-    if let Err(fault) = screen(&parts, seen) {
+    if let Err(fault) = screen(&parts, seen, floor.gate.listener.limits.head) {
         count(&floor.hall.counters.screened);
         return Ok(refuse(&door, &parts, &fault, turn));
     }

@@ -13,6 +13,7 @@
 //! | everything below | accepted | refused |
 //! | `Upgrade` | offered, never taken | ignored |
 //! | chunk framing with bare LF, sign, overflow | error of the body | `IncompleteBody` |
+//! | HTTP/2: head over the limit | 431 without anything, beyond four times that | refused |
 //! | HTTP/2: hop-by-hop headers, malformed pseudo-headers | stream reset | nothing |
 
 use http::header::{self, HeaderValue};
@@ -23,12 +24,16 @@ use super::answer::EXPECTATION;
 use super::seen::Seen;
 use crate::s3::{Code, Fault};
 
-/// Refuses heads that two readers could understand differently. `seen` is what the octets said.
+/// Refuses heads that two readers could understand differently. `seen` is what the octets said, `most` how many
+/// octets a head may have; of HTTP/1 the parser has counted them.
 ///
 /// # Errors
 /// A fault of stage 1 (spec/README.md 2); the connection is closed after its answer.
-pub fn screen(parts: &Parts, seen: Seen) -> Result<(), Fault> {
+pub fn screen(parts: &Parts, seen: Seen, most: usize) -> Result<(), Fault> {
     let http2 = parts.version >= Version::HTTP_2;
+    if http2 && size(parts) > most {
+        return Err(Fault::plain(Code::RequestHeaderSectionTooLarge, "head-too-large"));
+    }
     let lines = Lines::gather(parts, http2)?;
     if lines.transfer_encoding && (seen.content_length || !seen.whole) && !http2 {
         return Err(bad("length-and-encoding", "Content-Length together with Transfer-Encoding is not accepted."));
@@ -38,6 +43,12 @@ pub fn screen(parts: &Parts, seen: Seen) -> Result<(), Fault> {
     }
     target(parts, seen)?;
     authority(parts, &lines, http2)
+}
+
+/// The octets of a head, counted as HTTP/2 does (RFC 9113 6.5.2), without its pseudo-headers but the target.
+fn size(parts: &Parts) -> usize {
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    parts.headers.iter().fold(target, |sum, (name, value)| sum + name.as_str().len() + value.len() + 32)
 }
 
 /// The lines that matter here, gathered in one walk.
@@ -92,17 +103,17 @@ fn target(parts: &Parts, seen: Seen) -> Result<(), Fault> {
         return Err(bad("connect", "CONNECT is not accepted."));
     }
     if seen.fragment {
-        return Err(uri("fragment", "The request target must not have a fragment."));
+        return Err(uri("fragment", "The request target must not have a fragment.", parts));
     }
     let Some(target) = parts.uri.path_and_query() else {
-        return Err(uri("target-form", "The request target must be a path."));
+        return Err(uri("target-form", "The request target must be a path.", parts));
     };
     if !target.as_str().starts_with('/') {
-        return Err(uri("target-form", "The request target must be a path."));
+        return Err(uri("target-form", "The request target must be a path.", parts));
     }
     // `Uri` keeps raw octets; S3 clients percent-encode.
     if !target.as_str().is_ascii() {
-        return Err(uri("raw-octets", "The request target must be percent-encoded."));
+        return Err(uri("raw-octets", "The request target must be percent-encoded.", parts));
     }
     Ok(())
 }
@@ -124,8 +135,8 @@ fn bad(reason: &'static str, message: &'static str) -> Fault {
     Fault::new(Code::BadRequest, reason, message)
 }
 
-fn uri(reason: &'static str, message: &'static str) -> Fault {
-    Fault::new(Code::InvalidURI, reason, message)
+fn uri(reason: &'static str, message: &'static str, parts: &Parts) -> Fault {
+    Fault::new(Code::InvalidURI, reason, message).with("URI", parts.uri.to_string())
 }
 
 #[cfg(test)]
@@ -141,7 +152,7 @@ mod tests {
             builder = builder.header(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let (parts, ()) = builder.body(()).unwrap().into_parts();
-        let reason = screen(&parts, seen).err().map_or("", |fault| fault.reason());
+        let reason = screen(&parts, seen, 16 << 10).err().map_or("", |fault| fault.reason());
         assert_eq!(reason, expected, "{request:?}");
     }
 
@@ -208,6 +219,6 @@ mod tests {
         let target = http::Uri::try_from(bytes::Bytes::from_static("/b/\u{e9}".as_bytes()).as_ref()).unwrap();
         let (mut parts, ()) = http::Request::builder().header("host", "a").body(()).unwrap().into_parts();
         parts.uri = target;
-        assert_eq!(screen(&parts, WHOLE).unwrap_err().reason(), "raw-octets");
+        assert_eq!(screen(&parts, WHOLE, 16 << 10).unwrap_err().reason(), "raw-octets");
     }
 }

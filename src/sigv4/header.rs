@@ -221,7 +221,7 @@ fn check_region(region: &str, served: &[String], place: Place) -> Result<(), Fau
     let expected = served.first().map(String::as_str).unwrap_or_default();
     let fault = place.fault("region", &format!("the region '{region}' is wrong; expecting '{expected}'"));
     // It makes clients sign again, which a browser cannot.
-    Err(if place == Place::Form { fault } else { fault.with("Region", expected) })
+    Err(if place == Place::Form { fault } else { expecting(fault, expected) })
 }
 
 /// A region set must name a region that is served (spec/sigv4.md 11).
@@ -231,9 +231,15 @@ fn check_region_set(set: Option<&str>, served: &[String], place: Place) -> Resul
         return Ok(());
     }
     let expected = served.first().map(String::as_str).unwrap_or_default();
-    Err(place
-        .fault("region-set", &format!("the region set '{set}' is wrong; expecting '{expected}'"))
-        .with("Region", expected))
+    Err(expecting(
+        place.fault("region-set", &format!("the region set '{set}' is wrong; expecting '{expected}'")),
+        expected,
+    ))
+}
+
+/// Names the region in the document and in a header (spec/errors.md 2).
+fn expecting(fault: Fault, region: &str) -> Fault {
+    fault.with("Region", region).header("x-amz-bucket-region", region)
 }
 
 fn bad_day(date: &str, place: Place) -> Fault {

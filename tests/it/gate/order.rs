@@ -64,3 +64,33 @@ fn whoever_may_not_write_learns_nothing_of_what_is_wrong_with_the_body() {
     let reply = gate.send(&Ask { key: NOBODY, ..Ask { body: b"data".to_vec(), ..Ask::new("GET", "/bucket/k") } });
     assert_eq!(reply.code(), "UnexpectedContent", "{reply:?}");
 }
+
+#[test]
+fn refusals_name_the_region_and_the_target_that_clients_act_on() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    for (ask, status) in [
+        (Ask { key: NOBODY, ..Ask::new("HEAD", "/bucket") }, 403),
+        (Ask::new("HEAD", "/none"), 404),
+        (Ask::new("HEAD", "/bucket"), 200),
+        (Ask { region: "eu-west-1", ..Ask::new("GET", "/bucket") }, 400),
+    ] {
+        let reply = gate.send(&ask);
+        assert_eq!(reply.status, status, "{reply:?}");
+        assert!(reply.head.contains("\r\nx-amz-bucket-region: us-east-1"), "{reply:?}");
+    }
+    for target in ["/bucket?prefix=%zz", "/bucket/%zz"] {
+        let reply = gate.send(&Ask::new("GET", target));
+        reply.refused(400, "InvalidURI");
+        assert!(String::from_utf8_lossy(&reply.body).contains(&format!("<URI>{target}</URI>")), "{reply:?}");
+    }
+}
+
+#[test]
+fn a_checksum_of_an_algorithm_that_is_none_is_not_passed_over() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    for ask in [Ask::put("/bucket/k", b"data"), Ask::new("GET", "/bucket/k")] {
+        gate.send(&ask.header("x-amz-checksum-foo", "AAAA")).refused(501, "NotImplemented");
+    }
+}

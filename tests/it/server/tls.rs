@@ -237,6 +237,12 @@ async fn over_http2(certificates: &Certificates, server: &Running) -> (u16, Stri
     let refused = sender.send_request(ask(Some("elsewhere"))).await.unwrap();
     assert_eq!(refused.status(), 400);
     assert!(refused.headers().contains_key("x-amz-request-id"));
+    let mut long = ask(None);
+    long.headers_mut().insert("x-long", "a".repeat(17_000).parse().unwrap());
+    let refused = sender.send_request(long).await.unwrap();
+    assert_eq!((refused.status().as_u16(), &refused.headers()["server"]), (400, &"Bartizan".parse().unwrap()));
+    let document = refused.into_body().collect().await.unwrap().to_bytes();
+    assert!(document.windows(30).any(|part| part == b"<Code>RequestHeaderSectionTooL"), "{document:?}");
     let answer = sender.send_request(ask(None)).await.unwrap();
     let (status, name) = (answer.status().as_u16(), answer.headers()["server"].to_str().unwrap().to_owned());
     let text = answer.into_body().collect().await.unwrap().to_bytes();
