@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::certs::{self, CertFault};
-use super::config::{ClientCertificates, Config, Target, Tls};
+use super::config::{ClientCertificates, Config, Sharing, Target, Tls};
 use super::finding::{Finding, Findings, Source};
 use super::{Environment, credentials, keyring, policies, tokens};
 use crate::identity::{Directory, Key};
@@ -56,6 +56,11 @@ pub fn certificates(config: &Config, now: Seconds) -> Findings {
         }
     }
     if let Some(ca) = config.key_service.as_ref().and_then(|service| service.ca_file.as_ref()) {
+        bundle(ca, now, &mut findings);
+    }
+    if let Sharing::Leased(leasing) = &config.rates.shared
+        && let Some(ca) = &leasing.ca_file
+    {
         bundle(ca, now, &mut findings);
     }
     findings

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use super::GateError;
+use super::build::trust;
 use super::resp::{Client, Reply};
 use super::service::Shared;
 use crate::control::config::{self, Config, Sharing};
@@ -33,13 +35,18 @@ pub(super) struct Leasing {
 
 impl Leasing {
     /// Begins, if limits are leased.
-    pub(super) fn start(config: &Config, shared: &Arc<Shared>) -> Self {
+    ///
+    /// # Errors
+    /// [`GateError::Trust`]: nobody whom a store with TLS could be believed by.
+    pub(super) fn start(config: &Config, shared: &Arc<Shared>) -> Result<Self, GateError> {
         let stopped = Arc::new(AtomicBool::new(false));
         let (Sharing::Leased(settings), Some(leases)) = (&config.rates.shared, shared.rates.leases()) else {
-            return Self { stopped, thread: None };
+            return Ok(Self { stopped, thread: None });
         };
+        let trusted = || trust(settings.ca_file.as_deref(), "rate.shared.ca_file");
         let lessee = Lessee {
             settings: Arc::clone(settings),
+            tls: settings.tls.then(trusted).transpose()?,
             leases: Arc::clone(leases),
             clock: Arc::clone(&shared.clock),
             stopped: Arc::clone(&stopped),
@@ -55,7 +62,7 @@ impl Leasing {
                 None
             }
         };
-        Self { stopped, thread }
+        Ok(Self { stopped, thread })
     }
 }
 
@@ -68,6 +75,8 @@ impl Drop for Leasing {
 
 struct Lessee {
     settings: Arc<config::Leasing>,
+    /// Whom to trust, where TLS is spoken.
+    tls: Option<Arc<rustls::ClientConfig>>,
     leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     stopped: Arc<AtomicBool>,
@@ -131,7 +140,7 @@ impl Lessee {
     fn ask(&mut self, asks: &[Ask]) -> Result<Vec<Grant>, Error> {
         let store = match &mut self.store {
             Some(store) => store,
-            none => none.insert(Store::open(&self.settings, Arc::clone(&self.clock))?),
+            none => none.insert(Store::open(&self.settings, self.tls.as_ref(), Arc::clone(&self.clock))?),
         };
         store.ask(asks)
     }
@@ -158,9 +167,13 @@ struct Store {
 }
 
 impl Store {
-    fn open(settings: &config::Leasing, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    fn open(
+        settings: &config::Leasing,
+        tls: Option<&Arc<rustls::ClientConfig>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let (host, port) = &settings.address;
-        let mut client = Client::connect((host, *port), settings.timeout, clock)?;
+        let mut client = Client::connect((host, *port), tls, settings.timeout, clock)?;
         if let Some(password) = &settings.password {
             expect(client.command(&[b"AUTH", password.expose().as_bytes()])?)?;
         }

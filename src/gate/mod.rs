@@ -198,7 +198,7 @@ pub fn run(
     let delivering = Delivering::start(&shared, &config, prepared).map_err(GateError::Thread)?;
     let sweeping = Sweeping::start(&shared);
     let counting = replicas::Counting::start(&config, &shared);
-    let leasing = Leasing::start(&config, &shared);
+    let leasing = Leasing::start(&config, &shared)?;
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));

@@ -6,6 +6,9 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls_pki_types::ServerName;
+
 use crate::time::{Clock, Ticks};
 
 /// The longest line, the longest string, the most elements, the deepest list.
@@ -13,6 +16,9 @@ const MOST_LINE: u64 = 1024;
 const MOST_STRING: usize = 64 << 10;
 const MOST_ELEMENTS: usize = 4096;
 const MOST_DEPTH: u8 = 4;
+/// How many times as long as an answer a TLS handshake may take: it is several of them, and arithmetic at both
+/// ends.
+const HANDSHAKE: u32 = 20;
 
 /// An answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,24 +32,39 @@ pub(super) enum Reply {
 
 /// One connection.
 pub(super) struct Client {
-    stream: BufReader<Timed>,
+    stream: BufReader<Way>,
     patience: Duration,
 }
 
+/// What the octets take.
+enum Way {
+    Plain(Timed),
+    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+}
+
 impl Client {
-    /// Connects; the first address that takes it within the time counts.
+    /// Connects; the first address that takes it within the time counts. `tls`: whom to trust, where TLS is
+    /// spoken.
     ///
     /// # Errors
-    /// No address, or none that takes a connection.
-    pub(super) fn connect(to: (&str, u16), patience: Duration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// No address, or none that takes a connection; a handshake that fails.
+    pub(super) fn connect(
+        to: (&str, u16),
+        tls: Option<&Arc<ClientConfig>>,
+        patience: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let mut last = Error::new(ErrorKind::NotFound, "the name has no address");
         for address in to.to_socket_addrs()?.take(4) {
             match TcpStream::connect_timeout(&address, patience) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    stream.set_write_timeout(Some(patience))?;
                     let timed = Timed { stream, clock, end: Ticks(0) };
-                    return Ok(Self { stream: BufReader::new(timed), patience });
+                    let way = match tls {
+                        Some(config) => Way::shaken(timed, to.0, config, patience)?,
+                        None => Way::Plain(timed),
+                    };
+                    return Ok(Self { stream: BufReader::new(way), patience });
                 }
                 Err(error) => last = error,
             }
@@ -56,30 +77,97 @@ impl Client {
     /// # Errors
     /// No answer in time, or none that can be read. What the server calls an error is an answer.
     pub(super) fn command(&mut self, words: &[&[u8]]) -> Result<Reply, Error> {
-        let timed = self.stream.get_mut();
-        let most = u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX);
-        timed.end = Ticks(timed.clock.ticks().0.saturating_add(most));
-        timed.stream.write_all(&spelled(words))?;
+        let way = self.stream.get_mut();
+        way.timed().within(self.patience);
+        way.write_all(&spelled(words))?;
+        way.flush()?;
         reply(&mut self.stream, MOST_DEPTH)
     }
 }
 
-/// A connection that is read until a time.
+impl Way {
+    fn shaken(mut timed: Timed, host: &str, config: &Arc<ClientConfig>, patience: Duration) -> Result<Self, Error> {
+        timed.within(patience.saturating_mul(HANDSHAKE));
+        let name = ServerName::try_from(host.to_owned()).map_err(Error::other)?;
+        let connection = ClientConnection::new(Arc::clone(config), name).map_err(Error::other)?;
+        let mut stream = StreamOwned::new(connection, timed);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self::Tls(Box::new(stream)))
+    }
+
+    fn timed(&mut self) -> &mut Timed {
+        match self {
+            Self::Plain(timed) => timed,
+            Self::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+impl Read for Way {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        match self {
+            Self::Plain(timed) => timed.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Way {
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Error> {
+        match self {
+            Self::Plain(timed) => timed.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Plain(timed) => timed.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+/// A connection that is read and written until a time.
 struct Timed {
     stream: TcpStream,
     clock: Arc<dyn Clock>,
     end: Ticks,
 }
 
+impl Timed {
+    /// Begins a time.
+    fn within(&mut self, limit: Duration) {
+        let most = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.end = Ticks(self.clock.ticks().0.saturating_add(most));
+    }
+
+    /// What is left of it. Less than a microsecond would count as no limit.
+    fn left(&self) -> Result<Option<Duration>, Error> {
+        match self.end.0.saturating_sub(self.clock.ticks().0) {
+            0 => Err(ErrorKind::TimedOut.into()),
+            left => Ok(Some(Duration::from_nanos(left.max(1000)))),
+        }
+    }
+}
+
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let left = self.end.0.saturating_sub(self.clock.ticks().0);
-        if left == 0 {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        // Less than a microsecond would count as no limit.
-        self.stream.set_read_timeout(Some(Duration::from_nanos(left.max(1000))))?;
+        self.stream.set_read_timeout(self.left()?)?;
         self.stream.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Error> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(octets)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.stream.flush()
     }
 }
 

@@ -7,7 +7,7 @@ import botocore.exceptions
 import pytest
 
 from conftest import unavailable
-from support import redis as redises, site as sites, stores
+from support import proxy as proxies, redis as redises, site as sites, stores
 
 pytestmark = [pytest.mark.proxy, pytest.mark.stores("embedded")]
 
@@ -16,10 +16,10 @@ BURST, REPLICAS = 40, 2
 SLICE = BURST // 4 // REPLICAS
 
 
-@pytest.fixture
-def redis(scratch):
+@pytest.fixture(params=["plain", "tls"])
+def redis(request, scratch):
     try:
-        started = redises.Redis(scratch / sites.fresh_name("redis"))
+        started = redises.Redis(scratch / sites.fresh_name("redis"), tls=request.param == "tls")
     except stores.Unavailable as why:
         unavailable(why)
     yield started.start()
@@ -30,7 +30,7 @@ def redis(scratch):
 def pair(redis, make_proxy):
     """Two proxies that come to know each other's counts by nothing but the Redis."""
     # The usual deadline is for a machine that does nothing else.
-    shared = {"mode": "lease", "replicas": REPLICAS, "url": redis.url, "password": redises.PASSWORD, "timeout": "100ms"}
+    shared = {"mode": "lease", "replicas": REPLICAS, **redis.where, "password": redises.PASSWORD, "timeout": "100ms"}
     rate = {"requests": {"bucket": {"rate": "1/10000s", "burst": BURST}}, "shared": shared}
     both = [make_proxy(rate=rate) for _ in range(REPLICAS)]
     wait_until(lambda: all(degraded(one) == 0 for one in both))
@@ -136,3 +136,20 @@ def test_a_redis_that_forgets_the_script_is_given_it_again(pair, redis):
     asker.exhaust()
     assert asker.passed >= BURST - 1
     assert degraded(pair[0]) == 0
+
+
+@pytest.mark.parametrize("redis", ["tls"], indirect=True)
+def test_a_redis_that_nobody_vouches_for_is_away_and_hears_no_password(redis, scratch, make_proxy):
+    before = told_passwords(redis)
+    stranger = scratch / sites.fresh_name("stranger")
+    proxies.make_certificates(stranger, "localhost")
+    shared = {"mode": "lease", "replicas": REPLICAS, **redis.where, "ca_file": str(stranger / "ca.pem"), "password": redises.PASSWORD}
+    site = make_proxy(rate={"requests": {"bucket": {"rate": "1/10000s", "burst": BURST}}, "shared": shared})
+    time.sleep(1)
+    assert degraded(site) == 1
+    assert told_passwords(redis) == before + 1  # by this question itself
+    assert "the store of shared limits is away" in (site.proxy.folder / "stderr").read_text()
+
+
+def told_passwords(redis) -> int:
+    return int(redis.ask("INFO commandstats").split(b"cmdstat_auth:calls=")[1].split(b",")[0])

@@ -1,6 +1,7 @@
 //! `[rate]`: quotas and rates (docs/limits.md, spec/kms-throttling.md 8).
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,10 @@ pub enum Sharing {
 pub struct Leasing {
     /// Its host and port.
     pub address: (String, u16),
+    /// Whether it is spoken to over TLS.
+    pub tls: bool,
+    /// The CAs it may be certified by; none: those that the machine trusts.
+    pub ca_file: Option<PathBuf>,
     /// The number of the database.
     pub database: u32,
     /// Its password.

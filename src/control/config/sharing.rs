@@ -11,12 +11,14 @@ const PORT: u16 = 6379;
 /// The highest number of a database that is believed.
 const MOST_DATABASES: u32 = 16_384;
 
-/// What a URL says: host, port, database.
+/// What a URL says: host, port, database, and whether over TLS.
 #[derive(Debug, Eq, PartialEq)]
 enum Url {
-    Good((String, u16), u32),
-    /// With TLS.
-    Encrypted,
+    Good {
+        address: (String, u16),
+        database: u32,
+        tls: bool,
+    },
     /// With a name or a password in it.
     Secret,
 }
@@ -36,7 +38,7 @@ pub(super) fn read(mut table: Table<'_>, dimensions: &[Dimension]) -> (Sharing, 
     let sharing = if leases {
         lease(&mut table, dimensions)
     } else {
-        table.pointless(&["url", "password", "timeout"], "`mode = \"divide\"`");
+        table.pointless(&["url", "password", "timeout", "ca_file"], "`mode = \"divide\"`");
         Sharing::Divided
     };
     if let Some(small) = dimensions.iter().find(|one| one.pace.burst() < replicas.count.into()) {
@@ -59,6 +61,7 @@ fn lease(table: &mut Table<'_>, dimensions: &[Dimension]) -> Sharing {
         );
     }
     let password = table.secret("password");
+    let ca_file = table.path("ca_file").map(|found| found.value);
     let usual = Duration::from_millis(5);
     let timeout = table.duration("timeout", Duration::from_millis(1)..=Duration::from_secs(1), usual);
     let expected = "a URL such as \"redis://ratelimit.internal:6379\" or \"redis://127.0.0.1:6379/2\"";
@@ -69,15 +72,12 @@ fn lease(table: &mut Table<'_>, dimensions: &[Dimension]) -> Sharing {
         return Sharing::No; // never used: there is a fault
     };
     match found.value {
-        Url::Good(address, database) => {
-            return Sharing::Leased(Arc::new(Leasing { address, database, password, timeout }));
+        Url::Good { address, database, tls } => {
+            if !tls {
+                table.pointless(&["ca_file"], "`redis://`, which is without TLS");
+            }
+            return Sharing::Leased(Arc::new(Leasing { address, tls, ca_file, database, password, timeout }));
         }
-        Url::Encrypted => table.fault(
-            found.span,
-            "`rediss://` is not available in this version",
-            "no TLS to the store of shared limits",
-            "write `redis://`, over a network or a tunnel that others cannot listen to",
-        ),
         Url::Secret => table.fault(
             found.span,
             "a URL holds no name and no password",
@@ -98,12 +98,12 @@ fn host(text: &str) -> Option<String> {
     good.then(|| text.to_owned())
 }
 
-/// Reads `redis://HOST[:PORT][/DATABASE]`.
+/// Reads `redis://HOST[:PORT][/DATABASE]`, or the same with `rediss`.
 fn url(text: &str) -> Option<Url> {
-    if text.starts_with("rediss://") {
-        return Some(Url::Encrypted);
-    }
-    let rest = text.strip_prefix("redis://")?;
+    let (tls, rest) = match text.strip_prefix("rediss://") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix("redis://")?),
+    };
     if rest.contains('@') {
         return Some(Url::Secret);
     }
@@ -120,7 +120,7 @@ fn url(text: &str) -> Option<Url> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
     let port = port.map_or(Some(PORT), |port| number(port).and_then(|port| u16::try_from(port).ok()))?;
     let good = (1..=253).contains(&host.len()) && host.bytes().all(fits) && port > 0 && database < MOST_DATABASES;
-    good.then(|| Url::Good((host.to_owned(), port), database))
+    good.then(|| Url::Good { address: (host.to_owned(), port), database, tls })
 }
 
 fn number(text: &str) -> Option<u32> {
@@ -147,9 +147,14 @@ mod tests {
             "mode = \"lease\"\nreplicas = 2\nurl = \"redis://r.internal:7000/3\"\npassword = \"p\"\ntimeout = \"20ms\"";
         let rates = read(text);
         let Sharing::Leased(leasing) = rates.shared else { panic!("not leased") };
-        let Leasing { address, database, password, timeout } = &*leasing;
+        let Leasing { address, tls, ca_file, database, password, timeout } = &*leasing;
         assert_eq!((rates.replicas.count, address, *database), (2, &("r.internal".to_owned(), 7000), 3));
+        assert_eq!((*tls, ca_file), (false, &None));
         assert_eq!((password.as_ref().unwrap().expose(), timeout.as_millis()), ("p", 20));
+        let encrypted =
+            read("mode = \"lease\"\nreplicas = 2\nurl = \"rediss://r.internal\"\nca_file = \"ca.pem\"").shared;
+        let Sharing::Leased(leasing) = encrypted else { panic!("not leased") };
+        assert_eq!((leasing.tls, &leasing.ca_file), (true, &Some("/etc/bartizan/ca.pem".into())));
     }
 
     #[test]
@@ -164,7 +169,7 @@ mod tests {
             ("mode = \"divide\"\nreplicas = 2\ndiscover = \"a b\"".to_owned(), "an address for each replica"),
             ("mode = \"divide\"\nreplicas = 2\nurl = \"redis://a\"".to_owned(), "`rate.shared.url` has no meaning"),
             (lease(""), "`rate.shared.url` is missing"),
-            (lease("url = \"rediss://a\""), "`rediss://` is not available in this version"),
+            (lease("url = \"redis://a\"\nca_file = \"ca.pem\""), "`rate.shared.ca_file` has no meaning"),
             (lease("url = \"redis://:secret@a\""), "a URL holds no name and no password"),
             (lease("url = \"http://a\""), "redis://ratelimit.internal:6379"),
             (lease("url = \"redis://a\"\ntimeout = \"2s\""), "rate.shared.timeout"),
@@ -179,13 +184,17 @@ mod tests {
 
     #[test]
     fn urls_name_a_host_and_nothing_else() {
-        let good = |host: &str, port, database| Some(Url::Good((host.to_owned(), port), database));
+        let read =
+            |tls, host: &str, port, database| Some(Url::Good { address: (host.to_owned(), port), database, tls });
+        let good = |host: &str, port, database| read(false, host, port, database);
         for (text, expected) in [
             ("redis://a", good("a", 6379, 0)),
             ("redis://10.0.0.1:1/15", good("10.0.0.1", 1, 15)),
             ("redis://[::1]", good("::1", 6379, 0)),
             ("redis://[::1]:7/", good("::1", 7, 0)),
-            ("rediss://a", Some(Url::Encrypted)),
+            ("rediss://a", read(true, "a", 6379, 0)),
+            ("rediss://[::1]:7/3", read(true, "::1", 7, 3)),
+            ("rediss://u:p@a", Some(Url::Secret)),
             ("redis://u:p@a", Some(Url::Secret)),
         ] {
             assert_eq!(url(text), expected, "{text}");
@@ -205,7 +214,7 @@ mod tests {
             "redis://a:-1",
             "redis://a?x",
         ] {
-            assert!(url(text).is_none_or(|url| !matches!(url, Url::Good(..))), "{text}");
+            assert!(url(text).is_none_or(|url| !matches!(url, Url::Good { .. })), "{text}");
         }
     }
 }
