@@ -64,8 +64,10 @@ fn kept(path: &Path) -> Result<TokenKey, Findings> {
 }
 
 fn read(path: &Path) -> Result<TokenKey, Findings> {
-    let text = files::read_private(path, FILE_LIMIT)
-        .map_err(|fault| Findings::from(Finding::file(path, format!("the token key {fault}"))))?;
+    let text = files::read_private(path, FILE_LIMIT).map_err(|fault| {
+        let help = fault.help().unwrap_or("put back the file as it was, or remove it: sessions that are open then end");
+        Findings::from(Finding::file(path, format!("the token key {fault}")).help(help))
+    })?;
     TokenKey::parse(Zeroizing::new(text).trim_ascii_end()).ok_or_else(|| {
         let help = "put back the file as it was, or remove it: sessions that are open then end";
         Finding::file(path, "the token key is not 32 octets in base64").help(help).into()
