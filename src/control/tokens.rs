@@ -38,10 +38,9 @@ pub fn keys(config: &Config) -> Result<Option<TokenKeys>, Findings> {
 /// Looks at the key without making one.
 pub fn check(config: &Config) -> Findings {
     let path = config.token_key();
-    if config.temporary.on && config.temporary.key.is_none() && path.exists() {
-        return read(&path).err().unwrap_or_default();
-    }
-    Findings::default()
+    // What may not be looked at may well be there.
+    let is_there = config.temporary.on && config.temporary.key.is_none() && path.try_exists().unwrap_or(true);
+    if is_there { read(&path).err().unwrap_or_default() } else { Findings::default() }
 }
 
 /// The key in the state folder, made if it is not there.

@@ -126,8 +126,14 @@ impl Draft {
             "PublicAccessBlockConfiguration" => self.block = block::element_of(value, problems),
             "Tags" => self.tags = tags(value, problems),
             other => {
+                let help = match other {
+                    "AccessPointArn" | "Endpoints" => {
+                        "take it out: it follows from the file's name and folder".to_owned()
+                    }
+                    _ => format!("the parts are {}", NAMES.join(", ")),
+                };
                 let problem = Problem::error(Rule::UnknownField, member.span, format!("`{other}` is no part of this"));
-                problems.push(problem.help(format!("the parts are {}", NAMES.join(", "))));
+                problems.push(problem.help(help));
             }
         }
     }

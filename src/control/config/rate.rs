@@ -239,7 +239,11 @@ fn dimension(table: &mut Table<'_>, quota: u32) -> Option<Dimension> {
     let key: Vec<Part> =
         table.list("key", &format!("one of {expected}"), Part::named).into_iter().map(|found| found.value).collect();
     let quota = (stage == Stage::Kms).then_some(quota);
-    let mut dimension = Dimension::new(&name?.value, stage, &key, pace(table, quota)?);
+    let (name, pace) = (name.map(|found| found.value), pace(table, quota));
+    // One that lacks something is read to its end all the same: its other keys are known.
+    let whole = name.is_some() && pace.is_some();
+    let pace = pace.unwrap_or_else(|| Pace::octets(KIB));
+    let mut dimension = Dimension::new(name.as_deref().unwrap_or_default(), stage, &key, pace);
     if stage == Stage::Kms {
         table.pointless(&["class", "anonymous"], "`stage = \"kms\"`");
         table.choice("key_type", &[("symmetric", ())], ());
@@ -264,7 +268,7 @@ fn dimension(table: &mut Table<'_>, quota: u32) -> Option<Dimension> {
     if key.contains(&Part::Prefix) {
         dimension.prefix_depth = depth(table);
     }
-    Some(Dimension { stage, ..dimension })
+    whole.then_some(Dimension { stage, ..dimension })
 }
 
 /// The way that `per` names, and its parts.

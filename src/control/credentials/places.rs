@@ -30,7 +30,10 @@ fn of(path: &Path, text: &str) -> Places {
     let mut names = HashMap::new();
     let mut note = |value: &Spanned<DeValue<'_>>| {
         if let Some(name) = value.get_ref().as_str() {
-            names.entry(name.to_owned()).or_insert_with(|| value.span());
+            let first: &mut Range<usize> = names.entry(name.to_owned()).or_insert_with(|| value.span());
+            if value.span().start < first.start {
+                *first = value.span();
+            }
         }
     };
     let lists = ["group", "role", "user"].into_iter().filter_map(|list| root.get_ref().get(list));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::Error;
 
 /// Tables that there may be several of.
-const SEVERAL: [&str; 16] = [
+const SEVERAL: [&str; 17] = [
     "account",
     "audit.sink",
     "group",
@@ -22,6 +22,7 @@ const SEVERAL: [&str; 16] = [
     "unit",
     "upstream",
     "user",
+    "user.keys",
 ];
 
 /// One complaint.
@@ -85,12 +86,15 @@ fn of_table(name: &str) -> String {
 
 fn of_syntax(message: &str) -> String {
     let expected = message.rsplit_once("expected ").map(|(_, expected)| expected);
-    let one = expected.filter(|expected| expected.starts_with('`') && expected.matches('`').count() == 2);
+    let one = expected.and_then(|expected| expected.strip_prefix('`')?.strip_suffix('`'));
+    let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match one {
-        Some("`=`") => "write `key = value`".to_owned(),
-        Some(expected) => format!("add {expected}"),
-        None if message.contains("quoted") => "put the text in double quotes".to_owned(),
-        None => "write `key = value`, one a line, texts in double quotes, and `[name]` above a table".to_owned(),
+        Some("=") => "write `key = value`".to_owned(),
+        // `info` is taken for the beginning of `inf`.
+        Some(expected) if word(expected) => "put the text in double quotes".to_owned(),
+        Some(expected) if !expected.contains('`') => format!("add `{expected}`"),
+        _ if message.contains("quoted") => "put the text in double quotes".to_owned(),
+        _ => "write `key = value`, one a line, texts in double quotes, and `[name]` above a table".to_owned(),
     }
 }
 
@@ -111,9 +115,9 @@ mod tests {
     #[test]
     fn a_table_that_is_there_twice_is_told_by_its_head_alone() {
         let twice = "[user]\na = 1\nb = 2\n[user] # again\na = 1\nb = 2\n";
-        check(twice, &[(21, "write `[[user]]` above each of them")]);
+        check(twice, &[(20, "write `[[user]]` above each of them")]);
         let more = format!("{twice}[log]\nc = 1\nc = 2\n");
-        check(&more, &[(21, "write `[[user]]` above each of them"), (58, "keep one of the two")]);
+        check(&more, &[(20, "write `[[user]]` above each of them"), (58, "keep one of the two")]);
         check("[log]\na = 1\n[log]\na = 1\n", &[(13, "put all keys of `log` together below one `[log]`")]);
     }
 
