@@ -25,9 +25,12 @@ impl Standing {
     pub(super) fn open(file: &super::File, io: &mut Io<'_>) -> Option<Self> {
         let config = file.open(io)?;
         let loaded = credentials::load(&config, io.environment)
-            .and_then(|(directory, _)| policies::load(&config, &directory).map(|loaded| (directory, loaded)));
+            .and_then(|(directory, _)| policies::look(&config, &directory).map(|loaded| (directory, loaded)));
         match loaded {
-            Ok((directory, loaded)) => Some(Self { config, directory, loaded }),
+            Ok((directory, loaded)) => {
+                io.complain(&loaded.failed.clone().lenient().to_string());
+                Some(Self { config, directory, loaded })
+            }
             Err(findings) => {
                 io.complain(&findings.to_string());
                 None
@@ -38,13 +41,35 @@ impl Standing {
 
 /// `bartizan explain …`
 pub(super) fn run(explain: &Explain, json: bool, io: &mut Io<'_>) -> Exit {
-    let Some(standing) = Standing::open(&explain.file, io) else { return Exit::Unusable };
-    match (&explain.principal, &explain.action, &explain.resource) {
-        (Some(principal), Some(action), Some(resource)) => {
-            imagined(explain, &standing, [principal, action, resource], json, io)
+    let (id, asked) = match (&explain.request_id, &explain.principal, &explain.action, &explain.resource) {
+        (Some(id), ..) => (Some(id), None),
+        (None, Some(principal), Some(action), Some(resource)) => (None, Some([principal, action, resource])),
+        (None, principal, action, resource) => {
+            return incomplete([("--as", principal), ("--do", action), ("--on", resource)], io);
         }
-        _ => again(explain.request_id.as_deref().unwrap_or_default(), &standing, json, io),
+    };
+    let Some(standing) = Standing::open(&explain.file, io) else { return Exit::Unusable };
+    match asked {
+        Some(asked) => imagined(explain, &standing, asked.map(String::as_str), json, io),
+        None => again(id.map_or("", String::as_str), &standing, json, io),
     }
+}
+
+/// Half a question: says what it lacks, and both ways of asking.
+fn incomplete(options: [(&str, &Option<String>); 3], io: &mut Io<'_>) -> Exit {
+    let missing = options.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| format!("`{name}`"));
+    let missing: Vec<String> = missing.collect();
+    let missing = match missing.as_slice() {
+        [one] => format!("{one} is missing"),
+        [some @ .., last] => format!("{} and {last} are missing", some.join(", ")),
+        [] => String::new(),
+    };
+    io.complain(&format!(
+        "error: {missing}, and no request of the past is named\n\
+         help: `bartizan explain --as ARN --do ACTION --on ARN` explains one that was never sent, \
+         `bartizan explain REQUEST-ID` one of the past\n"
+    ));
+    Exit::Unusable
 }
 
 /// A request that was never sent.
@@ -105,10 +130,14 @@ fn again(id: &str, standing: &Standing, json: bool, io: &mut Io<'_>) -> Exit {
     if !look::is_request_id(id, io) {
         return Exit::Unusable;
     }
-    let records = match audit::find(&standing.config.journal(), id) {
+    let journal = standing.config.journal();
+    if !look::is_journal(&journal, io) {
+        return Exit::Unusable;
+    }
+    let records = match audit::find(&journal, id) {
         Ok(entries) => past::read(&entries),
-        Err(fault) => {
-            io.complain(&format!("error: {fault}\n"));
+        Err(damage) => {
+            look::damaged(&damage, io);
             return Exit::Unusable;
         }
     };

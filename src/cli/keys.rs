@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::{Exit, File, Io, journal_keys, later};
 use crate::control::config::Config;
-use crate::control::keyring;
-use crate::kms::{Key, Ring, State};
+use crate::control::keyring::{self, Refused};
+use crate::kms::{Key, Ring, State, Unknown};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
@@ -78,21 +78,39 @@ pub(super) fn run(keys: &Keys, json: bool, io: &mut Io<'_>) -> Exit {
             let alias = &add.alias;
             change(&add.file, json, io, |config, ring| {
                 let next = ring.added(&config.region, &config.account, alias, now, &random);
-                let next = next.map_err(|error| error.to_string())?;
+                let next = next.map_err(|error| Refused { message: error.to_string(), help: other_alias(alias) })?;
                 let arn = next.find(alias, &config.region, &config.account).map(|key| Arc::clone(key.arn()));
-                Ok((next, arn.map_err(|unknown| unknown.fault().to_string())?))
+                Ok((next, arn.map_err(unknown)?))
             })
         }
         Command::Rotate(one) => {
-            of(one, json, io, |ring, arn| ring.rotated(arn, now, &random).map_err(|error| error.to_string()))
+            of(one, json, io, |ring, arn| ring.rotated(arn, now, &random).map_err(|error| listed(error.to_string())))
         }
         Command::Disable(one) => of(one, json, io, |ring, arn| state(ring, arn, State::Disabled)),
         Command::Enable(one) => of(one, json, io, |ring, arn| state(ring, arn, State::Enabled)),
     }
 }
 
-fn state(ring: &Ring, arn: &str, state: State) -> Result<Ring, String> {
-    ring.with_state(arn, state).ok_or_else(|| format!("there is no key `{arn}`"))
+fn state(ring: &Ring, arn: &str, state: State) -> Result<Ring, Refused> {
+    ring.with_state(arn, state).ok_or_else(|| listed(format!("there is no key `{arn}`")))
+}
+
+/// What to write in the place of an alias that cannot be had.
+fn other_alias(alias: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    match alias.strip_prefix("alias/") {
+        None if !alias.is_empty() && alias.bytes().all(plain) => format!("write `alias/{alias}`"),
+        _ => "choose another `alias/NAME`: letters, digits, `/`, `_` and `-`".to_owned(),
+    }
+}
+
+fn unknown(unknown: Unknown) -> Refused {
+    listed(unknown.fault().message().to_owned())
+}
+
+/// A key that is not there, or not of use.
+fn listed(message: String) -> Refused {
+    Refused { message, help: "`bartizan keys ring list` shows the keys that there are, with their aliases".to_owned() }
 }
 
 fn list(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
@@ -111,10 +129,10 @@ fn list(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
 }
 
 /// Changes one key that is named.
-fn of(one: &One, json: bool, io: &mut Io<'_>, make: impl FnOnce(&Ring, &str) -> Result<Ring, String>) -> Exit {
+fn of(one: &One, json: bool, io: &mut Io<'_>, make: impl FnOnce(&Ring, &str) -> Result<Ring, Refused>) -> Exit {
     change(&one.file, json, io, |config, ring| {
         let found = ring.find(&one.key, &config.region, &config.account);
-        let arn = Arc::clone(found.map_err(|unknown| unknown.fault().message().to_owned())?.arn());
+        let arn = Arc::clone(found.map_err(unknown)?.arn());
         Ok((make(ring, &arn)?, arn))
     })
 }
@@ -124,7 +142,7 @@ fn change(
     file: &File,
     json: bool,
     io: &mut Io<'_>,
-    make: impl FnOnce(&Config, &Ring) -> Result<(Ring, Arc<str>), String>,
+    make: impl FnOnce(&Config, &Ring) -> Result<(Ring, Arc<str>), Refused>,
 ) -> Exit {
     let Some(config) = file.open(io) else { return Exit::Unusable };
     let mut shown = String::new();

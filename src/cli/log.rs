@@ -226,8 +226,8 @@ pub(super) fn export(export: &Export, io: &mut Io<'_>) -> Exit {
         }
     }
     match print_all(&config.journal(), &printer, |event| export.span.holds(event), io) {
-        Some(_) => Exit::Fine,
-        None => Exit::No,
+        Ok(_) => Exit::Fine,
+        Err(exit) => exit,
     }
 }
 
@@ -259,12 +259,12 @@ pub(super) fn find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
     let printer = Printer::new(find.format.unwrap_or(Format::Json), &config);
     let is_wanted = |event: &Event| id.is_none_or(|id| event.request_id() == Some(id)) && wanted.holds(event);
     match print_all(&config.journal(), &printer, is_wanted, io) {
-        Some(0) => {
+        Ok(0) => {
             io.complain("error: the journal has no such request that is over\n");
             Exit::No
         }
-        Some(_) => Exit::Fine,
-        None => Exit::No,
+        Ok(_) => Exit::Fine,
+        Err(exit) => exit,
     }
 }
 
@@ -275,48 +275,63 @@ pub(super) fn tail(tail: &Tail, format: Format, io: &mut Io<'_>) -> Exit {
         Err(exit) => return exit,
     };
     let printer = Printer::new(format, &config);
-    let Some(pairs) = pairs(&config.journal(), io) else { return Exit::No };
+    let pairs = match pairs(&config.journal(), io) {
+        Ok(pairs) => pairs,
+        Err(exit) => return exit,
+    };
     match follow(&config.journal(), pairs, &printer, tail, io.out) {
         Ok(()) => Exit::Fine,
-        Err(why) => {
-            io.complain(&format!("error: {why}\n"));
-            Exit::No
-        }
+        Err(trouble) => trouble.complain(io),
     }
 }
 
 /// A configuration with a journal. Complains itself.
 fn journal(file: &File, io: &mut Io<'_>) -> Result<Config, Exit> {
     let config = file.open(io).ok_or(Exit::Unusable)?;
-    if config.journal().exists() {
-        return Ok(config);
-    }
-    look::no_journal(&config, io);
-    Err(Exit::No)
+    if look::is_journal(&config.journal(), io) { Ok(config) } else { Err(Exit::Unusable) }
 }
 
-/// Complains itself.
-fn pairs(journal: &Path, io: &mut Io<'_>) -> Option<Pairs> {
-    match audit::instance(journal) {
-        Ok(instance) => Some(Pairs::new(instance.unwrap_or_default())),
-        Err(damage) => {
-            io.complain(&format!("error: {damage}\n"));
-            None
+/// Why a journal was not read to its end.
+enum Trouble {
+    Damage(audit::Damage),
+    /// Records that do not belong together.
+    Told(String),
+}
+
+impl Trouble {
+    fn complain(&self, io: &mut Io<'_>) -> Exit {
+        match self {
+            Self::Damage(damage) => look::damaged(damage, io),
+            Self::Told(why) => {
+                io.complain(&format!("error: {why}\n"));
+                Exit::No
+            }
         }
     }
 }
 
-/// Prints all events that are wanted, and says how many these were; `None` if not all could be read.
 /// Complains itself.
-fn print_all(journal: &Path, printer: &Printer, is_wanted: impl Fn(&Event) -> bool, io: &mut Io<'_>) -> Option<u64> {
+fn pairs(journal: &Path, io: &mut Io<'_>) -> Result<Pairs, Exit> {
+    let instance = audit::instance(journal).map_err(|damage| look::damaged(&damage, io))?;
+    Ok(Pairs::new(instance.unwrap_or_default()))
+}
+
+/// Prints all events that are wanted, and says how many these were, unless not all could be read.
+/// Complains itself.
+fn print_all(
+    journal: &Path,
+    printer: &Printer,
+    is_wanted: impl Fn(&Event) -> bool,
+    io: &mut Io<'_>,
+) -> Result<u64, Exit> {
     let mut pairs = pairs(journal, io)?;
     let mut out = io::BufWriter::with_capacity(BLOCK, &mut *io.out);
     let (mut count, mut text) = (0, Vec::new());
     let mut trouble = None;
     for entry in audit::records(journal) {
-        let fed = match &entry {
-            Ok(entry) => pairs.feed(entry).map_err(|fault| fault.to_string()),
-            Err(damage) => Err(damage.to_string()),
+        let fed = match entry {
+            Ok(entry) => pairs.feed(&entry).map_err(|fault| Trouble::Told(fault.to_string())),
+            Err(damage) => Err(Trouble::Damage(damage)),
         };
         match fed {
             Ok(Some(event)) if is_wanted(&event) => {
@@ -324,7 +339,7 @@ fn print_all(journal: &Path, printer: &Printer, is_wanted: impl Fn(&Event) -> bo
                 printer.print(&event, &mut text);
                 count += u64::from(!text.is_empty());
                 if out.write_all(&text).is_err() {
-                    return Some(count); // the reader has gone away
+                    return Ok(count); // the reader has gone away
                 }
             }
             Ok(_) => {}
@@ -336,26 +351,31 @@ fn print_all(journal: &Path, printer: &Printer, is_wanted: impl Fn(&Event) -> bo
     }
     let _ = out.flush();
     drop(out);
-    if let Some(why) = trouble {
-        io.complain(&format!("error: {why}\n"));
-        return None;
+    if let Some(trouble) = trouble {
+        return Err(trouble.complain(io));
     }
     let open = pairs.unfinished().filter(is_wanted).count();
     if open > 0 {
         io.complain(&format!("note: left out, because they are not over or not closed since a crash: {open}\n"));
     }
-    Some(count)
+    Ok(count)
 }
 
 /// Prints the events there are, or the last of them, and goes on as they come if asked to.
-fn follow(journal: &Path, mut pairs: Pairs, printer: &Printer, tail: &Tail, out: &mut dyn Write) -> Result<(), String> {
+fn follow(
+    journal: &Path,
+    mut pairs: Pairs,
+    printer: &Printer,
+    tail: &Tail,
+    out: &mut dyn Write,
+) -> Result<(), Trouble> {
     let most = tail.last.map(|last| usize::try_from(last).unwrap_or(usize::MAX));
     let mut follow = Follow::new(journal, 1);
     let mut last: VecDeque<Vec<u8>> = VecDeque::new();
     let mut at_end = false;
     let mut out = io::BufWriter::with_capacity(BLOCK, out);
     loop {
-        let entry = match follow.advance().map_err(|damage| damage.to_string())? {
+        let entry = match follow.advance().map_err(Trouble::Damage)? {
             Followed::Entry(entry) => entry,
             // Those at the beginning are gone with retention.
             Followed::Missing { .. } => continue,
@@ -369,7 +389,7 @@ fn follow(journal: &Path, mut pairs: Pairs, printer: &Printer, tail: &Tail, out:
                 continue;
             }
         };
-        let Some(event) = pairs.feed(&entry).map_err(|fault| fault.to_string())? else { continue };
+        let Some(event) = pairs.feed(&entry).map_err(|fault| Trouble::Told(fault.to_string()))? else { continue };
         let mut text = Vec::new();
         printer.print(&event, &mut text);
         match most {

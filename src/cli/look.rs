@@ -1,6 +1,7 @@
 //! Commands that look and tell: init, check, doctor, status, reload, log.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use super::{Exit, File, Io, Place, Reload, Tail, count};
 use crate::audit::{self, StartAt};
 use crate::control::config::Config;
 use crate::control::why::plain;
-use crate::control::{Findings, check, development, doctor, init, status as running};
+use crate::control::{Findings, check, development, doctor, files, init, status as running};
 
 /// `bartizan init [DIR]`
 pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) -> Exit {
@@ -19,15 +20,19 @@ pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) ->
     let folder = if folder == Path::new(".") { io.folder.clone() } else { io.folder.join(folder) };
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder.as_path() };
     match init::run(shown, io.clock.now()) {
-        Ok(written) if json => {
-            let paths: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
-            io.print(&format!("{}\n", json!({ "written": paths })));
+        Ok(init::Written { files, extended }) if json => {
+            let paths: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+            let extended = extended.map(|path| path.display().to_string());
+            io.print(&format!("{}\n", json!({ "written": paths, "extended": extended })));
             Exit::Fine
         }
-        Ok(written) => {
+        Ok(init::Written { files, extended }) => {
             let mut text = String::new();
-            for path in written {
+            for path in files {
                 let _ = writeln!(text, "wrote {}", path.display());
+            }
+            if let Some(path) = extended {
+                let _ = writeln!(text, "added to {}: what holds secrets is ignored by git", path.display());
             }
             let file = shown.join("bartizan.toml");
             let file = super::env::quote(&file.display().to_string());
@@ -52,7 +57,7 @@ pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) ->
 pub(super) fn check(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     let place = file.place(io);
     let loaded = match &place {
-        Place::File(path) => Config::load(path, io.environment),
+        Place::File(path) => file.load(path, io),
         Place::Development(folder) => match development::open(folder) {
             Some(Ok(config)) => Ok((config, Findings::default())),
             _ => {
@@ -189,24 +194,55 @@ pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
         return log::tail(tail, tail.format, io);
     }
     let Some(config) = tail.file.open(io) else { return Exit::Unusable };
-    if !config.journal().exists() {
-        no_journal(&config, io);
-        return Exit::No;
+    if !is_journal(&config.journal(), io) {
+        return Exit::Unusable;
     }
     match records(&config.journal(), tail, io) {
         Ok(()) => Exit::Fine,
-        Err(fault) => {
-            io.complain(&format!("error: {fault}\n"));
-            Exit::No
+        Err(damage) => damaged(&damage, io),
+    }
+}
+
+/// Whether there is a folder of a journal that this user may read. Complains itself.
+pub(super) fn is_journal(journal: &Path, io: &mut Io<'_>) -> bool {
+    match std::fs::read_dir(journal) {
+        Ok(_) => true,
+        Err(error) => {
+            io.complain(&no_journal(journal, &error));
+            false
         }
     }
 }
 
-pub(super) fn no_journal(config: &Config, io: &mut Io<'_>) {
-    io.complain(&format!(
-        "error: there is no journal in `{}` yet\nhelp: it is made by `bartizan serve` with this configuration\n",
-        config.journal().display()
-    ));
+/// Why a folder cannot be read as a journal, and what to do. What may not be looked at may be there.
+fn no_journal(journal: &Path, error: &std::io::Error) -> String {
+    let shown = journal.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!(
+            "error: there is no journal in `{shown}` yet\nhelp: `bartizan serve` makes it, with this configuration\n"
+        ),
+        ErrorKind::PermissionDenied => {
+            format!("error: this user may not read the journal in `{shown}`\nhelp: {}\n", files::OTHER_USER)
+        }
+        ErrorKind::NotADirectory => format!(
+            "error: `{shown}` is no folder, as a journal is one\nhelp: move the file away, or name another `state` folder\n"
+        ),
+        _ => format!("error: the journal in `{shown}` cannot be read: {error}\nhelp: look at its disk\n"),
+    }
+}
+
+/// Complains about a journal that is damaged, or that this user may not read.
+pub(super) fn damaged(damage: &audit::Damage, io: &mut Io<'_>) -> Exit {
+    match &damage.fault {
+        audit::Fault::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+            io.complain(&no_journal(&damage.path, error));
+            Exit::Unusable
+        }
+        _ => {
+            io.complain(&format!("error: {damage}\n"));
+            Exit::No
+        }
+    }
 }
 
 /// Prints the records of a journal, and goes on as they come if asked to.
@@ -230,12 +266,12 @@ pub(super) fn log_find(file: &File, id: &str, json: bool, io: &mut Io<'_>) -> Ex
         return Exit::Unusable;
     }
     let Some(config) = file.open(io) else { return Exit::Unusable };
+    if !is_journal(&config.journal(), io) {
+        return Exit::Unusable;
+    }
     let entries = match audit::find(&config.journal(), id) {
         Ok(entries) => entries,
-        Err(fault) => {
-            io.complain(&format!("error: {fault}\n"));
-            return Exit::No;
-        }
+        Err(damage) => return damaged(&damage, io),
     };
     let records: Vec<Value> = entries.iter().filter_map(|entry| serde_json::from_slice(&entry.line()).ok()).collect();
     if json {
@@ -278,5 +314,32 @@ fn spell_members(value: &Value, depth: usize, text: &mut String) {
                 let _ = writeln!(text, "{indent}{name}: {other}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_of_another_user_is_not_called_absent() {
+        let told = no_journal(Path::new("state/journal"), &ErrorKind::PermissionDenied.into());
+        assert!(told.starts_with("error: this user may not read the journal in `state/journal`\nhelp: "), "{told}");
+        let told = no_journal(Path::new("state/journal"), &ErrorKind::NotFound.into());
+        assert!(told.starts_with("error: there is no journal in `state/journal` yet\nhelp: "), "{told}");
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_no_damage() {
+        let damage = |fault| audit::Damage { path: "state/journal/1".into(), offset: 0, fault };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let environment = std::collections::BTreeMap::new();
+        let clock = &crate::time::SystemClock;
+        let mut io = Io { out: &mut out, err: &mut err, environment: &environment, folder: "".into(), clock };
+        let denied = std::io::Error::from(ErrorKind::PermissionDenied);
+        assert_eq!(damaged(&damage(audit::Fault::Io(denied)), &mut io), Exit::Unusable);
+        assert_eq!(damaged(&damage(audit::Fault::Foreign), &mut io), Exit::No);
+        let err = String::from_utf8(err).unwrap();
+        assert!(err.contains("may not read") && err.contains("octet 0: the file belongs to another"), "{err}");
     }
 }

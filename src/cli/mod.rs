@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -144,26 +144,30 @@ struct Tail {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    override_usage = "bartizan explain --as ARN --do ACTION --on ARN [--from IP] [--with KEY=VALUE]... [OPTIONS]\n       \
+                            bartizan explain REQUEST-ID [OPTIONS]"
+)]
 struct Explain {
     #[command(flatten)]
     file: File,
     /// Explain this request of the past: the `x-amz-request-id` of its answer
-    #[arg(value_name = "REQUEST-ID", required_unless_present = "principal", conflicts_with_all = ["principal", "action", "resource", "from", "with"])]
+    #[arg(value_name = "REQUEST-ID", conflicts_with_all = ["principal", "action", "resource", "from", "with"])]
     request_id: Option<String>,
     /// Who asks: the ARN of a user, a role, a session of a role or a root; or `anonymous`
-    #[arg(long = "as", value_name = "ARN", requires_all = ["action", "resource"])]
+    #[arg(long = "as", value_name = "ARN")]
     principal: Option<String>,
     /// What is to be done: `s3:GetObject`
-    #[arg(long = "do", value_name = "ACTION", requires = "principal")]
+    #[arg(long = "do", value_name = "ACTION")]
     action: Option<String>,
     /// On what
-    #[arg(long = "on", value_name = "ARN", requires = "principal")]
+    #[arg(long = "on", value_name = "ARN")]
     resource: Option<String>,
     /// The client's address
-    #[arg(long, value_name = "IP", requires = "principal")]
+    #[arg(long, value_name = "IP")]
     from: Option<IpAddr>,
     /// A condition key that the request carries; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, requires = "principal")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     with: Vec<(String, String)>,
 }
 
@@ -238,12 +242,19 @@ fn later(name: &str, io: &mut Io<'_>) -> Exit {
     Exit::Unusable
 }
 
+/// What to do where the variable leads to no file.
+const BY_VARIABLE: &str =
+    "`$BARTIZAN_CONFIG` names this path: set it to a configuration file, or name one with `-c FILE`";
+
+/// The configuration that the environment names.
+fn variable(io: &Io<'_>) -> Option<PathBuf> {
+    io.environment.variable("BARTIZAN_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from)
+}
+
 impl File {
     /// `-c`, else `$BARTIZAN_CONFIG`, else `./bartizan.toml`, else development mode.
     fn place(&self, io: &Io<'_>) -> Place {
-        let named = self.config.clone();
-        let variable = || io.environment.variable("BARTIZAN_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
-        if let Some(path) = named.or_else(variable) {
+        if let Some(path) = self.config.clone().or_else(|| variable(io)) {
             return Place::File(io.folder.join(path));
         }
         let usual = io.folder.join("bartizan.toml");
@@ -262,10 +273,19 @@ impl File {
         }
     }
 
+    /// Reads the configuration at a path that [`File::place`] gave.
+    fn load(&self, path: &Path, io: &Io<'_>) -> Result<(Config, Findings), Findings> {
+        let by_variable = self.config.is_none() && variable(io).is_some();
+        Config::load(path, io.environment).map_err(|findings| match by_variable && !path.is_file() {
+            true => findings.advised(BY_VARIABLE),
+            false => findings,
+        })
+    }
+
     /// The configuration, as it is: nothing is made. Complains itself.
     fn open(&self, io: &mut Io<'_>) -> Option<Config> {
         let opened = match self.place(io) {
-            Place::File(path) => Config::load(&path, io.environment).map_err(|findings| findings.to_string()),
+            Place::File(path) => self.load(&path, io).map_err(|findings| findings.to_string()),
             Place::Development(folder) => match development::open(&folder) {
                 Some(opened) => opened
                     .map(|config| (config, Findings::default()))

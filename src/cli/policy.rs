@@ -146,8 +146,10 @@ fn public(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
 /// `bartizan policy test`
 fn test(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     let Some(config) = file.open(io) else { return Exit::Unusable };
-    match load(&config, io) {
-        Ok((_, loaded)) => {
+    let loaded =
+        credentials::load(&config, io.environment).and_then(|(directory, _)| policies::load(&config, &directory));
+    match loaded {
+        Ok(loaded) => {
             let names: Vec<&str> = loaded.tests.iter().map(policies::Expectation::name).collect();
             match json {
                 true => io.print(&format!("{}\n", json!({ "ok": true, "tests": names, "findings": [] }))),
@@ -168,7 +170,13 @@ fn test(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
 /// `bartizan policy lint`
 fn lint(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     let Some(config) = file.open(io) else { return Exit::Unusable };
-    let findings = load(&config, io).map_or_else(|findings| findings, |(_, loaded)| loaded.warnings);
+    let findings = match look(&config, io) {
+        Ok((_, Loaded { mut warnings, failed, .. })) => {
+            warnings.extend(failed);
+            warnings
+        }
+        Err(findings) => findings,
+    };
     if findings.is_empty() {
         io.print(&if json { format!("{}\n", json!({ "ok": true, "findings": [] })) } else { "ok\n".to_owned() });
         return Exit::Fine;
@@ -203,8 +211,11 @@ fn diff(diff: &Diff, json: bool, io: &mut Io<'_>) -> Exit {
         let own = folder.join("credentials.toml");
         config.credentials = if own.is_file() { own } else { credentials.clone() };
         config.policies = folder;
-        match load(&config, io) {
-            Ok(side) => sides.push(side),
+        match look(&config, io) {
+            Ok(side) => {
+                io.complain(&side.1.failed.clone().lenient().to_string());
+                sides.push(side);
+            }
             Err(findings) => {
                 io.complain(&findings.to_string());
                 return Exit::Unusable;
@@ -277,9 +288,10 @@ fn to_json(found: &Differences) -> Value {
     })
 }
 
-fn load(config: &Config, io: &Io<'_>) -> Result<(Directory, Loaded), Findings> {
+/// Tests may fail: what is asked here decides nothing.
+fn look(config: &Config, io: &Io<'_>) -> Result<(Directory, Loaded), Findings> {
     let (directory, _) = credentials::load(config, io.environment)?;
-    policies::load(config, &directory).map(|loaded| (directory, loaded))
+    policies::look(config, &directory).map(|loaded| (directory, loaded))
 }
 
 fn side<'a>((directory, loaded): &'a (Directory, Loaded), config: &'a Config, now: Millis) -> Side<'a> {

@@ -37,8 +37,12 @@ pub(super) fn run(file: &File, json: bool, program: &str, io: &mut Io<'_>) -> Ex
     match launch(prepared, announce) {
         Ok(()) => Exit::Fine,
         Err(fault) => {
-            let help = fault.help().map(|help| format!("help: {help}\n")).unwrap_or_default();
-            io.complain(&format!("error: {fault}\n{help}"));
+            // Findings say themselves that they are errors, and what to do.
+            let told = fault.findings().map(ToString::to_string).unwrap_or_else(|| {
+                let help = fault.help().map(|help| format!("help: {help}\n")).unwrap_or_default();
+                format!("error: {fault}\n{help}")
+            });
+            io.complain(&told);
             Exit::Unusable
         }
     }
@@ -66,6 +70,7 @@ fn prepare(file: &File, io: &mut Io<'_>) -> Option<Prepared> {
         },
     };
     let mut findings = check::certificates(&config, now);
+    findings.extend(check::state(&config));
     let read = credentials::load(&config, io.environment).and_then(|(directory, warnings)| {
         findings.extend(warnings);
         policies::load(&config, &directory).map(|loaded| (directory, loaded))

@@ -1,3 +1,5 @@
+mod words;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -233,8 +235,8 @@ fn a_journal_that_was_never_begun_is_told_from_a_damaged_one() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &["init"]);
     let ran = run(dir.path(), &["log", "tail"]);
-    assert_eq!(ran.exit, Exit::No);
-    assert!(ran.err.contains("there is no journal in") && ran.err.contains("help: it is made by"), "{}", ran.err);
+    assert_eq!(ran.exit, Exit::Unusable);
+    assert!(ran.err.contains("there is no journal in") && ran.err.contains("`bartizan serve` makes it"), "{}", ran.err);
 }
 
 #[test]

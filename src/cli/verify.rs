@@ -91,11 +91,15 @@ pub(super) fn run(verify: &Verify, json: bool, io: &mut Io<'_>) -> Exit {
 }
 
 fn journal(verify: &Verify, dir: &Path, head: Option<PathBuf>, io: &mut Io<'_>) -> Result<Proof, Exit> {
-    if !dir.is_dir() {
+    // A folder that was named by hand is none that a start makes.
+    if verify.dir.is_some() && matches!(dir.try_exists(), Ok(false)) {
         io.complain(&format!(
             "error: there is no journal in `{}`\nhelp: name its folder with `--dir DIR`, or the configuration with `-c FILE`\n",
             dir.display()
         ));
+        return Err(Exit::Unusable);
+    }
+    if !super::look::is_journal(dir, io) {
         return Err(Exit::Unusable);
     }
     let unusable = |error: SignError, io: &mut Io<'_>| journal_keys::fault(&error, io);

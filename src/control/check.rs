@@ -17,14 +17,25 @@ const WARN_DAYS: i64 = 14;
 /// Looks at everything that a configuration names: certificates, access keys, policies.
 pub fn run(config: &Config, environment: &dyn Environment, now: Seconds) -> Findings {
     let mut findings = certificates(config, now);
-    findings.extend(tokens::check(config));
-    findings.extend(keyring::check(config));
+    findings.extend(state(config));
     match credentials::load(config, environment) {
         Ok((directory, warnings)) => {
             findings.extend(warnings);
             findings.extend(policies::check(config, &directory));
         }
         Err(faults) => findings.extend(faults),
+    }
+    findings
+}
+
+/// Looks at what the `state` folder holds that a start needs.
+pub fn state(config: &Config) -> Findings {
+    let mut findings = tokens::check(config);
+    findings.extend(keyring::check(config));
+    let journal = config.journal();
+    if journal.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        let help = "move the file away, or name another `state` folder: the journal is a folder";
+        findings.push(Finding::file(&journal, "the journal is no folder").help(help));
     }
     findings
 }
@@ -88,7 +99,12 @@ fn server(tls: &Tls, now: Seconds, findings: &mut Findings) {
         }
         Err(fault) => {
             let help = "`bartizan init` and `certs/make.sh` make a certificate and its key; this user must be able to read both";
-            findings.push(Finding::file(&tls.certificate, fault.to_string()).help(help));
+            let at = match &fault {
+                CertFault::File(path, _) | CertFault::Pem(path, _) => path,
+                CertFault::Key(_) => &tls.key,
+                _ => &tls.certificate,
+            };
+            findings.push(Finding::file(at, fault.to_string()).help(help));
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::identity::{Arn, Directory, Fault, Key, Kind, Principal, Resource, Rol
 use crate::time::Seconds;
 
 mod oidc;
+mod places;
+
+pub(super) use places::places;
 
 /// How large the file may be.
 const FILE_LIMIT: u64 = 16 << 20;

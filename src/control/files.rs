@@ -11,21 +11,47 @@ use std::time::Duration;
 const LOCK_TRIES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+/// What to do about what another user keeps to themselves.
+pub const OTHER_USER: &str = "run this as the user that runs the proxy, or let this user read it";
+
 /// Why a file is not usable.
 #[derive(Debug)]
 pub struct FileFault {
     message: String,
-    exists: bool,
+    kind: FaultKind,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum FaultKind {
+    Denied,
+    Exists,
+    /// Others may read it; how to end that.
+    Exposed(String),
+    Other,
 }
 
 impl FileFault {
     fn new(message: String) -> Self {
-        Self { message, exists: false }
+        Self { message, kind: FaultKind::Other }
     }
 
     /// Whether it was to be made, and is there already.
     pub(super) fn exists_already(&self) -> bool {
-        self.exists
+        self.kind == FaultKind::Exists
+    }
+
+    /// What is wrong in two words, where that is known.
+    pub(super) fn label(&self) -> Option<&'static str> {
+        matches!(self.kind, FaultKind::Exposed(_)).then_some("others may read it")
+    }
+
+    /// What to do about it, where that follows from it alone.
+    pub(super) fn help(&self) -> Option<&str> {
+        match &self.kind {
+            FaultKind::Denied => Some(OTHER_USER),
+            FaultKind::Exposed(help) => Some(help),
+            FaultKind::Exists | FaultKind::Other => None,
+        }
     }
 }
 
@@ -39,13 +65,15 @@ impl std::error::Error for FileFault {}
 
 impl From<io::Error> for FileFault {
     fn from(error: io::Error) -> Self {
-        let message = match error.kind() {
-            io::ErrorKind::NotFound => "does not exist".to_owned(),
-            io::ErrorKind::PermissionDenied => "may not be read or written by this user".to_owned(),
-            io::ErrorKind::AlreadyExists => "exists already".to_owned(),
-            _ => format!("cannot be used: {error}"),
+        let (message, kind) = match error.kind() {
+            io::ErrorKind::NotFound => ("does not exist".to_owned(), FaultKind::Other),
+            io::ErrorKind::PermissionDenied => {
+                ("may not be read or written by this user".to_owned(), FaultKind::Denied)
+            }
+            io::ErrorKind::AlreadyExists => ("exists already".to_owned(), FaultKind::Exists),
+            _ => (format!("cannot be used: {error}"), FaultKind::Other),
         };
-        Self { message, exists: error.kind() == io::ErrorKind::AlreadyExists }
+        Self { message, kind }
     }
 }
 
@@ -61,10 +89,9 @@ pub fn read_private(path: &Path, limit: u64) -> Result<String, FileFault> {
     let metadata = file.metadata()?;
     if exposed(&metadata) {
         let mode = metadata.permissions().mode() & 0o777;
-        return Err(FileFault::new(format!(
-            "has mode {mode:04o} and holds secrets: run `chmod 600 {}`",
-            path.display()
-        )));
+        let help = format!("run `chmod 600 {}`", path.display());
+        let message = format!("has mode {mode:04o} and holds secrets: {help}");
+        return Err(FileFault { message, kind: FaultKind::Exposed(help) });
     }
     read_from(file, limit)
 }
@@ -214,6 +241,13 @@ mod tests {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert!(read_private(&path, 10).unwrap_err().to_string().contains("chmod 600"), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_told_with_what_to_do() {
+        let fault = FileFault::from(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!((fault.to_string().contains("by this user"), fault.help()), (true, Some(OTHER_USER)));
+        assert_eq!(FileFault::from(io::Error::from(io::ErrorKind::NotFound)).help(), None);
     }
 
     #[test]

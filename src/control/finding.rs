@@ -55,7 +55,7 @@ impl Source {
     }
 
     /// Line and column, both from 1, of an offset. The column counts characters.
-    fn position(&self, offset: usize) -> (usize, usize) {
+    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
         let before = self.masked.get(..offset).unwrap_or(&self.masked);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -92,6 +92,12 @@ impl Finding {
     /// An error about a file as a whole.
     pub fn file(path: &Path, message: impl Into<String>) -> Self {
         Self::error(&Source::named(path), None, message)
+    }
+
+    /// The same as something to know.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
     }
 
     /// Says at the place itself what is wrong with it.
@@ -178,6 +184,18 @@ impl Findings {
     /// Whether something must be put right.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// The same as things to know.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        Self(self.0.into_iter().map(Finding::lenient).collect())
+    }
+
+    /// The same, all of them with other advice.
+    #[must_use]
+    pub fn advised(self, help: &str) -> Self {
+        Self(self.0.into_iter().map(|finding| finding.help(help)).collect())
     }
 
     /// One after the other.

@@ -1,12 +1,13 @@
 //! A first configuration, written once.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::certs;
 use super::development::{self, FreshKey, PrepareFault};
-use super::files;
+use super::files::{self, FileFault};
 use crate::policy;
 use crate::time::Seconds;
 
@@ -33,10 +34,25 @@ const BUCKET_POLICY: &str = r#"{
 }
 "#;
 
+/// What holds secrets, as `.gitignore` names it.
+const IGNORED: [&str; 3] = ["/certs/*.key", "/policies/credentials.toml", "/state/"];
+/// How large a `.gitignore` may be that lines are added to.
+const IGNORE_LIMIT: u64 = 1 << 20;
+
+/// What was done.
+#[derive(Debug)]
+pub struct Written {
+    /// Files that are new.
+    pub files: Vec<PathBuf>,
+    /// The `.gitignore` that was there, if lines were added to it.
+    pub extended: Option<PathBuf>,
+}
+
 /// Writes a configuration, a CA, a server certificate, an administrator with a fresh key and a bucket policy
 /// below `folder`. Nothing that is there is overwritten: the first file in the way stops it, before anything
-/// is written. Gives the paths of what was written.
-pub fn run(folder: &Path, now: Seconds) -> Result<Vec<PathBuf>, PrepareFault> {
+/// is written. Only a `.gitignore` that is there gets lines, where it lacks some: a repository has one, and
+/// no secret may get into that.
+pub fn run(folder: &Path, now: Seconds) -> Result<Written, PrepareFault> {
     let key = FreshKey::draw()?;
     let plain = |text: &str| Zeroizing::new(text.to_owned());
     let bucket = format!("policies/buckets/{BUCKET}/policy.json");
@@ -46,15 +62,16 @@ pub fn run(folder: &Path, now: Seconds) -> Result<Vec<PathBuf>, PrepareFault> {
         ("policies/identities/administrator.json", 0o644, plain(policy::ADMINISTRATOR_DOCUMENT)),
         (bucket.as_str(), 0o644, plain(BUCKET_POLICY)),
         ("state/keyring.json", 0o600, development::fresh_ring(REGION, now)?),
-        (".gitignore", 0o644, plain("/certs/*.key\n/policies/credentials.toml\n/state/\n")),
     ];
     let certificates = ["certs/ca.pem", "certs/ca.key", "certs/server.pem", "certs/server.key"];
     let names = texts.iter().map(|(name, ..)| *name).chain(certificates);
-    let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    let mut paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
     if let Some(path) = paths.iter().find(|path| path.symlink_metadata().is_ok()) {
         let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         return Err(PrepareFault::File(path.clone(), exists.into()));
     }
+    let ignore = folder.join(".gitignore");
+    let text = ignoring(&ignore).map_err(|fault| PrepareFault::File(ignore.clone(), fault))?;
     for name in ["certs", "policies/identities", "state"]
         .into_iter()
         .map(str::to_owned)
@@ -63,12 +80,42 @@ pub fn run(folder: &Path, now: Seconds) -> Result<Vec<PathBuf>, PrepareFault> {
         let path = folder.join(name);
         files::private_folder(&path).map_err(|fault| PrepareFault::File(path, fault))?;
     }
+    // Before the first secret.
+    let is_new = ignore.symlink_metadata().is_err();
+    let changed = text.is_some();
+    if let Some(text) = text {
+        let put = if is_new { files::put_new } else { files::put };
+        put(&ignore, text.as_bytes()).map_err(|fault| PrepareFault::File(ignore.clone(), fault))?;
+    }
     certs::ensure(&folder.join("certs"), now)?;
     for (name, mode, text) in &texts {
         let path = folder.join(name);
         files::write_new(&path, *mode, text.as_bytes()).map_err(|fault| PrepareFault::File(path, fault))?;
     }
-    Ok(paths)
+    if is_new {
+        paths.push(ignore.clone());
+    }
+    Ok(Written { files: paths, extended: (changed && !is_new).then_some(ignore) })
+}
+
+/// The text that a `.gitignore` is to have; none where it says everything already. A later line wins over an
+/// earlier one, so what stands before an exception does not count.
+fn ignoring(path: &Path) -> Result<Option<String>, FileFault> {
+    let old = match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error.into()),
+        Ok(found) if found.is_file() => files::read_text(path, IGNORE_LIMIT)?,
+        // Where a link leads is not for this command to change.
+        Ok(_) => return Err(std::io::Error::from(ErrorKind::AlreadyExists).into()),
+    };
+    let lines: Vec<&str> = old.lines().map(str::trim_end).collect();
+    let settled = lines.rsplit(|line| line.starts_with('!')).next().unwrap_or_default();
+    let missing: Vec<&str> = IGNORED.into_iter().filter(|line| !settled.contains(line)).collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let end = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
+    Ok(Some(format!("{old}{end}{}\n", missing.join("\n"))))
 }
 
 #[cfg(test)]
@@ -85,8 +132,9 @@ mod tests {
     fn what_is_written_passes_the_check() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("new");
-        let written = run(&folder, NOW).unwrap();
-        assert!(written.iter().all(|path| path.is_file()));
+        let Written { files: written, extended } = run(&folder, NOW).unwrap();
+        assert!(written.iter().all(|path| path.is_file()) && extended.is_none());
+        assert!(written.contains(&folder.join(".gitignore")));
         let none = BTreeMap::new();
         let loaded = Config::load(&folder.join("bartizan.toml"), &none);
         let (config, warnings) = loaded.unwrap_or_else(|findings| panic!("{findings}"));

@@ -1,6 +1,7 @@
 //! The file of the KMS keyring: read, looked at, made for a fresh start, changed. What is in it is for
 //! [`kms`](crate::kms) to say.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use ring::rand::SystemRandom;
@@ -20,10 +21,13 @@ const TO_TRY: &str = "alias/bartizan-dev";
 /// # Errors
 /// A file that cannot be read, that others may read, or that is no keyring.
 pub fn load(config: &Config) -> Result<Ring, Findings> {
-    if config.keyring.symlink_metadata().is_err() {
-        return Ok(Ring::default());
+    let path = &config.keyring;
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Ring::default()),
+        // What may not be looked at may well be there, with keys.
+        Err(error) => Err(unusable(path, &error.into()).into()),
+        Ok(_) => read(path).map_err(Findings::from),
     }
-    read(&config.keyring).map_err(Findings::from)
 }
 
 /// Looks at the keyring.
@@ -42,17 +46,26 @@ pub(super) fn fresh(region: &str, account: &str, now: Seconds) -> Result<Zeroizi
     Ok(Zeroizing::new(String::from_utf8_lossy(&json).into_owned()))
 }
 
+/// Why a change cannot be made, and what to do instead.
+#[derive(Debug)]
+pub struct Refused {
+    /// What is wrong.
+    pub message: String,
+    /// What to write.
+    pub help: String,
+}
+
 /// Changes the file, one process at a time. What it holds is on the disk when this returns.
 ///
 /// # Errors
 /// The file cannot be read or written, or the change cannot be made; then it is as it was.
-pub fn change(config: &Config, make: impl FnOnce(&Ring) -> Result<Ring, String>) -> Result<(), Findings> {
+pub fn change(config: &Config, make: impl FnOnce(&Ring) -> Result<Ring, Refused>) -> Result<(), Findings> {
     let path = &config.keyring;
-    let failed = |fault: FileFault| Finding::file(path, format!("the keyring {fault}"));
+    let failed = |fault: FileFault| unusable(path, &fault);
     let folder = path.parent().unwrap_or(Path::new("."));
     files::private_folder(folder).map_err(failed)?;
     let _alone = files::only_here(folder).map_err(failed)?;
-    let next = make(&load(config)?).map_err(|message| Finding::file(path, message))?;
+    let next = make(&load(config)?).map_err(|Refused { message, help }| Finding::file(path, message).help(help))?;
     files::replace(path, 0o600, &next.to_json()).map_err(failed)?;
     on_disk(path).map_err(|error| failed(error.into()))?;
     Ok(())
@@ -63,10 +76,14 @@ fn on_disk(path: &Path) -> std::io::Result<()> {
     std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
+fn unusable(path: &Path, fault: &FileFault) -> Finding {
+    let help = fault.help().unwrap_or("name another file with `ring` in [keys]");
+    Finding::file(path, format!("the keyring {fault}")).help(help)
+}
+
 fn read(path: &Path) -> Result<Ring, Finding> {
-    let text = files::read_private(path, LONGEST_FILE as u64)
-        .map_err(|fault| Finding::file(path, format!("the keyring {fault}")))?;
-    on_disk(path).map_err(|error| Finding::file(path, format!("the keyring {}", FileFault::from(error))))?;
+    let text = files::read_private(path, LONGEST_FILE as u64).map_err(|fault| unusable(path, &fault))?;
+    on_disk(path).map_err(|error| unusable(path, &error.into()))?;
     Ring::parse(Zeroizing::new(text).as_bytes()).map_err(|error| {
         let help = "put back the file as it was: what its keys have encrypted cannot be read without it";
         Finding::file(path, format!("the keyring cannot be used: {error}")).help(help)
@@ -105,7 +122,7 @@ mod tests {
         let text = fresh("us-east-1", "111122223333", Seconds(0)).unwrap();
         change(&config, |none| {
             assert_eq!(none.keys().count(), 0);
-            Ring::parse(text.as_bytes()).map_err(|error| error.to_string())
+            Ring::parse(text.as_bytes()).map_err(|error| Refused { message: error.to_string(), help: String::new() })
         })
         .unwrap();
         let path = folder.path().join("secret/ring.json");

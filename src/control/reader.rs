@@ -16,6 +16,9 @@ use super::finding::{Finding, Findings, Source};
 use super::{Environment, files, units};
 use crate::sigv4::Secret;
 
+mod near;
+mod syntax;
+
 /// What a value read through `{ file = … }` may hold at most.
 const INDIRECT_LIMIT: u64 = 64 << 10;
 
@@ -63,8 +66,8 @@ pub(super) fn read<T>(
     let exposed = std::fs::metadata(path).is_ok_and(|metadata| files::exposed(&metadata));
     let reader = Reader { source, base, environment, exposed, findings: RefCell::default() };
     let (root, faults) = DeTable::parse_recoverable(text);
-    for fault in &faults {
-        reader.report(fault.span().unwrap_or_default(), fault.message(), "not TOML here", None);
+    for syntax::Told { span, message, help } in syntax::told(text, &faults) {
+        reader.report(span, message, "not TOML here", Some(&help));
     }
     let value = if faults.is_empty() {
         let mut table =
@@ -129,6 +132,11 @@ impl<'r> Table<'r> {
     /// Where the table stands, and for the root the start of the text.
     pub(super) fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+
+    /// The line of a place in the text.
+    pub(super) fn line_of(&self, span: &Range<usize>) -> usize {
+        self.reader.source.position(span.start).0
     }
 
     /// The full name of the table.
@@ -304,6 +312,11 @@ impl<'r> Table<'r> {
         self.take(key).is_some_and(|value| value.get_ref().is_integer())
     }
 
+    /// Whether a key holds a number that is not whole.
+    pub(super) fn is_fraction(&mut self, key: &'static str) -> bool {
+        self.take(key).is_some_and(|value| value.get_ref().is_float())
+    }
+
     /// A duration in a range.
     pub(super) fn duration(
         &mut self,
@@ -453,9 +466,7 @@ impl<'r> Table<'r> {
             if self.known.contains(&name) {
                 continue;
             }
-            let near =
-                self.known.iter().filter(|known| distance(name, known) <= 2).min_by_key(|known| distance(name, known));
-            let help = match near {
+            let help = match near::nearest(name, &self.known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if self.known.is_empty() => "this table has no keys".to_owned(),
                 None => {
@@ -512,44 +523,5 @@ impl<'r> Table<'r> {
         let message = format!("`{}` {problem}", self.path_of(key));
         let label = format!("must be from {low} to {high}");
         self.fault(span, message, &label, format!("write `{key} = {usual}`, the default, or leave it out"));
-    }
-}
-
-/// How many single-character edits lie between two short names.
-fn distance(a: &str, b: &str) -> usize {
-    if a.len() > 64 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let best = (diagonal + usize::from(x != y)).min(*cell + 1).min(left + 1);
-            diagonal = std::mem::replace(cell, best);
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(a.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn distances_are_edits() {
-        for (a, b, expected) in [
-            ("hosts", "hosts", 0),
-            ("host", "hosts", 1),
-            ("", "abc", 3),
-            ("adress", "address", 1),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(a, b), expected, "{a} {b}");
-        }
     }
 }

@@ -38,10 +38,9 @@ pub fn keys(config: &Config) -> Result<Option<TokenKeys>, Findings> {
 /// Looks at the key without making one.
 pub fn check(config: &Config) -> Findings {
     let path = config.token_key();
-    if config.temporary.on && config.temporary.key.is_none() && path.exists() {
-        return read(&path).err().unwrap_or_default();
-    }
-    Findings::default()
+    // What may not be looked at may well be there.
+    let is_there = config.temporary.on && config.temporary.key.is_none() && path.try_exists().unwrap_or(true);
+    if is_there { read(&path).err().unwrap_or_default() } else { Findings::default() }
 }
 
 /// The key in the state folder, made if it is not there.
@@ -64,8 +63,10 @@ fn kept(path: &Path) -> Result<TokenKey, Findings> {
 }
 
 fn read(path: &Path) -> Result<TokenKey, Findings> {
-    let text = files::read_private(path, FILE_LIMIT)
-        .map_err(|fault| Findings::from(Finding::file(path, format!("the token key {fault}"))))?;
+    let text = files::read_private(path, FILE_LIMIT).map_err(|fault| {
+        let help = fault.help().unwrap_or("put back the file as it was, or remove it: sessions that are open then end");
+        Findings::from(Finding::file(path, format!("the token key {fault}")).help(help))
+    })?;
     TokenKey::parse(Zeroizing::new(text).trim_ascii_end()).ok_or_else(|| {
         let help = "put back the file as it was, or remove it: sessions that are open then end";
         Finding::file(path, "the token key is not 32 octets in base64").help(help).into()

@@ -95,6 +95,14 @@ pub enum GateError {
 }
 
 impl GateError {
+    /// The findings that it is made of.
+    pub fn findings(&self) -> Option<&Findings> {
+        match self {
+            Self::Temporary(findings) | Self::Keyring(findings) => Some(findings),
+            _ => None,
+        }
+    }
+
     /// What to do about it, where the message does not say it already.
     pub fn help(&self) -> Option<&'static str> {
         let of_folder = |error: &std::io::Error| match error.kind() {

@@ -38,9 +38,13 @@ fn actions(statement: &Statement) -> impl Iterator<Item = Problem> + '_ {
     let entries = statement.action.entries.iter();
     entries.filter(|entry| entry.known.is_empty() && is_s3(&entry.text)).map(|entry| {
         let message = format!("`{}` matches no action of S3", entry.text);
-        let near = nearest(&entry.text).map(|name| format!("did you mean `{name}`?"));
-        Problem::warning(Rule::Action, entry.span, message).help(near.as_deref().unwrap_or("look the name up"))
+        Problem::warning(Rule::Action, entry.span, message).help(meant(&entry.text))
     })
+}
+
+/// What somebody meant who wrote an action that does not exist.
+pub(super) fn meant(action: &str) -> String {
+    nearest(action).map_or_else(|| "look the name up".to_owned(), |name| format!("did you mean `{name}`?"))
 }
 
 /// Keys that are unknown, or that no action of the statement carries. Global keys are not looked at. With

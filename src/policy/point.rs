@@ -2,6 +2,7 @@
 //! and written (spec/access-points.md 1).
 
 use super::block;
+use super::document::Span;
 use super::engine::public::Block;
 use super::json::{self, Json, Member, Node};
 use super::problem::{Problem, Rule};
@@ -10,9 +11,11 @@ use crate::s3::tags::{self, Tags};
 use crate::time::Seconds;
 
 /// The elements, in the order in which they are written.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 9] = [
+    "Name",
     "Bucket",
     "BucketAccountId",
+    "NetworkOrigin",
     "VpcConfiguration",
     "PublicAccessBlockConfiguration",
     "Alias",
@@ -45,6 +48,8 @@ struct Draft {
     bucket: Option<String>,
     bucket_account: Option<String>,
     vpc: Option<String>,
+    /// What `NetworkOrigin` says, and where.
+    origin: Option<(String, Span)>,
     block: Option<Block>,
     alias: Option<String>,
     created: Option<Seconds>,
@@ -70,8 +75,10 @@ pub fn read(text: &str, name: &str) -> Result<Stored, Vec<Problem>> {
             problems.push(problem.help(format!("add `{needed}`, as `aws s3control get-access-point` shows it")));
         }
     }
+    let in_vpc = members.iter().any(|member| member.name.value == "VpcConfiguration");
+    problems.extend(draft.origin.as_ref().and_then(|(says, span)| contradiction(says, *span, in_vpc)));
     problems.sort_by_key(|problem| problem.span);
-    let Draft { bucket, bucket_account, vpc, block, alias, created, tags } = draft;
+    let Draft { bucket, bucket_account, vpc, block, alias, created, tags, .. } = draft;
     match (problems.is_empty(), bucket, bucket_account, created) {
         (true, Some(bucket), Some(bucket_account), Some(created)) => {
             Ok(Stored { bucket, bucket_account, vpc, block: block.unwrap_or(Block::ALL), alias, created, tags })
@@ -103,15 +110,48 @@ impl Draft {
                 let found = note(text(value, "`CreationDate`", "an instant in UTC", help, is_instant));
                 self.created = found.as_deref().and_then(Seconds::from_rfc3339);
             }
+            // These two say once more what the file's name and `VpcConfiguration` say.
+            "Name" => {
+                let help = format!("write \"{name}\", take `Name` out, or give the file another name");
+                let what = "the name of the file, without its ending";
+                note(text(value, "`Name`", what, &help, |text| text == name));
+            }
+            "NetworkOrigin" => {
+                let help = "write \"Internet\", or \"VPC\" beside `VpcConfiguration`, or take it out";
+                let fits = |text: &str| matches!(text, "Internet" | "VPC");
+                let found = note(text(value, "`NetworkOrigin`", "\"Internet\" or \"VPC\"", help, fits));
+                self.origin = found.map(|says| (says, value.span));
+            }
             "VpcConfiguration" => self.vpc = vpc(value, problems),
             "PublicAccessBlockConfiguration" => self.block = block::element_of(value, problems),
             "Tags" => self.tags = tags(value, problems),
             other => {
+                let help = match other {
+                    "AccessPointArn" | "Endpoints" => {
+                        "take it out: it follows from the file's name and folder".to_owned()
+                    }
+                    _ => format!("the parts are {}", NAMES.join(", ")),
+                };
                 let problem = Problem::error(Rule::UnknownField, member.span, format!("`{other}` is no part of this"));
-                problems.push(problem.help(format!("the parts are {}", NAMES.join(", "))));
+                problems.push(problem.help(help));
             }
         }
     }
+}
+
+/// What `NetworkOrigin` says against the rest.
+fn contradiction(says: &str, span: Span, in_vpc: bool) -> Option<Problem> {
+    let (message, help) = match (says, in_vpc) {
+        ("VPC", false) => (
+            "`NetworkOrigin` is \"VPC\", and no VPC is named",
+            "add `\"VpcConfiguration\": { \"VpcId\": \"vpc-0a1b2c3d\" }`, or write \"Internet\"",
+        ),
+        ("Internet", true) => {
+            ("`NetworkOrigin` is \"Internet\", and a VPC is named", "write \"VPC\", or take `VpcConfiguration` out")
+        }
+        _ => return None,
+    };
+    Some(Problem::error(Rule::Syntax, span, message).help(help))
 }
 
 fn text(node: &Node, who: &str, what: &str, help: &str, fits: impl FnOnce(&str) -> bool) -> Result<String, Problem> {
@@ -223,6 +263,15 @@ mod tests {
     }
 
     #[test]
+    fn what_get_access_point_says_once_more_is_taken() {
+        let with = |members: &str| LEAST.replace('}', &format!(", {members}}}"));
+        let open = with(r#""Name": "reports", "NetworkOrigin": "Internet""#);
+        assert_eq!(read(&open, "reports").unwrap(), read(LEAST, "reports").unwrap());
+        let closed = with(r#""NetworkOrigin": "VPC", "VpcConfiguration": {"VpcId": "vpc-1a2b"}"#);
+        assert_eq!(read(&closed, "reports").unwrap().vpc.as_deref(), Some("vpc-1a2b"));
+    }
+
+    #[test]
     fn what_is_not_understood_is_told_and_not_passed_over() {
         let with = |member: &str| LEAST.replace('}', &format!(", {member}}}"));
         for (bad, told) in [
@@ -231,7 +280,11 @@ mod tests {
             (&LEAST.replace("bbb", "B"), "the name of a bucket"),
             (&LEAST.replace("111122223333", "1"), "12 digits"),
             (&LEAST.replace("30Z", "30+00:00"), "an instant in UTC"),
-            (&with(r#""Name": "reports""#), "no part of this"),
+            (&with(r#""Endpoints": {}"#), "no part of this"),
+            (&with(r#""Name": "report""#), "the name of the file"),
+            (&with(r#""NetworkOrigin": "Vpc""#), "\"Internet\" or \"VPC\""),
+            (&with(r#""NetworkOrigin": "VPC""#), "no VPC is named"),
+            (&with(r#""NetworkOrigin": "Internet", "VpcConfiguration": {"VpcId": "vpc-1a2b"}"#), "a VPC is named"),
             (&with(r#""Bucket": "ccc""#), "twice"),
             (&with(r#""Alias": "reports-s3alias""#), "an alias of this"),
             (&with(r#""VpcConfiguration": {"VpcId": "v"}"#), "the id of a VPC"),

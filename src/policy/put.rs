@@ -1,7 +1,7 @@
 //! What PutBucketPolicy and PutAccessPointPolicy refuse beyond the language: S3's tests, in S3's order, in
 //! S3's words (spec/policy-language.md 8).
 
-use super::action::ResourceKind;
+use super::action::{Actions, ResourceKind};
 use super::document::{Document, Element, Lines, Principal, ResourceEntry, Span, Statement, Who};
 use super::lint;
 use super::problem::{Problem, Rule, Severity};
@@ -103,12 +103,13 @@ fn statement_problems(
         if !exists(principal) {
             let message = format!("`{}` does not exist", principal.text);
             let problem = Problem::error(Rule::Principal, principal.span, message);
+            let problem = problem.help("declare it in credentials.toml, or name somebody who is there");
             problems.push(problem.detailed(read::detail(kind, &principal.text)));
         }
     }
     for entry in statement.action.entries.iter().filter(|entry| entry.known.is_empty()) {
         let problem = Problem::error(Rule::Action, entry.span, format!("`{}` matches no action of S3", entry.text));
-        problems.push(problem.detailed(entry.text.as_str()));
+        problems.push(problem.help(lint::meant(&entry.text)).detailed(entry.text.as_str()));
     }
     if let Some(resource) = &statement.resource {
         resource_problems(statement, resource, target, problems);
@@ -124,18 +125,21 @@ fn resource_problems(
 ) {
     for entry in resource.entries.iter().filter(|entry| target.kind(&entry.text).is_none()) {
         let message = format!("`{}` is not {} and not in it", entry.text, target.arn());
-        problems.push(Problem::error(Rule::Resource, entry.span, message).detailed(entry.text.as_str()));
+        let problem = Problem::error(Rule::Resource, entry.span, message).help(target.resources());
+        problems.push(problem.detailed(entry.text.as_str()));
     }
     if resource.negated || statement.action.negated {
         return;
     }
     let kinds: Vec<ResourceKind> = resource.entries.iter().filter_map(|entry| target.kind(&entry.text)).collect();
-    for entry in &statement.action.entries {
+    // What is no action at all has been told.
+    for entry in statement.action.entries.iter().filter(|entry| !entry.known.is_empty()) {
         let applies = entry.known.iter().any(|action| action.resources().iter().any(|kind| kinds.contains(kind)));
         if !applies {
             let detail = format!("Action \"{}\" in Statement \"{}\"", entry.text, statement.name());
             let message = format!("`{}` acts on nothing that the statement's resources name", entry.text);
-            problems.push(Problem::error(Rule::ActionResource, entry.span, message).detailed(detail));
+            let problem = Problem::error(Rule::ActionResource, entry.span, message).help(target.wanted(entry.known));
+            problems.push(problem.detailed(detail));
         }
     }
 }
@@ -148,14 +152,47 @@ impl Target<'_> {
         }
     }
 
+    /// The ARN of everything in it.
+    fn all_in_it(&self) -> String {
+        match self {
+            Self::Bucket { .. } => format!("{}/*", self.arn()),
+            Self::AccessPoint { .. } => format!("{}/object/*", self.arn()),
+        }
+    }
+
+    /// What its policy may be about.
+    fn resources(&self) -> String {
+        let what = match self {
+            Self::Bucket { .. } => "the bucket",
+            Self::AccessPoint { .. } => "the access point",
+        };
+        format!("write `{}` for {what}, `{}` for its objects", self.arn(), self.all_in_it())
+    }
+
+    /// The resource that actions lack which act on nothing of their statement.
+    fn wanted(&self, actions: Actions) -> String {
+        let (whole, inside) = self.kinds();
+        let act_on = |kind| actions.iter().any(|action| action.resources().contains(&kind));
+        match (act_on(whole), act_on(inside)) {
+            (_, true) => format!("add `{}` to the statement's resources", self.all_in_it()),
+            (true, false) => format!("add `{}` to the statement's resources", self.arn()),
+            (false, false) => "write it into a policy of `identities/`: it is about nothing in here".to_owned(),
+        }
+    }
+
+    fn kinds(&self) -> (ResourceKind, ResourceKind) {
+        match self {
+            Self::Bucket { .. } => (ResourceKind::Bucket, ResourceKind::Object),
+            Self::AccessPoint { .. } => (ResourceKind::AccessPoint, ResourceKind::AccessPointObject),
+        }
+    }
+
     /// What a resource of the policy is; `None` if it is neither the target nor in it. Text is compared, so
     /// a wildcard counts behind the slash only.
     fn kind(&self, resource: &str) -> Option<ResourceKind> {
         let own = self.arn();
-        let (whole, below, inside) = match self {
-            Self::Bucket { .. } => (ResourceKind::Bucket, "/", ResourceKind::Object),
-            Self::AccessPoint { .. } => (ResourceKind::AccessPoint, "/object/", ResourceKind::AccessPointObject),
-        };
+        let (whole, inside) = self.kinds();
+        let below = if matches!(self, Self::Bucket { .. }) { "/" } else { "/object/" };
         let rest = resource.strip_prefix(&own)?;
         match rest {
             "" => Some(whole),

@@ -18,7 +18,15 @@ pub(super) fn read(
     upstreams: &[Upstream],
 ) -> (Option<PathBuf>, Option<Box<KeyService>>) {
     let Some(mut table) = root.table("keys") else { return (None, None) };
-    let ring = table.path("ring").map(|found| found.value);
+    let ring = table.path("ring");
+    if let Some(Located { value: path, span }) = &ring
+        && !path.try_exists().unwrap_or(true)
+    {
+        // A start does not make it: what has encrypted before must not be replaced by what has not.
+        let help = "correct the path, or make it with `bartizan keys ring add alias/NAME`";
+        table.warn(span.clone(), "there is no keyring there", "no KMS key is known here without it", help);
+    }
+    let ring = ring.map(|found| found.value);
     let service = match table.has("endpoint") {
         true => service(&mut table, region, upstreams),
         false => {

@@ -13,10 +13,14 @@ use crate::s3::uri;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-pub(super) fn read(root: &mut Table<'_>) -> Vec<Listen> {
+/// Addresses that are taken, with their places.
+pub(super) type Taken = Vec<Located<SocketAddr>>;
+
+pub(super) fn read(root: &mut Table<'_>) -> (Vec<Listen>, Taken) {
+    let mut taken = Taken::new();
     if !root.has("listen") {
         root.required("listen", "[[listen]]");
-        return Vec::new();
+        return (Vec::new(), taken);
     }
     let mut addresses = HashSet::new();
     let mut names = HashSet::new();
@@ -28,10 +32,13 @@ pub(super) fn read(root: &mut Table<'_>) -> Vec<Listen> {
             let help = "give each listener its own `address` and `name`";
             table.fault(table.span(), "two listeners are the same", "its address or name is taken above", help);
         }
+        if let Some(span) = table.span_of("address") {
+            taken.push(Located { value: listener.address, span });
+        }
         table.finish();
         listeners.push(listener);
     }
-    listeners
+    (listeners, taken)
 }
 
 fn listener(table: &mut Table<'_>, at: usize) -> Listen {

@@ -244,7 +244,11 @@ fn dimension(table: &mut Table<'_>, quota: u32) -> Option<Dimension> {
     let key: Vec<Part> =
         table.list("key", &format!("one of {expected}"), Part::named).into_iter().map(|found| found.value).collect();
     let quota = (stage == Stage::Kms).then_some(quota);
-    let mut dimension = Dimension::new(&name?.value, stage, &key, pace(table, quota)?);
+    let (name, pace) = (name.map(|found| found.value), pace(table, quota));
+    // One that lacks something is read to its end all the same: its other keys are known.
+    let whole = name.is_some() && pace.is_some();
+    let pace = pace.unwrap_or_else(|| Pace::octets(KIB));
+    let mut dimension = Dimension::new(name.as_deref().unwrap_or_default(), stage, &key, pace);
     if stage == Stage::Kms {
         table.pointless(&["class", "anonymous"], "`stage = \"kms\"`");
         table.choice("key_type", &[("symmetric", ())], ());
@@ -269,7 +273,7 @@ fn dimension(table: &mut Table<'_>, quota: u32) -> Option<Dimension> {
     if key.contains(&Part::Prefix) {
         dimension.prefix_depth = depth(table);
     }
-    Some(Dimension { stage, ..dimension })
+    whole.then_some(Dimension { stage, ..dimension })
 }
 
 /// The way that `per` names, and its parts.
@@ -285,15 +289,16 @@ fn per<'w>(
 
 /// `rate`, `share`, `burst`, `algorithm`. A `quota` is what `rate = "quota"` and `share` mean.
 fn pace(table: &mut Table<'_>, quota: Option<u32>) -> Option<Pace> {
-    let rate = rate(table, quota)?;
+    let rate = rate(table, quota);
+    // The other keys are read beside a rate that is none, too: they are known all the same.
+    let usual = rate.map_or(1, Rate::one_second);
     let algorithm = table.choice("algorithm", &Algorithm::NAMES, Algorithm::default());
     if algorithm == Algorithm::Fixed {
         table.pointless(&["burst"], "`algorithm = \"fixed\"`");
-        return Some(Pace::new(rate, rate.one_second(), algorithm));
+        return Some(Pace::new(rate?, usual, algorithm));
     }
-    let usual = u32::try_from(rate.one_second()).unwrap_or(MOST_CELLS);
-    let burst = table.integer("burst", 1..=MOST_CELLS, usual);
-    Some(Pace::new(rate, burst.into(), algorithm))
+    let burst = table.integer("burst", 1..=MOST_CELLS, u32::try_from(usual).unwrap_or(MOST_CELLS));
+    Some(Pace::new(rate?, burst.into(), algorithm))
 }
 
 fn rate(table: &mut Table<'_>, quota: Option<u32>) -> Option<Rate> {
@@ -318,6 +323,12 @@ fn rate(table: &mut Table<'_>, quota: Option<u32>) -> Option<Rate> {
 fn number(table: &mut Table<'_>) -> Option<Rate> {
     if table.is_number("rate") {
         return table.number("rate", 1..=MOST_CELLS).map(Rate::per_second);
+    }
+    if let (Some(span), true) = (table.span_of("rate"), table.is_fraction("rate")) {
+        let message = format!("`{}` must be a whole number", table.path_of("rate"));
+        let help = "write a whole number of requests a second such as 3500, or \"1/4s\" for one in four seconds";
+        table.fault(span, message, "not a whole number", help);
+        return None;
     }
     let expected = "a number of requests a second such as 3500, or \"1/4s\" for one in four seconds";
     let fits = |text: &str| Rate::parse(text).filter(|rate| rate.one_second() <= u64::from(MOST_CELLS));

@@ -1,7 +1,8 @@
 //! The top of the file and its small tables.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,9 +34,9 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         root.required("account", "account = \"111122223333\"");
     }
     let policies = root.path("policies").map_or_else(|| root.base().join("policies/"), |found| found.value);
-    let state = root.path("state").map_or_else(|| root.base().join("state/"), |found| found.value);
+    let state = state(root);
     let accepted_regions = accepted_regions(root, &region);
-    let listen = listen::read(root);
+    let (listen, taken) = listen::read(root);
     let upstreams = upstream::read(root, &region, &listen);
     let (ring, key_service) = keys::read(root, &region, &upstreams);
     let (credentials, temporary) = credentials(root);
@@ -62,13 +63,27 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         rates: rate::read(root, served(&region, &upstreams)),
         upstreams,
         runtime: runtime(root),
-        admin: admin(root),
+        admin: admin(root, &taken),
         log: log(root),
         trace: trace::read(root),
         listen,
         region,
     };
     Some(config)
+}
+
+/// The folder of what the proxy keeps. It is made where it is not there yet.
+fn state(root: &mut Table<'_>) -> PathBuf {
+    let Some(Located { value: path, span }) = root.path("state") else { return root.base().join("state/") };
+    let is_file = match path.metadata() {
+        Ok(metadata) => !metadata.is_dir(),
+        Err(error) => error.kind() == ErrorKind::NotADirectory,
+    };
+    if is_file {
+        let help = "name a folder, which is made if it is not there, or move the file away";
+        root.fault(span, "`state` is no folder", "a file is there", help);
+    }
+    path
 }
 
 /// The regions that clients see: a single store may be elsewhere.
@@ -285,7 +300,7 @@ fn runtime(root: &mut Table<'_>) -> Runtime {
 }
 
 /// The admin listener speaks plain HTTP and asks nobody who they are, so it stays at home.
-fn admin(root: &mut Table<'_>) -> Option<SocketAddr> {
+fn admin(root: &mut Table<'_>, taken: &listen::Taken) -> Option<SocketAddr> {
     let mut table = root.table("admin")?;
     table.unavailable(&["console", "metrics"]);
     let address =
@@ -298,8 +313,21 @@ fn admin(root: &mut Table<'_>) -> Option<SocketAddr> {
         let help = "write a loopback address such as \"127.0.0.1:9464\"";
         table.fault(found.span.clone(), message, "plain HTTP, and nobody is asked who they are", help);
     }
+    if let Some(found) = &address
+        && let Some(other) = taken.iter().find(|other| collide(&found.value, &other.value))
+    {
+        let message = "`admin.address` is the address of a listener, too";
+        let label = format!("the [[listen]] of line {} has it", table.line_of(&other.span));
+        table.fault(found.span.clone(), message, &label, "give one of the two another port");
+    }
     table.finish();
     address.map(|found| found.value)
+}
+
+/// Whether one address cannot be bound beside another.
+fn collide(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let all = other.ip().is_unspecified() && one.is_ipv4() == other.is_ipv4();
+    one.port() != 0 && one.port() == other.port() && (one.ip() == other.ip() || all)
 }
 
 fn log(root: &mut Table<'_>) -> Log {

@@ -298,8 +298,9 @@ fn from_file(table: &mut Table<'_>) -> Option<Credentials> {
     let text = match files::read_private(&file.value, 64 << 10) {
         Ok(text) => zeroize::Zeroizing::new(text),
         Err(fault) => {
-            let help = "name a shared credentials file, such as ~/.aws/credentials spelled out";
-            table.fault(file.span, format!("the credentials file {fault}"), "not usable", help);
+            let (label, help) = (fault.label().unwrap_or("not usable"), fault.help());
+            let help = help.unwrap_or("name a shared credentials file, such as ~/.aws/credentials spelled out");
+            table.fault(file.span, format!("the credentials file {fault}"), label, help);
             return None;
         }
     };

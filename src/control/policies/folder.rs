@@ -183,7 +183,8 @@ pub(super) fn walk(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
             Ok(entries) => entries,
             Err(error) => {
                 let fault = files::FileFault::from(error);
-                findings.push(Finding::file(&folder, format!("the folder {fault}")));
+                let help = fault.help().unwrap_or("make it, or name the policies folder with `policies`");
+                findings.push(Finding::file(&folder, format!("the folder {fault}")).help(help));
                 continue;
             }
         };

@@ -22,10 +22,10 @@ mod watch;
 mod widening;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
 use super::config::Config;
+use super::credentials;
 use super::finding::{Finding, Findings};
 use crate::access::Estate;
 use crate::identity::{Directory, Kind as PrincipalKind, Role, canonical_id};
@@ -51,8 +51,10 @@ pub struct Loaded {
     pub roles: sts::Rules,
     /// The documents by what they are attached to, for questions over all of them.
     pub sources: Sources,
-    /// The tests of the folder. They hold, or it would not have been loaded.
+    /// The tests of the folder. They hold, or it would not have been loaded, except by [`look`].
     pub tests: Vec<Expectation>,
+    /// Those of them that do not hold, as errors.
+    pub failed: Findings,
     /// What somebody should know.
     pub warnings: Findings,
     /// The files as they were before they were read.
@@ -77,10 +79,29 @@ pub fn load(config: &Config, directory: &Directory) -> Result<Loaded, Findings> 
 
 /// The same, with drafts in the place of files.
 fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result<Loaded, Findings> {
+    let mut loaded = read(config, directory, drafts)?;
+    if loaded.failed.is_empty() {
+        return Ok(loaded);
+    }
+    loaded.warnings.extend(loaded.failed);
+    Err(loaded.warnings)
+}
+
+/// Reads the folder to answer questions about it, not to decide by it: tests may fail. Whoever mends what
+/// they found has to ask why.
+///
+/// # Errors
+/// As of [`load`], without those of tests that fail.
+pub fn look(config: &Config, directory: &Directory) -> Result<Loaded, Findings> {
+    read(config, directory, &[])
+}
+
+/// Reads the folder, and asks its tests.
+fn read(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result<Loaded, Findings> {
     let picture = Picture::take(config, directory.files());
     let mut desk = Desk::new(directory, drafts);
     let entries = folder::entries(config, &mut desk);
-    let identities = identities(&mut desk, &config.policies, &entries, directory);
+    let identities = identities(&mut desk, config, &entries, directory);
     let (mut accounts, blocks) = accounts(&mut desk, &entries, directory);
     let organizations = organization::read(&mut desk, &entries, directory, &mut accounts);
     let buckets = buckets::read(&mut desk, &entries, &config.account, directory);
@@ -94,19 +115,17 @@ fn load_with(config: &Config, directory: &Directory, drafts: &[Draft]) -> Result
         trusts: trusts(directory, &identities),
     };
     let tests = expectation::read(&mut desk, &entries);
-    let mut findings = desk.findings;
-    if findings.has_errors() {
-        return Err(findings);
+    let warnings = desk.findings;
+    if warnings.has_errors() {
+        return Err(warnings);
     }
     let roles = roles(&identities, &sources);
     let estate = Estate::new(&config.account, sources.clone(), organizations).with_kept(buckets.kept, blocks);
     let estate = Arc::new(estate.with_access_points(points.kept));
     let world = World { directory, region: &config.region, now: SystemClock.now_millis() };
-    tests.iter().for_each(|test| findings.extend(test.failures(&estate, world)));
-    if findings.has_errors() {
-        return Err(findings);
-    }
-    Ok(Loaded { estate, roles, sources, tests, warnings: findings, picture })
+    let mut failed = Findings::default();
+    tests.iter().for_each(|test| failed.extend(test.failures(&estate, world)));
+    Ok(Loaded { estate, roles, sources, tests, failed, warnings, picture })
 }
 
 /// What is wrong with the folder, and what somebody should know.
@@ -115,7 +134,7 @@ pub fn check(config: &Config, directory: &Directory) -> Findings {
 }
 
 /// Reads the documents of identities, and complains about names without one.
-fn identities(desk: &mut Desk<'_>, folder: &Path, entries: &[Entry], directory: &Directory) -> Identities {
+fn identities(desk: &mut Desk<'_>, config: &Config, entries: &[Entry], directory: &Directory) -> Identities {
     let mut trusts: BTreeMap<&str, &str> = BTreeMap::new();
     for role in directory.roles() {
         trusts.extend(role.trust.as_deref().map(|trust| (trust, role.arn.as_str())));
@@ -150,14 +169,22 @@ fn identities(desk: &mut Desk<'_>, folder: &Path, entries: &[Entry], directory: 
         }
     }
     let there = |name: &str| entries.iter().any(|entry| matches!(&entry.place, Place::Identity(own) if own == name));
-    let path = |name: &str| folder.join("identities").join(format!("{name}.json"));
-    for name in attached.iter().filter(|name| !there(name)) {
-        let help = format!("write the policy, or take `{name}` from credentials.toml");
-        desk.findings.push(Finding::file(&path(name), "an attached policy does not exist").help(help));
-    }
-    for (name, role) in trusts.iter().filter(|(name, _)| !there(name)) {
-        let help = format!("write it, or take `trust` from `{role}`: then nobody can assume the role");
-        desk.findings.push(Finding::file(&path(name), "the trust policy does not exist").help(help));
+    let missing = attached.iter().filter(|name| !there(name)).map(|name| {
+        let help = format!("write `identities/{name}.json`, or take `{name}` out");
+        (*name, "an attached policy does not exist", help)
+    });
+    let untrusted = trusts.iter().filter(|(name, _)| !there(name)).map(|(name, role)| {
+        let help =
+            format!("write `identities/{name}.json`, or take `trust` from `{role}`: then nobody can assume the role");
+        (*name, "the trust policy does not exist", help)
+    });
+    let missing: Vec<(&str, &str, String)> = missing.chain(untrusted).collect();
+    if !missing.is_empty() {
+        let named = credentials::places(&config.credentials);
+        for (name, message, help) in missing {
+            let path = config.policies.join("identities").join(format!("{name}.json"));
+            desk.findings.push(named.finding(name, &path, message).help(help));
+        }
     }
     found
 }

@@ -11,8 +11,7 @@ impl Told<'_> {
     pub fn to_json(&self) -> Value {
         let explanation = self.explanation;
         let decision = &explanation.decision;
-        let turns: Vec<Value> =
-            explanation.turns.iter().map(|turn| turn.iter().map(change).collect::<Vec<_>>().into()).collect();
+        let turns: Vec<Value> = self.turns().map(|turn| turn.iter().map(change).collect::<Vec<_>>().into()).collect();
         json!({
             "allowed": decision.is_allow(),
             "decision": decision.name(),
@@ -26,7 +25,7 @@ impl Told<'_> {
             "layers": explanation.layers.iter().map(layer).collect::<Vec<_>>(),
             "not_asked": self.not_asked(),
             "turns": turns,
-            "notes": self.notes,
+            "notes": self.all_notes().collect::<Vec<_>>(),
         })
     }
 }

@@ -11,7 +11,7 @@ mod text;
 use std::net::IpAddr;
 
 use crate::policy::document::Effect;
-use crate::policy::engine::{Consulted, Explanation, Layer, StatementRef};
+use crate::policy::engine::{Change, Consulted, Decision, Explanation, Layer, StatementRef, Turn};
 
 /// The layers that a question can meet, in the order in which they are asked.
 const LAYERS: [Layer; 8] = [
@@ -70,7 +70,29 @@ impl Says {
     }
 }
 
+/// What allows the key of another account.
+const OTHER_KEY: &str = "the key is another account's, and no policy here is the key's own: a level of [sensitivity] that \
+                         names the caller allows it, beside the caller's own policies (docs/encryption.md)";
+
 impl Told<'_> {
+    /// The changes that could be made. Policies of buckets say nothing of KMS keys, and keys have none here.
+    fn turns(&self) -> impl Iterator<Item = &Turn> {
+        let of_key = self.is_of_key();
+        let made = move |turn: &&Turn| !(of_key && turn.contains(&Change::Allow(Layer::Resource)));
+        self.explanation.turns.iter().filter(made)
+    }
+
+    /// What somebody should know who reads this.
+    fn all_notes(&self) -> impl Iterator<Item = &str> {
+        let silent = matches!(self.explanation.decision, Decision::ImplicitDeny(_));
+        let other = (self.is_of_key() && silent && !self.explanation.at_home).then_some(OTHER_KEY);
+        self.notes.iter().map(String::as_str).chain(other)
+    }
+
+    fn is_of_key(&self) -> bool {
+        self.action.get(..4).is_some_and(|service| service.eq_ignore_ascii_case("kms:"))
+    }
+
     /// The layers that took no part: nothing of the kind is attached to whom or what this is about.
     fn not_asked(&self) -> Vec<&'static str> {
         let asked = |layer: &Layer| self.explanation.layers.iter().any(|consulted| consulted.layer == *layer);

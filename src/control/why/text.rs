@@ -31,14 +31,13 @@ impl fmt::Display for Told<'_> {
         if !absent.is_empty() {
             writeln!(f, "not asked, nothing of the kind is attached: {}", absent.join(", "))?;
         }
-        let turns = &self.explanation.turns;
-        if !turns.is_empty() || !self.notes.is_empty() {
+        if self.turns().next().is_some() || self.all_notes().next().is_some() {
             writeln!(f)?;
         }
-        for turn in turns {
+        for turn in self.turns() {
             writeln!(f, "help: {}", self.turn(turn))?;
         }
-        for note in self.notes {
+        for note in self.all_notes() {
             writeln!(f, "note: {note}")?;
         }
         Ok(())

@@ -121,7 +121,7 @@ fn what_would_never_apply_or_be_ignored_is_refused() {
     for (more, told) in [
         ("[rate.kms]\nsymmetric = { burst = 5 }", "`rate.kms.symmetric.rate` is missing"),
         ("[rate.kms]\nsymmetric = { rate = 0 }", "must be from 1 to 1000000000"),
-        ("[rate.kms]\nsymmetric = { rate = 1.5 }", "`rate.kms.symmetric.rate` must be a string"),
+        ("[rate.kms]\nsymmetric = { rate = 1.5 }", "`rate.kms.symmetric.rate` must be a whole number"),
         ("[rate.kms]\nsymmetric = { rate = \"often\" }", "`rate.kms.symmetric.rate` is not usable"),
         ("[rate.kms]\nsymmetric = { share = 1.5 }", "must be from 0.000001 to 1.0"),
         ("[rate.kms]\nsymmetric = { share = 0 }", "must be from 0.000001 to 1.0"),
@@ -152,6 +152,15 @@ fn what_would_never_apply_or_be_ignored_is_refused() {
     ] {
         let faults = refused(&with(more));
         assert!(faults.contains(told), "{more}: {faults}");
+    }
+    // A rate that is none makes no other key unknown.
+    for more in [
+        "[rate.kms]\nsymmetric = { rate = 0, burst = 5, algorithm = \"gcra\" }",
+        "[[rate.dimension]]\nname = \"a\"\nstage = \"kms\"\nrate = 0\nburst = 5\nscope = \"backend\"",
+        "[[rate.dimension]]\nrate = 5\nkey = [\"prefix\"]\nprefix_depth = 2\nclass = \"read\"",
+    ] {
+        let faults = refused(&with(more));
+        assert!(!faults.contains("unknown key"), "{more}: {faults}");
     }
     let many: String =
         (0..=MOST_DIMENSIONS).map(|n| format!("[[rate.dimension]]\nname = \"n{n}\"\nrate = 1\n")).collect();
