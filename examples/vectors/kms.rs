@@ -1,9 +1,11 @@
 //! Sequences of requests in time: what each costs in key uses, and whether the limits let it pass.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use bartizan::kms::DEFAULT_ALIAS;
 use bartizan::limit::cost::Kind;
 use bartizan::limit::{
     Algorithm, Class, Cost, Counts, Dimension, KeyType, Ledger, Limiter, Pace, Part, Place, Rate, Refusal, Stage,
@@ -34,7 +36,9 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome, String> {
 }
 
 fn judge(sequence: &Value) -> Result<(), Difference> {
-    let dimensions = list(sequence, "dimensions")?.iter().map(dimension).collect::<Result<Vec<_>, _>>()?;
+    let homes = homes(list(sequence, "events")?)?;
+    let dimensions = list(sequence, "dimensions")?.iter().map(|value| dimension(value, &homes));
+    let dimensions = dimensions.collect::<Result<Vec<_>, _>>()?;
     let limiter = Limiter::new(dimensions, Arc::new(Counts::new(1, Counts::MOST)));
     let ledger = Ledger::new(1);
     let (mut allowed, mut throttled) = (0_u64, 0_u64);
@@ -85,7 +89,8 @@ fn happen(limiter: &Limiter, ledger: &Ledger, event: &Value) -> Result<Passed, D
     let operation = text(event, "op")?;
     if let Some(name) = operation.strip_prefix("kms:") {
         let key_type = optional(event, "key_type")?.map_or(Some(KeyType::default()), KeyType::named);
-        let key = optional(event, "kms_key")?.map(Arc::from);
+        let key =
+            optional(event, "kms_key")?.map(|name| whole(name, (subject.region, subject.account.unwrap_or_default())));
         let cost = match Kind::of(name) {
             Kind::Use => Cost::direct(key.as_ref(), key_type.ok_or_else(|| Difference::unreadable("key_type"))?),
             Kind::Management => Cost::default(),
@@ -125,7 +130,8 @@ fn happen(limiter: &Limiter, ledger: &Ledger, event: &Value) -> Result<Passed, D
 
 /// What applies to the new object.
 fn encryption(event: &Value) -> Result<Encryption, Difference> {
-    let key = || text(event, "kms_key").map(Arc::from);
+    // Without a name it is the one that AWS manages for the account.
+    let key = || Ok(whole(optional(event, "kms_key")?.unwrap_or(DEFAULT_ALIAS), home(event)?));
     let Some(name) = optional(event, "sse")? else { return Ok(Encryption::None) };
     Ok(match encryption::Kind::named(name) {
         None if name == "sse-c" => Encryption::Customer,
@@ -139,6 +145,26 @@ fn encryption(event: &Value) -> Result<Encryption, Difference> {
     })
 }
 
+/// Where names of keys are looked up: a region and an account.
+type Home<'a> = (&'a str, &'a str);
+
+fn home(event: &Value) -> Result<Home<'_>, Difference> {
+    Ok((optional(event, "region")?.unwrap_or_default(), optional(event, "account")?.unwrap_or_default()))
+}
+
+fn homes(events: &[Value]) -> Result<BTreeSet<Home<'_>>, Difference> {
+    events.iter().map(home).collect()
+}
+
+/// The ARN of a key, however it is named: an alias or an id is one of the account and region that say it.
+fn whole(name: &str, (region, account): Home<'_>) -> Arc<str> {
+    let kind = if name.starts_with("alias/") { "" } else { "key/" };
+    match name.starts_with("arn:") {
+        true => name.into(),
+        false => format!("arn:aws:kms:{region}:{account}:{kind}{name}").into(),
+    }
+}
+
 fn source(event: &Value) -> Result<Option<Place<'_>>, Difference> {
     let Some(source) = event.get("source") else { return Ok(None) };
     match source.as_array().map(Vec::as_slice) {
@@ -147,7 +173,7 @@ fn source(event: &Value) -> Result<Option<Place<'_>>, Difference> {
     }
 }
 
-fn dimension(value: &Value) -> Result<Dimension, Difference> {
+fn dimension(value: &Value, homes: &BTreeSet<Home<'_>>) -> Result<Dimension, Difference> {
     let stage = Stage::named(text(value, "stage")?).ok_or_else(|| Difference::unreadable("stage"))?;
     let part = |part: &Value| part.as_str().and_then(Part::named).ok_or_else(|| Difference::unreadable("key"));
     let key = list(value, "key")?.iter().map(part).collect::<Result<Vec<_>, _>>()?;
@@ -160,7 +186,8 @@ fn dimension(value: &Value) -> Result<Dimension, Difference> {
         dimension.class = Some(Class::named(class).ok_or_else(|| Difference::unreadable("class"))?);
     }
     if let Some(keys) = value.get("match_key").and_then(Value::as_array) {
-        dimension.match_key = keys.iter().filter_map(Value::as_str).map(Arc::from).collect();
+        let everywhere = |name| homes.iter().map(move |home| whole(name, *home));
+        dimension.match_key = keys.iter().filter_map(Value::as_str).flat_map(everywhere).collect();
     }
     if let Some(depth) = value.get("prefix_depth").and_then(Value::as_u64) {
         dimension.prefix_depth = u8::try_from(depth).map_err(|_| Difference::unreadable("prefix_depth"))?;

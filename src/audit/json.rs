@@ -91,6 +91,25 @@ impl<'b> Object<'b> {
         text.end();
     }
 
+    /// A member whose name somebody else has chosen.
+    pub(super) fn named_freely(
+        &mut self,
+        name: impl FnOnce(&mut Text<'_>),
+        value: impl FnOnce(&mut Text<'_>),
+        limit: usize,
+    ) {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        let mut text = Text::begin(self.out, limit);
+        name(&mut text);
+        text.end();
+        self.out.push(b':');
+        let mut text = Text::begin(self.out, limit);
+        value(&mut text);
+        text.end();
+    }
+
     /// A number.
     pub(super) fn number(&mut self, name: &'static str, value: u64) {
         self.name(name.as_bytes());

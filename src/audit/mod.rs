@@ -51,8 +51,8 @@ pub use head::beside as head_beside;
 pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
 pub use read::{Damage, Fault, Summary, find, instance, records, verify};
 pub use record::{
-    Completion, Connection, Decision, Deleted, Delivery, Encryption, Intent, Mismatch, Origin, Outcome, Requester,
-    Source, SourceEnd,
+    Completion, Connection, Decision, Deleted, Delivery, Encryption, InContext, Intent, Mismatch, Origin, Outcome,
+    Requester, Source, SourceEnd,
 };
 pub use recover::{HeadState, OpenIntent, Recovery, Torn, Unsigned};
 pub use segment::Entry;

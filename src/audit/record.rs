@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use super::json::Object;
 use super::mask::{HIDDEN, Shown, header_of_interest, write_masked};
 use crate::id::RequestId;
+use crate::s3::mask::MASK;
 use crate::s3::xml::DeleteEntry;
 use crate::time::Millis;
 use crate::trace::Trace;
@@ -157,6 +158,9 @@ pub struct Encryption<'a> {
     pub calls: Option<u64>,
 }
 
+/// A name in an encryption context and its value; none where that is not to be shown.
+pub type InContext = (Box<str>, Option<Box<str>>);
+
 /// What is known of a request before it is forwarded or refused. Bytes are as the client sent them.
 #[derive(Clone, Copy, Debug)]
 pub struct Intent<'a> {
@@ -226,6 +230,10 @@ pub struct Intent<'a> {
     pub generation: Option<u64>,
     /// How the object will be encrypted.
     pub encryption: Option<Encryption<'a>>,
+    /// What a rule about encryption that only watches has seen: `EncryptionMissing`, `EncryptionWrong`.
+    pub encryption_event: Option<&'a str>,
+    /// The encryption context that the request brings.
+    pub encryption_context: Option<&'a [InContext]>,
     /// How many calls of the key service it costs, where they are counted.
     pub kms_calls: Option<u64>,
     /// The trace that it belongs to.
@@ -271,6 +279,8 @@ impl<'a> Intent<'a> {
             acl_required: false,
             generation: None,
             encryption: None,
+            encryption_event: None,
+            encryption_context: None,
             kms_calls: None,
             trace: None,
             headers: &[],
@@ -337,6 +347,10 @@ impl<'a> Intent<'a> {
         if let Some(encryption) = &self.encryption {
             object.object("encryption", |inner| encryption.members(inner));
         }
+        object.maybe("encryption_event", self.encryption_event, SHORT);
+        if let Some(context) = self.encryption_context {
+            object.object("encryption_context", |inner| write_context(context, inner));
+        }
         object.maybe_number("kms_calls", self.kms_calls);
         if let Some(trace) = self.trace {
             object.object("trace", |inner| write_trace(trace, inner));
@@ -367,6 +381,20 @@ impl<'a> Intent<'a> {
 fn masked(object: &mut Object<'_>, name: &'static str, value: Option<impl AsRef<[u8]>>, limit: usize) {
     if let Some(value) = value {
         object.pieces(name, limit, |text| write_masked(value.as_ref(), text));
+    }
+}
+
+/// Writes an encryption context. It is short, because none that is longer is taken.
+fn write_context(context: &[InContext], object: &mut Object<'_>) {
+    for (name, value) in context {
+        object.named_freely(
+            |text| write_masked(name.as_bytes(), text),
+            |text| match value {
+                Some(value) => write_masked(value.as_bytes(), text),
+                None => text.piece(MASK),
+            },
+            LONG,
+        );
     }
 }
 

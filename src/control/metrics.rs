@@ -75,9 +75,21 @@ struct Rule {
     rule: String,
 }
 
-#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Called {
     call: &'static str,
+    level: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Decided {
+    dimension: String,
+    decision: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Observed {
+    event: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -106,6 +118,9 @@ pub struct Metrics {
     received: Counter,
     sent: Counter,
     throttled: Family<Rule, Counter>,
+    decisions: Family<Decided, Counter>,
+    waits: Histogram,
+    observed: Family<Observed, Counter>,
     kms_calls: Family<Called, Counter>,
     key_service_calls: Family<Answered, Counter>,
     data_keys: Family<Looked, Counter>,
@@ -152,6 +167,10 @@ pub struct End {
     pub sent: u64,
     /// The fault that it met on purpose.
     pub rehearsed: Option<&'static str>,
+    /// What a rule about encryption that only watches has seen.
+    pub observed: Option<&'static str>,
+    /// How long it would have had to wait for the limit that it is over.
+    pub wait: Option<Duration>,
 }
 
 /// What is asked of others when the metrics are read.
@@ -172,8 +191,8 @@ pub struct Reading {
 pub struct Limits {
     /// Refusals since the start, by the name of the limit.
     pub refused: Vec<(String, u64)>,
-    /// Calls of the key service that were charged since the start.
-    pub calls: Vec<(&'static str, u64)>,
+    /// Calls of the key service that were charged since the start, by name and level of sensitivity.
+    pub calls: Vec<(&'static str, String, u64)>,
     /// Calls of the key service that were made since the start, by name and outcome.
     pub made: Vec<(&'static str, &'static str, u64)>,
     /// Data keys that were at hand (`hit`), or not (`miss`), since the start.
@@ -193,6 +212,10 @@ pub struct Limits {
 pub struct LimitState {
     /// Its name in the configuration.
     pub name: String,
+    /// How often it has let something pass since the start.
+    pub passed: u64,
+    /// How often it has refused something since the start.
+    pub refused: u64,
     /// How many counts it has.
     pub keys: u64,
     /// Of uses of keys: those of the last second by the rate, and how many the fullest count has left.
@@ -209,6 +232,9 @@ impl Default for Metrics {
             received: Counter::default(),
             sent: Counter::default(),
             throttled: Family::default(),
+            decisions: Family::default(),
+            waits: Histogram::new(exponential_buckets(0.001, 4.0, 12)), // to more than an hour
+            observed: Family::default(),
             kms_calls: Family::default(),
             key_service_calls: Family::default(),
             data_keys: Family::default(),
@@ -243,6 +269,10 @@ impl Metrics {
         registry.register("upstream_seconds", "Time of the upstream", self.upstream_seconds.clone());
         registry.register("bytes", "Bytes of bodies, from and to clients", bytes);
         registry.register("throttled", "Requests over a rate", self.throttled.clone());
+        registry.register("throttle_decisions", "What limits have decided", self.decisions.clone());
+        registry.register("throttle_wait_seconds", "How long what was refused would wait", self.waits.clone());
+        let observed = self.observed.clone();
+        registry.register("encryption_observed", "Writes that a rule would refuse and only watches", observed);
         registry.register("kms_calls", "Calls of the key service that were charged", self.kms_calls.clone());
         let made = self.key_service_calls.clone();
         registry.register("key_service_calls", "Calls of the key service that were made", made);
@@ -315,8 +345,9 @@ impl Metrics {
         for (rule, count) in &limits.refused {
             self.throttled.get_or_create(&Rule { rule: rule.clone() }).inner().store(*count, Ordering::Relaxed);
         }
-        for (call, count) in &limits.calls {
-            self.kms_calls.get_or_create(&Called { call }).inner().store(*count, Ordering::Relaxed);
+        for (call, level, count) in &limits.calls {
+            let called = Called { call, level: level.clone() };
+            self.kms_calls.get_or_create(&called).inner().store(*count, Ordering::Relaxed);
         }
         for (call, outcome, count) in &limits.made {
             self.key_service_calls.get_or_create(&Answered { call, outcome }).inner().store(*count, Ordering::Relaxed);
@@ -328,6 +359,10 @@ impl Metrics {
         self.store_degraded.set(limits.degraded.into());
         self.replicas.set(limits.replicas.into());
         for limit in &limits.dimensions {
+            for (decision, count) in [("allow", limit.passed), ("throttle", limit.refused)] {
+                let decided = Decided { dimension: limit.name.clone(), decision };
+                self.decisions.get_or_create(&decided).inner().store(count, Ordering::Relaxed);
+            }
             let label = Limited { dimension: limit.name.clone() };
             let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
             self.throttle_keys.get_or_create(&label).set(whole(limit.keys));
@@ -356,6 +391,12 @@ impl Worker {
         }
         if let Some(fault) = end.rehearsed {
             metrics.rehearsed.get_or_create(&OnPurpose { fault }).inc();
+        }
+        if let Some(event) = end.observed {
+            metrics.observed.get_or_create(&Observed { event }).inc();
+        }
+        if let Some(wait) = end.wait {
+            metrics.waits.observe(wait.as_secs_f64());
         }
         metrics.received.inc_by(end.received);
         metrics.sent.inc_by(end.sent);
@@ -389,14 +430,24 @@ mod tests {
             received: 0,
             sent: 1000,
             rehearsed: Some("cut"),
+            observed: None,
+            wait: None,
         };
         worker.ended(&end);
         worker.ended(&end);
-        metrics.worker().ended(&End { outcome: "refused", reason: "unknown-key", upstream: None, ..end });
-        let state = |name: &str, of_keys| LimitState { name: name.to_owned(), keys: 2, of_keys };
+        let wait = Some(Duration::from_millis(3));
+        metrics.worker().ended(&End { outcome: "refused", reason: "unknown-key", upstream: None, wait, ..end });
+        worker.ended(&End {
+            operation: "PutObject",
+            observed: Some("EncryptionWrong"),
+            rehearsed: None,
+            sent: 0,
+            ..end
+        });
+        let state = |name: &str, of_keys| LimitState { name: name.to_owned(), passed: 7, refused: 1, keys: 2, of_keys };
         let limits = Limits {
             refused: vec![("rate.kms.symmetric".to_owned(), 1)],
-            calls: vec![("Decrypt", 5)],
+            calls: vec![("Decrypt", "-".to_owned(), 5), ("Decrypt", "restricted".to_owned(), 2)],
             made: vec![("Decrypt", "ok", 4)],
             data_keys: vec![("hit", 9)],
             overflow: 6,
@@ -431,7 +482,13 @@ mod tests {
             r#"bartizan_bytes_total{direction="out"} 3000"#,
             r#"bartizan_bytes_total{direction="in"} 0"#,
             r#"bartizan_throttled_total{rule="rate.kms.symmetric"} 1"#,
-            r#"bartizan_kms_calls_total{call="Decrypt"} 5"#,
+            r#"bartizan_throttle_decisions_total{dimension="tenants",decision="allow"} 7"#,
+            r#"bartizan_throttle_decisions_total{dimension="tenants",decision="throttle"} 1"#,
+            "bartizan_throttle_wait_seconds_sum 0.003",
+            r#"bartizan_throttle_wait_seconds_bucket{le="0.004"} 1"#,
+            r#"bartizan_encryption_observed_total{event="EncryptionWrong"} 1"#,
+            r#"bartizan_kms_calls_total{call="Decrypt",level="-"} 5"#,
+            r#"bartizan_kms_calls_total{call="Decrypt",level="restricted"} 2"#,
             r#"bartizan_key_service_calls_total{call="Decrypt",outcome="ok"} 4"#,
             r#"bartizan_data_keys_total{outcome="hit"} 9"#,
             r#"bartizan_kms_quota_utilisation{dimension="rate.kms.symmetric"} 0.5"#,

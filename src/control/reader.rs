@@ -182,6 +182,19 @@ impl<'r> Table<'r> {
         self.convert(key, value.span(), &text, expected, parse)
     }
 
+    /// The same of a number with a point, as it is written.
+    pub(super) fn parsed_or_decimal<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<Located<T>> {
+        let value = self.take(key)?;
+        let DeValue::Float(number) = value.get_ref() else { return self.parsed(key, expected, parse) };
+        let text = Text { value: number.as_str().to_owned(), literal: true };
+        self.convert(key, value.span(), &text, expected, parse)
+    }
+
     /// A string as it is, not empty.
     pub(super) fn string(&mut self, key: &'static str) -> Option<Located<String>> {
         self.parsed(key, "a string that is not empty", |text| (!text.is_empty()).then(|| text.to_owned()))
@@ -310,11 +323,6 @@ impl<'r> Table<'r> {
     /// Whether a key holds a whole number.
     pub(super) fn is_number(&mut self, key: &'static str) -> bool {
         self.take(key).is_some_and(|value| value.get_ref().is_integer())
-    }
-
-    /// Whether a key holds a number that is not whole.
-    pub(super) fn is_fraction(&mut self, key: &'static str) -> bool {
-        self.take(key).is_some_and(|value| value.get_ref().is_float())
     }
 
     /// A duration in a range.

@@ -103,7 +103,8 @@ const NAMED: [&str; 50] = [
     "versions",
 ];
 /// Members that quote a request or name where it came from, and could hold a key in any spelling.
-const DROPPED: [&str; 5] = ["detail", "error_message", "referer", "signature_mismatch", "unreadable"];
+const DROPPED: [&str; 6] =
+    ["detail", "encryption_context", "error_message", "referer", "signature_mismatch", "unreadable"];
 /// Headers that are shown as they are; no key has a place in them.
 const HEADERS: [&str; 27] = [
     "content-encoding",
@@ -299,6 +300,7 @@ mod tests {
             json!({ "headers": { "x-amz-website-redirect-location": "/secret", "x-amz-tagging": "a=secret",
                     "if-match": "secret", "if-none-match": "secret", "origin": "secret", "content-type": "a/secret",
                     "x-amz-copy-source-if-match": "secret" } }),
+            json!({ "encryption_context": { "aws:s3:arn": "arn:aws:s3:::b/secret", "secret": "x" } }),
             json!({ "user_agent": "secret" }),
             json!({ "user_agent": "curl/8.1 https://h/b/secret" }),
         ] {

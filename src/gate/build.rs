@@ -87,6 +87,7 @@ pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
 pub(super) fn rates(config: &Config) -> Arc<Rates> {
     let config::Rates { dimensions, caps, surface, most_keys, shared, replicas } = &config.rates;
     let rates = Rates::new(dimensions.clone(), caps.clone(), *surface, *most_keys, short_seed());
+    let rates = rates.with_levels(config.guard.rules.levels.clone());
     Arc::new(match shared {
         Sharing::Leased(_) => rates.leasing(replicas.count),
         Sharing::Divided => {
@@ -129,6 +130,7 @@ pub(super) fn live(config: &Config, directory: Directory, loaded: Loaded, lastin
         guard: Arc::clone(&config.guard.rules),
         keys: ring.load_full(),
         logs_into_itself: config.audit.delivery.allow_self,
+        hidden_context: Arc::clone(&config.audit.redact_context),
         policy_api: config.policy_api,
         verify_first: config.signature.verify_first,
         number,

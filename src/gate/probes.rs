@@ -167,6 +167,8 @@ impl Probes for Running {
             self.shared.rates.reading(self.shared.clock.ticks());
         let state = |gauge: &Gauge<'_>| LimitState {
             name: gauge.dimension.name.to_string(),
+            passed: gauge.passed,
+            refused: refused.iter().find(|(name, _)| **name == *gauge.dimension.name).map_or(0, |(_, count)| *count),
             keys: gauge.keys as u64,
             of_keys: (gauge.dimension.stage == Stage::Kms).then_some((gauge.utilisation, gauge.left)),
         };
@@ -174,12 +176,12 @@ impl Probes for Running {
         Limits {
             made,
             data_keys,
+            dimensions: gauges.iter().map(state).collect(),
             refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
-            calls: calls.into(),
+            calls: calls.into_iter().map(|(call, level, count)| (call, level.to_owned(), count)).collect(),
             overflow,
             degraded,
             replicas: machines,
-            dimensions: gauges.iter().map(state).collect(),
         }
     }
 }

@@ -141,6 +141,8 @@ impl Observe for Counting {
             received: finished.bytes_in,
             sent: finished.bytes_out,
             rehearsed: finished.rehearsed,
+            observed: finished.observed,
+            wait: finished.wait,
         });
     }
 

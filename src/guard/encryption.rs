@@ -99,6 +99,25 @@ pub enum WhenWrong {
     Refuse,
 }
 
+/// What a rule that only watches has seen in a write that goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Seen {
+    /// It says nothing of encryption.
+    Missing,
+    /// It asks for something weaker than is required, or for another key.
+    Wrong,
+}
+
+impl Seen {
+    /// As records and metrics have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "EncryptionMissing",
+            Self::Wrong => "EncryptionWrong",
+        }
+    }
+}
+
 /// Where a decision about encryption comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum From {
@@ -161,7 +180,7 @@ impl Rules {
     }
 
     /// How a write is to be encrypted, from what it says, what is demanded, and what the bucket does with
-    /// what says nothing.
+    /// what says nothing; and what a rule that only watches has seen.
     ///
     /// # Errors
     /// `AccessDenied`: it says nothing, something weaker, or brings a key that is not taken.
@@ -170,28 +189,28 @@ impl Rules {
         demand: Option<&Demand>,
         asked: &Asked,
         bucket: Option<&BucketDefault>,
-    ) -> Result<Wanted, Fault> {
+    ) -> Result<(Wanted, Option<Seen>), Fault> {
         if asked.customer {
             return match self.takes_customer_keys(demand, bucket) {
-                true => Ok(Wanted::Customer),
+                true => Ok((Wanted::Customer, None)),
                 false => Err(Fault::plain(Code::AccessDenied, "customer-key-blocked")
                     .detail("keys of clients (SSE-C) are not taken here: guard.encryption customer_keys")),
             };
         }
         if let Some(kind) = asked.kind {
-            demand.map_or(Ok(()), |demand| demand.check_kind(kind))?;
-            return Ok(self.as_asked(kind, asked, bucket));
+            let seen = demand.map_or(Ok(None), |demand| demand.check_kind(kind))?;
+            return Ok((self.as_asked(kind, asked, bucket), seen));
         }
-        let Some(demand) = demand else { return Ok(by_default(bucket, asked)) };
+        let Some(demand) = demand else { return Ok((by_default(bucket, asked), None)) };
         match demand.when_missing {
             WhenMissing::Refuse => Err(Fault::plain(Code::AccessDenied, "encryption-missing")
                 .detail("the request says nothing of encryption (guard.encryption when_missing = \"refuse\")")),
-            WhenMissing::Pass => Ok(by_default(bucket, asked)),
+            WhenMissing::Pass => Ok((by_default(bucket, asked), Some(Seen::Missing))),
             WhenMissing::Add => {
                 let silent = BucketDefault::default();
                 let default = demand.default.as_ref().or(bucket).unwrap_or(&silent);
-                demand.check_kind(default.kind())?;
-                Ok(of_default(default, asked, From::Added))
+                let seen = demand.check_kind(default.kind())?;
+                Ok((of_default(default, asked, From::Added), seen))
             }
         }
     }
@@ -217,8 +236,7 @@ impl Rules {
         Wanted::Kind {
             kind,
             key: asked.key.clone().or(of_bucket),
-            bucket_key: kind == Kind::Kms
-                && asked.bucket_key.unwrap_or_else(|| bucket.is_some_and(|said| said.bucket_key)),
+            bucket_key: asked.has_bucket_key(kind, bucket),
             from: From::Request,
         }
     }
@@ -242,7 +260,9 @@ impl Demand {
     /// `AccessDenied`
     pub fn check_made(&self, encryption: &Encryption) -> Result<(), Fault> {
         match (encryption.kind(), self.when_missing) {
-            (Some(kind), _) => self.check_kind(kind)?,
+            (Some(kind), _) => {
+                self.check_kind(kind)?;
+            }
             (None, WhenMissing::Pass) => return Ok(()),
             (None, WhenMissing::Add | WhenMissing::Refuse) => {
                 return Err(
@@ -250,32 +270,35 @@ impl Demand {
                 );
             }
         }
-        encryption.key().map_or(Ok(()), |key| self.check_key(key))
+        encryption.key().map_or(Ok(()), |key| self.check_key(key).map(drop))
     }
 
-    /// Whether a kind is strong enough.
+    /// Whether a kind is strong enough; what is seen where it is not and goes on.
     ///
     /// # Errors
     /// `AccessDenied`
-    pub fn check_kind(&self, kind: Kind) -> Result<(), Fault> {
-        match self.require {
-            Some(required) if kind < required && self.when_wrong == WhenWrong::Refuse => {
+    pub fn check_kind(&self, kind: Kind) -> Result<Option<Seen>, Fault> {
+        let Some(required) = self.require.filter(|required| kind < *required) else { return Ok(None) };
+        match self.when_wrong {
+            WhenWrong::Pass => Ok(Some(Seen::Wrong)),
+            WhenWrong::Refuse => {
                 let detail = format!("{} is demanded here, and this is {}", required.as_str(), kind.as_str());
                 Err(Fault::plain(Code::AccessDenied, "encryption-weaker").detail(detail))
             }
-            _ => Ok(()),
         }
     }
 
-    /// Whether a KMS key may be used here.
+    /// Whether a KMS key may be used here; what is seen where it may not and goes on.
     ///
     /// # Errors
     /// `AccessDenied`
-    pub fn check_key(&self, arn: &str) -> Result<(), Fault> {
-        let taken = self.keys.is_empty() || self.keys.iter().any(|key| key.matches(arn));
-        match taken || self.when_wrong == WhenWrong::Pass {
-            true => Ok(()),
-            false => Err(Fault::plain(Code::AccessDenied, "encryption-key-not-allowed")
+    pub fn check_key(&self, arn: &str) -> Result<Option<Seen>, Fault> {
+        if self.keys.is_empty() || self.keys.iter().any(|key| key.matches(arn)) {
+            return Ok(None);
+        }
+        match self.when_wrong {
+            WhenWrong::Pass => Ok(Some(Seen::Wrong)),
+            WhenWrong::Refuse => Err(Fault::plain(Code::AccessDenied, "encryption-key-not-allowed")
                 .detail(format!("{arn} is none of the keys that may be used here (guard.encryption kms_keys)"))),
         }
     }

@@ -69,6 +69,11 @@ impl Context {
         Ok(self)
     }
 
+    /// What it says of the object itself, where S3 will say it too.
+    pub fn said_arn(&self) -> Option<&str> {
+        self.0.get(S3_ARN).map(String::as_str)
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -119,16 +119,13 @@ impl Ledger {
                 cost.add(known.encryption.key(), Call::Decrypt, layers(&known.encryption));
             }
         }
-        if touch.moves {
-            match self.object(of.place()).map(|known| known.encryption) {
-                // The store refuses what it does not hold the key of.
-                Some(Encryption::Customer) => {}
-                Some(was) if was.key().is_some() => {
-                    let count = layers(&was).max(layers(of.new));
-                    cost.add(of.new.key().or(was.key()), Call::ReEncrypt, count);
-                }
-                _ => self.add_make(&mut cost, of, now),
+        match self.moved(touch, of) {
+            Some(Encryption::S3) => self.add_make(&mut cost, of, now),
+            Some(was) => {
+                let count = layers(&was).max(layers(of.new));
+                cost.add(of.new.key().or(was.key()), Call::ReEncrypt, count);
             }
+            None => {}
         }
         cost
     }
@@ -141,7 +138,7 @@ impl Ledger {
                 self.hold(self.opening(known.under, of.requester), known.under, now);
             }
         }
-        let makes = touch.makes || touch.moves;
+        let makes = touch.makes || self.moved(touch, of).is_some();
         if let (true, Encryption::Kms { key, bucket_key: true }) = (makes, of.new) {
             let writing = self.writing(key, of);
             if self.held.get(writing).is_none_or(|held| held.until <= now) {
@@ -237,6 +234,13 @@ impl Ledger {
             source.and_then(|source| self.object(Some(source))),
             self.upload(of).filter(|_| touch.upload).and_then(|upload| self.uploads.get(upload)),
         ]
+    }
+
+    /// How an object is encrypted whose data key is moved. One in the clear has none, the store refuses what it
+    /// does not hold the key of, and what nobody has seen counts as in the clear.
+    fn moved(&self, touch: Touch, of: &Use<'_>) -> Option<Encryption> {
+        let known = of.place().filter(|_| touch.moves).and_then(|place| self.object(Some(place)))?;
+        (!matches!(known.encryption, Encryption::Customer | Encryption::None)).then_some(known.encryption)
     }
 
     fn object(&self, place: Option<Place<'_>>) -> Option<Known> {
@@ -485,12 +489,21 @@ mod tests {
             (one.clone(), Call::ReEncrypt, 1),
             (Encryption::Dsse { key: "one".into() }, Call::ReEncrypt, 2),
             (Encryption::Customer, Call::ReEncrypt, 0),
+            (Encryption::None, Call::GenerateDataKey, 0),
         ] {
             let ledger = Ledger::new(1);
             happen(&ledger, &ask(Operation::PutObject, &was), 0);
             let cost = ledger.cost(&ask(Operation::UpdateObjectEncryption, &two), Ticks(0));
             assert_eq!((cost.of(call), cost.sum()), (expected, expected), "{was:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_moved_of_what_nobody_has_encrypted() {
+        let (ledger, new) = (Ledger::new(1), kms("one", true));
+        assert_eq!(happen(&ledger, &ask(Operation::UpdateObjectEncryption, &new), 0), 0);
+        // Nor has it brought a key of the bucket.
+        assert_eq!(happen(&ledger, &ask(Operation::PutObject, &new), 1), 1);
     }
 
     #[test]

@@ -43,7 +43,13 @@ struct Limit {
     meter: Meter,
     /// When it last learnt from a real throttle.
     taught: AtomicU64,
+    passed: Passed,
 }
+
+/// How often it has let something pass. On a cache line of its own: what stands around it is only read.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Passed(AtomicU64);
 
 /// A request that may not pass.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,6 +73,8 @@ pub struct Gauge<'a> {
     pub left: u64,
     /// Cells of the last whole second, of all keys, by the rate of one.
     pub utilisation: f64,
+    /// How often it has let something pass since the start.
+    pub passed: u64,
 }
 
 impl Refusal {
@@ -87,7 +95,12 @@ impl Refusal {
 impl Limiter {
     /// For these dimensions in their order; those beyond [`MOST_DIMENSIONS`] are left out.
     pub fn new(dimensions: Vec<Dimension>, counts: Arc<Counts>) -> Self {
-        let limit = |dimension| Limit { dimension, meter: Meter::default(), taught: AtomicU64::new(0) };
+        let limit = |dimension| Limit {
+            dimension,
+            meter: Meter::default(),
+            taught: AtomicU64::new(0),
+            passed: Passed::default(),
+        };
         let dimensions: Box<[Limit]> = dimensions.into_iter().take(MOST_DIMENSIONS).map(limit).collect();
         let lines = lines(&dimensions, counts.seed(), 1);
         let stages = Stage::ALL.map(|stage| {
@@ -156,6 +169,7 @@ impl Limiter {
             match charged {
                 Ok(()) => {
                     self.meter(charges, what, now);
+                    self.count_passed(charges);
                     Ok(())
                 }
                 Err((at, wait)) => Err(self.refusal(at, wait)),
@@ -240,14 +254,15 @@ impl Limiter {
         let lines = self.lines.load();
         let found = self.counts.survey(lines.iter(), now);
         let mut gauges = Vec::with_capacity(found.len());
-        for ((Limit { dimension, meter, .. }, line), (left, keys)) in
+        for ((Limit { dimension, meter, passed, .. }, line), (left, keys)) in
             self.dimensions.iter().zip(lines.iter()).zip(found)
         {
             // What is leased is measured by the whole, what is divided by the part.
             let pace = if self.leases.is_some() { &dimension.pace } else { &line.pace };
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
             let utilisation = meter.last(now) as f64 / pace.rate().a_second();
-            gauges.push(Gauge { dimension, keys, left, utilisation });
+            let passed = passed.0.load(Ordering::Relaxed);
+            gauges.push(Gauge { dimension, keys, left, utilisation, passed });
         }
         if let Some(leases) = &self.leases {
             for (gauge, at) in gauges.iter_mut().zip(0..) {
@@ -268,6 +283,18 @@ impl Limiter {
                     limit.meter.add(charge.cells.into(), now);
                 }
             }
+        }
+    }
+
+    /// Each limit has decided once, also where two keys are charged to it.
+    fn count_passed(&self, charges: &[Charge<'_>]) {
+        let mut counted = 0_u32;
+        for charge in charges {
+            let mark = 1_u32.checked_shl(charge.at).unwrap_or_default();
+            if let Some(limit) = self.limit(charge.at).filter(|_| counted & mark == 0) {
+                limit.passed.0.fetch_add(1, Ordering::Relaxed);
+            }
+            counted |= mark;
         }
     }
 

@@ -10,6 +10,13 @@ pub const LONGEST_DEBT: u64 = 3600 * SECOND;
 /// Octets of object data are counted in cells of so many, so that fast lines have whole nanoseconds for one.
 pub const OCTETS: u64 = 1 << 10;
 
+/// How many digits behind the point a rate may have.
+const MOST_PLACES: u32 = 18;
+/// The longest period of a decimal, in nanoseconds: so long that it can still be divided among machines.
+const LONGEST_PERIOD: u128 = 1_000_000 * SECOND as u128;
+/// The longest interval of one that is finer than that.
+const LONGEST_INTERVAL: u64 = 1_000_000 * SECOND;
+
 /// So many cells in so many nanoseconds.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Rate {
@@ -68,25 +75,51 @@ impl Rate {
         Self { count: if count == 0 { 1 } else { count }, period: if period == 0 { 1 } else { period } }
     }
 
-    /// Reads `1/4s`, a number of cells in a number of seconds; `20000`, so many a second.
+    /// Reads `1/4s`, a number of cells in a number of seconds; `20000` or `0.25`, so many a second.
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| {
-            let plain = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-            plain.then(|| text.parse::<u32>().ok()).flatten().filter(|number| *number > 0)
-        };
-        match text.split_once('/') {
-            None => Some(Self::per_second(number(text)?)),
-            Some((count, seconds)) => {
+        let number = |text: &str| digits(text)?.parse::<u32>().ok().filter(|number| *number > 0);
+        match (text.split_once('/'), text.split_once('.')) {
+            (Some((count, seconds)), _) => {
                 let seconds = u64::from(number(seconds.strip_suffix('s')?)?);
                 Some(Self::new(number(count)?.into(), seconds * SECOND))
             }
+            (None, Some((whole, part))) => Self::decimal(digits(whole)?, digits(part)?),
+            (None, None) => Some(Self::per_second(number(text)?)),
         }
+    }
+
+    /// A decimal is a fraction; in lowest terms it is the rate that is meant, and not one of a longer window.
+    fn decimal(whole: &str, part: &str) -> Option<Self> {
+        let whole = u128::from(whole.parse::<u32>().ok()?);
+        let places = u32::try_from(part.len()).ok().filter(|places| *places <= MOST_PLACES)?;
+        let seconds = 10_u128.checked_pow(places)?;
+        let count = whole * seconds + part.parse::<u128>().ok()?;
+        let common = common_divisor(count, seconds);
+        let (count, period) = (count.checked_div(common)?, seconds.checked_div(common)? * u128::from(SECOND));
+        if count == 0 {
+            return None;
+        }
+        if period <= LONGEST_PERIOD {
+            return Some(Self { count: u64::try_from(count).ok()?, period: u64::try_from(period).ok()? });
+        }
+        // The interval is in whole nanoseconds anyway.
+        let interval = u64::try_from(period.checked_div(count)?).ok()?;
+        (interval <= LONGEST_INTERVAL).then(|| Self::new(1, interval))
     }
 
     /// The cells of one second, rounded down, but at least one: the burst of who names none.
     pub const fn one_second(self) -> u64 {
         let cells = (self.count as u128 * SECOND as u128 / self.period as u128) as u64;
         if cells == 0 { 1 } else { cells }
+    }
+
+    /// As a fixed window counts it: in each second what fits into one; what is rarer, in its own period.
+    const fn in_window(self) -> Self {
+        if self.count as u128 * SECOND as u128 >= self.period as u128 {
+            Self { count: self.one_second(), period: SECOND }
+        } else {
+            self
+        }
     }
 
     /// Cells a second.
@@ -109,6 +142,10 @@ impl Algorithm {
 impl Pace {
     /// A burst of zero counts as one.
     pub const fn new(rate: Rate, burst: u64, algorithm: Algorithm) -> Self {
+        let rate = match algorithm {
+            Algorithm::Gcra => rate,
+            Algorithm::Fixed => rate.in_window(),
+        };
         let interval = rate.period / rate.count;
         let interval = if interval == 0 { 1 } else { interval };
         let burst = if burst == 0 { 1 } else { burst };
@@ -241,6 +278,19 @@ impl Pace {
     }
 }
 
+/// A text that is digits and nothing else.
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())).then_some(text)
+}
+
+/// The greatest number that divides both.
+const fn common_divisor(mut a: u128, mut b: u128) -> u128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
 impl State {
     /// A key whose cells are all back at that time.
     pub(super) const fn until(at: u64) -> Self {
@@ -316,26 +366,72 @@ mod tests {
 
     #[test]
     fn a_fixed_window_starts_anew_at_its_edge_and_not_before() {
-        let mut one = One::new(Rate::new(3, 2 * SECOND), 9, Algorithm::Fixed);
+        let mut one = One::new(Rate::new(3, 4 * SECOND), 9, Algorithm::Fixed);
         one.take(3, SECOND).unwrap();
-        assert_eq!(one.take(1, SECOND), Err(Wait::Nanos(SECOND)));
-        assert_eq!(one.take(4, SECOND * 5), Err(Wait::Never));
-        one.take(2, SECOND * 2).unwrap();
+        assert_eq!(one.take(1, SECOND), Err(Wait::Nanos(SECOND * 3)));
+        assert_eq!(one.take(4, SECOND * 9), Err(Wait::Never));
+        one.take(2, SECOND * 4).unwrap();
         // A clock that goes back frees nothing.
-        assert_eq!(one.take(2, SECOND), Err(Wait::Nanos(SECOND * 3)));
-        one.take(1, SECOND).unwrap();
-        assert_eq!(one.take(1, SECOND * 3), Err(Wait::Nanos(SECOND)));
+        assert_eq!(one.take(2, SECOND * 3), Err(Wait::Nanos(SECOND * 5)));
+        one.take(1, SECOND * 3).unwrap();
+        assert_eq!(one.take(1, SECOND * 5), Err(Wait::Nanos(SECOND * 3)));
+    }
+
+    #[test]
+    fn a_fixed_window_is_a_second_wherever_a_second_lets_one_pass() {
+        for (text, each, next) in [("2.5", 2, SECOND), ("30/4s", 7, SECOND), ("1", 1, SECOND), ("0.25", 1, 4 * SECOND)]
+        {
+            let mut one = One::new(Rate::parse(text).unwrap(), 1, Algorithm::Fixed);
+            assert_eq!(one.pace.burst(), each, "{text}");
+            one.take(each, 0).unwrap();
+            assert_eq!(one.take(1, 1), Err(Wait::Nanos(next - 1)), "{text}");
+            one.take(each, next).unwrap();
+        }
     }
 
     #[test]
     fn rates_are_fractions() {
-        for (text, count, period, burst) in
-            [("20000", 20_000, SECOND, 20_000), ("1/4s", 1, 4 * SECOND, 1), ("30/4s", 30, 4 * SECOND, 7)]
-        {
+        for (text, count, period, burst) in [
+            ("20000", 20_000, SECOND, 20_000),
+            ("1/4s", 1, 4 * SECOND, 1),
+            ("30/4s", 30, 4 * SECOND, 7),
+            ("0.25", 1, 4 * SECOND, 1),
+            ("10.0", 10, SECOND, 10),
+            ("5500.5", 11_001, 2 * SECOND, 5500),
+            ("2.000001", 2_000_001, 1_000_000 * SECOND, 2),
+            ("0.000001", 1, 1_000_000 * SECOND, 1),
+            // No fraction of nanoseconds is so fine: the interval is the same.
+            ("0.3333333333333333", 1, 3 * SECOND, 1),
+            ("16.666666666666668", 1, 59_999_999, 16),
+        ] {
             let rate = Rate::parse(text).unwrap();
             assert_eq!((rate, rate.one_second()), (Rate { count, period }, burst), "{text}");
         }
-        for text in ["", "0", "-1", "1.5", "1/4", "1/0s", "0/4s", "1/s", "+1", " 1", "1/4s ", "4294967296"] {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "1/4",
+            "1/0s",
+            "0/4s",
+            "1/s",
+            "+1",
+            " 1",
+            "1/4s ",
+            "4294967296",
+            "0.0",
+            ".5",
+            "5.",
+            "1.5.5",
+            "-0.5",
+            "1e3",
+            "1.5e3",
+            "1.5/4s",
+            "1/0.5s",
+            "1,5",
+            "0.00000000001",
+            "1.0000000000000000000001",
+        ] {
             assert_eq!(Rate::parse(text), None, "{text}");
         }
     }

@@ -14,8 +14,9 @@ use super::live::{Live, Site};
 use super::uploads::Uploads;
 use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption, key_denied};
 use crate::audit;
-use crate::guard::encryption::{Asked, Channel, Demand, From, Use, Wanted, bad_context, check_kms};
+use crate::guard::encryption::{Asked, Channel, Demand, From, Seen, Use, Wanted, bad_context, check_kms};
 use crate::kms::{self, Context};
+use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::{Brought, Decision, Layer};
 use crate::s3::encryption::{BUCKET_KEY, Encryption, KEY_ID, KIND, Kind};
 use crate::s3::{Code, Fault, Operation};
@@ -71,6 +72,8 @@ pub(super) struct Decided {
     pub(super) encryption: Encryption,
     /// Who said so.
     pub(super) from: Option<From>,
+    /// What a rule that only watches has seen.
+    pub(super) seen: Option<Seen>,
     /// A rule demands it, so the store has to confirm it.
     pub(super) demanded: Option<Kind>,
     /// The store names keys in its own way.
@@ -102,6 +105,9 @@ pub(super) fn decide(case: &Case<'_>, uploads: &Uploads) -> Result<(Decided, Opt
         return Ok((Decided::default(), None));
     }
     let asked = Asked::read(routed.operation, &routed.headers, channel(case))?;
+    case.note_context(&asked);
+    case.check_context(&asked)?;
+    asked.check_channel(channel(case))?;
     if (asked.customer || asked.source_customer) && case.site.encryption.seals {
         return Err(no_customer_keys(routed.operation));
     }
@@ -158,31 +164,12 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
     let (bucket, key) = (routed.bucket.as_deref().unwrap_or_default(), routed.key.as_deref().unwrap_or_default());
     let rules = &case.live.guard;
     let demand = rules.encryption.demand(bucket, key, routed.through.as_deref());
-    let default = case.live.estate.kept(bucket).and_then(|kept| kept.encryption.as_ref());
-    let wanted = rules.encryption.settle(demand, asked, default)?;
-    let (encryption, from) = match wanted {
-        Wanted::Unsaid | Wanted::Kind { kind: Kind::S3, .. } if case.site.encryption.seals => {
-            let from = if let Wanted::Kind { from, .. } = wanted { from } else { From::Default };
-            check_kms(channel(case))?;
-            let found = case.key_of_owner()?;
-            demand.map_or(Ok(()), |demand| demand.check_key(&found))?;
-            (of_key(Kind::Kms, found, false), Some(from))
-        }
-        Wanted::Customer => (Encryption::Customer, Some(From::Request)),
-        Wanted::Unsaid => (Encryption::None, None),
-        Wanted::Kind { kind, key: named, bucket_key, from } => {
-            case.check_store(kind)?;
-            let encryption = match kind.uses_kms() {
-                false => Encryption::S3,
-                true => {
-                    check_kms(channel(case))?;
-                    let found = case.kms_key(named.as_deref())?;
-                    demand.map_or(Ok(()), |demand| demand.check_key(&found))?;
-                    of_key(kind, found, bucket_key)
-                }
-            };
-            (encryption, Some(from))
-        }
+    let default = case.default_of_bucket();
+    let (wanted, seen) = rules.encryption.settle(demand, asked, default)?;
+    let (encryption, from) = case.resolve(wanted)?;
+    let seen_of_key = match (encryption.key(), demand) {
+        (Some(key), Some(demand)) => demand.check_key(key)?,
+        _ => None,
     };
     rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
     if let Some(kms_key) = encryption.key() {
@@ -192,7 +179,9 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
     let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption));
     let demanded = demand.and_then(Demand::must_be).filter(|_| encryption.kind().is_some());
     let demanded = demanded.and(encryption.kind());
-    Ok((Decided { encryption, from, demanded, begun, renames: case.renames() }, headers))
+    // Of what nobody asked for, that it was missing says it all.
+    let seen = seen.or(seen_of_key);
+    Ok((Decided { encryption, from, seen, demanded, begun, renames: case.renames() }, headers))
 }
 
 /// The encryption of a part: that of its upload, which has to be opened for it. What holds of objects holds of
@@ -301,6 +290,36 @@ impl<'a> Case<'a> {
         }
         let message = format!("The store behind this endpoint does not encrypt with {}.", kind.as_str());
         Err(Fault::new(Code::NotImplemented, "store-does-not-encrypt", message))
+    }
+
+    /// What the bucket does with what says nothing.
+    pub(super) fn default_of_bucket(&self) -> Option<&'a BucketDefault> {
+        let kept = self.live.estate.kept(self.routed.bucket.as_deref().unwrap_or_default())?;
+        kept.encryption.as_ref()
+    }
+
+    /// The encryption that is wanted, with the ARN of its key.
+    ///
+    /// # Errors
+    /// E-11 to E-14; `NotImplemented`: the store does not encrypt so.
+    fn resolve(&self, wanted: Wanted) -> Result<(Encryption, Option<From>), Fault> {
+        match wanted {
+            Wanted::Unsaid | Wanted::Kind { kind: Kind::S3, .. } if self.site.encryption.seals => {
+                let from = if let Wanted::Kind { from, .. } = wanted { from } else { From::Default };
+                check_kms(channel(self))?;
+                Ok((of_key(Kind::Kms, self.key_of_owner()?, false), Some(from)))
+            }
+            Wanted::Customer => Ok((Encryption::Customer, Some(From::Request))),
+            Wanted::Unsaid => Ok((Encryption::None, None)),
+            Wanted::Kind { kind, key, bucket_key, from } => {
+                self.check_store(kind)?;
+                if !kind.uses_kms() {
+                    return Ok((Encryption::S3, Some(from)));
+                }
+                check_kms(channel(self))?;
+                Ok((of_key(kind, self.kms_key(key.as_deref())?, bucket_key), Some(from)))
+            }
+        }
     }
 
     /// The ARN of a KMS key, as somebody names it; none: the key `aws/s3` of the caller's account.
@@ -431,7 +450,7 @@ impl<'a> Case<'a> {
     }
 
     /// What S3 says to KMS of what a key is used for.
-    fn object_arn(&self, action: KeyAction, bucket_key: bool) -> String {
+    pub(super) fn object_arn(&self, action: KeyAction, bucket_key: bool) -> String {
         let routed = self.routed;
         let source =
             routed.copy_source.as_ref().filter(|_| action == KeyAction::Decrypt && reads_source(routed.operation));

@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Version;
 use http::request::Parts;
@@ -117,6 +118,8 @@ pub(super) struct Facts {
     pub(super) forbidden: Option<String>,
     /// What was decided of encryption.
     pub(super) encryption: Decided,
+    /// The encryption context that it brings, without the values that are not to be shown.
+    pub(super) context: OnceCell<Box<[audit::InContext]>>,
     /// The ARN that the KMS key of the request means, once somebody has asked.
     pub(super) kms_key: OnceCell<Option<Arc<str>>>,
     /// What a form is answered.
@@ -133,6 +136,8 @@ pub(super) struct Facts {
     pub(super) kms_calls: Option<u64>,
     /// The limit that it is over.
     pub(super) limit: Option<Arc<str>>,
+    /// How long it would have to wait for that.
+    pub(super) wait: Option<Duration>,
     /// The fault that it meets on purpose.
     pub(super) rehearsed: OnceCell<Rehearsed>,
 }
@@ -165,6 +170,7 @@ impl Facts {
             grant: None,
             forbidden: None,
             encryption: Decided::default(),
+            context: OnceCell::new(),
             kms_key: OnceCell::new(),
             landing: None,
             url: None,
@@ -173,6 +179,7 @@ impl Facts {
             naming: OnceCell::new(),
             kms_calls: None,
             limit: None,
+            wait: None,
             rehearsed: OnceCell::new(),
         }
     }

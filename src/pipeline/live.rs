@@ -94,6 +94,8 @@ pub struct Live {
     pub rehearsals: Option<Arc<Rehearsals>>,
     /// Whether the access log of a bucket may go into itself.
     pub logs_into_itself: bool,
+    /// The names in encryption contexts whose values no record shows.
+    pub hidden_context: Arc<[Box<str>]>,
     /// Whether requests may change what policies say.
     pub policy_api: bool,
     /// Uploads up to this many octets are verified before the store hears of them.

@@ -6,6 +6,7 @@ mod after;
 mod answer;
 mod arriving;
 mod confirm;
+mod context;
 mod deletions;
 mod destination;
 mod document;

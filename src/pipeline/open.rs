@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header;
 use http::{HeaderName, HeaderValue};
@@ -21,6 +22,7 @@ use super::walk::Worker;
 use crate::audit::{Completion, Deleted, Outcome, Receipt, SourceEnd};
 use crate::body::{End, Tell, Verdict};
 use crate::guard::Write;
+use crate::guard::encryption::Seen;
 use crate::id::RequestId;
 use crate::limit::Permit;
 use crate::limit::rehearsal::Rehearsed;
@@ -132,6 +134,10 @@ pub struct Finished {
     pub bytes_out: u64,
     /// The fault that it met on purpose.
     pub rehearsed: Option<&'static str>,
+    /// What a rule about encryption that only watches has seen.
+    pub observed: Option<&'static str>,
+    /// How long it would have had to wait for the limit that it is over.
+    pub wait: Option<Duration>,
 }
 
 /// An intent on record that has no completion yet. Dropped, it completes as unknown.
@@ -152,6 +158,7 @@ pub struct Open {
     traced: Option<Box<Traced>>,
     landing: Option<Box<Landing>>,
     rehearsed: Option<Rehearsed>,
+    seen: Option<Seen>,
     worker: Option<Rc<Worker>>,
 }
 
@@ -192,6 +199,7 @@ impl Open {
             }),
             landing: facts.landing.take(),
             rehearsed: facts.rehearsed.take(),
+            seen: facts.encryption.seen,
             worker: None,
         })
     }
@@ -342,6 +350,8 @@ impl Open {
                 bytes_in: completion.bytes_in,
                 bytes_out: completion.bytes_out,
                 rehearsed: self.rehearsed().map(|rehearsed| rehearsed.fault.word()),
+                observed: self.seen.map(Seen::as_str),
+                wait: None,
             };
             worker.observer.finished(&finished);
             if let Some(traced) = &self.traced {

@@ -51,10 +51,11 @@ fn encryption(live: &Live, site: &Site, bucket: &str, key: &str) -> Result<Encry
     let found = |named: Option<&str>| {
         let sent = named.unwrap_or(kms::DEFAULT_ALIAS);
         let found = arn_of_key(live, site, sent, account).map_err(|unknown| unknown.fault())?;
-        demand.map_or(Ok(()), |demand| demand.check_key(&found))?;
+        demand.map_or(Ok(None), |demand| demand.check_key(&found))?;
         Ok::<_, Fault>(found)
     };
-    let encryption = match rules.encryption.settle(demand, &asked, default)? {
+    let (wanted, _) = rules.encryption.settle(demand, &asked, default)?;
+    let encryption = match wanted {
         Wanted::Kind { kind, key, bucket_key, .. } if kind.uses_kms() => {
             let key = found(key.as_deref())?;
             match kind {

@@ -10,6 +10,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::header::USER_AGENT;
 
@@ -18,12 +19,13 @@ use super::judge;
 use super::live::Live;
 use super::spent::Spent;
 use super::task::Task;
+use crate::guard::encryption::Levels;
 use crate::guard::{Replay, Write};
 use crate::identity::Principal;
 use crate::limit::limiter::Gauge;
 use crate::limit::{
     Call, Cap, Cost, Counts, Dimension, InFlight, Leases, Ledger, Limiter, Permit, Place, Refusal, Seat, Seats, Stage,
-    Subject, Surface, Use, What,
+    Subject, Surface, Use, Wait, What,
 };
 use crate::s3::encryption::{self, Encryption};
 use crate::s3::operation::BodyKind;
@@ -33,6 +35,8 @@ use crate::time::{Clock, Seconds, Ticks};
 
 /// What the store's own key service charges: one account, whoever asks here.
 const BACKEND: &str = "backend";
+/// What stands for the level of a key that is of none.
+const NO_LEVEL: &str = "-";
 
 /// The rates and quotas of the process, over all workers.
 #[derive(Debug)]
@@ -43,7 +47,10 @@ pub struct Rates {
     seats: Arc<Seats>,
     /// Refusals, by the place of the limit: dimensions, then caps.
     refused: Vec<(Arc<str>, AtomicU64)>,
-    calls: [AtomicU64; 4],
+    /// Whose keys are of which level.
+    levels: Levels,
+    /// Calls that were charged: with keys of no level, then of each.
+    calls: Vec<[AtomicU64; 4]>,
 }
 
 /// What a request must find a place in.
@@ -67,8 +74,8 @@ pub struct RateReading<'a> {
     pub gauges: Vec<Gauge<'a>>,
     /// Refusals by limit.
     pub refused: Vec<(&'a str, u64)>,
-    /// Calls of the key service that were charged.
-    pub calls: [(&'static str, u64); 4],
+    /// Calls of the key service that were charged, by name and level of sensitivity.
+    pub calls: Vec<(&'static str, &'a str, u64)>,
     /// Keys that had to share a count.
     pub overflow: u64,
     /// Whether the store of shared counts is away.
@@ -117,8 +124,17 @@ impl Rates {
             ledger: Ledger::new(seed),
             surface,
             seats: Arc::new(Seats::new(seed, caps)),
-            calls: Default::default(),
+            levels: Levels::default(),
+            calls: vec![Default::default()],
         }
+    }
+
+    /// The same where KMS keys are of these levels: calls are counted by them.
+    #[must_use]
+    pub fn with_levels(mut self, levels: Levels) -> Self {
+        self.calls = (0..=levels.levels.len()).map(|_| Default::default()).collect();
+        self.levels = levels;
+        self
     }
 
     /// The same on one of so many machines that lease what passes from a store of their own.
@@ -153,14 +169,21 @@ impl Rates {
         RateReading {
             gauges: self.limiter.gauges(now),
             refused: self.refused.iter().map(|(name, count)| (&**name, count.load(Ordering::Relaxed))).collect(),
-            calls: Call::ALL.map(|call| {
-                let count = self.calls.get(call as usize).map_or(0, |count| count.load(Ordering::Relaxed));
-                (call.as_str(), count)
-            }),
+            calls: self.calls(),
             overflow: self.limiter.counts().overflow(),
             degraded: self.leases().is_some_and(|leases| !leases.is_up()),
             machines: self.limiter.machines(),
         }
+    }
+
+    fn calls(&self) -> Vec<(&'static str, &str, u64)> {
+        let names = std::iter::once(NO_LEVEL).chain(self.levels.levels.iter().map(|level| level.name.as_str()));
+        let mut calls = Vec::with_capacity(self.calls.len() * Call::ALL.len());
+        for (level, counts) in names.zip(&self.calls) {
+            let read = |(call, count): (Call, &AtomicU64)| (call.as_str(), level, count.load(Ordering::Relaxed));
+            calls.extend(Call::ALL.into_iter().zip(counts).map(read));
+        }
+        calls
     }
 
     /// Counts a request that has just arrived, by its address; one that nobody can have signed also as such.
@@ -262,8 +285,11 @@ impl Rates {
 
     /// Counts calls for the metric.
     pub(super) fn count_calls(&self, cost: &Cost) {
-        for (call, counted) in Call::ALL.into_iter().zip(&self.calls) {
-            counted.fetch_add(cost.of(call), Ordering::Relaxed);
+        for used in cost.uses() {
+            let level = used.key().and_then(|key| self.levels.of_key(key)).map_or(0, |level| level + 1);
+            for (call, counted) in Call::ALL.into_iter().zip(self.calls.get(level).into_iter().flatten()) {
+                counted.fetch_add(used.of(call), Ordering::Relaxed);
+            }
         }
     }
 
@@ -276,6 +302,10 @@ impl Rates {
             count.fetch_add(1, Ordering::Relaxed);
         }
         facts.limit = Some(Arc::clone(&refusal.dimension));
+        facts.wait = match refusal.wait {
+            Wait::Nanos(nanos) => Some(Duration::from_nanos(nanos)),
+            Wait::Never => None,
+        };
         let agent = facts.head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         self.surface.fault(refusal, agent)
     }

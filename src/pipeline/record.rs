@@ -9,6 +9,7 @@ use http::Version;
 use super::facts::{Connection, Facts};
 use super::task::Task;
 use crate::audit::{self, Decision, Intent, Origin, Requester};
+use crate::guard::encryption::Seen;
 use crate::identity::{Kind, Principal};
 use crate::policy::Grant;
 use crate::s3::Operation;
@@ -105,6 +106,8 @@ impl Facts {
             user_agent: line("user-agent"),
             referer: line("referer"),
             encryption: self.encryption.record(),
+            encryption_event: self.encryption.seen.map(Seen::as_str),
+            encryption_context: self.context.get().map(|context| &**context),
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,
             statements: &lent.statements,

@@ -15,7 +15,6 @@ use super::task::{Envelope, Task};
 use super::walk::Worker;
 use crate::audit::{Completion, Decision, JournalFull, Outcome, SourceEnd};
 use crate::id::RequestId;
-use crate::limit::rehearsal::Rehearsed;
 use crate::limit::surface::{NEVER, is_of_key_service};
 use crate::s3::{Code, Fault, Operation, xml};
 use crate::sts;
@@ -145,7 +144,7 @@ async fn record(facts: &Facts, answer: LoggedRefusal, instead: Option<Instead>, 
     let throttled = fault.code() == Code::SlowDown || is_of_key_service(fault.code());
     let decision = if throttled { Decision::Throttle } else { Decision::Deny };
     let lent = facts.lent(facts.grant.as_ref());
-    let finished = counted(fault, facts.task.as_ref(), facts.rehearsed.get());
+    let finished = counted(fault, facts);
     worker.observer.finished(&finished);
     if let Some(trace) = facts.trace.as_deref().filter(|trace| worker.trace.exports(trace)) {
         let routed = facts.task.as_ref().and_then(Task::routed);
@@ -236,10 +235,12 @@ fn add_headers(headers: &mut HeaderMap, fault: &Fault) {
     }
 }
 
-fn counted(fault: &Fault, task: Option<&Task>, rehearsed: Option<&Rehearsed>) -> Finished {
+fn counted(fault: &Fault, facts: &Facts) -> Finished {
     Finished {
-        rehearsed: rehearsed.map(|rehearsed| rehearsed.fault.word()),
-        operation: task.map(Task::name),
+        rehearsed: facts.rehearsed.get().map(|rehearsed| rehearsed.fault.word()),
+        observed: None, // it has not gone on
+        wait: facts.wait,
+        operation: facts.task.as_ref().map(Task::name),
         outcome: Outcome::Refused,
         reason: fault.reason(),
         milliseconds: 0,

@@ -77,6 +77,8 @@ fn proxy(event: &Event, omitted: &[String]) -> Members {
     member("kmsCalls", "kms_calls");
     member("dimension", "dimension");
     member("encryption", "encryption");
+    member("encryptionEvent", "encryption_event");
+    member("encryptionContext", "encryption_context");
     member("backend", "backend");
     member("backendRequestId", "upstream_request_id");
     member("outcome", "outcome");

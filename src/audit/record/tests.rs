@@ -59,6 +59,31 @@ fn an_intent_says_who_asks_for_what_and_why_it_may() {
 }
 
 #[test]
+fn a_context_is_on_record_without_what_is_hidden_or_secret_and_stays_one_line() {
+    let member = |name: &str, value: Option<&str>| (Box::from(name), value.map(Box::from));
+    let context = [
+        member("patient", None),
+        member("team \"a\"\n", Some("red\u{202e}\\")),
+        member("link?X-Amz-Signature=abc", Some("https://h/k?X-Amz-Signature=abc&x=1")),
+    ];
+    let intent = Intent {
+        encryption_event: Some("EncryptionWrong"),
+        encryption_context: Some(&context),
+        ..Intent::new(id(), Millis(0))
+    };
+    let mut out = Vec::new();
+    intent.write(&mut out);
+    assert!(!out.contains(&b'\n'), "{}", String::from_utf8_lossy(&out));
+    let written = json(&intent);
+    assert_eq!(written["encryption_event"], "EncryptionWrong");
+    let expected = serde_json::json!({
+        "patient": "XXXXXXXX", "team \"a\"\n": "red\u{202e}\\",
+        "link?X-Amz-Signature=XXXXXXXX": "https://h/k?X-Amz-Signature=XXXXXXXX&x=1",
+    });
+    assert_eq!(written["encryption_context"], expected);
+}
+
+#[test]
 fn what_requests_have_in_common_is_written_as_if_it_stood_in_each() {
     let requester = Requester {
         kind: Some("IAMUser"),

@@ -292,6 +292,8 @@ pub struct Audit {
     pub before: Before,
     /// What happens when no record can be taken.
     pub when_full: WhenFull,
+    /// The names in encryption contexts whose values no record shows.
+    pub redact_context: Arc<[Box<str>]>,
     /// Where records are delivered to.
     pub delivery: Arc<delivery::Settings>,
     /// The key that signs the journal; without one, `journal-key.pem` below the state folder.

@@ -324,15 +324,9 @@ fn number(table: &mut Table<'_>) -> Option<Rate> {
     if table.is_number("rate") {
         return table.number("rate", 1..=MOST_CELLS).map(Rate::per_second);
     }
-    if let (Some(span), true) = (table.span_of("rate"), table.is_fraction("rate")) {
-        let message = format!("`{}` must be a whole number", table.path_of("rate"));
-        let help = "write a whole number of requests a second such as 3500, or \"1/4s\" for one in four seconds";
-        table.fault(span, message, "not a whole number", help);
-        return None;
-    }
-    let expected = "a number of requests a second such as 3500, or \"1/4s\" for one in four seconds";
+    let expected = "a number of requests a second such as 3500 or 0.25, or \"1/4s\" for one in four seconds";
     let fits = |text: &str| Rate::parse(text).filter(|rate| rate.one_second() <= u64::from(MOST_CELLS));
-    let found = table.parsed("rate", expected, fits);
+    let found = table.parsed_or_decimal("rate", expected, fits);
     if found.is_none() && !table.has("rate") {
         table.required("rate", "rate = 1000");
     }

@@ -238,6 +238,7 @@ fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
     let default = Audit {
         before: Before::Written,
         when_full: WhenFull::Refuse,
+        redact_context: Arc::default(),
         delivery: Arc::new(delivery::Settings::default()),
         signing_key: None,
         segment_size: SEGMENT,
@@ -252,11 +253,19 @@ fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
     let audit = Audit {
         before: table.choice("before", &before, default.before),
         when_full: table.choice("when_full", &when_full, default.when_full),
+        redact_context: names_in_context(&mut table),
         delivery: Arc::new(sink::read(&mut table, upstreams, region)),
         ..retention(&mut table, default)
     };
     table.finish();
     audit
+}
+
+fn names_in_context(table: &mut Table<'_>) -> Arc<[Box<str>]> {
+    let name = |text: &str| (!text.is_empty()).then(|| Box::from(text));
+    let found =
+        table.list("redact_context", "a name in the encryption contexts of requests, such as \"patient\"", name);
+    found.into_iter().map(|found| found.value).collect()
 }
 
 /// How the journal is signed, cut into files and kept.

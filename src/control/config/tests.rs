@@ -158,6 +158,7 @@ fn what_is_left_out_is_safe() {
     assert_eq!(config.signature.skew, Duration::from_secs(900));
     assert_eq!(config.audit.before, Before::Written);
     assert_eq!(config.audit.when_full, WhenFull::Refuse);
+    assert!(config.audit.redact_context.is_empty(), "a context is no secret, until somebody says so");
     assert_eq!(config.guard.names.control_bytes, NameRule::Refuse);
     assert_eq!(config.runtime.drain, Duration::from_secs(30));
     assert!(config.admin.is_none());
@@ -184,6 +185,14 @@ credentials = { access_key_id = "minio", secret_access_key = { env = "NOT_SET" }
 }
 
 #[test]
+fn names_of_contexts_are_hidden_that_the_operator_names() {
+    let config = accepted(&with("[audit]\nredact_context = [\"patient\", \"case\"]"));
+    assert_eq!(config.audit.redact_context.iter().map(|name| &**name).collect::<Vec<_>>(), ["patient", "case"]);
+    let faults = refused(&with("[audit]\nredact_context = [\"\"]"));
+    assert!(faults.contains("`audit.redact_context` is not usable"), "{faults}");
+}
+
+#[test]
 fn unknown_keys_are_refused_at_every_level() {
     for (more, key) in [
         ("color = 1", "upstream.color"),
@@ -191,6 +200,7 @@ fn unknown_keys_are_refused_at_every_level() {
         ("[guard]\nname = 1", "guard.name"),
         ("[guard.names]\ndots = \"allow\"", "guard.names.dots"),
         ("[audit]\nafter = 1", "audit.after"),
+        ("[audit]\nredact_contexts = []", "audit.redact_contexts"),
         ("[runtime]\nthreads = 1", "runtime.threads"),
         ("[admin]\naddress = \"127.0.0.1:1\"\ntoken = 1", "admin.token"),
         ("[log]\nfile = 1", "log.file"),

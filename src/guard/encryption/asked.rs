@@ -7,6 +7,7 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 
 use crate::kms::Context;
+use crate::policy::encryption::BucketDefault;
 use crate::s3::encryption::{BUCKET_KEY, CONTEXT, CUSTOMER, KEY_ID, KIND, Kind, SOURCE, Triple};
 use crate::s3::{Code, Fault, Operation};
 
@@ -43,8 +44,8 @@ impl Asked {
     /// Reads the headers of a request. What an operation cannot carry was refused when it was routed.
     ///
     /// # Errors
-    /// E-1 to E-10 of the specification, and what can be told of E-11 and E-12 before keys are known, in
-    /// their order.
+    /// E-1 to E-10 of the specification, in their order. What of E-10 depends on the object is
+    /// [checked](Self::check_context) next, and then [how it came](Self::check_channel).
     pub fn read(operation: Operation, headers: &HeaderMap, channel: Channel) -> Result<Self, Fault> {
         let (customer, source_customer) = (CUSTOMER.is_in(headers), SOURCE.is_in(headers));
         if (customer || source_customer) && !channel.tls {
@@ -78,11 +79,34 @@ impl Asked {
             ));
         }
         let context = context.map(|sent| Context::from_header(sent.as_bytes())).transpose();
-        let asked = Self { context: context.map_err(|_| bad_context())?, ..asked };
-        if kind.is_some_and(Kind::uses_kms) {
-            check_kms(channel)?;
-        }
-        Ok(asked)
+        Ok(Self { context: context.map_err(|_| bad_context())?, ..asked })
+    }
+
+    /// Whether the context says of the object what S3 will say: `arn` is asked for where it says anything.
+    ///
+    /// # Errors
+    /// E-10
+    pub fn check_context(&self, arn: impl FnOnce() -> String) -> Result<(), Fault> {
+        let said = self.context.as_ref().and_then(Context::said_arn);
+        if said.is_some_and(|said| said != arn()) { Err(bad_context()) } else { Ok(()) }
+    }
+
+    /// What can be told of a KMS key before it is known.
+    ///
+    /// # Errors
+    /// E-11, E-12
+    pub fn check_channel(&self, channel: Channel) -> Result<(), Fault> {
+        if self.kind.is_some_and(Kind::uses_kms) { check_kms(channel) } else { Ok(()) }
+    }
+
+    /// Whether what it makes of this kind is under a key of the bucket: as it says, or else as the bucket's
+    /// default of the same kind has it.
+    pub fn has_bucket_key(&self, kind: Kind, bucket: Option<&BucketDefault>) -> bool {
+        let of_bucket = || {
+            let same = bucket.filter(|bucket| bucket.apply.is_some() && bucket.kind() == kind);
+            same.is_some_and(|bucket| bucket.bucket_key)
+        };
+        kind == Kind::Kms && self.bucket_key.unwrap_or_else(of_bucket)
     }
 
     /// Whether it says how what it makes is to be encrypted.
@@ -206,7 +230,8 @@ mod tests {
 
     fn read(operation: Operation, headers: &[(&str, &str)], tls: bool, signed: bool) -> Result<Asked, Fault> {
         let headers = headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
-        Asked::read(operation, &HeaderMap::from_iter(headers), Channel { tls, signed })
+        let (headers, channel) = (HeaderMap::from_iter(headers), Channel { tls, signed });
+        Asked::read(operation, &headers, channel).and_then(|asked| asked.check_channel(channel).map(|()| asked))
     }
 
     /// The code, the sentence's beginning and the two elements of each refusal.

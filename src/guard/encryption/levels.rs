@@ -56,6 +56,11 @@ impl Levels {
         !self.levels.is_empty()
     }
 
+    /// The level of a KMS key, by its place.
+    pub fn of_key(&self, kms_key: &str) -> Option<usize> {
+        self.levels.iter().position(|level| level.has(kms_key))
+    }
+
     /// Whether an object may be written with a KMS key; none: without one.
     ///
     /// # Errors
@@ -95,7 +100,7 @@ impl Levels {
     /// # Errors
     /// `AccessDenied`: that would take it to a lower level.
     pub fn check_copy(&self, from: Option<&str>, to: Option<&str>) -> Result<(), Fault> {
-        let level = |key: Option<&str>| key.and_then(|key| self.levels.iter().position(|level| level.has(key)));
+        let level = |key: Option<&str>| key.and_then(|key| self.of_key(key));
         let Some(from) = level(from) else { return Ok(()) };
         let fine = match level(to) {
             Some(to) => to >= from || self.downgrades.contains(&(from, to)),

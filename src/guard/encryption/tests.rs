@@ -15,8 +15,8 @@ fn demand(require: Option<Kind>, when_missing: WhenMissing) -> Demand {
 }
 
 /// What comes of it, in a word: the reason of a refusal, or kind, key and origin.
-fn told(settled: Result<Wanted, Fault>) -> String {
-    match settled {
+fn told(settled: Result<(Wanted, Option<Seen>), Fault>) -> String {
+    match settled.map(|(wanted, _)| wanted) {
         Ok(Wanted::Customer) => "customer".to_owned(),
         Ok(Wanted::Unsaid) => "unsaid".to_owned(),
         Ok(Wanted::Kind { kind, key, bucket_key, from }) => {
@@ -63,6 +63,25 @@ fn a_rule_that_only_watches_lets_everything_on() {
     let watch = Demand { when_wrong: WhenWrong::Pass, ..demand(Some(Kind::Kms), WhenMissing::Pass) };
     assert_eq!(told(rules.settle(Some(&watch), &asked(Some(Kind::S3)), None)), "AES256 request");
     assert!(Demand { keys: vec![Glob::new("a")], ..watch }.check_key("b").is_ok());
+}
+
+#[test]
+fn a_rule_that_only_watches_says_what_it_has_seen() {
+    let rules = Rules::default();
+    let watch = Demand {
+        when_wrong: WhenWrong::Pass,
+        keys: vec![Glob::new("a")],
+        ..demand(Some(Kind::Kms), WhenMissing::Pass)
+    };
+    let seen = |demand: &Demand, said| rules.settle(Some(demand), &asked(said), None).unwrap().1.map(Seen::as_str);
+    assert_eq!(seen(&watch, None), Some("EncryptionMissing"));
+    assert_eq!(seen(&watch, Some(Kind::S3)), Some("EncryptionWrong"));
+    assert_eq!(seen(&watch, Some(Kind::Kms)), None);
+    assert_eq!(watch.check_key("a").unwrap(), None);
+    assert_eq!(watch.check_key("b").unwrap(), Some(Seen::Wrong));
+    // What it adds itself may be weaker than it asks for: by the bucket's default.
+    let adds = Demand { when_missing: WhenMissing::Add, ..watch };
+    assert_eq!(seen(&adds, None), Some("EncryptionWrong"));
 }
 
 #[test]

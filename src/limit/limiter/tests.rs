@@ -259,3 +259,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_limit_counts_what_it_lets_pass_once_whatever_is_charged_to_it() {
+    let per_key = Dimension::new("keys", Stage::Kms, &[Part::KmsKey], pace(1, 2));
+    let limiter = limiter(vec![per_key, Dimension::new("all", Stage::Kms, &[], pace(1, 4))]);
+    let mut copy = Cost::default();
+    copy.add(Some(&Arc::from("one")), Call::GenerateDataKey, 1);
+    copy.add(Some(&Arc::from("two")), Call::Decrypt, 1);
+    let passed = || limiter.gauges(Ticks(0)).iter().map(|gauge| gauge.passed).collect::<Vec<_>>();
+    limiter.check(&of("alice", "b"), &What::Keys(&copy), Ticks(0)).unwrap();
+    assert_eq!(passed(), [1, 1]);
+    limiter.check(&of("alice", "b"), &What::Keys(&copy), Ticks(0)).unwrap();
+    limiter.check(&of("alice", "b"), &What::Keys(&copy), Ticks(0)).unwrap_err();
+    limiter.debit(&of("alice", "b"), &What::Keys(&copy), Ticks(0));
+    assert_eq!(passed(), [2, 2], "neither a refusal nor what has happened already is a decision to let pass");
+}

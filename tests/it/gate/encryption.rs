@@ -446,3 +446,82 @@ fn a_prohibition_that_asks_for_the_context_holds_for_reads_too() {
     house.send(&write("eyJ0ZWFtIjoicmVkIn0=")).refused(403, "AccessDenied");
     assert_eq!(house.send(&write("eyJ0ZWFtIjoiYmx1ZSJ9")).status, 200);
 }
+
+const CONTEXT: &str = "x-amz-server-side-encryption-context";
+
+/// An encryption context as its header has it.
+fn context(json: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(json)
+}
+
+#[test]
+fn what_a_rule_only_watches_goes_on_and_is_on_record() {
+    let store = Script::answering(KMS);
+    let rules = format!(
+        "[guard.encryption]\nrequire = [\"aws:kms\"]\nkms_keys = [\"{ARN}\"]\nwhen_missing = \"pass\"\nwhen_wrong = \"pass\""
+    );
+    let house = house(&store, &rules);
+    let kms = |key: &str| put().header(SSE, "aws:kms").header(KEY_ID, key);
+    for (ask, told_store) in [
+        (put(), None),
+        (put().header(SSE, "AES256"), Some("AES256")),
+        (kms(OTHER), Some("aws:kms")),
+        (kms(ARN), Some("aws:kms")),
+    ] {
+        assert_eq!(house.send(&ask).status, 200);
+        assert_eq!(told(&store, SSE).as_deref(), told_store, "forwarded as it came");
+    }
+    let copy = Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", "/bucket/key").header(SSE, "AES256");
+    house.send(&copy);
+    let (records, _) = house.finish();
+    let writes = records.iter().filter(|record| record["decision"].is_string() && record["operation"] == "PutObject");
+    let seen: Vec<_> = writes.map(|record| record["encryption_event"].as_str().unwrap_or("-")).collect();
+    assert_eq!(seen, ["EncryptionMissing", "EncryptionWrong", "EncryptionWrong", "-"]);
+    let copies = records.iter().find(|record| record["decision"].is_string() && record["operation"] == "CopyObject");
+    assert_eq!(copies.unwrap()["encryption_event"], "EncryptionWrong");
+}
+
+#[test]
+fn a_context_of_another_object_is_told_before_transport_rules_and_keys() {
+    let store = Script::answering(KMS);
+    let upstream = store.upstream("us-east-1");
+    let tables =
+        format!("[guard.encryption]\nrequire = [\"aws:kms:dsse\"]\n\n[upstream]\nencryption = \"pass\"\n{upstream}");
+    let house = House::launch("", &tables, &[]).unwrap_or_else(|told| panic!("{told}"));
+    let other = context(r#"{"aws:s3:arn":"other"}"#);
+    let ask = |context: &str| put().header(SSE, "aws:kms").header(KEY_ID, "alias/nokey").header(CONTEXT, context);
+    let reply = house.send(&ask(&other));
+    reply.refused(400, "InvalidArgument");
+    assert!(String::from_utf8_lossy(&reply.body).contains("shall be Base64-encoded UTF-8 string"), "{reply:?}");
+    // Its own name may stand there; then the rule is next.
+    let own = context(r#"{"aws:s3:arn":"arn:aws:s3:::bucket/key"}"#);
+    house.send(&ask(&own)).refused(403, "AccessDenied");
+    let bucket_key = |context: &str| ask(context).header("x-amz-server-side-encryption-bucket-key-enabled", "true");
+    house.send(&bucket_key(&own)).refused(400, "InvalidArgument");
+    house.send(&bucket_key(&context(r#"{"aws:s3:arn":"arn:aws:s3:::bucket"}"#))).refused(403, "AccessDenied");
+    let plain = Gate::before(&store);
+    plain.send(&ask(&other)).refused(400, "InvalidArgument");
+    plain.send(&ask(&own)).refused(400, "InvalidRequest");
+    assert!(store.seen().is_empty(), "{:?}", store.seen());
+}
+
+#[test]
+fn the_context_is_on_record_but_for_the_values_of_names_that_are_hidden() {
+    let store = Script::answering(KMS);
+    let house = house(&store, "[audit]\nredact_context = [\"patient\"]");
+    let folder = house.gate.folder.path().to_owned();
+    let sent = context(r#"{"team":"red","patient":"K4711"}"#);
+    let kms = |key: &str| put().header(SSE, "aws:kms").header(KEY_ID, key).header(CONTEXT, &sent);
+    assert_eq!(house.send(&kms(ARN)).status, 200);
+    // Whoever may not use the key has said it too.
+    house.send(&Ask { key: WRITER, ..kms(OTHER) }).refused(403, "AccessDenied");
+    assert_eq!(house.send(&put()).status, 200);
+    assert!(!holds(&folder, "K4711") && !holds(&folder, &sent), "a hidden value is shown");
+    let (records, said) = house.finish();
+    assert!(!said.contains("K4711"), "{said}");
+    let puts: Vec<_> = records.iter().filter(|record| record["operation"] == "PutObject").collect();
+    let shown = serde_json::json!({ "patient": "XXXXXXXX", "team": "red" });
+    let contexts: Vec<_> = puts.iter().map(|record| &record["encryption_context"]).collect();
+    assert_eq!(contexts, [&shown, &shown, &serde_json::Value::Null]);
+}

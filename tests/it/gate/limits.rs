@@ -404,7 +404,11 @@ fn what_is_counted_is_seen_in_the_metrics_under_names_of_the_configuration() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let store = Script::ok();
     let limits = "[rate.requests]\nbucket = { rate = 1000 }\nprincipal = { rate = 1000, concurrent = 5 }";
-    let gate = gate(&store, &format!("[admin]\naddress = \"127.0.0.1:{port}\"\n{}\n{limits}", quota(3, "")));
+    let level = format!(
+        "[[sensitivity.level]]\nname = \"internal\"\nkeys = [\"{KEY_ARN}\"]\nencrypt = [\"*\"]\ndecrypt = [\"*\"]"
+    );
+    let admin = format!("[admin]\naddress = \"127.0.0.1:{port}\"");
+    let gate = gate(&store, &format!("{admin}\n{}\n{limits}\n{level}", quota(3, "")));
     assert_eq!(gate.send(&put("1")).status, 200);
     assert_eq!(gate.send(&get("1")).status, 200);
     assert_eq!(gate.send(&get("1")).status, 200);
@@ -416,8 +420,14 @@ fn what_is_counted_is_seen_in_the_metrics_under_names_of_the_configuration() {
     for line in [
         r#"bartizan_throttled_total{rule="rate.kms.symmetric"} 1"#,
         r#"bartizan_throttled_total{rule="rate.requests.principal.concurrent"} 0"#,
-        r#"bartizan_kms_calls_total{call="GenerateDataKey"} 1"#,
-        r#"bartizan_kms_calls_total{call="Decrypt"} 2"#,
+        r#"bartizan_throttle_decisions_total{dimension="rate.kms.symmetric",decision="allow"} 3"#,
+        r#"bartizan_throttle_decisions_total{dimension="rate.kms.symmetric",decision="throttle"} 1"#,
+        r#"bartizan_throttle_decisions_total{dimension="rate.requests.bucket",decision="allow"} 4"#,
+        r#"bartizan_throttle_decisions_total{dimension="rate.requests.bucket",decision="throttle"} 0"#,
+        "bartizan_throttle_wait_seconds_count 1",
+        r#"bartizan_kms_calls_total{call="GenerateDataKey",level="-"} 0"#,
+        r#"bartizan_kms_calls_total{call="GenerateDataKey",level="internal"} 1"#,
+        r#"bartizan_kms_calls_total{call="Decrypt",level="internal"} 2"#,
         r#"bartizan_kms_requests_until_throttled{dimension="rate.kms.symmetric"} 0"#,
         r#"bartizan_throttle_keys{dimension="rate.kms.symmetric"} 1"#,
         "bartizan_throttle_overflow_total 0",

@@ -117,11 +117,31 @@ algorithm = "fixed"
 }
 
 #[test]
+fn a_rate_is_a_number_a_decimal_or_a_fraction_and_each_is_taken_exactly() {
+    for (rate, interval, burst) in [
+        ("0.25", 4_000_000_000, 1),
+        ("\"1/4s\"", 4_000_000_000, 1),
+        ("\"0.25\"", 4_000_000_000, 1),
+        ("5500.5", 181_801, 5500),
+        ("1_000.50", 999_500, 1000),
+        ("10.0", 100_000_000, 10),
+        ("10", 100_000_000, 10),
+    ] {
+        let rates = accepted(&with(&format!("[rate.kms]\nsymmetric = {{ rate = {rate} }}"))).rates;
+        let pace = rates.dimensions[0].pace;
+        assert_eq!((pace.interval(), pace.burst()), (interval, burst), "{rate}");
+    }
+}
+
+#[test]
 fn what_would_never_apply_or_be_ignored_is_refused() {
     for (more, told) in [
         ("[rate.kms]\nsymmetric = { burst = 5 }", "`rate.kms.symmetric.rate` is missing"),
         ("[rate.kms]\nsymmetric = { rate = 0 }", "must be from 1 to 1000000000"),
-        ("[rate.kms]\nsymmetric = { rate = 1.5 }", "`rate.kms.symmetric.rate` must be a whole number"),
+        ("[rate.kms]\nsymmetric = { rate = 1000000001.5 }", "`rate.kms.symmetric.rate` is not usable"),
+        ("[rate.kms]\nsymmetric = { rate = -0.5 }", "`rate.kms.symmetric.rate` is not usable"),
+        ("[rate.kms]\nsymmetric = { rate = nan }", "`rate.kms.symmetric.rate` is not usable"),
+        ("[rate.kms]\nsymmetric = { rate = true }", "`rate.kms.symmetric.rate` must be a string"),
         ("[rate.kms]\nsymmetric = { rate = \"often\" }", "`rate.kms.symmetric.rate` is not usable"),
         ("[rate.kms]\nsymmetric = { share = 1.5 }", "must be from 0.000001 to 1.0"),
         ("[rate.kms]\nsymmetric = { share = 0 }", "must be from 0.000001 to 1.0"),
