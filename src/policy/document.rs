@@ -205,15 +205,18 @@ pub enum Quantifier {
     Any,
 }
 
-/// The name of a condition key. Letter case is ignored, also behind the slash of a tag key.
+/// The name of a condition key. Letter case is ignored, also behind the slash of a tag key; but where a request
+/// has two such tags, the spelling says which one is meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Key {
     /// As written.
     pub text: String,
-    /// Folded with [`fold`](super::context::fold), as a [`Context`] is asked for it.
+    /// Folded with [`fold`](super::context::fold): what is the same here is the same key.
     pub folded: String,
     /// Where it stands.
     pub span: Span,
+    /// As a [`Context`] is asked for it, made with [`asked`](super::context::asked).
+    pub asked: String,
 }
 
 /// A value that a clause compares with.

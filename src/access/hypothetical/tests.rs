@@ -112,7 +112,7 @@ impl Case<'_> {
 
     /// The values of a key, joined.
     fn sees(&self, key: &str) -> Option<String> {
-        let key = crate::policy::context::fold(key);
+        let key = crate::policy::context::asked(key);
         let seen = |question: &Question<'_>| {
             question.context.values(&key).map(|values| values.iter().collect::<Vec<_>>().join(","))
         };

@@ -181,7 +181,8 @@ pub(super) fn contradictions(statement: &Statement) -> impl Iterator<Item = Prob
 
 /// Whether two clauses about one key certainly exclude each other.
 fn exclude(one: &Condition, other: &Condition) -> bool {
-    if one.key.folded != other.key.folded {
+    // Two spellings of a tag's key may be two tags.
+    if one.key.asked != other.key.asked {
         return false;
     }
     let absent = |clause: &Condition| {
@@ -212,6 +213,6 @@ fn same(own: &Condition, other: &Condition) -> bool {
     own.operator == other.operator
         && own.quantifier == other.quantifier
         && own.if_exists == other.if_exists
-        && own.key.folded == other.key.folded
+        && own.key.asked == other.key.asked
         && texts(own) == texts(other)
 }

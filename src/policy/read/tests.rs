@@ -433,5 +433,5 @@ fn a_context_is_asked_for_folded_names() {
     keys.set("aws:PrincipalTag/TEAM", "x");
     let member = r#""Condition": {"StringEquals": {"AWS:principaltag/Team": "x"}}"#;
     let document = read(with(member).as_bytes(), Kind::Resource).unwrap().document;
-    assert!(keys.values(&document.statements[0].conditions[0].key.folded).is_some());
+    assert!(keys.values(&document.statements[0].conditions[0].key.asked).is_some());
 }
