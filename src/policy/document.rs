@@ -114,6 +114,8 @@ pub enum Who {
     Everyone,
     /// An account by its number or the ARN of its root: every principal of the account.
     Account(String),
+    /// An account by the ARN of its root: every principal of the account in the partition of that ARN.
+    Root(String),
     /// An account by its canonical ID.
     Canonical(String),
     /// A user, by ARN with path.

@@ -5,7 +5,7 @@
 
 use super::super::action::{Action, Actions, ResourceKind};
 use super::super::document::{
-    ArnShape, Condition, Document, Effect, Element, Operator, ResourceEntry, Statement, Value, Who,
+    ArnShape, Condition, Document, Effect, Element, Operator, ResourceEntry, Statement, Value, Who, arn_segments,
 };
 use super::super::pattern::{Pattern, Piece};
 use super::super::problem::{Problem, Rule};
@@ -132,8 +132,16 @@ fn principals(own: &Statement, its: &Statement) -> bool {
         return everyone && own.effect == Effect::Deny;
     }
     // An Allow that names everyone grants less than one that names somebody; a Deny does not care.
-    let covers = |mine: &Who, other: &Who| mine == other || own.effect == Effect::Deny && *mine == Who::Everyone;
+    let covers = |mine: &Who, other: &Who| {
+        mine == other || is_account_of(mine, other) || own.effect == Effect::Deny && *mine == Who::Everyone
+    };
     other.entries.iter().all(|other| mine.entries.iter().any(|mine| covers(&mine.who, &other.who)))
+}
+
+/// The number of an account names it in every partition, the ARN of its root in one.
+fn is_account_of(number: &Who, root: &Who) -> bool {
+    matches!((number, root), (Who::Account(number), Who::Root(arn))
+        if arn_segments(arn).is_some_and(|[_, _, _, _, account, _]| account == number))
 }
 
 fn resources(own: Option<&Element<ResourceEntry>>, its: Option<&Element<ResourceEntry>>) -> bool {

@@ -349,7 +349,7 @@ fn every_form_of_principal_is_told_from_the_others() {
     for (kind, text, who) in [
         ("AWS", "*", Some(Who::Everyone)),
         ("AWS", "111122223333", Some(Who::Account("111122223333".into()))),
-        ("AWS", "arn:aws:iam::111122223333:root", Some(Who::Account("111122223333".into()))),
+        ("AWS", "arn:aws:iam::111122223333:root", Some(Who::Root("arn:aws:iam::111122223333:root".into()))),
         (
             "AWS",
             "arn:aws-cn:iam::111122223333:role/a/b",
