@@ -163,6 +163,9 @@ fn keys_go_with_an_action_that_carries_them() {
         ("s3:GetObject", "s3:ExistingObjectTag", "Policy has an invalid condition key"),
         ("s3:GetObject", "kms:ViaService", "Policy has an invalid condition key"),
         ("s3:GetObject", "prefix", "Policy has an invalid condition key"),
+        ("s3:PutBucketOwnershipControls", "s3:x-amz-object-ownership", "accepted"),
+        ("s3:GetBucketOwnershipControls", "s3:x-amz-object-ownership", refused),
+        ("s3:PutBucketPolicy", "s3:x-amz-object-ownership", refused),
     ] {
         assert_eq!(with(action, key), expected, "{action} {key}");
     }
