@@ -154,8 +154,6 @@ fn what_is_misspelt_or_of_the_wrong_type_is_refused_never_ignored() {
         (r#""Action": "**""#, Rule::Action),
         (r#""Resource": []"#, Rule::ListSyntax),
         (r#""Resource": null"#, Rule::ListSyntax),
-        (r#""Resource": "b/*""#, Rule::Resource),
-        (r#""Resource": "arn:aws:s3:b""#, Rule::Resource),
         (r#""Condition": []"#, Rule::OperandSyntax),
         (r#""Condition": {"Bool": "true"}"#, Rule::OperandSyntax),
         (r#""Condition": {"Bool": {"aws:a": []}}"#, Rule::OperandSyntax),
@@ -268,6 +266,9 @@ fn what_means_nothing_is_a_warning() {
         (r#""Condition": {"ArnLike": {"aws:SourceArn": "*"}}"#, Rule::Operand),
         (r#""Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3::${aws:PrincipalAccount}:x"}}"#, Rule::Variable),
         (r#""Resource": "arn:aws:s3::${aws:PrincipalAccount}:x""#, Rule::Variable),
+        (r#""Resource": "b/*""#, Rule::Resource),
+        (r#""Resource": "arn:aws:s3:b""#, Rule::Resource),
+        (r#""Resource": "**""#, Rule::Resource),
         (r#""Condition": {"IpAddress": {"aws:SourceIp": "300.1.1.1"}}"#, Rule::Address),
         (r#""Condition": {"BinaryEquals": {"aws:a": "%%%"}}"#, Rule::Base64),
     ] {

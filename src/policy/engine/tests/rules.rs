@@ -12,6 +12,8 @@ use super::super::public::{Block, BlockLevels, Blocked, Origin, PolicyWrite};
 use super::super::*;
 use super::{policy, shelf};
 
+mod reach;
+
 const HOME: &str = "111122223333";
 const AWAY: &str = "444455556666";
 const BOB: Caller<'_> = Caller::User { account: HOME, arn: "arn:aws:iam::111122223333:user/bob" };
