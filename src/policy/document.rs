@@ -112,7 +112,7 @@ pub struct Principal {
 pub enum Who {
     /// `"*"` or `{"AWS": "*"}`: everyone, the anonymous included.
     Everyone,
-    /// An account by its number or the ARN of its root: every principal of the account.
+    /// An account by its number: every principal of the account.
     Account(String),
     /// An account by the ARN of its root: every principal of the account in the partition of that ARN.
     Root(String),
@@ -215,10 +215,10 @@ pub struct Key {
     pub text: String,
     /// Folded with [`fold`](super::context::fold): what is the same here is the same key.
     pub folded: String,
-    /// Where it stands.
-    pub span: Span,
     /// As a [`Context`] is asked for it, made with [`asked`](super::context::asked).
     pub asked: String,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A value that a clause compares with.

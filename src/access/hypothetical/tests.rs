@@ -261,6 +261,17 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
+#[test]
+fn two_tags_that_differ_in_letter_case_are_two() {
+    let with = &[("s3:ExistingObjectTag/public", "yes"), ("S3:EXISTINGOBJECTTAG/Public", "no")];
+    let both = Case { with, ..GET };
+    for (tag, expected) in [("public", "yes"), ("Public", "no"), ("PUBLIC", "yes")] {
+        assert_eq!(both.sees(&format!("s3:ExistingObjectTag/{tag}")).as_deref(), Some(expected), "{tag}");
+    }
+    assert_eq!(both.decide(&only("StringEquals", "s3:existingobjecttag/Public", "no")), "Allow");
+    assert_eq!(both.decide(&only("StringEquals", "s3:existingobjecttag/Public", "yes")), "ImplicitDeny");
+}
+
 fn a_value_that_no_request_has_is_refused() {
     let with = |with| Case { with, ..GET };
     with(&[("aws:SourceIp", "10.0.0.0/8")]).refused(

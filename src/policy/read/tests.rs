@@ -70,7 +70,7 @@ fn a_whole_policy_is_read_with_the_place_of_every_piece() {
         ]
     );
     assert_eq!(at(principals[1].span), "\"arn:aws:iam::111122223333:user/eng/bob\"");
-    assert_eq!(second.principal.as_ref().unwrap().entries[0].who, Who::Account("111122223333".into()));
+    assert_eq!(second.principal.as_ref().unwrap().entries[0].who, Who::Root("arn:aws:iam::111122223333:root".into()));
 
     assert!(first.action.entries[1].matches("s3:listbucket"));
     assert!(!first.action.negated && second.action.negated);
