@@ -57,6 +57,21 @@ pub(super) enum Place {
 
 /// A file and what it is.
 pub(super) struct Entry {
+/// How long AWS lets a kind of policy be (spec/policy-language.md 7). Here a longer one decides all the same, but
+/// it could not be taken there.
+pub(super) struct Length {
+    kind: &'static str,
+    most: usize,
+    spaces: bool,
+}
+
+/// Policies and boundaries of users and roles.
+pub(super) const MANAGED: Length = Length { kind: "a managed policy", most: 6_144, spaces: false };
+/// Service and resource control policies.
+pub(super) const CONTROL: Length = Length { kind: "a policy of an organization", most: 5_120, spaces: true };
+/// Policies of VPC endpoints.
+pub(super) const ENDPOINT: Length = Length { kind: "the policy of a VPC endpoint", most: 20_480, spaces: true };
+
     pub(super) path: PathBuf,
     pub(super) place: Place,
 }
@@ -222,6 +237,16 @@ fn too_many(folder: &Path) -> Finding {
 impl<'d> Desk<'d> {
     /// Drafts stand for their files, whatever is on the disk.
     pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
+impl Length {
+    /// What is to be told of a text that is longer.
+    fn exceeded(&self, text: &str) -> Option<String> {
+        let Self { kind, most, spaces } = *self;
+        let length = text.chars().filter(|letter| spaces || !letter.is_whitespace()).count();
+        let counted = if spaces { "" } else { " without white space" };
+        (length > most).then(|| format!("it has {length} characters{counted}, and {kind} has at most {most} on AWS"))
+    }
+}
+
         Self { findings: Findings::default(), directory, drafts, left: TOTAL_LIMIT }
     }
 
@@ -246,9 +271,19 @@ impl<'d> Desk<'d> {
         Some(text)
     }
 
-    /// A policy document of a kind.
-    pub(super) fn policy(&mut self, path: &Path, name: String, kind: Kind) -> Option<Arc<Policy>> {
-        self.document(path, name, |text| read::read(text.as_bytes(), kind)).map(|(policy, _)| policy)
+    /// A policy document of a kind, looked at for how long it is.
+    pub(super) fn policy(&mut self, path: &Path, name: String, kind: Kind, length: &Length) -> Option<Arc<Policy>> {
+        let (policy, text) = self.document(path, name, |text| read::read(text.as_bytes(), kind))?;
+        if let Some(message) = length.exceeded(&text) {
+            let help = "write it as two policies, or take wildcards for what is alike";
+            self.findings.push(Finding::warning(&Source::named(path), None, message).help(help));
+        }
+        Some(policy)
+    }
+
+    /// The trust policy of a role.
+    pub(super) fn trust(&mut self, path: &Path, name: String) -> Option<Arc<Policy>> {
+        self.document(path, name, |text| read::read(text.as_bytes(), Kind::Trust)).map(|(policy, _)| policy)
     }
 
     /// Whether a file holds a trust policy.
