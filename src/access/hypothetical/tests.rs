@@ -29,6 +29,7 @@ fn bucket(owner: &str, statements: &str) -> BucketRules {
     BucketRules {
         owner: owner.to_owned(),
         policy: (!statements.is_empty()).then(|| policy("bucket", statements, Form::Resource)),
+        binds_root: false,
         block: Block::default(),
         ownership: Default::default(),
         acl: None,
@@ -261,7 +262,6 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
-#[test]
 fn two_tags_that_differ_in_letter_case_are_two() {
     let with = &[("s3:ExistingObjectTag/public", "yes"), ("S3:EXISTINGOBJECTTAG/Public", "no")];
     let both = Case { with, ..GET };
@@ -272,6 +272,7 @@ fn two_tags_that_differ_in_letter_case_are_two() {
     assert_eq!(both.decide(&only("StringEquals", "s3:existingobjecttag/Public", "yes")), "ImplicitDeny");
 }
 
+#[test]
 fn a_value_that_no_request_has_is_refused() {
     let with = |with| Case { with, ..GET };
     with(&[("aws:SourceIp", "10.0.0.0/8")]).refused(

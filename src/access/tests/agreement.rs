@@ -73,6 +73,7 @@ fn estate(deny: &str) -> Estate {
     let bucket = || BucketRules {
         owner: OWNER.to_owned(),
         policy: (!deny.is_empty()).then(|| policy(deny, Form::Resource)),
+        binds_root: false,
         block: Block::default(),
         ownership: Default::default(),
         acl: None,

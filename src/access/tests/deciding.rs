@@ -20,6 +20,7 @@ fn generation(bucket: &str, source: &str) -> Generation {
         owner: OWNER.to_owned(),
         policy: (!statement.is_empty())
             .then(|| policy(name, &format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#), Form::Resource)),
+        binds_root: false,
         block: Default::default(),
         ownership: Default::default(),
         acl: None,

@@ -41,6 +41,8 @@ pub(super) enum Place {
     BucketLogging(String),
     /// `buckets/BUCKET/policy.json`
     BucketPolicy(String),
+    /// `buckets/BUCKET/policy.toml`
+    BucketPolicyTerms(String),
     /// `buckets/BUCKET/settings.toml`
     BucketSettings(String),
     /// `endpoints/VPCE-ID.json`
@@ -55,8 +57,6 @@ pub(super) enum Place {
     Tests,
 }
 
-/// A file and what it is.
-pub(super) struct Entry {
 /// How long AWS lets a kind of policy be (spec/policy-language.md 7). Here a longer one decides all the same, but
 /// it could not be taken there.
 pub(super) struct Length {
@@ -72,6 +72,8 @@ pub(super) const CONTROL: Length = Length { kind: "a policy of an organization",
 /// Policies of VPC endpoints.
 pub(super) const ENDPOINT: Length = Length { kind: "the policy of a VPC endpoint", most: 20_480, spaces: true };
 
+/// A file and what it is.
+pub(super) struct Entry {
     pub(super) path: PathBuf,
     pub(super) place: Place,
 }
@@ -172,6 +174,7 @@ fn in_bucket(bucket: &str, file: &str) -> Result<Place, Misplaced> {
         "encryption.json" => Ok(Place::BucketEncryption(bucket)),
         "logging.json" => Ok(Place::BucketLogging(bucket)),
         "policy.json" => Ok(Place::BucketPolicy(bucket)),
+        "policy.toml" => Ok(Place::BucketPolicyTerms(bucket)),
         "public-access-block.json" => Ok(Place::BucketBlock(bucket)),
         "settings.toml" => Ok(Place::BucketSettings(bucket)),
         _ => Err(UNKNOWN),
@@ -234,9 +237,6 @@ fn too_many(folder: &Path) -> Finding {
     Finding::file(folder, message).help("attach one document to many")
 }
 
-impl<'d> Desk<'d> {
-    /// Drafts stand for their files, whatever is on the disk.
-    pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
 impl Length {
     /// What is to be told of a text that is longer.
     fn exceeded(&self, text: &str) -> Option<String> {
@@ -247,6 +247,9 @@ impl Length {
     }
 }
 
+impl<'d> Desk<'d> {
+    /// Drafts stand for their files, whatever is on the disk.
+    pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
         Self { findings: Findings::default(), directory, drafts, left: TOTAL_LIMIT }
     }
 
@@ -358,6 +361,7 @@ mod tests {
         assert_eq!(at("buckets/bbb/public-access-block.json"), Some(Place::BucketBlock("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/encryption.json"), Some(Place::BucketEncryption("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/logging.json"), Some(Place::BucketLogging("bbb".to_owned())));
+        assert_eq!(at("buckets/bbb/policy.toml"), Some(Place::BucketPolicyTerms("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/settings.toml"), Some(Place::BucketSettings("bbb".to_owned())));
         assert_eq!(at("endpoints/vpce-0a1b.json"), Some(Place::Endpoint("vpce-0a1b".to_owned())));
         assert_eq!(at("organization/organization.toml"), Some(Place::Organization));
