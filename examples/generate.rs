@@ -224,6 +224,7 @@ fn actions(reference: &Value) -> String {
         rows.iter().map(|(name, row)| (name.to_lowercase(), (name, row))).collect()
     };
     let (rows, keys) = (member("actions"), member("conditionKeys"));
+    let orphans = permission::orphans(reference);
     let mut out =
         String::from("//! The actions and condition keys of S3. Made by `examples/generate.rs`; do not edit.\n\n");
     out += "use super::{ActionRow, KeyRow, KeyType, ResourceKind};\n\n";
@@ -233,10 +234,11 @@ fn actions(reference: &Value) -> String {
         let resources: Vec<&str> = list(row, "resources").filter_map(Value::as_str).collect();
         let mut kinds: Vec<&str> = resources.iter().map(|resource| resource_kind(resource)).collect();
         kinds.dedup();
-        // An action carries its own keys and those of what it acts on.
+        // An action carries its own keys, those of what it acts on, and those that an operation sets for it.
         let of_resources =
             resources.iter().flat_map(|resource| list(&reference["resourceTypes"][*resource], "conditionKeys"));
-        let mut carried: Vec<&str> = list(row, "conditionKeys").chain(of_resources).filter_map(key_name).collect();
+        let own = list(row, "conditionKeys").chain(of_resources).filter_map(key_name);
+        let mut carried: Vec<&str> = own.chain(orphans.get(name.as_str()).into_iter().flatten().copied()).collect();
         carried.sort_unstable();
         carried.dedup();
         let _ = writeln!(
@@ -271,8 +273,11 @@ fn actions(reference: &Value) -> String {
 
 /// `s3:ExistingObjectTag/` for `s3:ExistingObjectTag/<key>`.
 fn key_name(name: &Value) -> Option<&str> {
-    let name = name.as_str()?;
-    Some(name.find('/').map_or(name, |slash| &name[..=slash]))
+    name.as_str().map(family)
+}
+
+fn family(name: &str) -> &str {
+    name.find('/').map_or(name, |slash| &name[..=slash])
 }
 
 fn resource_kind(name: &str) -> &'static str {

@@ -96,6 +96,7 @@ fn sources(count: usize) -> Sources {
     let rules = BucketRules {
         owner: ACCOUNT.to_owned(),
         policy: Some(bucket),
+        binds_root: false,
         block: Block::ALL,
         ownership: Ownership::BucketOwnerEnforced,
         acl: None,

@@ -147,6 +147,24 @@ impl<'a> Sets<'a> {
     }
 }
 
+/// What [`Sets::orphans`] finds, by action, without what stands for the tag's key.
+pub(super) fn orphans(reference: &Value) -> BTreeMap<&str, Vec<&str>> {
+    let sets = Sets { keys: all_keys(reference), reference, named: BTreeMap::new(), out: String::new() };
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for operation in ["operations", "controlOperations"]
+        .iter()
+        .filter_map(|of| reference[*of].as_object())
+        .flat_map(|of| of.values())
+    {
+        let populates: Vec<&str> = list(operation, "populates").filter_map(Value::as_str).collect();
+        let orphans = sets.orphans(operation, &populates);
+        for check in list(operation, "checks") {
+            found.entry(text(check, "action")).or_default().extend(orphans.iter().map(|key| super::family(key)));
+        }
+    }
+    found
+}
+
 fn permission(sets: &mut Sets<'_>, name: &str, operation: &Value) -> String {
     let populates: Vec<&str> = list(operation, "populates").filter_map(Value::as_str).collect();
     let orphans = sets.orphans(operation, &populates);

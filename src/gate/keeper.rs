@@ -104,7 +104,7 @@ mod tests {
             let mut waiting = Vec::new();
             // One is being kept, the others wait for it.
             while waiting.len() <= QUEUE {
-                let mut change = keeping.change(Change::Policy { bucket: bucket(), document: None });
+                let mut change = keeping.change(Change::Policy { bucket: bucket(), document: None, binds_root: false });
                 match poll_fn(|cx| Poll::Ready(change.as_mut().poll(cx))).await {
                     Poll::Ready(refused) => assert_eq!(refused.unwrap_err().code(), Code::SlowDown),
                     Poll::Pending => waiting.push(change),

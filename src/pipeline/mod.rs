@@ -21,6 +21,7 @@ mod judge;
 mod landing;
 mod listing;
 mod live;
+mod lockout;
 mod logging;
 mod look;
 mod measure;

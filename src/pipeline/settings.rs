@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::destination;
 use super::judge::Case;
+use super::lockout;
 use super::logging;
 use super::look;
 use super::naming;
@@ -21,7 +22,7 @@ use super::rehearsal;
 use super::walk::Store;
 use crate::access::{self, Point, Side};
 use crate::guard;
-use crate::policy::document::{Principal, Who};
+use crate::policy::document::{Document as Policy, Principal, Who};
 use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::public::{Block, PolicyOf, PolicyWrite, is_public};
 use crate::policy::logging::BucketLogging;
@@ -40,6 +41,8 @@ pub enum Change {
         bucket: String,
         /// The document, as it was sent.
         document: Option<Bytes>,
+        /// The root user of the bucket's account obeys it, too, whatever it says about policies.
+        binds_root: bool,
     },
     /// The default encryption of a bucket; none to remove it.
     Encryption {
@@ -232,7 +235,7 @@ pub(super) async fn guard(
         return if there || estate.knows(bucket) { Err(taken(bucket)) } else { Ok(None) };
     }
     if !there {
-        return Err(Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", called(case, bucket)));
+        return Err(case.no_bucket(bucket));
     }
     let of_object = matches!(routed.operation, Operation::GetObjectAcl | Operation::PutObjectAcl);
     if of_object && !Box::pin(look::is_there(case, store, Side::Target)).await? {
@@ -323,10 +326,12 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
     let owned = bucket.to_owned();
     let change = match case.routed.operation {
         Operation::PutBucketPolicy => {
-            check_policy(case, bucket, document)?;
-            Change::Policy { bucket: owned, document: Some(Bytes::copy_from_slice(document)) }
+            let policy = check_policy(case, bucket, document)?;
+            let binds_root = lockout::is_confirmed(case);
+            lockout::warn(case, bucket, policy, binds_root)?;
+            Change::Policy { bucket: owned, document: Some(Bytes::copy_from_slice(document)), binds_root }
         }
-        Operation::DeleteBucketPolicy => Change::Policy { bucket: owned, document: None },
+        Operation::DeleteBucketPolicy => Change::Policy { bucket: owned, document: None, binds_root: false },
         Operation::DeletePublicAccessBlock | Operation::PutPublicAccessBlock => {
             let put = case.routed.operation == Operation::PutPublicAccessBlock;
             let block = put.then(|| read_block(document)).transpose()?;
@@ -386,7 +391,7 @@ fn settle(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Setting, Fau
 }
 
 /// Checks a policy as PutBucketPolicy does: the language, S3's own tests, Block Public Access.
-fn check_policy(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<(), Fault> {
+fn check_policy(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<Policy, Fault> {
     let target = put::Target::Bucket { partition: &case.site.address.partition, name: bucket };
     let document = put::check(document, &target, &|principal| is_known(case, principal))?;
     let estate = &case.live.estate;
@@ -396,7 +401,8 @@ fn check_policy(case: &Case<'_>, bucket: &str, document: &[u8]) -> Result<(), Fa
         let words = blocked.message(&case.who.arn, "s3:PutBucketPolicy", &resource);
         Fault::new(Code::AccessDenied, blocked.reason(), words)
     })?;
-    naming::check_policy(case, bucket, is_public(&document, PolicyOf::Bucket))
+    naming::check_policy(case, bucket, is_public(&document, PolicyOf::Bucket))?;
+    Ok(document)
 }
 
 /// Whether a principal is there. Of accounts that are not ours nothing is known, so that it may be.

@@ -78,7 +78,7 @@ impl Condition {
 
     /// The table of spec/policy-language.md 5.1.
     fn judge(&self, context: &dyn Context, seen: &mut dyn FnMut(&str, usize, Outcome)) -> (bool, Cause) {
-        let values = context.values(&self.key.folded);
+        let values = context.values(&self.key.asked);
         if self.operator == Operator::Null {
             let absent = values.is_none();
             let holds = self.operands.iter().any(|operand| operand.value == Value::Absent(absent));

@@ -1,7 +1,5 @@
 //! What is known about a request, by condition key (spec/s3-authorization.md).
 
-use std::collections::BTreeMap;
-
 /// The values of one key in a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Values<'a> {
@@ -13,13 +11,14 @@ pub enum Values<'a> {
 
 /// The keys of a request. A key that is not there is absent, which is not the same as empty.
 pub trait Context {
-    /// The values of a key, by its name as [`fold`] makes it; `None` where the request has no such key.
+    /// The values of a key, by its name as [`asked`] makes it; `None` where the request has no such key. Of
+    /// two tags that differ in letter case only it is the one that is spelled so, else the first.
     fn values(&self, key: &str) -> Option<Values<'_>>;
 }
 
-/// A context that is simply a table.
+/// A context that is simply a table, by names as [`asked`] makes them, in the order in which they were set.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(BTreeMap<String, Entry>);
+pub struct Keys(Vec<(String, Entry)>);
 
 #[derive(Clone, Debug)]
 enum Entry {
@@ -28,20 +27,31 @@ enum Entry {
 }
 
 impl Keys {
-    /// Sets a single-valued key. Letter case of the name does not matter.
+    /// Sets a single-valued key. Letter case of the name does not matter, but for that of a tag.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.0.insert(fold(key), Entry::One(value.into()));
+        self.insert(key, Entry::One(value.into()));
     }
 
     /// Sets a multi-valued key.
     pub fn set_all(&mut self, key: &str, values: Vec<String>) {
-        self.0.insert(fold(key), Entry::Many(values));
+        self.insert(key, Entry::Many(values));
+    }
+
+    fn insert(&mut self, key: &str, entry: Entry) {
+        let key = asked(key);
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = entry,
+            None => self.0.push((key, entry)),
+        }
     }
 }
 
 impl Context for Keys {
     fn values(&self, key: &str) -> Option<Values<'_>> {
-        self.0.get(key).map(|entry| match entry {
+        let exact = self.0.iter().find(|(known, _)| known == key);
+        // Names without a slash have one spelling by now.
+        let same = || key.contains('/').then(|| self.0.iter().find(|(known, _)| folded(known).eq(folded(key))))?;
+        exact.or_else(same).map(|(_, entry)| match entry {
             Entry::One(value) => Values::One(value),
             Entry::Many(values) => Values::Many(values),
         })
@@ -59,6 +69,15 @@ impl<'a> Values<'a> {
     }
 }
 
+/// A name as a [`Context`] is asked for it: folded up to its first slash, and behind it as it is written. The
+/// key of a tag stands there, and of two that differ in letter case only one is meant.
+pub fn asked(name: &str) -> String {
+    match name.split_once('/') {
+        Some((family, tag)) => format!("{}/{tag}", fold(family)),
+        None => fold(name),
+    }
+}
+
 /// A name without its letter case, as keys are compared: each character in lower case by itself.
 pub fn fold(name: &str) -> String {
     folded(name).collect()
@@ -67,4 +86,25 @@ pub fn fold(name: &str) -> String {
 /// The characters of [`fold`].
 pub(super) fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_tells_tags_apart_by_their_letter_case_and_other_keys_by_none() {
+        let mut keys = Keys::default();
+        keys.set("S3:Prefix", "a");
+        keys.set("s3:prefix", "b");
+        keys.set("s3:ExistingObjectTag/TEAM", "1");
+        keys.set("S3:existingobjecttag/Team", "2");
+        keys.set_all("kms:EncryptionContext:A", vec!["x".to_owned()]);
+        let value = |key| keys.values(&asked(key)).and_then(|values| values.iter().next());
+        assert_eq!(value("s3:PREFIX"), Some("b"));
+        assert_eq!(value("s3:EXISTINGOBJECTTAG/Team"), Some("2"));
+        assert_eq!(value("s3:ExistingObjectTag/team"), Some("1"), "else the first");
+        assert_eq!(value("s3:ExistingObjectTag/teams"), None);
+        assert_eq!(value("kms:encryptioncontext:a"), Some("x"));
+    }
 }

@@ -112,8 +112,10 @@ pub struct Principal {
 pub enum Who {
     /// `"*"` or `{"AWS": "*"}`: everyone, the anonymous included.
     Everyone,
-    /// An account by its number or the ARN of its root: every principal of the account.
+    /// An account by its number: every principal of the account.
     Account(String),
+    /// An account by the ARN of its root: every principal of the account in the partition of that ARN.
+    Root(String),
     /// An account by its canonical ID.
     Canonical(String),
     /// A user, by ARN with path.
@@ -205,13 +207,16 @@ pub enum Quantifier {
     Any,
 }
 
-/// The name of a condition key. Letter case is ignored, also behind the slash of a tag key.
+/// The name of a condition key. Letter case is ignored, also behind the slash of a tag key; but where a request
+/// has two such tags, the spelling says which one is meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Key {
     /// As written.
     pub text: String,
-    /// Folded with [`fold`](super::context::fold), as a [`Context`] is asked for it.
+    /// Folded with [`fold`](super::context::fold): what is the same here is the same key.
     pub folded: String,
+    /// As a [`Context`] is asked for it, made with [`asked`](super::context::asked).
+    pub asked: String,
     /// Where it stands.
     pub span: Span,
 }

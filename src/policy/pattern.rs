@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::context::{Context, Values, fold, folded};
+use super::context::{Context, Values, asked, folded};
 
 /// A text, cut at its wildcards and variables.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,7 +33,7 @@ pub enum Piece {
     Run,
     /// `${key}` or `${key, 'default'}`.
     Variable {
-        /// The key, folded; `None` where the name is empty or has blanks, and no key can have it.
+        /// The key, as a context is asked for it; `None` where the name is empty or has blanks, and no key can have it.
         key: Option<String>,
         /// What stands for the value where the key is absent.
         default: Option<String>,
@@ -219,7 +219,7 @@ impl Cutter {
         // A comma without a quoted default behind it is a name that no key has.
         let whole = default.is_some() == inner.contains(',');
         let sound = whole && !name.is_empty() && !name.contains(char::is_whitespace);
-        self.pieces.push(Piece::Variable { key: sound.then(|| fold(name)), default });
+        self.pieces.push(Piece::Variable { key: sound.then(|| asked(name)), default });
     }
 }
 

@@ -57,7 +57,7 @@ fn arn(text: &str) -> Option<Who> {
     }
     let own = || text.to_owned();
     match (service, resource.split_once('/')) {
-        ("iam", None) if resource == "root" => Some(Who::Account(account.to_owned())),
+        ("iam", None) if resource == "root" => Some(Who::Root(own())),
         ("iam", Some(("user", name))) if is_path_and_name(name) => Some(Who::User(own())),
         ("iam", Some(("role", name))) if is_path_and_name(name) => Some(Who::Role(own())),
         ("sts", Some(("assumed-role", rest))) => {

@@ -96,7 +96,7 @@ fn statement_problems(
 ) {
     for principal in statement.principal.iter().flat_map(|element| &element.entries) {
         let kind = match &principal.who {
-            Who::Account(_) | Who::User(_) | Who::Role(_) => "AWS",
+            Who::Account(_) | Who::Root(_) | Who::User(_) | Who::Role(_) => "AWS",
             Who::Canonical(_) => "CanonicalUser",
             _ => continue,
         };

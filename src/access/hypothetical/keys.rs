@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::near::nearest;
 use super::{Implausible, Part};
 use crate::policy::action::{KeyType, KnownKey};
-use crate::policy::context::{Context, Keys, Values, fold};
+use crate::policy::context::{Context, Keys, Values, asked};
 use crate::policy::engine::Act;
 use crate::policy::value::{Decimal, Instant};
 use crate::s3::permission::{Key, Keys as KeySet};
@@ -24,15 +24,19 @@ pub(super) struct Given {
 impl Given {
     /// Reads them.
     pub(super) fn new(act: Act<'_>, with: &[(String, String)]) -> Result<Self, Implausible> {
-        let mut sorted: BTreeMap<String, (&str, Key, Vec<String>)> = BTreeMap::new();
+        let mut places = BTreeMap::new();
+        let mut found: Vec<(&str, Key, Vec<String>)> = Vec::new();
         for (name, value) in with.iter().take(MOST) {
             let key = known(act, name)?;
             check_value(name, value)?;
-            let entry = sorted.entry(fold(name)).or_insert_with(|| (name, key, Vec::new()));
-            entry.2.push(value.clone());
+            let place = *places.entry(asked(name)).or_insert(found.len());
+            match found.get_mut(place) {
+                Some((_, _, values)) => values.push(value.clone()),
+                None => found.push((name, key, vec![value.clone()])),
+            }
         }
         let mut given = Self::default();
-        for (name, key, values) in sorted.into_values() {
+        for (name, key, values) in found {
             match (key.has_many(), <[String; 1]>::try_from(values)) {
                 (true, Ok(value)) => given.keys.set_all(name, value.into()),
                 (true, Err(values)) => given.keys.set_all(name, values),
@@ -59,7 +63,7 @@ impl Given {
         {
             let tags = with.iter().filter_map(|(name, _)| tag_of(name, family));
             let tags: Vec<String> = tags.map(str::to_owned).collect();
-            if !tags.is_empty() && self.values(&fold(list.name())).is_none() {
+            if !tags.is_empty() && self.values(&asked(list.name())).is_none() {
                 self.keys.set_all(list.name(), tags);
             }
         }
@@ -72,14 +76,14 @@ impl Given {
         Ok(())
     }
 
-    /// The values given for a key, by its folded name.
-    pub(super) fn values(&self, folded: &str) -> Option<Values<'_>> {
-        self.keys.values(folded)
+    /// The values given for a key, by its name as contexts are asked for it.
+    pub(super) fn values(&self, key: &str) -> Option<Values<'_>> {
+        self.keys.values(key)
     }
 
     /// The value given for a single-valued key.
     pub(super) fn one(&self, key: Key) -> Option<&str> {
-        self.values(&fold(key.name()))?.iter().next()
+        self.values(&asked(key.name()))?.iter().next()
     }
 
     /// The present that was given.

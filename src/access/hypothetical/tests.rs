@@ -29,6 +29,7 @@ fn bucket(owner: &str, statements: &str) -> BucketRules {
     BucketRules {
         owner: owner.to_owned(),
         policy: (!statements.is_empty()).then(|| policy("bucket", statements, Form::Resource)),
+        binds_root: false,
         block: Block::default(),
         ownership: Default::default(),
         acl: None,
@@ -112,7 +113,7 @@ impl Case<'_> {
 
     /// The values of a key, joined.
     fn sees(&self, key: &str) -> Option<String> {
-        let key = crate::policy::context::fold(key);
+        let key = crate::policy::context::asked(key);
         let seen = |question: &Question<'_>| {
             question.context.values(&key).map(|values| values.iter().collect::<Vec<_>>().join(","))
         };
@@ -258,6 +259,17 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
         "`zzz` is no condition key",
         "the keys are those of the service authorization reference for Amazon S3",
     );
+}
+
+#[test]
+fn two_tags_that_differ_in_letter_case_are_two() {
+    let with = &[("s3:ExistingObjectTag/public", "yes"), ("S3:EXISTINGOBJECTTAG/Public", "no")];
+    let both = Case { with, ..GET };
+    for (tag, expected) in [("public", "yes"), ("Public", "no"), ("PUBLIC", "yes")] {
+        assert_eq!(both.sees(&format!("s3:ExistingObjectTag/{tag}")).as_deref(), Some(expected), "{tag}");
+    }
+    assert_eq!(both.decide(&only("StringEquals", "s3:existingobjecttag/Public", "no")), "Allow");
+    assert_eq!(both.decide(&only("StringEquals", "s3:existingobjecttag/Public", "yes")), "ImplicitDeny");
 }
 
 #[test]

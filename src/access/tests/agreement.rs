@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::hypothetical::Hypothetical;
-use crate::policy::context::{Context, fold};
+use crate::policy::context::{Context, asked};
 use crate::policy::engine::public::Block;
 use crate::policy::engine::{Attachments, Brought, BucketRules, Policy, Sources};
 use crate::policy::read::{Kind as Form, read};
@@ -73,6 +73,7 @@ fn estate(deny: &str) -> Estate {
     let bucket = || BucketRules {
         owner: OWNER.to_owned(),
         policy: (!deny.is_empty()).then(|| policy(deny, Form::Resource)),
+        binds_root: false,
         block: Block::default(),
         ownership: Default::default(),
         acl: None,
@@ -124,7 +125,7 @@ fn each(mut check: impl FnMut(&View<'_>, &Ask, &Facts<'_>)) {
 /// What the request says itself, given by hand.
 fn by_hand(view: &View<'_>) -> Vec<(String, String)> {
     let own = names().filter(|(key, _)| !FOLLOWS.contains(key));
-    own.filter_map(|(_, name)| Some((view.values(&fold(&name))?.iter().map(str::to_owned).collect::<Vec<_>>(), name)))
+    own.filter_map(|(_, name)| Some((view.values(&asked(&name))?.iter().map(str::to_owned).collect::<Vec<_>>(), name)))
         .flat_map(|(values, name)| values.into_iter().map(move |value| (name.clone(), value)))
         .collect()
 }
@@ -153,7 +154,7 @@ fn a_request_that_was_never_sent_has_the_keys_of_one_that_was() {
                 );
                 for (key, name) in names().filter(|(key, _)| ask.check.sees(*key)) {
                     let values = |context: &dyn Context| {
-                        context.values(&fold(&name)).map(|values| values.iter().map(str::to_owned).collect::<Vec<_>>())
+                        context.values(&asked(&name)).map(|values| values.iter().map(str::to_owned).collect::<Vec<_>>())
                     };
                     let (made_up, sent) = (values(question.context), values(real.context));
                     assert_eq!(made_up, sent, "{key:?} of {} on {}", ask.action(), ask.resource());
@@ -171,7 +172,7 @@ fn a_request_that_was_never_sent_is_decided_as_one_that_was() {
     each(|view, ask, facts| {
         let with = by_hand(view);
         for (key, name) in names().filter(|(key, _)| ask.check.sees(*key)) {
-            let value = view.values(&fold(&name)).and_then(|values| values.iter().next().map(str::to_owned));
+            let value = view.values(&asked(&name)).and_then(|values| values.iter().next().map(str::to_owned));
             // Half of the denials name the value that is there, or one that is not.
             let value = value.filter(|_| (key as usize).is_multiple_of(2)).unwrap_or_else(|| "other".to_owned());
             let quantifier = if key.has_many() { "ForAnyValue:" } else { "" };

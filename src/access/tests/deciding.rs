@@ -20,6 +20,7 @@ fn generation(bucket: &str, source: &str) -> Generation {
         owner: OWNER.to_owned(),
         policy: (!statement.is_empty())
             .then(|| policy(name, &format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#), Form::Resource)),
+        binds_root: false,
         block: Default::default(),
         ownership: Default::default(),
         acl: None,
@@ -189,4 +190,36 @@ fn a_stranger_hears_no_reason() {
     let fault = words::denied(&facts.caller, &facts.target, ask, &decision);
     assert_eq!((fault.code(), fault.message()), (Code::AccessDenied, "Access Denied"));
     assert_eq!(fault.private_detail(), Some("s3:GetObject on arn:aws:s3:::b/k"));
+}
+
+/// `x-amz-tagging` of a PutObject that the user may make for the team red alone.
+fn put_tagged(tagging: &str) -> Result<(), Fault> {
+    let only_red =
+        deny("s3:PutObject", "arn:aws:s3:::b/*", r#"{"StringNotEquals":{"s3:RequestObjectTag/Team":"red"}}"#);
+    decide(&generation(&only_red, ""), ("PUT", "/b/k", &[("x-amz-tagging", tagging)]), &Looked::default()).0
+}
+
+#[test]
+fn a_tag_in_another_letter_case_does_not_hide_the_one_that_a_policy_names() {
+    let closed = deny("s3:GetObject", "arn:aws:s3:::b/*", r#"{"StringEquals":{"s3:ExistingObjectTag/Public":"no"}}"#);
+    let own = deny(
+        "s3:GetObject",
+        "arn:aws:s3:::b/*",
+        r#"{"StringEquals":{"s3:ExistingObjectTag/Public":"${s3:ExistingObjectTag/Public, ''}"}}"#,
+    );
+    let read = |policy: &str, tags: &[(&str, &str)]| {
+        let found = Looked { target_tags: tagged(tags).source_tags, ..Looked::default() };
+        decide(&generation(policy, ""), ("GET", "/b/k", &[]), &found).0
+    };
+    assert!(read(&closed, &[("public", "yes"), ("Public", "no")]).is_err());
+    assert!(read(&closed, &[("PUBLIC", "yes"), ("Public", "no")]).is_err());
+    assert!(read(&closed, &[("Public", "yes"), ("public", "no")]).is_ok());
+    // A variable means the same tag as the key of the clause.
+    assert!(read(&own, &[("public", "yes"), ("Public", "no")]).is_err());
+    // Where none is spelled so, the first one counts.
+    assert!(read(&closed, &[("PUBLIC", "no"), ("public", "yes")]).is_err());
+    assert!(read(&closed, &[("PUBLIC", "yes"), ("public", "no")]).is_ok());
+    assert!(put_tagged("team=red&Team=blue").is_err());
+    assert!(put_tagged("TEAM=blue&Team=red").is_ok());
+    assert!(put_tagged("TEAM=red&team=blue").is_ok());
 }

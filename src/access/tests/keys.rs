@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::policy::context::{Context, Values, fold};
+use crate::policy::context::{Context, Values, asked};
 use crate::s3::{Code, Fault};
 
 /// One request with everything that its keys come from.
@@ -37,7 +37,7 @@ impl<'a> Case<'a> {
         let ask =
             asks.iter().chain(shaping.iter().map(|(ask, _)| ask)).chain(&implied).rfind(|ask| ask.action() == action);
         let ask = ask.unwrap_or_else(|| panic!("{action} is not asked"));
-        let joined = request.view(ask).values(&fold(key)).map(|values| match values {
+        let joined = request.view(ask).values(&asked(key)).map(|values| match values {
             Values::One(value) => value.to_owned(),
             Values::Many(values) => format!("[{}]", values.join(", ")),
         });
@@ -194,6 +194,10 @@ fn of_two_tags_that_differ_in_case_the_exact_one_counts_else_the_first() {
     let header = [("x-amz-tagging", "TEAM=1&team=2&X=3&x=4")];
     let of = |key, expected| check(("PUT", "/b/k", &header), "", "s3:PutObject", key, expected);
     of("s3:RequestObjectTag/team", Some("2"));
+    of("s3:REQUESTOBJECTTAG/TEAM", Some("1"));
+    of("s3:RequestObjectTag/Team", Some("1"));
+    of("s3:RequestObjectTag/X", Some("3"));
+    of("s3:RequestObjectTag/x", Some("4"));
     check(
         ("PUT", "/b/k", &[("x-amz-tagging", "TEAM=1&Team=2")]),
         "",
@@ -259,6 +263,10 @@ fn documents_of_buckets_are_seen() {
     create("s3:CreateBucket", "s3:locationconstraint", Some("eu-central-1"));
     create("s3:CreateBucket", "s3:x-amz-object-ownership", Some("ObjectWriter"));
     create("s3:TagResource", "aws:RequestTag/team", Some("red"));
+    let both = body.replace("<Tags>", "<Tags><Tag><Key>TEAM</Key><Value>blue</Value></Tag>");
+    let of = |key, expected| check(("PUT", "/bbb", &[]), &both, "s3:TagResource", key, expected);
+    of("aws:RequestTag/Team", Some("red"));
+    of("aws:RequestTag/team", Some("blue"));
     create("s3:TagResource", "aws:TagKeys", Some("[Team]"));
     check(("PUT", "/bbb", &[]), "", "s3:CreateBucket", "s3:locationconstraint", None);
     let body =
@@ -417,6 +425,16 @@ fn every_kind_of_principal_is_seen_as_the_reference_says() {
 }
 
 #[test]
+fn of_a_principals_two_tags_the_one_that_is_spelled_so_counts() {
+    let tags = [("TEAM", "blue"), ("Team", "red"), ("team", "green")].map(|(key, value)| (key.into(), value.into()));
+    let principal = Principal { tags: tags.into(), ..user() };
+    let case = Case::new(&principal, "GET", "/b/k", &[], "");
+    for (key, expected) in [("Team", "red"), ("team", "green"), ("TEAM", "blue"), ("tEAM", "blue")] {
+        case.check("s3:GetObject", &format!("aws:PrincipalTag/{key}"), Some(expected));
+    }
+}
+
+#[test]
 fn lasting_keys_say_nothing_of_a_second_factor() {
     let keys = [
         "aws:MultiFactorAuthPresent",
@@ -455,6 +473,13 @@ fn each_side_of_a_copy_has_its_owner() {
     case.check("s3:PutObject", "aws:ResourceOrgID", None);
     case.check("s3:GetObject", "s3:BucketTag/Class", Some("secret"));
     case.check("s3:GetObject", "aws:ResourceTag/Class", Some("secret"));
+    let both = vec![("class".to_owned(), "open".to_owned()), ("Class".to_owned(), "secret".to_owned())];
+    case.facts.source.tags = Some(&both);
+    for (key, expected) in
+        [("s3:BucketTag/Class", "secret"), ("aws:ResourceTag/Class", "secret"), ("aws:ResourceTag/CLASS", "open")]
+    {
+        case.check("s3:GetObject", key, Some(expected));
+    }
     case.check("s3:PutObject", "aws:ResourceTag/Class", None);
     case.check("s3:PutObject", "aws:PrincipalOrgID", None);
     case.facts.caller.organization = Some(&organization);
@@ -476,6 +501,11 @@ fn an_access_point_is_seen_only_when_it_was_used() {
     case.check(get, "s3:AccessPointNetworkOrigin", Some("VPC"));
     case.check(get, "s3:AccessPointTag/env", Some("prod"));
     case.check(get, "aws:ResourceTag/env", Some("prod"));
+    let both = vec![("env".to_owned(), "test".to_owned()), ("Env".to_owned(), "prod".to_owned())];
+    case.facts.target.access_point =
+        Some(AccessPoint { arn, account: OWNER, network_origin: "VPC", tags: Some(&both) });
+    case.check(get, "s3:AccessPointTag/Env", Some("prod"));
+    case.check(get, "aws:ResourceTag/Env", Some("prod"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::keys::Case;
 use super::*;
-use crate::policy::context::{Context, fold};
+use crate::policy::context::{Context, asked};
 use crate::s3::permission::Key;
 
 /// A request that says everything it can: each key of the map has a source, or is one of those that no
@@ -47,7 +47,7 @@ fn every_key_of_the_map_has_a_source() {
             let view = request.view(ask);
             for key in Key::ALL {
                 let tag = if key.is_tagged() { "/team" } else { "" };
-                if view.values(&fold(&format!("{}{tag}", key.name()))).is_some() {
+                if view.values(&asked(&format!("{}{tag}", key.name()))).is_some() {
                     seen.insert(key);
                 }
             }

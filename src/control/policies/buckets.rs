@@ -50,6 +50,11 @@ pub(super) fn read(desk: &mut Desk<'_>, entries: &[Entry], account: &str, direct
                     buckets.rules(bucket, account).policy = Some(policy);
                 }
             }
+            Place::BucketPolicyTerms(bucket) => {
+                if let Some(binds_root) = terms(desk, path) {
+                    buckets.rules(bucket, account).binds_root = binds_root;
+                }
+            }
             Place::BucketBlock(bucket) => {
                 if let Some(block) = self::block(desk, path) {
                     buckets.kept(bucket).block = Some(block);
@@ -88,6 +93,7 @@ impl Buckets {
         self.rules.entry(bucket.to_owned()).or_insert_with(|| BucketRules {
             owner: account.to_owned(),
             policy: None,
+            binds_root: false,
             block: Block::default(),
             ownership: Ownership::BucketOwnerEnforced,
             acl: None,
@@ -126,6 +132,21 @@ fn logging(desk: &mut Desk<'_>, path: &Path) -> Option<Option<BucketLogging>> {
         Ok(logging) => Some(logging),
         Err(problems) => {
             desk.tell(path, &text, problems);
+            None
+        }
+    }
+}
+
+/// Whether the root user obeys the policy, too. A file without a policy beside it is what is left of one.
+fn terms(desk: &mut Desk<'_>, path: &Path) -> Option<bool> {
+    let text = desk.text(path, "what holds for the policy of the bucket", "write it, or remove its file")?;
+    match reader::read(path, &text, &ProcessEnvironment, |root| Some(root.boolean("binds_root", false))) {
+        Ok((binds_root, warnings)) => {
+            desk.findings.extend(warnings);
+            Some(binds_root)
+        }
+        Err(findings) => {
+            desk.findings.extend(findings);
             None
         }
     }

@@ -41,6 +41,8 @@ pub(super) enum Place {
     BucketLogging(String),
     /// `buckets/BUCKET/policy.json`
     BucketPolicy(String),
+    /// `buckets/BUCKET/policy.toml`
+    BucketPolicyTerms(String),
     /// `buckets/BUCKET/settings.toml`
     BucketSettings(String),
     /// `endpoints/VPCE-ID.json`
@@ -54,6 +56,21 @@ pub(super) enum Place {
     /// `tests/NAME.toml`
     Tests,
 }
+
+/// How long AWS lets a kind of policy be (spec/policy-language.md 7). Here a longer one decides all the same, but
+/// it could not be taken there.
+pub(super) struct Length {
+    kind: &'static str,
+    most: usize,
+    spaces: bool,
+}
+
+/// Policies and boundaries of users and roles.
+pub(super) const MANAGED: Length = Length { kind: "a managed policy", most: 6_144, spaces: false };
+/// Service and resource control policies.
+pub(super) const CONTROL: Length = Length { kind: "a policy of an organization", most: 5_120, spaces: true };
+/// Policies of VPC endpoints.
+pub(super) const ENDPOINT: Length = Length { kind: "the policy of a VPC endpoint", most: 20_480, spaces: true };
 
 /// A file and what it is.
 pub(super) struct Entry {
@@ -157,6 +174,7 @@ fn in_bucket(bucket: &str, file: &str) -> Result<Place, Misplaced> {
         "encryption.json" => Ok(Place::BucketEncryption(bucket)),
         "logging.json" => Ok(Place::BucketLogging(bucket)),
         "policy.json" => Ok(Place::BucketPolicy(bucket)),
+        "policy.toml" => Ok(Place::BucketPolicyTerms(bucket)),
         "public-access-block.json" => Ok(Place::BucketBlock(bucket)),
         "settings.toml" => Ok(Place::BucketSettings(bucket)),
         _ => Err(UNKNOWN),
@@ -220,6 +238,16 @@ fn too_many(folder: &Path) -> Finding {
     Finding::file(folder, message).help("attach one document to many")
 }
 
+impl Length {
+    /// What is to be told of a text that is longer.
+    fn exceeded(&self, text: &str) -> Option<String> {
+        let Self { kind, most, spaces } = *self;
+        let length = text.chars().filter(|letter| spaces || !letter.is_whitespace()).count();
+        let counted = if spaces { "" } else { " without white space" };
+        (length > most).then(|| format!("it has {length} characters{counted}, and {kind} has at most {most} on AWS"))
+    }
+}
+
 impl<'d> Desk<'d> {
     /// Drafts stand for their files, whatever is on the disk.
     pub(super) fn new(directory: &'d Directory, drafts: &'d [Draft]) -> Self {
@@ -247,9 +275,19 @@ impl<'d> Desk<'d> {
         Some(text)
     }
 
-    /// A policy document of a kind.
-    pub(super) fn policy(&mut self, path: &Path, name: String, kind: Kind) -> Option<Arc<Policy>> {
-        self.document(path, name, |text| read::read(text.as_bytes(), kind)).map(|(policy, _)| policy)
+    /// A policy document of a kind, looked at for how long it is.
+    pub(super) fn policy(&mut self, path: &Path, name: String, kind: Kind, length: &Length) -> Option<Arc<Policy>> {
+        let (policy, text) = self.document(path, name, |text| read::read(text.as_bytes(), kind))?;
+        if let Some(message) = length.exceeded(&text) {
+            let help = "write it as two policies, or take wildcards for what is alike";
+            self.findings.push(Finding::warning(&Source::named(path), None, message).help(help));
+        }
+        Some(policy)
+    }
+
+    /// The trust policy of a role.
+    pub(super) fn trust(&mut self, path: &Path, name: String) -> Option<Arc<Policy>> {
+        self.document(path, name, |text| read::read(text.as_bytes(), Kind::Trust)).map(|(policy, _)| policy)
     }
 
     /// Whether a file holds a trust policy.
@@ -324,6 +362,7 @@ mod tests {
         assert_eq!(at("buckets/bbb/public-access-block.json"), Some(Place::BucketBlock("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/encryption.json"), Some(Place::BucketEncryption("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/logging.json"), Some(Place::BucketLogging("bbb".to_owned())));
+        assert_eq!(at("buckets/bbb/policy.toml"), Some(Place::BucketPolicyTerms("bbb".to_owned())));
         assert_eq!(at("buckets/bbb/settings.toml"), Some(Place::BucketSettings("bbb".to_owned())));
         assert_eq!(at("endpoints/vpce-0a1b.json"), Some(Place::Endpoint("vpce-0a1b".to_owned())));
         assert_eq!(at("organization/organization.toml"), Some(Place::Organization));

@@ -33,6 +33,7 @@ use crate::s3::{Code, Fault};
 
 /// The files of a bucket.
 const POLICY: &str = "policy.json";
+const TERMS: &str = "policy.toml";
 const BLOCK: &str = "public-access-block.json";
 const SETTINGS: &str = "settings.toml";
 const ENCRYPTION: &str = "encryption.json";
@@ -306,10 +307,13 @@ impl Keeper {
             Draft::new(self.config.policies.join("buckets").join(bucket).join(file), text)
         };
         let drafts = match change {
-            Change::Policy { bucket, document } => {
+            Change::Policy { bucket, document, binds_root } => {
                 let text = document.as_ref().map(|text| String::from_utf8(text.to_vec())).transpose();
                 let text = text.map_err(|_| "the policy is not UTF-8".to_owned());
-                vec![text.and_then(|text| file(bucket, POLICY, text))]
+                let policy = text.and_then(|text| file(bucket, POLICY, text));
+                let terms = file(bucket, TERMS, binds_root.then(|| "binds_root = true\n".to_owned()));
+                // A crash between the two must not bind the root user to a policy that was not meant so.
+                if *binds_root { vec![policy, terms] } else { vec![terms, policy] }
             }
             Change::Block { bucket, block } => vec![file(bucket, BLOCK, block.map(block::write))],
             Change::Encryption { bucket, default } => {
@@ -323,9 +327,10 @@ impl Keeper {
                 file(bucket, SETTINGS, Some(format!("owner = \"{owner}\"\n"))),
                 file(bucket, BLOCK, Some(block::write(Block::ALL))),
             ],
-            Change::Gone { bucket } => {
-                [POLICY, ENCRYPTION, LOGGING, SETTINGS, BLOCK].iter().map(|name| file(bucket, name, None)).collect()
-            }
+            Change::Gone { bucket } => [TERMS, POLICY, ENCRYPTION, LOGGING, SETTINGS, BLOCK]
+                .iter()
+                .map(|name| file(bucket, name, None))
+                .collect(),
             // Not of this folder.
             Change::Retired { .. } | Change::Reused { .. } => Vec::new(),
             Change::NewPoint { .. }

@@ -35,7 +35,7 @@ use crate::policy::read::Kind;
 use crate::sts;
 use crate::time::{Clock as _, SystemClock};
 use draft::Draft;
-use folder::{Desk, Entry, Place};
+use folder::{Desk, ENDPOINT, Entry, MANAGED, Place};
 use picture::Picture;
 
 pub use expectation::{Expectation, World};
@@ -159,11 +159,11 @@ fn identities(desk: &mut Desk<'_>, config: &Config, entries: &[Entry], directory
             // Nobody's trust policy any more: its role is gone, or trusts nobody.
             (false, false) if desk.is_trust(path) => {}
             (_, false) => {
-                let policy = desk.policy(path, title, Kind::Identity);
+                let policy = desk.policy(path, title, Kind::Identity, &MANAGED);
                 found.policies.extend(policy.map(|policy| (name.clone(), policy)));
             }
             (false, true) => {
-                let policy = desk.policy(path, title, Kind::Trust);
+                let policy = desk.trust(path, title);
                 found.trusts.extend(policy.map(|policy| (name.clone(), policy)));
             }
         }
@@ -241,7 +241,7 @@ fn endpoints(desk: &mut Desk<'_>, entries: &[Entry]) -> BTreeMap<String, Arc<Pol
     let mut endpoints = BTreeMap::new();
     for Entry { path, place } in entries {
         let Place::Endpoint(id) = place else { continue };
-        let policy = desk.policy(path, format!("endpoints/{id}"), Kind::Resource);
+        let policy = desk.policy(path, format!("endpoints/{id}"), Kind::Resource, &ENDPOINT);
         endpoints.extend(policy.map(|policy| (id.clone(), policy)));
     }
     endpoints

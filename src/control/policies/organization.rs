@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::ProcessEnvironment;
 use super::super::finding::{Finding, Findings, Source};
 use super::super::reader::{self, Table};
-use super::folder::{Desk, Entry, Place};
+use super::folder::{CONTROL, Desk, Entry, Place};
 use crate::access::Organization;
 use crate::identity::Directory;
 use crate::policy::document::Effect;
@@ -154,7 +154,7 @@ fn documents(desk: &mut Desk<'_>, entries: &[Entry], chart: &Chart, file: Option
         let title = format!("organization/{name}");
         match (service.remove(name), resource.remove(name)) {
             (true, false) => {
-                let policy = desk.policy(path, title, Kind::Identity);
+                let policy = desk.policy(path, title, Kind::Identity, &CONTROL);
                 documents.service_control.extend(policy.map(|policy| (name.clone(), policy)));
             }
             (false, true) => {
@@ -184,7 +184,7 @@ fn documents(desk: &mut Desk<'_>, entries: &[Entry], chart: &Chart, file: Option
 
 /// A resource control policy. It can only deny: what allows is built in.
 fn resource_control(desk: &mut Desk<'_>, path: &Path, title: String) -> Option<Arc<Policy>> {
-    let policy = desk.policy(path, title, Kind::ResourceControl)?;
+    let policy = desk.policy(path, title, Kind::ResourceControl, &CONTROL)?;
     let allowing = policy.document().statements.iter().find(|statement| statement.effect == Effect::Allow);
     if let Some(statement) = allowing {
         let (line, _) = policy.document().lines.place(statement.span);

@@ -68,9 +68,8 @@ pub fn principals(sources: &Sources, directory: &Directory) -> BTreeSet<String> 
 
 fn arn_of(principal: &Principal) -> Option<String> {
     match &principal.who {
-        Who::Account(text) if text.starts_with("arn:") => Some(text.clone()),
         Who::Account(number) => Some(format!("arn:aws:iam::{number}:root")),
-        Who::User(arn) | Who::Role(arn) | Who::Session(arn) => Some(arn.clone()),
+        Who::Root(arn) | Who::User(arn) | Who::Role(arn) | Who::Session(arn) => Some(arn.clone()),
         Who::Canonical(_)
         | Who::Deleted(_)
         | Who::Everyone

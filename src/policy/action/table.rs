@@ -2456,6 +2456,7 @@ pub(super) static ACTIONS: [ActionRow; COUNT] = [
             "s3:signatureAge",
             "s3:signatureversion",
             "s3:x-amz-content-sha256",
+            "s3:x-amz-object-ownership",
         ],
     },
     ActionRow {

@@ -22,6 +22,11 @@ pub(super) fn account(arn: &str) -> Option<&str> {
     parts.next().map(|_| account)
 }
 
+/// The partition of an ARN.
+pub(super) fn partition(arn: &str) -> &str {
+    arn.split(':').nth(1).unwrap_or_default()
+}
+
 /// What follows the service in an ARN of a bucket or object, in any partition.
 pub(super) fn path_in_s3(arn: &str) -> Option<&str> {
     arn.strip_prefix(BUCKET).or_else(|| cut(arn.strip_prefix("arn:")?, b':')?.1.strip_prefix("s3:::"))

@@ -189,7 +189,7 @@ pub(super) fn misses(asked: &Asked<'_>, statement: &Statement, kinds: Kinds) -> 
 
 fn beside(clause: &Condition, asked: &Asked<'_>) -> Clause {
     let context = asked.question.context;
-    let values = context.values(&clause.key.folded);
+    let values = context.values(&clause.key.asked);
     Clause {
         operator: operator(clause),
         key: clause.key.text.clone(),

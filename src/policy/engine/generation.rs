@@ -65,6 +65,8 @@ pub struct BucketRules {
     pub owner: String,
     /// Its policy.
     pub policy: Option<Arc<Policy>>,
+    /// Whoever set the policy has confirmed that it may lock everybody out: the root user obeys it, too.
+    pub binds_root: bool,
     /// Its Block Public Access.
     pub block: Block,
     /// Who owns new objects.
@@ -128,6 +130,7 @@ struct Account {
 struct Bucket {
     owner: String,
     policy: Option<Arc<Shelf>>,
+    binds_root: bool,
     is_public: bool,
     block: Block,
     ownership: Ownership,
@@ -193,8 +196,8 @@ impl Generation {
         let buckets = sources.buckets.into_iter().map(|(name, rules)| {
             let policy = compiler.one(rules.policy.as_ref());
             let is_public = is_public(rules.policy.as_ref(), PolicyOf::Bucket);
-            let BucketRules { owner, block, ownership, acl, .. } = rules;
-            (name, Bucket { owner, policy, is_public, block, ownership, acl })
+            let BucketRules { owner, binds_root, block, ownership, acl, .. } = rules;
+            (name, Bucket { owner, policy, binds_root, is_public, block, ownership, acl })
         });
         let buckets = buckets.collect();
         let points = sources.access_points.into_iter().map(|(arn, rules)| {
@@ -297,7 +300,9 @@ impl Generation {
             boundary: attached.and_then(|attached| attached.boundary.as_deref()),
             trust: None,
             session: brought.session,
-            bucket: bucket.filter(|_| !unlocks(question)).and_then(|bucket| bucket.policy.as_deref()),
+            bucket: bucket
+                .filter(|bucket| bucket.binds_root || !unlocks(question))
+                .and_then(|bucket| bucket.policy.as_deref()),
             // An access point that nothing is known of grants nothing: nobody owns it.
             access_point: question.behind.map(|_| AccessPoint {
                 owner: point.map(|point| point.owner.as_str()).unwrap_or_default(),
@@ -325,7 +330,8 @@ fn bucket_of<'q>(question: &Question<'q>) -> &'q str {
 }
 
 /// Whether the root user of a bucket's account manages its policy: that it may do whatever the policy says,
-/// or nobody could take back one that forbids everything to everyone (spec/policy-evaluation.md 5).
+/// or nobody could take back one that forbids everything to everyone (spec/policy-evaluation.md 5). Not where
+/// just that was confirmed (spec/policy-language.md 8).
 fn unlocks(question: &Question<'_>) -> bool {
     const MANAGE: [&str; 3] = ["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"];
     question.caller.is_root() && question.caller.is_of(question.owner) && MANAGE.contains(&question.action.name())

@@ -118,7 +118,7 @@ impl<'a> Layers<'a> {
         let behind = question.behind.map_or(front, |arn| front.about(arn));
         let through = self.access_point.is_some();
         let mut facts = Facts::default();
-        if question.caller.is_bound_by_organization() {
+        if !self.service_control.is_empty() && question.caller.is_bound_by_organization() {
             facts.service_control = levels(self.service_control, scan, &front);
         }
         facts.resource_control = self.resource_controls(scan, &front, through.then_some(&behind));
@@ -148,13 +148,16 @@ impl<'a> Layers<'a> {
         facts
     }
 
-    /// Denies on either ARN count.
+    /// Denies on either ARN count. Whoever acts for a service that a role was made for is not held by them.
     fn resource_controls(
         &self,
         scan: &mut impl Scan<'a>,
         front: &Asked<'_>,
         behind: Option<&Asked<'_>>,
     ) -> Option<Hit<'a>> {
+        if self.resource_control.is_empty() || front.question.caller.is_linked_to_a_service() {
+            return None;
+        }
         let mut deny = None;
         for shelf in self.resource_control {
             for asked in std::iter::once(front).chain(behind) {

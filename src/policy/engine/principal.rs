@@ -1,6 +1,7 @@
 //! Whom a statement speaks about (spec/policy-language.md 2).
 
 use super::super::document::{Effect, Element, Principal, Statement, Who};
+use super::arn;
 use super::question::Caller;
 
 /// The ways in which a statement's principal meets a caller.
@@ -70,6 +71,7 @@ impl Identity<'_> {
         let (kind, met) = match (who, &self.caller) {
             (Who::Everyone, _) => (Kinds::WILDCARD, true),
             (Who::Account(number), caller) => (Kinds::ACCOUNT, caller.is_of(number)),
+            (Who::Root(name), caller) => (Kinds::ACCOUNT, is_of_root(caller, name)),
             (Who::Canonical(id), _) => (Kinds::ACCOUNT, self.canonical_id == Some(id)),
             (Who::User(name), Caller::User { arn, .. }) => (Kinds::DIRECT, name == arn),
             (Who::User(name), Caller::Federated { parent, .. }) => (Kinds::ROLE, name == parent),
@@ -100,4 +102,11 @@ impl Identity<'_> {
                 }
             }
     }
+}
+
+/// Whether a caller is of the account whose root this ARN names. Accounts of two partitions may have one
+/// number, and are strangers to each other.
+fn is_of_root(caller: &Caller<'_>, root: &str) -> bool {
+    arn::account(root).is_some_and(|account| caller.is_of(account))
+        && caller.arn().is_some_and(|own| arn::partition(own) == arn::partition(root))
 }

@@ -2,6 +2,7 @@
 
 use super::super::action::Action;
 use super::super::context::Context;
+use super::arn;
 
 /// Who asks (spec/policy-evaluation.md 1).
 ///
@@ -123,10 +124,16 @@ impl<'a> Caller<'a> {
         !account.is_empty() && self.account() == Some(account)
     }
 
-    /// Whether the organization's policies on callers speak about it: never about services and the
-    /// anonymous.
+    /// Whether the organization's policies on callers speak about it: never about services, their roles, and
+    /// the anonymous.
     pub(super) fn is_bound_by_organization(&self) -> bool {
-        self.account().is_some()
+        self.account().is_some() && !self.is_linked_to_a_service()
+    }
+
+    /// Whether it is a session of a service-linked role. The role's ARN says so, which holds the path; that of
+    /// the session does not.
+    pub(super) fn is_linked_to_a_service(&self) -> bool {
+        matches!(self, Self::Role { role, .. } if arn::path(role).starts_with("role/aws-service-role/"))
     }
 
     pub(super) fn is_root(&self) -> bool {

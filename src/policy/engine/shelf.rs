@@ -196,7 +196,7 @@ fn accounts_of(statement: &Statement) -> Option<Vec<&str>> {
             Who::Everyone | Who::Canonical(_) | Who::Service(_) | Who::Federated(_) => return None,
             Who::Deleted(_) => {}
             Who::Account(number) => accounts.push(number.as_str()),
-            Who::User(arn) | Who::Role(arn) | Who::Session(arn) | Who::FederatedUser(arn) => {
+            Who::Root(arn) | Who::User(arn) | Who::Role(arn) | Who::Session(arn) | Who::FederatedUser(arn) => {
                 accounts.push(arn::account(arn)?);
             }
         }

@@ -5,7 +5,7 @@
 
 use super::super::action::{Action, Actions, ResourceKind};
 use super::super::document::{
-    ArnShape, Condition, Document, Effect, Element, Operator, ResourceEntry, Statement, Value, Who,
+    ArnShape, Condition, Document, Effect, Element, Operator, ResourceEntry, Statement, Value, Who, arn_segments,
 };
 use super::super::pattern::{Pattern, Piece};
 use super::super::problem::{Problem, Rule};
@@ -132,8 +132,16 @@ fn principals(own: &Statement, its: &Statement) -> bool {
         return everyone && own.effect == Effect::Deny;
     }
     // An Allow that names everyone grants less than one that names somebody; a Deny does not care.
-    let covers = |mine: &Who, other: &Who| mine == other || own.effect == Effect::Deny && *mine == Who::Everyone;
+    let covers = |mine: &Who, other: &Who| {
+        mine == other || is_account_of(mine, other) || own.effect == Effect::Deny && *mine == Who::Everyone
+    };
     other.entries.iter().all(|other| mine.entries.iter().any(|mine| covers(&mine.who, &other.who)))
+}
+
+/// The number of an account names it in every partition, the ARN of its root in one.
+fn is_account_of(number: &Who, root: &Who) -> bool {
+    matches!((number, root), (Who::Account(number), Who::Root(arn))
+        if arn_segments(arn).is_some_and(|[_, _, _, _, account, _]| account == number))
 }
 
 fn resources(own: Option<&Element<ResourceEntry>>, its: Option<&Element<ResourceEntry>>) -> bool {
@@ -181,7 +189,8 @@ pub(super) fn contradictions(statement: &Statement) -> impl Iterator<Item = Prob
 
 /// Whether two clauses about one key certainly exclude each other.
 fn exclude(one: &Condition, other: &Condition) -> bool {
-    if one.key.folded != other.key.folded {
+    // Two spellings of a tag's key may be two tags.
+    if one.key.asked != other.key.asked {
         return false;
     }
     let absent = |clause: &Condition| {
@@ -212,6 +221,6 @@ fn same(own: &Condition, other: &Condition) -> bool {
     own.operator == other.operator
         && own.quantifier == other.quantifier
         && own.if_exists == other.if_exists
-        && own.key.folded == other.key.folded
+        && own.key.asked == other.key.asked
         && texts(own) == texts(other)
 }

@@ -95,6 +95,10 @@ fn a_grant_to_everyone_is_no_more_than_one_to_somebody() {
     let own = statement("Allow", ALICE, "s3:GetObject", "b/k", "{}");
     assert_eq!(told(&[&statement("Allow", ALL, "s3:GetObject", "b/*", "{}"), &own]), []);
     assert_eq!(told(&[&statement("Allow", ALICE, "s3:Get*", "b/*", "{}"), &own]), [(Rule::Unreachable, 2)]);
+    let of = |principal: &str| statement("Allow", principal, "s3:GetObject", "b/k", "{}");
+    let (number, root) = (r#"{"AWS": "111122223333"}"#, r#"{"AWS": "arn:aws:iam::111122223333:root"}"#);
+    assert_eq!(told(&[&of(number), &of(root)]), [(Rule::Unreachable, 2)]);
+    assert_eq!(told(&[&of(root), &of(number)]), [(Rule::Unreachable, 1)], "in other partitions it says more");
 }
 
 #[test]
@@ -104,6 +108,10 @@ fn clauses_that_never_hold_together_are_told() {
     assert_eq!(clauses(twice), [(Rule::Unreachable, 1)]);
     assert_eq!(clauses(&twice.replace("\"true\"", "\"false\"")), []);
     assert_eq!(clauses(&twice.replace("StringEquals", "StringEqualsIfExists")), []);
+    // Two spellings of a tag may be two tags.
+    let tags = r#"{"StringEquals": {"s3:ExistingObjectTag/a": "x"}, "Null": {"s3:ExistingObjectTag/A": "true"}}"#;
+    assert_eq!(clauses(tags), []);
+    assert_eq!(clauses(&tags.replace("/A", "/a")), [(Rule::Unreachable, 1)]);
 }
 
 #[test]

@@ -102,6 +102,12 @@ fn resources_are_the_bucket_or_in_it() {
         "arn:*:s3:::acme/*",
         "arn:aws:s3:eu-west-1:111122223333:accesspoint/acme/object/*",
         "acme/*",
+        "arn:aws:s3",
+        "arn:aws:s3:*",
+        "a*",
+        "**",
+        "*k",
+        "?",
     ] {
         let expected = format!("Policy has invalid resource | {resource}");
         assert_eq!(answer(&allow("\"s3:*\"", &format!("{resource:?}")), &BUCKET), expected);
@@ -157,6 +163,9 @@ fn keys_go_with_an_action_that_carries_them() {
         ("s3:GetObject", "s3:ExistingObjectTag/a", "accepted"),
         ("s3:GetObject", "s3:DataAccessPointAccount", "accepted"),
         ("s3:GetObject", "aws:NoSuchKey", "accepted"),
+        ("s3:PutBucketOwnershipControls", "s3:x-amz-object-ownership", "accepted"),
+        ("s3:GetBucketOwnershipControls", "s3:x-amz-object-ownership", refused),
+        ("s3:PutBucketPolicy", "s3:x-amz-object-ownership", refused),
         ("s3:PutObject", "s3:ExistingObjectTag/a", refused),
         ("s3:GetObject", "s3:if-match", refused),
         ("s3:DeleteObject", "s3:if-none-match", refused),

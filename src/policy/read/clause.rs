@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Reader;
-use crate::policy::context::fold;
+use crate::policy::context::{asked, fold};
 use crate::policy::document::{ArnShape, Condition, Family, Key, Operand, Operator, Quantifier, Span, Value};
 use crate::policy::json::{self, Json, Member, Node};
 use crate::policy::pattern::{Pattern, Variables, Wildcards};
@@ -62,7 +62,7 @@ impl Reader {
                 if let Some(Form { operator, quantifier, if_exists }) = form {
                     let span = Span { start: clause.name.span.start, end: clause.value.span.end };
                     let text = clause.name.value.clone();
-                    let key = Key { folded: fold(&text), text, span: clause.name.span };
+                    let key = Key { folded: fold(&text), asked: asked(&text), text, span: clause.name.span };
                     let operator_span = name.span;
                     found.push(Condition { operator, quantifier, if_exists, key, operands, span, operator_span });
                 }

@@ -38,8 +38,8 @@ impl Reader {
         let mut entries = Vec::new();
         for (text, span) in texts {
             let shape = ArnShape::resource(text, self.variables);
-            if shape == ArnShape::Nothing || text != "*" && !text.starts_with("arn:") {
-                let problem = Problem::error(Rule::Resource, span, format!("`{text}` is no ARN and matches nothing"));
+            if let Some(message) = odd(text, &shape) {
+                let problem = Problem::warning(Rule::Resource, span, message);
                 self.problems.push(problem.help("write `arn:aws:s3:::BUCKET/KEY`, or `*`").detailed(text));
             }
             self.early_variable(text, span);
@@ -78,6 +78,19 @@ impl Reader {
             self.error(Rule::ListSyntax, node.span, "this list is empty", "write at least one entry");
         }
         (!found.is_empty() && found.len() == node.entries().len()).then_some(found)
+    }
+}
+
+/// What is strange about a resource that is neither an ARN nor `*`. It is decided on as it stands: only one that
+/// ends in `*` may match at all.
+fn odd(text: &str, shape: &ArnShape) -> Option<String> {
+    match shape {
+        ArnShape::Segments(segments) if segments.patterns.first().is_some_and(|first| first.matches_plain("arn")) => {
+            None
+        }
+        ArnShape::Whole(_) if text == "*" || text.starts_with("arn:") => None,
+        ArnShape::Whole(_) => Some(format!("`{text}` is no ARN, and matches those alone that begin like it")),
+        ArnShape::Nothing | ArnShape::Segments(_) => Some(format!("`{text}` is no ARN and matches nothing")),
     }
 }
 

@@ -70,7 +70,7 @@ fn a_whole_policy_is_read_with_the_place_of_every_piece() {
         ]
     );
     assert_eq!(at(principals[1].span), "\"arn:aws:iam::111122223333:user/eng/bob\"");
-    assert_eq!(second.principal.as_ref().unwrap().entries[0].who, Who::Account("111122223333".into()));
+    assert_eq!(second.principal.as_ref().unwrap().entries[0].who, Who::Root("arn:aws:iam::111122223333:root".into()));
 
     assert!(first.action.entries[1].matches("s3:listbucket"));
     assert!(!first.action.negated && second.action.negated);
@@ -154,8 +154,6 @@ fn what_is_misspelt_or_of_the_wrong_type_is_refused_never_ignored() {
         (r#""Action": "**""#, Rule::Action),
         (r#""Resource": []"#, Rule::ListSyntax),
         (r#""Resource": null"#, Rule::ListSyntax),
-        (r#""Resource": "b/*""#, Rule::Resource),
-        (r#""Resource": "arn:aws:s3:b""#, Rule::Resource),
         (r#""Condition": []"#, Rule::OperandSyntax),
         (r#""Condition": {"Bool": "true"}"#, Rule::OperandSyntax),
         (r#""Condition": {"Bool": {"aws:a": []}}"#, Rule::OperandSyntax),
@@ -268,6 +266,9 @@ fn what_means_nothing_is_a_warning() {
         (r#""Condition": {"ArnLike": {"aws:SourceArn": "*"}}"#, Rule::Operand),
         (r#""Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3::${aws:PrincipalAccount}:x"}}"#, Rule::Variable),
         (r#""Resource": "arn:aws:s3::${aws:PrincipalAccount}:x""#, Rule::Variable),
+        (r#""Resource": "b/*""#, Rule::Resource),
+        (r#""Resource": "arn:aws:s3:b""#, Rule::Resource),
+        (r#""Resource": "**""#, Rule::Resource),
         (r#""Condition": {"IpAddress": {"aws:SourceIp": "300.1.1.1"}}"#, Rule::Address),
         (r#""Condition": {"BinaryEquals": {"aws:a": "%%%"}}"#, Rule::Base64),
     ] {
@@ -349,7 +350,7 @@ fn every_form_of_principal_is_told_from_the_others() {
     for (kind, text, who) in [
         ("AWS", "*", Some(Who::Everyone)),
         ("AWS", "111122223333", Some(Who::Account("111122223333".into()))),
-        ("AWS", "arn:aws:iam::111122223333:root", Some(Who::Account("111122223333".into()))),
+        ("AWS", "arn:aws:iam::111122223333:root", Some(Who::Root("arn:aws:iam::111122223333:root".into()))),
         (
             "AWS",
             "arn:aws-cn:iam::111122223333:role/a/b",
@@ -433,5 +434,5 @@ fn a_context_is_asked_for_folded_names() {
     keys.set("aws:PrincipalTag/TEAM", "x");
     let member = r#""Condition": {"StringEquals": {"AWS:principaltag/Team": "x"}}"#;
     let document = read(with(member).as_bytes(), Kind::Resource).unwrap().document;
-    assert!(keys.values(&document.statements[0].conditions[0].key.folded).is_some());
+    assert!(keys.values(&document.statements[0].conditions[0].key.asked).is_some());
 }

@@ -194,6 +194,43 @@ fn an_organization_binds_its_members_and_not_its_management_account() {
 }
 
 #[test]
+fn a_policy_that_is_longer_than_aws_takes_is_told_and_decides_all_the_same() {
+    let site = Site::new(&user("alice", "policies = [\"long\"]"));
+    let chart = "id = \"o-exampleorg\"\nroot = \"r-ab12\"\nservice_control = [\"FullAWSAccess\", \"scp\"]\n\
+                 resource_control = [\"rcp\"]\n";
+    site.write("organization/organization.toml", &format!("{chart}management = \"{OTHER}\"\n"));
+    // Texts of exactly this many characters, or of so many without the white space between them.
+    let padded = |text: &str, length: usize| text.replace("k#", &"é".repeat(length + 2 - text.chars().count()));
+    let own =
+        statement("Allow", "s3:*", "arn:aws:s3:::bbb/k#").replace("{", "{\n  ").replace("k#", "*\",\"arn:aws:s3:::k#");
+    let own = own.replace("\"Resource\":\"", "\"Resource\":[\"").replace("\"}}", "\"]}}");
+    let free = own.chars().filter(|letter| letter.is_whitespace()).count();
+    let scp = statement("Deny", "s3:*", "arn:aws:s3:::k#");
+    let named = |principal: &str| bucket_statement(principal, "\"*\"", "s3:*", "arn:aws:s3:::k#");
+    let warnings = |more: usize| {
+        site.write("identities/long.json", &padded(&own, 6_144 + free + more));
+        site.write("organization/scp.json", &padded(&scp, 5_120 + more));
+        site.write("organization/rcp.json", &padded(&named("Deny"), 5_120 + more));
+        site.write("endpoints/vpce-0a1b.json", &padded(&named("Allow"), 20_480 + more));
+        let loaded = site.loaded();
+        assert_eq!(alice(&loaded, "s3:GetObject", "arn:aws:s3:::bbb/k"), "allowed");
+        loaded.warnings.to_string()
+    };
+    assert_eq!(warnings(0), "");
+    let told = warnings(1);
+    for part in [
+        "it has 6145 characters without white space, and a managed policy has at most 6144",
+        "it has 5121 characters, and a policy of an organization has at most 5120",
+        "it has 20481 characters, and the policy of a VPC endpoint has at most 20480",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    for file in ["long.json", "scp.json", "rcp.json", "vpce-0a1b.json"] {
+        assert!(told.contains(file), "{file}: {told}");
+    }
+}
+
+#[test]
 fn an_allow_list_of_one_level_leaves_the_others_as_they_are() {
     let site =
         Site::new(&format!("[[user]]\narn = \"arn:aws:iam::{OTHER}:user/bob\"\npolicies = [\"administrator\"]\n"));

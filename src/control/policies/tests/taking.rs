@@ -53,7 +53,8 @@ impl Kept {
     }
 
     fn put(&self, document: Option<&str>) -> Change {
-        Change::Policy { bucket: "bbb".to_owned(), document: document.map(|text| text.to_owned().into()) }
+        let document = document.map(|text| text.to_owned().into());
+        Change::Policy { bucket: "bbb".to_owned(), document, binds_root: false }
     }
 }
 
@@ -146,8 +147,30 @@ fn a_change_that_would_not_be_taken_leaves_every_file_as_it_was() {
     assert_eq!(kept.number(), 2);
     let fault = kept.keeper.change(&kept.put(Some("{}"))).unwrap_err();
     assert_eq!(fault.kind, ChangeFaultKind::Refused);
-    let named = Change::Policy { bucket: "../identities".to_owned(), document: Some(open().into()) };
+    let named = Change::Policy { bucket: "../identities".to_owned(), document: Some(open().into()), binds_root: false };
     assert!(kept.keeper.change(&named).unwrap_err().detail.contains("no name of a bucket"));
+}
+
+#[test]
+fn that_a_policy_binds_the_root_user_is_remembered_beside_it_and_goes_with_it() {
+    let kept = Kept::plain();
+    let deny = open().replace("Allow", "Deny");
+    let put = |binds_root| Change::Policy { bucket: "bbb".to_owned(), document: Some(deny.clone().into()), binds_root };
+    let terms = || kept.file("buckets/bbb/policy.toml");
+    kept.keeper.change(&put(true)).unwrap();
+    assert_eq!(terms().as_deref(), Some("binds_root = true\n"));
+    assert_eq!(kept.keeper.reload(Consent::None).unwrap().warnings.to_string(), "");
+    // The next policy is another one.
+    kept.keeper.change(&put(false)).unwrap();
+    assert_eq!((terms(), kept.file("buckets/bbb/policy.json")), (None, Some(deny.clone())));
+    kept.keeper.change(&put(true)).unwrap();
+    kept.keeper.change(&kept.put(None)).unwrap();
+    assert_eq!((terms(), kept.file("buckets/bbb/policy.json")), (None, None));
+    kept.keeper.change(&put(true)).unwrap();
+    kept.keeper.change(&Change::Gone { bucket: "bbb".to_owned() }).unwrap();
+    assert_eq!(terms(), None);
+    kept.site.write("buckets/bbb/policy.toml", "binds_roots = true\n");
+    assert!(kept.keeper.reload(Consent::None).unwrap_err().to_string().contains("did you mean `binds_root`"));
 }
 
 #[test]

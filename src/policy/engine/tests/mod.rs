@@ -114,6 +114,7 @@ impl World {
         let rules = BucketRules {
             owner: request["resourceAccount"].as_str().unwrap().to_owned(),
             policy: document.map(|document| policy("resource", document, Kind::Resource)),
+            binds_root: false,
             block: settings(&case["block"]["bucket"]),
             ownership: match lists["ownership"].as_str() {
                 Some("ObjectWriter") => Ownership::ObjectWriter,

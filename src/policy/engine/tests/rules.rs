@@ -12,6 +12,8 @@ use super::super::public::{Block, BlockLevels, Blocked, Origin, PolicyWrite};
 use super::super::*;
 use super::{policy, shelf};
 
+mod reach;
+
 const HOME: &str = "111122223333";
 const AWAY: &str = "444455556666";
 const BOB: Caller<'_> = Caller::User { account: HOME, arn: "arn:aws:iam::111122223333:user/bob" };
@@ -62,6 +64,7 @@ impl World {
         let mut rules = BucketRules {
             owner: HOME.to_owned(),
             policy: document.map(|document| policy("buckets/b/policy", &document, Kind::Resource)),
+            binds_root: false,
             block: Block::default(),
             ownership: Ownership::default(),
             acl: None,
@@ -390,6 +393,11 @@ fn nobody_is_locked_out_by_the_policy_of_its_own_bucket() {
     }
     for action in ["s3:GetObject", "s3:GetBucketPolicyStatus", "s3:DeleteBucket"] {
         check(ROOT, action, "denied-resource");
+    }
+    // Unless whoever set it has confirmed just that.
+    for (action, expected) in [("s3:PutBucketPolicy", "denied-resource"), ("s3:ListAllMyBuckets", "allowed")] {
+        let locked = document("Deny", Some(json!("*")), "s3:*Policy", "arn:aws:s3:::b/*");
+        World::default().bucket(Some(locked), |rules| rules.binds_root = true).check_action(ROOT, action, expected);
     }
     // What binds every account of an organization binds its root users, too.
     let world = World::default().bucket(None, |_| {});

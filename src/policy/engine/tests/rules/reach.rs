@@ -1,0 +1,94 @@
+//! Promises about whom and what a document reaches: partitions, roles of services, patterns that are no ARN.
+
+use super::*;
+
+/// spec/policy-language.md 2
+#[test]
+fn an_account_of_another_partition_is_another_account() {
+    let root = |partition: &str| json!({"AWS": format!("arn:{partition}:iam::{AWAY}:root")});
+    let world = || World::default().identity(DANA, &[everything("Allow")], None);
+    world().bucket(Some(naming(root("aws"))), |_| {}).check(DANA, "allowed");
+    world().bucket(Some(naming(root("aws-cn"))), |_| {}).check(DANA, "silent-resource");
+    world().bucket(Some(naming(json!({"AWS": AWAY}))), |_| {}).check(DANA, "allowed");
+    let china = Caller::User { account: AWAY, arn: "arn:aws-cn:iam::444455556666:user/dana" };
+    let world = || World::default().identity(china, &[everything("Allow")], None);
+    world().bucket(Some(naming(root("aws"))), |_| {}).check(china, "silent-resource");
+    world().bucket(Some(naming(root("aws-cn"))), |_| {}).check(china, "allowed");
+    // A number has no partition.
+    world().bucket(Some(naming(json!({"AWS": AWAY}))), |_| {}).check(china, "allowed");
+
+    let deny = |element: &str, principal: Value| {
+        let mut denial = document("Deny", None, "s3:*", "arn:aws:s3:::b/*");
+        denial["Statement"][0][element] = principal;
+        World::default().identity(BOB, &[everything("Allow")], None).bucket(Some(denial), |_| {})
+    };
+    let home = |partition: &str| json!({"AWS": format!("arn:{partition}:iam::{HOME}:root")});
+    deny("Principal", home("aws")).check(BOB, "denied-resource");
+    deny("Principal", home("aws-cn")).check(BOB, "allowed");
+    let spared = |partition: &str| json!({"AWS": [format!("arn:{partition}:iam::{HOME}:root"), "arn:aws:iam::111122223333:user/bob"]});
+    deny("NotPrincipal", spared("aws")).check(BOB, "allowed");
+    deny("NotPrincipal", spared("aws-cn")).check(BOB, "denied-resource");
+}
+
+/// spec/policy-evaluation.md 3
+#[test]
+fn an_organization_does_not_bind_roles_that_are_linked_to_services_and_binds_all_that_look_like_them() {
+    let linked = "arn:aws:iam::111122223333:role/aws-service-role/replication.s3.amazonaws.com/App";
+    let role = |role: &'static str| Caller::Role {
+        account: HOME,
+        arn: "arn:aws:sts::111122223333:assumed-role/App/one",
+        role,
+    };
+    let world = |caller| World::default().identity(caller, &[everything("Allow")], None).bucket(None, |_| {});
+    let service = |caller, expected: &str| {
+        let deny = policy("organization/deny", &everything("Deny"), Kind::Identity);
+        world(caller).account(HOME, |rules| rules.service_control = vec![vec![deny]]).check(caller, expected);
+        let silent = policy("organization/silent", &silent(), Kind::Identity);
+        let expected = if expected == "allowed" { expected } else { "silent-service-control" };
+        world(caller).account(HOME, |rules| rules.service_control = vec![vec![silent]]).check(caller, expected);
+    };
+    let resource = |caller, expected: &str| {
+        let deny = document("Deny", Some(json!("*")), "s3:*", "*");
+        let deny = policy("organization/ours", &deny, Kind::ResourceControl);
+        world(caller).account(HOME, |rules| rules.resource_control = vec![vec![deny]]).check(caller, expected);
+    };
+    service(role(linked), "allowed");
+    resource(role(linked), "allowed");
+    for other in [
+        "arn:aws:iam::111122223333:role/App",
+        "arn:aws:iam::111122223333:role/aws-service-role",
+        "arn:aws:iam::111122223333:role/AWS-Service-Role/replication.s3.amazonaws.com/App",
+        "arn:aws:iam::111122223333:role/aws-service-roles/replication.s3.amazonaws.com/App",
+        "arn:aws:iam::111122223333:role/team/aws-service-role/replication.s3.amazonaws.com/App",
+    ] {
+        service(role(other), "denied-service-control");
+        resource(role(other), "denied-resource-control");
+    }
+    let user = Caller::User { account: HOME, arn: "arn:aws:iam::111122223333:user/aws-service-role/bob" };
+    service(user, "denied-service-control");
+    resource(user, "denied-resource-control");
+}
+
+/// spec/policy-language.md 4
+#[test]
+fn a_resource_with_fewer_than_five_colons_matches_by_a_star_at_its_end_alone() {
+    let with = |element: &str, effect: &str, resource: &str| {
+        let mut own = document(effect, None, "s3:*", "*");
+        let statement = own["Statement"][0].as_object_mut().unwrap();
+        statement.remove("Resource");
+        statement.insert(element.to_owned(), json!(resource));
+        let documents = if effect == "Deny" { vec![everything("Allow"), own] } else { vec![own] };
+        World::default().identity(BOB, &documents, None).bucket(None, |_| {})
+    };
+    for nothing in ["arn:aws:s3", "*k", "?", "b/k", "s3:::b/*", "arn:aws:s3::b"] {
+        with("Resource", "Allow", nothing).check(BOB, "silent-identity");
+        with("Resource", "Deny", nothing).check(BOB, "allowed");
+        with("NotResource", "Deny", nothing).check(BOB, "denied-identity");
+    }
+    for every in ["a*", "**", "arn:*", "arn:aws:s3:*"] {
+        with("Resource", "Allow", every).check(BOB, "allowed");
+        with("Resource", "Deny", every).check(BOB, "denied-identity");
+        with("NotResource", "Deny", every).check(BOB, "allowed");
+    }
+    with("Resource", "Allow", "b*").check(BOB, "silent-identity");
+}
