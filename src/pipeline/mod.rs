@@ -23,6 +23,7 @@ mod live;
 mod logging;
 mod look;
 mod measure;
+mod named;
 mod naming;
 mod open;
 mod own;

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp, stamp_sts};
 use super::deletions::refusals;
+use super::early::Early;
 use super::facts::Facts;
 use super::live::Asked;
 use super::open::{Finished, Open, Span};
@@ -15,7 +16,6 @@ use super::task::{Envelope, Task};
 use super::walk::Worker;
 use crate::audit::{Completion, Decision, JournalFull, Outcome, SourceEnd};
 use crate::id::RequestId;
-use crate::limit::rehearsal::Rehearsed;
 use crate::limit::surface::{NEVER, is_of_key_service};
 use crate::s3::{Code, Fault, xml};
 use crate::sts;
@@ -63,7 +63,8 @@ impl Refusal {
     }
 
     /// Before it is known who asks; what was asked may be known already.
-    pub(super) fn early(fault: Fault, facts: Box<Facts>, asked: Asked) -> Self {
+    pub(super) fn early(fault: Fault, mut facts: Box<Facts>, asked: Asked, early: &Early) -> Self {
+        facts.claim_of(early);
         match asked {
             Asked::Store(Ok(routed)) => Self::asked(fault, facts, Task::Store(routed)),
             Asked::Store(Err(_)) | Asked::Tokens(_) => Self::new(fault, facts),
@@ -95,7 +96,8 @@ impl Refusal {
                 open.refused(&answer.fault, answer.document.len() as u64);
                 answer
             }
-            State::Before(facts) => {
+            State::Before(mut facts) => {
+                facts.claim();
                 let rehearsed = facts.rehearsed.get();
                 let fault = rehearsal::marked(fault, rehearsed);
                 let answer = LoggedRefusal::new(fault, facts.id, facts.is_head(), facts.envelope);
@@ -118,6 +120,7 @@ async fn record(facts: &Facts, answer: LoggedRefusal, instead: Option<Instead>, 
     let mut completion = Completion {
         mismatch: facts.mismatch(),
         dimension: facts.limit.as_deref(),
+        bytes_in: octets_in(facts),
         status: Some(status(fault, answer.bare, envelope)),
         bytes_out: answer.document.len() as u64,
         total_ms: u64::try_from(now.0.saturating_sub(facts.received.0)).ok(),
@@ -135,7 +138,7 @@ async fn record(facts: &Facts, answer: LoggedRefusal, instead: Option<Instead>, 
     let throttled = fault.code() == Code::SlowDown || is_of_key_service(fault.code());
     let decision = if throttled { Decision::Throttle } else { Decision::Deny };
     let lent = facts.lent(facts.grant.as_ref());
-    let finished = counted(fault, facts.task.as_ref(), facts.rehearsed.get());
+    let finished = counted(fault, facts);
     worker.observer.finished(&finished);
     if let Some(trace) = facts.trace.as_deref().filter(|trace| worker.trace.exports(trace)) {
         let routed = facts.task.as_ref().and_then(Task::routed);
@@ -226,15 +229,20 @@ fn add_headers(headers: &mut HeaderMap, fault: &Fault) {
     }
 }
 
-fn counted(fault: &Fault, task: Option<&Task>, rehearsed: Option<&Rehearsed>) -> Finished {
+/// Octets of the body that the client had sent.
+fn octets_in(facts: &Facts) -> u64 {
+    facts.arrived.as_ref().map_or(0, |arrived| arrived.octets())
+}
+
+fn counted(fault: &Fault, facts: &Facts) -> Finished {
     Finished {
-        rehearsed: rehearsed.map(|rehearsed| rehearsed.fault.word()),
-        operation: task.map(Task::name),
+        rehearsed: facts.rehearsed.get().map(|rehearsed| rehearsed.fault.word()),
+        operation: facts.task.as_ref().map(Task::name),
         outcome: Outcome::Refused,
         reason: fault.reason(),
         milliseconds: 0,
         first_byte: None,
-        bytes_in: 0,
+        bytes_in: octets_in(facts),
         bytes_out: 0,
     }
 }
@@ -248,8 +256,16 @@ pub(super) fn completion(fault: &Fault) -> Completion<'_> {
         error_message: Some(fault.message()),
         reason: Some(fault.reason()),
         detail: fault.private_detail(),
+        missing_bucket: missing(fault),
         ..Completion::default()
     }
+}
+
+/// The bucket that is not there.
+fn missing(fault: &Fault) -> Option<&str> {
+    let is_bucket = fault.code() == Code::NoSuchBucket;
+    let mut elements = fault.elements().iter().filter(|_| is_bucket);
+    elements.find(|(name, _)| *name == "BucketName").map(|(_, bucket)| bucket.as_str())
 }
 
 /// The same with the status, code and words that the client gets.
