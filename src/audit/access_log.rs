@@ -10,7 +10,7 @@ mod names;
 mod parse;
 
 pub use fields::lines;
-pub(in crate::audit) use fields::{request_line, requester};
+pub(in crate::audit) use fields::{Part, parts, request_line, requester};
 pub use line::{Fields, Line, NAMES};
 pub use names::operation_name;
 pub(in crate::audit) use names::{name, operation};

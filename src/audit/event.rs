@@ -3,20 +3,17 @@
 //!
 //! An event is the members of the journal's records under the names they have there; what this module
 //! has no name for is kept, so that nothing gets lost on its way out. It holds no secret, whoever made
-//! it: every text but documents of configurations is masked and headers are chosen here once more, by the
-//! rule that the journal itself is written by. There is no file and no clock here.
+//! it: texts are masked and headers are chosen here once more, by the rule that the journal itself is written
+//! by. There is no file and no clock here.
 
 mod own;
 mod pairs;
 
-use std::borrow::Cow;
-
 use ring::digest;
 use serde_json::{Map, Value};
 
-use super::mask::{HIDDEN, Shown, header_of_interest};
+use super::mask::{HIDDEN, Masking, Shown, header_of_interest, masking_of};
 use super::record::Delivery;
-use crate::s3::mask;
 use crate::time::{Millis, Seconds};
 
 pub use pairs::{Overfull, Pairs};
@@ -24,6 +21,9 @@ pub use pairs::{Overfull, Pairs};
 /// What stands for the outcome of a request of which nobody knows how it ended
 /// (spec/access-logs.md 11).
 pub const UNKNOWN_OUTCOME: &str = "ProxyUnknownOutcome";
+
+/// The error code of what names a bucket that is not there.
+const NO_SUCH_BUCKET: &str = "NoSuchBucket";
 
 /// Where an event stands: its journal, and the number of the record that ended it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -92,7 +92,12 @@ impl Event {
         if let Some(Value::Object(headers)) = members.get_mut("headers") {
             *headers = std::mem::take(headers).into_iter().filter_map(|(name, value)| shown(&name, value)).collect();
         }
-        members.iter_mut().filter(|(name, _)| *name != "document").for_each(|(_, value)| mask_all(value));
+        let names_bucket = members.get("bucket_name").is_some_and(|bucket| !bucket.is_null());
+        for (name, value) in &mut members {
+            if let Some(masking) = masking_of(name, names_bucket) {
+                mask_all(value, masking);
+            }
+        }
         Self { at, recorded, members }
     }
 
@@ -173,6 +178,25 @@ impl Event {
     /// The S3 error code; [`UNKNOWN_OUTCOME`] where nobody knows how it ended.
     pub fn error_code(&self) -> Option<&str> {
         if self.is_unknown() { Some(UNKNOWN_OUTCOME) } else { self.text("error_code").filter(|code| !code.is_empty()) }
+    }
+
+    /// Whether the answer says that its bucket is not there, and not that of the source of a copy: what else is
+    /// told of the copy says which of them it is.
+    pub fn is_of_no_bucket(&self) -> bool {
+        let read = self.number("source_status").is_some_and(|status| status < 300);
+        self.error_code() == Some(NO_SUCH_BUCKET)
+            && match (self.text("missing_bucket"), self.source()) {
+                (_, None) => true,
+                (None, Some(_)) => read,
+                (missing, Some(_)) => missing == self.bucket(),
+            }
+    }
+
+    /// Whether the source of a copy is said to be in a bucket that is not there.
+    pub fn is_from_no_bucket(&self) -> bool {
+        let Some(source) = self.source() else { return false };
+        let missing = self.text("missing_bucket").filter(|_| self.error_code() == Some(NO_SUCH_BUCKET));
+        self.text("source_error_code") == Some(NO_SUCH_BUCKET) || missing.is_some() && missing == source.bucket()
     }
 
     /// Whether nobody knows how it ended: the process ended, or the exchange was dropped.
@@ -366,13 +390,13 @@ fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
-/// Masks what is named like a secret in every text. Records are not deeper than JSON may be.
-fn mask_all(value: &mut Value) {
+/// Masks every text of a member. Records are not deeper than JSON may be.
+fn mask_all(value: &mut Value, masking: Masking) {
     match value {
-        Value::Array(list) => list.iter_mut().for_each(mask_all),
-        Value::Object(members) => members.values_mut().for_each(mask_all),
+        Value::Array(list) => list.iter_mut().for_each(|value| mask_all(value, masking)),
+        Value::Object(members) => members.values_mut().for_each(|value| mask_all(value, masking)),
         Value::String(text) => {
-            if let Cow::Owned(masked) = mask::text(text) {
+            if let Some(masked) = masking.masked(text) {
                 *text = masked;
             }
         }

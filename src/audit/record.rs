@@ -5,8 +5,10 @@
 //! of spec/access-logs.md 7 where it has one. Log lines and audit records are rendered from these,
 //! so that nothing has to be remembered elsewhere.
 //!
-//! No secret is ever in a record: what a client chooses freely, as the target, the key and the referer, is
-//! masked here, of a signature the first eight characters remain, and of the headers only those on a list of harmless ones are taken.
+//! No secret is ever in a record: the parameters of signed links are masked here in target, headers, referer
+//! and user agent, of a signature the first eight characters remain, and of the headers only those on a list of
+//! harmless ones are taken. Everything else that a client chooses, keys above all, is as it was sent: the lines
+//! and audit records that are made of it must say just that.
 
 mod copy;
 mod delete;
@@ -15,7 +17,7 @@ mod end;
 use std::net::IpAddr;
 
 use super::json::Object;
-use super::mask::{HIDDEN, Shown, header_of_interest, write_masked};
+use super::mask::{HIDDEN, Masking, Shown, header_of_interest};
 use crate::id::RequestId;
 use crate::s3::mask::MASK;
 use crate::s3::xml::DeleteEntry;
@@ -309,12 +311,12 @@ impl<'a> Intent<'a> {
             object.text("signature", signature.get(..SIGNATURE).unwrap_or_default(), SHORT);
         }
         object.maybe("operation", self.operation, SHORT);
-        masked(object, "bucket_name", self.bucket, SHORT);
+        object.maybe("bucket_name", self.bucket, SHORT);
         object.maybe("bucket_account", self.bucket_account, SHORT);
         object.maybe("bucket_owner_id", self.bucket_owner, SHORT);
         object.maybe("region", self.region, SHORT);
-        masked(object, "key", self.key, LONG);
-        masked(object, "version_id", self.version_id, SHORT);
+        object.maybe("key", self.key, LONG);
+        object.maybe("version_id", self.version_id, SHORT);
         if let Some(source) = &self.source {
             object.object("source", |inner| source.members(inner));
         }
@@ -323,11 +325,11 @@ impl<'a> Intent<'a> {
         object.maybe("role_arn", self.role, SHORT);
         object.maybe("role_session_name", self.role_session, SHORT);
         object.maybe("method", self.method, SHORT);
-        masked(object, "target", self.target, LONG);
+        masked(object, Masking::of_target(self.bucket.is_some()), "target", self.target, LONG);
         object.maybe("http_version", self.http_version, SHORT);
-        masked(object, "host_header", self.host, SHORT);
-        masked(object, "user_agent", self.user_agent, LONG);
-        masked(object, "referer", self.referer, LONG);
+        object.maybe("host_header", self.host, SHORT);
+        masked(object, Masking::Links, "user_agent", self.user_agent, LONG);
+        masked(object, Masking::Links, "referer", self.referer, LONG);
         object.maybe_number("content_length", self.content_length);
         object.word("decision", self.decision.as_str().as_bytes());
         object.maybe_number("generation", self.generation);
@@ -378,9 +380,15 @@ impl<'a> Intent<'a> {
 }
 
 /// Writes a text that a client chooses, without the secrets that may be in it.
-fn masked(object: &mut Object<'_>, name: &'static str, value: Option<impl AsRef<[u8]>>, limit: usize) {
+fn masked(
+    object: &mut Object<'_>,
+    masking: Masking,
+    name: &'static str,
+    value: Option<impl AsRef<[u8]>>,
+    limit: usize,
+) {
     if let Some(value) = value {
-        object.pieces(name, limit, |text| write_masked(value.as_ref(), text));
+        object.pieces(name, limit, |text| masking.write(value.as_ref(), text));
     }
 }
 
@@ -388,9 +396,9 @@ fn masked(object: &mut Object<'_>, name: &'static str, value: Option<impl AsRef<
 fn write_context(context: &[InContext], object: &mut Object<'_>) {
     for (name, value) in context {
         object.named_freely(
-            |text| write_masked(name.as_bytes(), text),
+            |text| Masking::Careful.write(name.as_bytes(), text),
             |text| match value {
-                Some(value) => write_masked(value.as_bytes(), text),
+                Some(value) => Masking::Careful.write(value.as_bytes(), text),
                 None => text.piece(MASK),
             },
             LONG,
@@ -429,7 +437,7 @@ fn write_headers(lines: &[(&[u8], &[u8])], object: &mut Object<'_>, start: usize
                 }
                 match shown {
                     Shown::Hidden => text.piece(HIDDEN),
-                    Shown::Value => write_masked(value, text),
+                    Shown::Value => Masking::Links.write(value, text),
                 }
             }
         });

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::audit::follow::{Follow, Followed};
-use crate::audit::{Damage, Event, Pairs};
+use crate::audit::{Damage, Event, Kind, Pairs};
 
 /// The most that is kept of what was read last.
 const MOST: usize = 4096;
@@ -25,6 +25,8 @@ pub(super) struct Passed {
     /// From where records are to be read again after it.
     pub(super) resume: u64,
     pub(super) event: Event,
+    /// One record says all of it: it was refused before there was an intent.
+    pub(super) combined: bool,
 }
 
 /// What reading on came to.
@@ -216,7 +218,8 @@ impl Reader {
             });
             if let Ok(Some(event)) = fed {
                 let resume = self.pairs.resume_from();
-                let passed = Passed { number: entry.number, resume, event };
+                let combined = entry.kind == Kind::Combined;
+                let passed = Passed { number: entry.number, resume, event, combined };
                 return Ok(Read::Item(entry.number, entry.json.len(), Item::Event(Rc::new(passed))));
             }
         }

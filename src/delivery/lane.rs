@@ -19,7 +19,7 @@ use super::backoff::Backoff;
 use super::counts::{Count, add};
 use super::cursor::{Cursor, Pending};
 use super::digests::Digests;
-use super::feed::{Feed, Place, Step};
+use super::feed::{Feed, Passed, Place, Step};
 use super::floor::Floor;
 use super::load::Load;
 use super::out::{Out, keep_rejected};
@@ -150,7 +150,7 @@ impl<W: World> Lane<W> {
                         self.place = Place::new(load.resume, passed.number);
                         return self.closed(load, planned);
                     }
-                    self.take(&mut load, &passed.event, now);
+                    self.take(&mut load, &passed, now);
                     (load.last, load.resume) = (passed.number, passed.resume);
                     if planned.is_none() && self.is_full(&load, now, Duration::from_millis(1)) {
                         return self.closed(load, planned);
@@ -205,12 +205,14 @@ impl<W: World> Lane<W> {
         }
     }
 
-    fn take(&mut self, load: &mut Load, event: &crate::audit::Event, now: Millis) {
+    fn take(&mut self, load: &mut Load, passed: &Passed, now: Millis) {
         let (before, split) = (load.octets, self.out.split());
-        for piece in self.rendering.pieces(event) {
+        let pieces = self.rendering.pieces(&passed.event);
+        if !pieces.is_empty() {
+            load.count(passed);
+        }
+        for piece in pieces {
             load.take(piece, split, now);
-            load.has_requests |= event.delivery().is_none();
-            load.oldest.get_or_insert(event.recorded);
         }
         self.common.loaded.set(self.common.loaded.get() + load.octets - before);
     }

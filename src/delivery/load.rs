@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::feed::Passed;
 use super::render::Piece;
+use super::trail::Requests;
 use crate::time::Millis;
 
 /// Records of a stretch of the journal.
@@ -20,6 +22,8 @@ pub(super) struct Load {
     pub(super) files: BTreeMap<FileKey, Body>,
     pub(super) octets: usize,
     pub(super) records: u64,
+    /// The requests that they are about.
+    pub(super) requests: Requests,
     /// Whether any of them is about a request that a client made.
     pub(super) has_requests: bool,
 }
@@ -64,12 +68,20 @@ impl Load {
             files: BTreeMap::new(),
             octets: 0,
             records: 0,
+            requests: Requests::default(),
             has_requests: false,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.records == 0
+    }
+
+    /// Counts a request that has records in it.
+    pub(super) fn count(&mut self, passed: &Passed) {
+        self.has_requests |= passed.event.delivery().is_none();
+        self.oldest.get_or_insert(passed.event.recorded);
+        self.requests.count(passed.event.is_unknown(), passed.combined);
     }
 
     /// Takes a record in.

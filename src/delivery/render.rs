@@ -69,9 +69,8 @@ impl Rendering {
         match self.format {
             Format::AccessLog if self.takes(event) => self.lines(event),
             Format::Json if self.takes(event) => {
-                let mut text = self.hidden(event).to_json().into_bytes();
-                text.push(b'\n');
-                vec![plain(event.ended(), text)]
+                let text = self.hidden(event).to_json();
+                text.lines().map(|line| plain(event.ended(), format!("{line}\n").into_bytes())).collect()
             }
             Format::CloudTrail => self.records(event),
             Format::AccessLog | Format::Json => Vec::new(),

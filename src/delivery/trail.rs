@@ -28,6 +28,37 @@ pub(super) struct Trail {
     /// How many of them there were.
     #[serde(default)]
     pub(super) delivered: u64,
+    /// The requests that they are about.
+    #[serde(default)]
+    pub(super) requests: Requests,
+}
+
+/// How requests stand in the journal (spec/access-logs.md 11): each has an intent and a completion, or one record
+/// in the place of both. Where nobody knows how one ended, it is of unknown outcome.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Requests {
+    completions: u64,
+    combined: u64,
+    unknown: u64,
+}
+
+impl Requests {
+    /// Counts one.
+    pub(super) const fn count(&mut self, unknown: bool, combined: bool) {
+        let place = match (unknown, combined) {
+            (true, _) => &mut self.unknown,
+            (false, true) => &mut self.combined,
+            (false, false) => &mut self.completions,
+        };
+        *place += 1;
+    }
+
+    const fn add(&mut self, others: Self) {
+        self.completions += others.completions;
+        self.combined += others.combined;
+        self.unknown += others.unknown;
+    }
 }
 
 impl Trail {
@@ -53,7 +84,7 @@ impl Trail {
     }
 
     /// A file was delivered that was made of these records.
-    pub(super) fn took(&mut self, file: LogFile, (first, last): (u64, u64), records: u64) {
+    pub(super) fn took(&mut self, file: LogFile, (first, last): (u64, u64), records: u64, requests: Requests) {
         // The same again, after a crash.
         if self.files.iter().any(|known| known.object == file.object) {
             return;
@@ -61,15 +92,23 @@ impl Trail {
         self.files.push(file);
         self.records = Some((self.records.map_or(first, |(earlier, _)| earlier), last));
         self.delivered += records;
+        self.requests.add(requests);
     }
 
     /// What the proxy adds to the digest of this hour: made of what stands here, so that it is the same again.
+    /// Of the counters of spec/access-logs.md 11 those that can be told of the hour's files alone: what was lost, gaps
+    /// and what is in flight are of the journal, and no hour of it is the hour of a digest.
     pub(super) fn note(&self, instance: &str) -> serde_json::Value {
+        let Requests { completions, combined, unknown } = self.requests;
         serde_json::json!({
             "instance": instance,
             "firstRecord": self.records.map(|(first, _)| first),
             "lastRecord": self.records.map(|(_, last)| last),
             "deliveredRecords": self.delivered,
+            "intents": completions + unknown,
+            "completions": completions,
+            "combined": combined,
+            "unknown": unknown,
         })
     }
 
@@ -97,6 +136,36 @@ mod tests {
         trail.closed(Previous { bucket: "b".into(), object: "o".into(), hash: "h".into(), signature: "s".into() });
         assert_eq!(trail.due(end), None);
         assert_eq!(trail.due(Seconds(end.0 + HOUR)), Some(Seconds(end.0 + HOUR)));
+    }
+
+    #[test]
+    fn a_digest_counts_the_requests_of_its_files_once_and_those_of_no_other_hour() {
+        let mut trail = Trail::beginning(Seconds(1_700_000_000));
+        let file = |object: &str| LogFile {
+            bucket: "b".into(),
+            object: object.into(),
+            hash_value: "h".into(),
+            hash_algorithm: "SHA-256".into(),
+            newest_event_time: None,
+            oldest_event_time: None,
+        };
+        let mut requests = Requests::default();
+        for (unknown, combined) in [(false, false), (false, false), (false, true), (true, false)] {
+            requests.count(unknown, combined);
+        }
+        trail.took(file("1"), (1, 7), 6, requests);
+        trail.took(file("1"), (1, 7), 6, requests);
+        trail.took(file("2"), (8, 8), 1, Requests { combined: 1, ..Requests::default() });
+        let note = trail.note("i");
+        let counted = |name: &str| note[name].as_u64().unwrap();
+        assert_eq!(["intents", "completions", "combined", "unknown"].map(counted), [3, 2, 2, 1]);
+        assert_eq!(counted("deliveredRecords"), 7);
+        // Nothing of a finished file is in flight, so the sums are the same.
+        assert_eq!(counted("intents") + counted("combined"), 2 + 2 + 1);
+        let stored = serde_json::to_string(&trail).unwrap();
+        assert_eq!(serde_json::from_str::<Trail>(&stored).unwrap(), trail);
+        trail.closed(Previous { bucket: "b".into(), object: "o".into(), hash: "h".into(), signature: "s".into() });
+        assert_eq!(trail.note("i")["combined"], 0);
     }
 
     #[test]

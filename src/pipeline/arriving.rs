@@ -1,4 +1,4 @@
-//! A body on its way in, which notes when its last octet came.
+//! A body on its way in, which notes how much of it came and when its last octet did.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -11,14 +11,40 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::time::{Clock, Millis};
 
-/// When the last octet of a body came; none as long as it has not.
-pub(super) type Arrived = Rc<Cell<Option<Millis>>>;
+/// What is noted of a body.
+pub(super) type Arrived = Rc<Noted>;
+
+/// How far a body has come.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    whole: Cell<Option<Millis>>,
+    octets: Cell<u64>,
+}
+
+impl Noted {
+    /// When its last octet came; none as long as it has not.
+    pub(super) fn whole(&self) -> Option<Millis> {
+        self.whole.get()
+    }
+
+    /// How many octets of it were read, as the client sent them.
+    pub(super) fn octets(&self) -> u64 {
+        self.octets.get()
+    }
+}
 
 /// Hands a body on as it is.
 pub(super) struct Arriving<B> {
     /// None where there is none, as for nearly every read.
     body: Option<Pin<Box<B>>>,
     noted: Option<(Arrived, Arc<dyn Clock>)>,
+}
+
+/// Counts the octets of a frame.
+fn count<E>(noted: &Noted, frame: Option<&Result<Frame<Bytes>, E>>) {
+    let data = frame.and_then(|frame| frame.as_ref().ok()?.data_ref());
+    let octets = data.map_or(0, |data| data.len() as u64);
+    noted.octets.set(noted.octets.get().saturating_add(octets));
 }
 
 impl<B: Body> Arriving<B> {
@@ -40,12 +66,16 @@ impl<B: Body<Data = Bytes>> Body for Arriving<B> {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(body.as_mut().poll_frame(cx));
+        let ended = body.is_end_stream();
+        if let Some((noted, _)) = &self.noted {
+            count(noted, frame.as_ref());
+        }
         let over = match &frame {
-            Some(frame) => frame.is_ok() && body.is_end_stream(),
+            Some(frame) => frame.is_ok() && ended,
             None => true,
         };
         if over && let Some((arrived, clock)) = self.noted.take() {
-            arrived.set(Some(clock.now_millis()));
+            arrived.whole.set(Some(clock.now_millis()));
         }
         Poll::Ready(frame)
     }
@@ -74,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_octet_is_noted_and_of_nothing_there_is_none() {
+    fn octets_are_counted_and_the_last_is_noted_and_of_nothing_there_is_none() {
         let clock: Arc<dyn Clock> = Arc::new(Noon);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (mut body, arrived) = Arriving::new(Full::new(Bytes::from_static(b"data")), &clock);
         let arrived = arrived.unwrap();
-        assert_eq!((arrived.get(), body.size_hint().exact()), (None, Some(4)));
+        assert_eq!((arrived.whole(), arrived.octets(), body.size_hint().exact()), (None, 0, Some(4)));
         assert_eq!(runtime.block_on(body.frame()).unwrap().unwrap().into_data().unwrap(), "data");
-        assert_eq!(arrived.get(), Some(Millis(43_200_000)));
+        assert_eq!((arrived.whole(), arrived.octets()), (Some(Millis(43_200_000)), 4));
         let (nothing, arrived) = Arriving::new(Empty::<Bytes>::new(), &clock);
         assert!(arrived.is_none() && nothing.is_end_stream());
     }

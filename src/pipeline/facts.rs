@@ -15,6 +15,7 @@ use super::encryption::Decided;
 use super::home::{Home, LastHome, Owner};
 use super::landing::Landing;
 use super::live::{Live, Site};
+use super::named::Named;
 use super::record::Asker;
 use super::task::{Envelope, Task};
 use crate::access::Document;
@@ -26,7 +27,7 @@ use crate::policy::Grant;
 use crate::s3::route::Auth;
 use crate::s3::xml::DeleteEntry;
 use crate::s3::{Head, Operation, mask};
-use crate::sigv4::{self, Diagnosis, KeyCache, Rejection, Signed};
+use crate::sigv4::{self, Claim, Diagnosis, KeyCache, Rejection, Signed};
 use crate::sts::Circumstances;
 use crate::time::{Millis, Seconds};
 use crate::trace::Trace;
@@ -104,6 +105,10 @@ pub(super) struct Facts {
     /// The canonical id of the account whose root asks.
     pub(super) root: Option<String>,
     pub(super) who: Option<Arc<Principal>>,
+    /// Whom it says it is from, where nobody has verified that.
+    pub(super) claim: Option<Claim>,
+    /// What it names, where it could not be routed.
+    pub(super) named: Option<Named>,
     pub(super) access_key: Option<String>,
     pub(super) signature: Option<String>,
     pub(super) signed: Option<Signed>,
@@ -160,6 +165,8 @@ impl Facts {
             document: None,
             root: None,
             who: None,
+            claim: None,
+            named: None,
             access_key: None,
             signature: None,
             signed: None,

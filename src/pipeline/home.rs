@@ -60,6 +60,11 @@ impl Live {
         home
     }
 
+    /// The same of a request that was not routed, by the bucket that it names.
+    pub(super) fn home_of_named(&self, connection: &Connection, site: usize, bucket: Option<&str>) -> Home {
+        self.home_of(connection, site, bucket.map(|bucket| self.whose(bucket)))
+    }
+
     fn home_of(&self, connection: &Connection, site: usize, owner: Option<Owner>) -> Home {
         let region = self.site(connection.listener, site).ok().map(|site| site.address.region.as_str().into());
         Home { region, endpoint: self.endpoint(connection).map(Into::into), owner }

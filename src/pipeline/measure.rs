@@ -10,8 +10,9 @@ use super::task::Task;
 use crate::audit::SourceEnd;
 use crate::audit::record::SHOWN_OF_ANSWERS;
 use crate::s3::route::Auth;
+use crate::s3::xml::Element;
 use crate::s3::{Code, Operation};
-use crate::upstream::Reply;
+use crate::upstream::{Reply, ReplyBody};
 
 /// What was asked, as far as it decides what the record of the answer says.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Measure {
 
     /// The full size of the object concerned (5.1). Of what is copied, and of what parts make, as far as the
     /// store says it.
-    pub(super) fn size(&self, reply: &Reply, bytes_in: u64, source: Option<u64>) -> Option<u64> {
+    pub(super) fn size(&self, reply: &Reply, data_in: u64, source: Option<u64>) -> Option<u64> {
         if reply.status.as_u16() >= 400 || reply.status == StatusCode::NOT_MODIFIED {
             return None;
         }
@@ -77,9 +78,9 @@ impl Measure {
                     None => text(CONTENT_LENGTH)?.parse().ok(),
                 }
             }
-            Operation::PutObject | Operation::UploadPart => Some(bytes_in),
+            Operation::PutObject | Operation::UploadPart => Some(data_in),
             Operation::UploadPartCopy => self.range.or_else(said),
-            Operation::CompleteMultipartUpload | Operation::CopyObject => said(),
+            Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::GetObjectAttributes => said(),
             _ => None,
         }
     }
@@ -126,9 +127,22 @@ impl Measure {
         }
     }
 
+    /// Which of the buckets of a copy it is that is not there.
+    pub(super) fn missing(&self, reply: &Reply) -> Option<String> {
+        let asked = self.is_copy() && reply.status == StatusCode::NOT_FOUND;
+        let (ReplyBody::Full(document), true) = (&reply.body, asked) else { return None };
+        let error = Element::parse(document, "Error").ok()?;
+        let is_bucket = error.text_of("Code").ok()? == Some(Code::NoSuchBucket.as_str());
+        error.text_of("BucketName").ok()?.filter(|_| is_bucket).map(str::to_owned)
+    }
+
+    fn is_copy(&self) -> bool {
+        matches!(self.operation, Some(Operation::CopyObject | Operation::UploadPartCopy))
+    }
+
     /// What became of reading the source of a copy, as far as that can be told from the answer to the copy.
     pub(super) fn source<'c>(&self, status: u16, code: Option<&'c str>, told: &Told) -> Option<SourceEnd<'c>> {
-        if !matches!(self.operation, Some(Operation::CopyObject | Operation::UploadPartCopy)) {
+        if !self.is_copy() {
             return None;
         }
         match code {

@@ -25,6 +25,7 @@ mod lockout;
 mod logging;
 mod look;
 mod measure;
+mod named;
 mod naming;
 mod open;
 mod own;

@@ -66,7 +66,7 @@ pub struct Span<'a> {
     pub error_code: Option<&'a str>,
     /// Why, if it was refused or failed.
     pub reason: &'static str,
-    /// Object data received.
+    /// Octets of the body received.
     pub bytes_in: u64,
     /// Answer sent.
     pub bytes_out: u64,
@@ -128,7 +128,7 @@ pub struct Finished {
     pub milliseconds: u64,
     /// How much of that passed before the store's answer began.
     pub first_byte: Option<u64>,
-    /// Object data received.
+    /// Octets of the body received.
     pub bytes_in: u64,
     /// Answer sent.
     pub bytes_out: u64,
@@ -220,7 +220,13 @@ impl Open {
         &mut self.told
     }
 
+    /// Octets of the body that the client has sent, whatever they are: forms and frames count whole.
     fn bytes_in(&self) -> u64 {
+        self.arrived.as_ref().map_or(0, |arrived| arrived.octets())
+    }
+
+    /// Octets of object data among them.
+    fn data_in(&self) -> u64 {
         self.verdict.as_ref().map_or(0, Verdict::bytes)
     }
 
@@ -281,7 +287,7 @@ impl Open {
             return None;
         }
         match &self.arrived {
-            Some(arrived) => self.since(arrived.get()?),
+            Some(arrived) => self.since(arrived.whole()?),
             None => self.elapsed(),
         }
     }
@@ -319,10 +325,11 @@ impl Open {
         Closing {
             ending: Some(Box::new(Ending {
                 status: reply.status.as_u16(),
-                size: self.asked.size(reply, self.bytes_in(), self.told.source_size),
+                size: self.asked.size(reply, self.data_in(), self.told.source_size),
                 shown: self.asked.shown(reply),
                 code: self.asked.code(reply),
                 late: None,
+                missing: self.asked.missing(reply),
                 upstream_id: reply.upstream_id.take(),
                 first_byte_ms,
                 turn_around_ms,
@@ -381,6 +388,8 @@ struct Ending {
     first_byte_ms: Option<u64>,
     turn_around_ms: Option<u64>,
     etag: Option<HeaderValue>,
+    /// The bucket that is not there, where the store says which.
+    missing: Option<String>,
     /// What the record shows of the answer's headers.
     shown: Vec<(&'static str, HeaderValue)>,
 }
@@ -400,8 +409,19 @@ impl Closing {
 
     fn end(&mut self, end: End) {
         let Some(ending) = self.ending.take() else { return };
-        let Ending { mut open, status, code, late, upstream_id, size, first_byte_ms, turn_around_ms, etag, shown } =
-            *ending;
+        let Ending {
+            mut open,
+            status,
+            code,
+            late,
+            upstream_id,
+            size,
+            first_byte_ms,
+            turn_around_ms,
+            etag,
+            missing,
+            shown,
+        } = *ending;
         let code = code.or_else(|| late.and_then(|late| late.get().cloned()));
         let outcome = match end {
             End { complete: true, .. } => Outcome::Completed,
@@ -424,6 +444,7 @@ impl Closing {
             turn_around_ms: turn_around_ms.filter(|_| sent && error_code.is_none() && (200..300).contains(&status)),
             total_ms: open.elapsed(),
             created_version: created.map(|(_, value)| value.as_bytes()),
+            missing_bucket: missing.as_deref(),
             etag: etag.as_ref().map(HeaderValue::as_bytes),
             response_headers: &shown,
             source: open.asked.source(status, error_code, &open.told),

@@ -14,6 +14,7 @@ use crate::identity::{Kind, Principal};
 use crate::policy::Grant;
 use crate::s3::Operation;
 use crate::s3::route::{Auth, Routed};
+use crate::sigv4::Claim;
 use crate::time::Millis;
 
 /// What [`Origin`] is written from, and what came of it.
@@ -75,6 +76,7 @@ impl Facts {
         let line = |name: &str| lines.iter().find(|(line, _)| *line == name.as_bytes()).map(|(_, value)| *value);
         let task = task.or(self.task.as_ref());
         let (routed, role) = (task.and_then(Task::routed), task.and_then(Task::role));
+        let named = self.named.as_ref().filter(|_| routed.is_none());
         let owner = self.home.as_ref().and_then(|home| home.owner.as_ref());
         Intent {
             requester: match origin {
@@ -90,9 +92,12 @@ impl Facts {
             target: self.head.uri.path_and_query().map(|target| target.as_str().as_bytes()),
             http_version: Some(version(self.head.version)),
             operation: task.map(|task| self.asked(task)),
-            bucket: routed.and_then(|routed| routed.bucket.as_deref()).map(str::as_bytes),
-            key: routed.and_then(|routed| routed.key.as_deref()).map(str::as_bytes),
-            version_id: routed.and_then(|routed| routed.parameter("versionId")).map(str::as_bytes),
+            bucket: text(routed.and_then(|routed| routed.bucket.as_deref()), named.map(|named| &*named.bucket)),
+            key: text(routed.and_then(|routed| routed.key.as_deref()), named.and_then(|named| named.key.as_deref())),
+            version_id: text(
+                routed.and_then(|routed| routed.parameter("versionId")),
+                named.and_then(|named| named.version.as_deref()),
+            ),
             bucket_account: owner.map(|owner| &*owner.account),
             bucket_owner: owner.map(|owner| &*owner.canonical_id),
             region: self.home.as_ref().and_then(|home| home.region.as_deref()),
@@ -100,7 +105,7 @@ impl Facts {
             deletions: &self.deletions,
             document: self.document.as_deref(),
             trace: self.trace.as_deref(),
-            access_point: routed.and_then(access_point),
+            access_point: routed.and_then(access_point).or_else(|| Some(&named?.through.as_deref()?.arn)),
             role: role.map(|(role, _)| role),
             role_session: role.map(|(_, session)| session),
             user_agent: line("user-agent"),
@@ -140,19 +145,14 @@ impl Facts {
     fn requester<'a>(&'a self, ids: &'a Ids) -> Requester<'a> {
         let who = self.who.as_deref().filter(|who| !who.is_anonymous());
         let session = who.and_then(|who| who.session.as_deref());
+        let claim = self.claim.as_ref().filter(|_| self.who.is_none());
         let signed = self.signature.is_some();
         let of_role = who.and_then(|who| match &who.kind {
             Kind::Role { role, session } => Some((role.as_str(), session.as_str())),
             _ => None,
         });
         Requester {
-            kind: who.map(|who| match who.kind {
-                Kind::Anonymous => "Unknown",
-                Kind::Role { .. } => "AssumedRole",
-                Kind::Root => "Root",
-                Kind::User => "IAMUser",
-                Kind::Web => "WebIdentityUser",
-            }),
+            kind: who.map(|who| kind(&who.kind)).or(claim.map(|_| UNPROVED)),
             account: who.map(|who| who.account.as_str()),
             arn: who.map(|who| who.arn.as_str()),
             principal_id: ids.principal.as_deref(),
@@ -160,7 +160,7 @@ impl Facts {
             issuer: of_role.map(|(role, _)| role),
             source_identity: session.and_then(|session| session.source_identity.as_deref()),
             web_provider: ids.provider.as_deref(),
-            access_key: self.access_key.as_deref().map(str::as_bytes),
+            access_key: text(self.access_key.as_deref(), claim.and_then(Claim::access_key)),
             session: of_role.map(|(_, session)| session),
             session_created: session.filter(|_| signed).map(|session| Millis(session.issued.0.saturating_mul(1000))),
             mfa: session.filter(|_| signed).map(|session| session.mfa),
@@ -235,10 +235,27 @@ fn access_point(routed: &Routed) -> Option<&str> {
     through.or_else(|| routed.point.as_deref().map(|point| point.arn.as_str()))
 }
 
+fn text<'a>(known: Option<&'a str>, named: Option<&'a str>) -> Option<&'a [u8]> {
+    known.or(named).map(str::as_bytes)
+}
+
+/// The type of who could not, or not yet, prove to be somebody (spec/cloudtrail.md 2).
+const UNPROVED: &str = "Unknown";
+
+const fn kind(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Anonymous => UNPROVED,
+        Kind::Role { .. } => "AssumedRole",
+        Kind::Root => "Root",
+        Kind::User => "IAMUser",
+        Kind::Web => "WebIdentityUser",
+    }
+}
+
 fn version(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_2 => "HTTP/2.0",
         _ => "HTTP/1.1",
     }
 }
@@ -250,6 +267,12 @@ mod tests {
     use super::super::facts::{Begun, Last};
     use super::*;
     use crate::id::RequestId;
+
+    #[test]
+    fn the_version_of_http_is_spelled_as_in_the_first_line_of_a_request() {
+        let spelled = [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2].map(version);
+        assert_eq!(spelled, ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"]);
+    }
 
     #[test]
     fn a_record_never_names_who_asked_before_on_the_connection() {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answer::{Answer, stamp, stamp_sts};
 use super::deletions::refusals;
+use super::early::Early;
 use super::facts::Facts;
 use super::live::Asked;
 use super::open::{Finished, Open, Span};
@@ -62,7 +63,8 @@ impl Refusal {
     }
 
     /// Before it is known who asks; what was asked may be known already.
-    pub(super) fn early(fault: Fault, facts: Box<Facts>, asked: Asked) -> Self {
+    pub(super) fn early(fault: Fault, mut facts: Box<Facts>, asked: Asked, early: &Early) -> Self {
+        facts.claim_of(early);
         match asked {
             Asked::Store(Ok(routed)) => Self::asked(fault, facts, Task::Store(routed)),
             Asked::Store(Err(_)) | Asked::Tokens(_) => Self::new(fault, facts),
@@ -94,7 +96,8 @@ impl Refusal {
                 open.refused(&answer.fault, answer.document.len() as u64);
                 answer
             }
-            State::Before(facts) => {
+            State::Before(mut facts) => {
+                facts.claim();
                 let rehearsed = facts.rehearsed.get();
                 let fault = in_region(rehearsal::marked(fault, rehearsed), &facts);
                 let answer = LoggedRefusal::new(fault, facts.id, facts.is_head(), facts.envelope);
@@ -127,6 +130,7 @@ async fn record(facts: &Facts, answer: LoggedRefusal, instead: Option<Instead>, 
     let mut completion = Completion {
         mismatch: facts.mismatch(),
         dimension: facts.limit.as_deref(),
+        bytes_in: octets_in(facts),
         status: Some(status(fault, answer.bare, envelope)),
         bytes_out: answer.document.len() as u64,
         total_ms: u64::try_from(now.0.saturating_sub(facts.received.0)).ok(),
@@ -235,6 +239,11 @@ fn add_headers(headers: &mut HeaderMap, fault: &Fault) {
     }
 }
 
+/// Octets of the body that the client had sent.
+fn octets_in(facts: &Facts) -> u64 {
+    facts.arrived.as_ref().map_or(0, |arrived| arrived.octets())
+}
+
 fn counted(fault: &Fault, facts: &Facts) -> Finished {
     Finished {
         rehearsed: facts.rehearsed.get().map(|rehearsed| rehearsed.fault.word()),
@@ -245,7 +254,7 @@ fn counted(fault: &Fault, facts: &Facts) -> Finished {
         reason: fault.reason(),
         milliseconds: 0,
         first_byte: None,
-        bytes_in: 0,
+        bytes_in: octets_in(facts),
         bytes_out: 0,
     }
 }
@@ -259,8 +268,16 @@ pub(super) fn completion(fault: &Fault) -> Completion<'_> {
         error_message: Some(fault.message()),
         reason: Some(fault.reason()),
         detail: fault.private_detail(),
+        missing_bucket: missing(fault),
         ..Completion::default()
     }
+}
+
+/// The bucket that is not there.
+fn missing(fault: &Fault) -> Option<&str> {
+    let is_bucket = fault.code() == Code::NoSuchBucket;
+    let mut elements = fault.elements().iter().filter(|_| is_bucket);
+    elements.find(|(name, _)| *name == "BucketName").map(|(_, bucket)| bucket.as_str())
 }
 
 /// The same with the status, code and words that the client gets.

@@ -186,11 +186,17 @@ where
                         return Err(Refusal::new(Fault::clone(fault), self.facts));
                     }
                 }
+                if let Asked::Store(Err(_)) = &found.asked {
+                    self.facts.name(live);
+                }
                 let (site, auth, asked) = (found.site, found.auth, found.asked);
                 let (form_bucket, early) = (found.form_bucket, Early::Nothing);
                 Ok(Box::new(Addressed { parsed: self, site, auth, asked, form_bucket, early }))
             }
-            Err(fault) => Err(Refusal::new(fault, self.facts)),
+            Err(fault) => {
+                self.facts.name(live);
+                Err(Refusal::new(fault, self.facts))
+            }
         }
     }
 }
@@ -207,7 +213,7 @@ where
     pub fn arrive(mut self: Box<Self>, live: &Live, rates: &Rates, clock: &dyn Clock) -> Result<Box<Self>, Refusal> {
         match rates.arrive(live, &mut self.parsed.facts, self.auth, clock) {
             Ok(()) => Ok(self),
-            Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked)),
+            Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked, &self.early)),
         }
     }
 
@@ -228,7 +234,7 @@ where
                 (self.early, self.parsed.body) = (early, body);
                 Ok(self)
             }
-            Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked)),
+            Err(fault) => Err(Refusal::early(fault, self.parsed.facts, self.asked, &self.early)),
         }
     }
 }

@@ -69,7 +69,8 @@ pub async fn record_refusal(
     worker: &Worker,
 ) {
     let begun = worker.begun(id, worker.clock.now_millis(), &head.headers, None);
-    let facts = Box::new(Facts::new(head, connection, begun));
+    let mut facts = Box::new(Facts::new(head, connection, begun));
+    facts.name(&worker.live.load());
     let _answered_already = Refusal::new(fault, facts).log(worker).await;
 }
 

@@ -124,9 +124,29 @@ pub type Kept = Result<Resource, Fault>;
 /// # Errors
 /// What is answered at once: a malformed host, a host that is not served, a path that does not decode.
 pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fault> {
+    map_by(settings, host, head, Keys::Legal)
+}
+
+/// The bucket, and the key whatever is wrong with it, that a request names: for the record of one that is
+/// refused. None where no host, path or name says one.
+///
+/// # Errors
+/// As for [`map`].
+pub fn named(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Option<Resource>, Fault> {
+    map_by(settings, host, head, Keys::Any).map(Result::ok)
+}
+
+/// Which keys are taken.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Keys {
+    Any,
+    Legal,
+}
+
+fn map_by(settings: &Settings, host: &[u8], head: &Head<'_>, keys: Keys) -> Result<Kept, Fault> {
     let name = host_name(host)?;
     let path = decoded_path(head)?;
-    let request = Request { settings, head, path: &path, as_sent: matches!(path, Cow::Borrowed(_)) };
+    let request = Request { settings, head, path: &path, as_sent: matches!(path, Cow::Borrowed(_)), keys };
     match base_and_label(settings, &name) {
         Some(None) => Ok(request.control(None).unwrap_or_else(|| request.path_style())),
         Some(Some(label)) => Ok(request.below_base(label)),
@@ -205,6 +225,7 @@ struct Request<'a> {
     path: &'a str,
     /// Nothing in it had to be decoded.
     as_sent: bool,
+    keys: Keys,
 }
 
 impl Request<'_> {
@@ -285,10 +306,14 @@ impl Request<'_> {
 
     /// What is wrong with the key is told first, whether there is such an access point or not.
     fn at_access_point(&self, point: Result<&AccessPoint, Fault>, shown: &str, key: Option<Cow<'_, str>>) -> Kept {
-        check_key(key.as_deref())?;
+        self.check_key(key.as_deref())?;
         let point = point?;
         let through = Box::new(self.settings.through(point, shown));
         Ok(Resource::AccessPoint { through, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
+    }
+
+    fn check_key(&self, key: Option<&str>) -> Result<(), Fault> {
+        key.filter(|_| self.keys == Keys::Legal).map_or(Ok(()), name::check_key_length)
     }
 
     /// A name that stands for a bucket (spec/addressing.md 3.2).
@@ -303,7 +328,7 @@ impl Request<'_> {
         if !legacy && !name::is_addressable_bucket(bucket) {
             return Err(bad_bucket(bucket));
         }
-        check_key(key.as_deref())?;
+        self.check_key(key.as_deref())?;
         Ok(Resource::Bucket { bucket: bucket.to_owned(), key: key.map(Cow::into_owned) })
     }
 
@@ -506,10 +531,6 @@ fn split_once(wire: &[u8]) -> (&[u8], Option<&[u8]>) {
         Some(at) => (wire.get(..at).unwrap_or_default(), wire.get(at + 1..)),
         None => (wire, None),
     }
-}
-
-fn check_key(key: Option<&str>) -> Result<(), Fault> {
-    key.map_or(Ok(()), name::check_key_length)
 }
 
 fn bad_bucket(name: &str) -> Fault {

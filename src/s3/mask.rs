@@ -1,5 +1,9 @@
-//! Which values are secrets, by the names in front of them, and what is shown in their place: the one rule
-//! for records, lines, events and canonical requests that people are shown.
+//! Which values are secrets, by the names in front of them, and what is shown in their place.
+//!
+//! There are two rules. What records and log lines say of a request stays as it was sent, but for the five
+//! parameters of a signed link ([`target`], [`links`]; spec/access-logs.md 3.3). Words of ours that may repeat
+//! what a client sent, and canonical requests that people are shown, lose whatever is named like a secret
+//! ([`write()`], [`masked`]).
 //!
 //! A link is quoted in many ways: escaped for HTML or JSON, encoded once more, in a key, behind `#`, in
 //! another URL. So a name is looked for wherever an equals sign stands, in any of these spellings, and a value
@@ -39,6 +43,15 @@ const SECRET_WORDS: [&[u8]; 4] = [b"signature", b"policy", b"cookie", b"authoriz
 /// What users' metadata begins with.
 const METADATA: &[u8] = b"xamzmeta";
 
+/// The parameters of signed links whose values are in no record (spec/access-logs.md 3.3).
+const OF_LINKS: [&str; 5] = [
+    "x-amz-signature",
+    "x-amz-security-token",
+    "signature",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-copy-source-server-side-encryption-customer-key",
+];
+
 /// How often a text is decoded at most: a link in a link in a link.
 const MOST_ROUNDS: usize = 6;
 /// How many secrets are found without an allocation.
@@ -53,13 +66,42 @@ pub enum Begins {
     AtName,
 }
 
+/// Which values are masked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Rule {
+    /// Whatever is named like a secret.
+    All(Begins),
+    /// Those of signed links, wherever one stands.
+    Links,
+    /// Those of signed links, where each parameter of a query is looked at, too.
+    Query,
+}
+
 /// Gives a text in pieces; in place of each secret its mask. No character is spread over two pieces.
-pub fn write(text: &[u8], begins: Begins, mut piece: impl FnMut(&[u8])) {
+pub fn write(text: &[u8], begins: Begins, piece: impl FnMut(&[u8])) {
+    write_by(text, Rule::All(begins), piece);
+}
+
+/// Gives the target of a request in the same way: of its query the values of the parameters of signed links
+/// are masked. Everything else stays as sent, and all of the path, which is a key.
+pub fn target(target: &[u8], mut piece: impl FnMut(&[u8])) {
+    let query = memchr::memchr(b'?', target).map_or(target.len(), |at| at + 1);
+    piece(target.get(..query).unwrap_or_default());
+    write_by(target.get(query..).unwrap_or_default(), Rule::Query, piece);
+}
+
+/// Gives a text in the same way that may have signed links in it: the same parameters are masked where they
+/// stand in one, and nothing else.
+pub fn links(text: &[u8], piece: impl FnMut(&[u8])) {
+    write_by(text, Rule::Links, piece);
+}
+
+fn write_by(text: &[u8], rule: Rule, mut piece: impl FnMut(&[u8])) {
     if !has_marks(text) {
         return piece(text);
     }
     let mut shown = 0;
-    spans(text, begins, |span| {
+    spans(text, rule, |span| {
         if span.end >= shown {
             piece(text.get(shown..span.start.max(shown)).unwrap_or_default());
             piece(MASK);
@@ -102,13 +144,13 @@ fn has_marks(text: &[u8]) -> bool {
 }
 
 /// Where secrets stand, in order.
-fn spans(text: &[u8], begins: Begins, mut found: impl FnMut(Range<usize>)) {
+fn spans(text: &[u8], rule: Rule, mut found: impl FnMut(Range<usize>)) {
     // Nearly always names are spelled plainly, and there are few secrets or none.
     let mut few: [Range<usize>; FEW] = Default::default();
     let (mut count, mut shown, mut odd) = (0, 0, false);
     scan(
         text,
-        begins,
+        rule,
         |at| (at, 0),
         |span| {
             odd |= escapes(text.get(shown..span.start).unwrap_or_default());
@@ -125,7 +167,7 @@ fn spans(text: &[u8], begins: Begins, mut found: impl FnMut(Range<usize>)) {
         return few.into_iter().take(count).for_each(found);
     }
     let decoded = Decoded::of(text);
-    scan(&decoded.octets, begins, |at| decoded.place(at), &mut found);
+    scan(&decoded.octets, rule, |at| decoded.place(at), &mut found);
 }
 
 /// Whether decoding could bring out a name or an equals sign. Escapes in values do not matter.
@@ -151,7 +193,7 @@ fn escapes(text: &[u8]) -> bool {
 }
 
 /// Finds secrets in decoded octets. `place` says where an octet stands in the text, and how deep.
-fn scan(octets: &[u8], begins: Begins, place: impl Fn(usize) -> (usize, u8), mut found: impl FnMut(Range<usize>)) {
+fn scan(octets: &[u8], rule: Rule, place: impl Fn(usize) -> (usize, u8), mut found: impl FnMut(Range<usize>)) {
     let mut at = 0;
     // Where the last at sign stands, and where the login in front of it begins.
     let mut last: (usize, Option<usize>) = (0, None);
@@ -161,13 +203,13 @@ fn scan(octets: &[u8], begins: Begins, place: impl Fn(usize) -> (usize, u8), mut
         at = mark + 1;
         if octets.get(mark) == Some(&b'@') {
             last = (at, login(before, last));
-            if let Some(login) = last.1 {
+            if let (Some(login), Rule::All(_)) = (last.1, rule) {
                 found(place(login).0..place(mark).0);
             }
-        } else if is_secret_name(before, begins) {
+        } else if rule.masks(before) {
             let (_, depth) = place(mark);
             let value = octets.get(at..).unwrap_or_default();
-            let is_end = |(nth, octet): (usize, &u8)| (*octet == b'&' || *octet == b'\n') && place(at + nth).1 <= depth;
+            let is_end = |(nth, octet): (usize, &u8)| rule.ends(*octet) && place(at + nth).1 <= depth;
             let end = at + value.iter().enumerate().position(is_end).unwrap_or(value.len());
             // `?policy=` is the name of an operation.
             let is_flag =
@@ -178,6 +220,47 @@ fn scan(octets: &[u8], begins: Begins, place: impl Fn(usize) -> (usize, u8), mut
             at = end;
         }
     }
+}
+
+impl Rule {
+    /// Whether the value behind these octets and an equals sign is masked.
+    fn masks(self, before: &[u8]) -> bool {
+        match self {
+            Self::All(begins) => is_secret_name(before, begins),
+            Self::Links => is_of_link(before, false),
+            Self::Query => is_of_link(before, true),
+        }
+    }
+
+    /// Whether a value ends here. A link in a text ends where none can go on; a parameter of a query at the next
+    /// one.
+    const fn ends(self, octet: u8) -> bool {
+        match self {
+            Self::All(_) | Self::Query => matches!(octet, b'&' | b'\n'),
+            Self::Links => matches!(octet, b'&' | b'#' | b'"' | b'<' | b'>' | 0..=b' '),
+        }
+    }
+}
+
+/// Whether a parameter of a signed link is named at the end: behind what begins or divides a query, or at the
+/// start of one. An `Authorization` that somebody has pasted has commas there.
+fn is_of_link(before: &[u8], is_query: bool) -> bool {
+    let before = without_blanks(before);
+    let start = before.iter().rposition(|octet| is_separator(*octet)).map_or(0, |at| at + 1);
+    let (front, name) = before.split_at_checked(start).unwrap_or_default();
+    let front = if is_query { without_blanks(front) } else { front };
+    OF_LINKS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+        && match front.last() {
+            None => is_query,
+            Some(b'?' | b'&' | b';' | b'#') => true,
+            Some(_) => memchr::memmem::find(before, b"Credential=").is_some(),
+        }
+}
+
+/// Without what some readers do not count to a name: blanks however they are spelled, and the brackets of a list.
+fn without_blanks(text: &[u8]) -> &[u8] {
+    let is_name = |octet: &u8| !matches!(octet, 0..=b' ' | b'+' | b'[' | b']' | 0x7F);
+    text.get(..text.iter().rposition(is_name).map_or(0, |at| at + 1)).unwrap_or_default()
 }
 
 /// Where the name and password begin that stand in front of an at sign, as in `https://name:password@host`.

@@ -8,6 +8,7 @@
 
 mod canonical;
 mod chunks;
+mod claim;
 mod diagnose;
 mod ecdsa;
 mod form;
@@ -22,6 +23,7 @@ mod verify;
 
 pub use canonical::host;
 pub use chunks::ChunkSigner;
+pub use claim::Claim;
 pub use diagnose::{Diagnosis, Hints};
 pub use form::Form;
 pub use key::{Credential, KeyCache, KeySource, Opened, Secret};

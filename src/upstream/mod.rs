@@ -128,7 +128,7 @@ pub struct Reply<B = ReplyBody> {
     pub upstream_id: Option<HeaderValue>,
     /// The S3 code, if it is an error.
     pub code: Option<String>,
-    /// The full size of the object that was copied from, or made of parts, if the store says it.
+    /// The full size of the object that was copied from, made of parts, or asked about, if the store says it.
     pub size: Option<u64>,
 }
 

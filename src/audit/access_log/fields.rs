@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::Setting;
 use super::line::{Fields, Line, Spelling, spell};
 use super::names::{Name, has_object_size, has_turn_around, name};
@@ -9,26 +11,34 @@ use crate::audit::event::{Deletion, Event, Source, UNKNOWN_OUTCOME};
 use crate::time::Millis;
 
 /// The lines of an event in their order: of a copy the one of its source and its own, of DeleteObjects
-/// one of each key and its own, of everything else one; none of what names no bucket.
+/// one of each key and its own, of everything else one; none of what names no bucket, or one that is not there.
 pub fn lines(event: &Event, _setting: &Setting) -> Vec<Line> {
+    parts(event).iter().map(|part| line(event, part)).collect()
+}
+
+/// What differs between the lines of an event, in their order.
+pub(in crate::audit) fn parts(event: &Event) -> Vec<Part<'_>> {
     let name = name(event);
-    let mut lines = Vec::new();
+    let mut parts = Vec::new();
     if name.is_copy()
         && let Some(source) = event.source()
         && let Some(bucket) = source.bucket()
+        && !event.is_from_no_bucket()
     {
-        lines.push(line(event, bucket, source.bucket_account(), &of_source(event, source, &name)));
+        parts.push(of_source(event, bucket, source, &name));
     }
-    let Some(bucket) = event.bucket() else { return lines };
+    let Some(bucket) = event.bucket().filter(|_| !event.is_of_no_bucket()) else { return parts };
     for deletion in event.deletions() {
-        lines.push(line(event, bucket, event.bucket_account(), &of_deletion(event, &deletion)));
+        parts.push(of_deletion(event, bucket, &deletion));
     }
-    lines.push(line(event, bucket, event.bucket_account(), &of_request(event, &name)));
-    lines
+    parts.push(of_request(event, bucket, &name));
+    parts
 }
 
 /// What differs between the lines of one request.
-struct Part<'a> {
+pub(in crate::audit) struct Part<'a> {
+    bucket: &'a str,
+    account: Option<&'a str>,
     owner: Option<&'a str>,
     operation: String,
     key: Option<&'a str>,
@@ -42,13 +52,47 @@ struct Part<'a> {
     access_point: Option<&'a str>,
     /// It has no request line of its own.
     bare: bool,
+    /// It is the request's own.
+    own: bool,
+}
+
+impl Part<'_> {
+    /// Whether it is the request's own, and not of what it did besides.
+    pub(in crate::audit) const fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// A member as JSON has it, by the name that JSON has for it; none of what the lines of an event have in
+    /// common.
+    pub(in crate::audit) fn member(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "bucket_owner_id" => self.owner.into(),
+            "bucket_name" => self.bucket.into(),
+            "bucket_arn" => format!("arn:aws:s3:::{}", self.bucket).into(),
+            "operation" => self.operation.as_str().into(),
+            "key" => self.key.into(),
+            "http_status" => self.status.into(),
+            "error_code" => self.error_code.into(),
+            "bytes_sent" => self.bytes_sent.into(),
+            "object_size" => self.object_size.into(),
+            "total_time" => self.total_time.into(),
+            "turn_around_time" => self.turn_around.into(),
+            "version_id" => self.version_id.into(),
+            "access_point_arn" => self.access_point.into(),
+            "acl_required" if self.status == Some(403) => false.into(),
+            "request_uri" | "referer" | "user_agent" if self.bare => Value::Null,
+            _ => return None,
+        })
+    }
 }
 
 /// The request's own.
-fn of_request<'a>(event: &'a Event, name: &Name) -> Part<'a> {
+fn of_request<'a>(event: &'a Event, bucket: &'a str, name: &Name) -> Part<'a> {
     let known = !event.is_unknown();
     let sent = event.number("bytes_sent").filter(|sent| *sent > 0);
     Part {
+        bucket,
+        account: event.bucket_account(),
         owner: event.text("bucket_owner_id"),
         operation: name.to_string(),
         key: event.key(),
@@ -61,12 +105,13 @@ fn of_request<'a>(event: &'a Event, name: &Name) -> Part<'a> {
         turn_around: event.number("turn_around_time").filter(|_| event.succeeded() && has_turn_around(name)),
         access_point: event.text("access_point_arn"),
         bare: false,
+        own: true,
     }
 }
 
 /// The source of a copy, in the log of the bucket that it is read from. What became of the read is what
 /// became of the request where nothing else is known.
-fn of_source<'a>(event: &'a Event, source: Source<'a>, name: &Name) -> Part<'a> {
+fn of_source<'a>(event: &'a Event, bucket: &'a str, source: Source<'a>, name: &Name) -> Part<'a> {
     let own = event.number("source_status");
     let (status, error_code) = match own {
         Some(status) => (Some(status), event.text("source_error_code")),
@@ -74,6 +119,8 @@ fn of_source<'a>(event: &'a Event, source: Source<'a>, name: &Name) -> Part<'a> 
     };
     let read = status.is_some_and(|status| (200..300).contains(&status)) && error_code.is_none();
     Part {
+        bucket,
+        account: source.bucket_account(),
         owner: source.bucket_owner_id(),
         operation: format!("{name}_GET"),
         key: source.key(),
@@ -86,13 +133,16 @@ fn of_source<'a>(event: &'a Event, source: Source<'a>, name: &Name) -> Part<'a> 
         turn_around: None,
         access_point: source.access_point_arn().or_else(|| event.text("access_point_arn")),
         bare: false,
+        own: false,
     }
 }
 
 /// One key of DeleteObjects.
-fn of_deletion<'a>(event: &'a Event, deletion: &Deletion<'a>) -> Part<'a> {
+fn of_deletion<'a>(event: &'a Event, bucket: &'a str, deletion: &Deletion<'a>) -> Part<'a> {
     let unknown = deletion.status.is_none().then_some(UNKNOWN_OUTCOME);
     Part {
+        bucket,
+        account: event.bucket_account(),
         owner: event.text("bucket_owner_id"),
         operation: "BATCH.DELETE.OBJECT".to_owned(),
         key: Some(deletion.key),
@@ -105,19 +155,20 @@ fn of_deletion<'a>(event: &'a Event, deletion: &Deletion<'a>) -> Part<'a> {
         turn_around: None,
         access_point: event.text("access_point_arn"),
         bare: true,
+        own: false,
     }
 }
 
-fn line(event: &Event, bucket: &str, account: Option<&str>, part: &Part<'_>) -> Line {
+fn line(event: &Event, part: &Part<'_>) -> Line {
     Line {
-        bucket: bucket.to_owned(),
-        account: account.map(str::to_owned),
+        bucket: part.bucket.to_owned(),
+        account: part.account.map(str::to_owned),
         region: event.text("region").map(str::to_owned),
-        fields: fields(event, bucket, part),
+        fields: fields(event, part),
     }
 }
 
-fn fields<'e>(event: &'e Event, bucket: &'e str, part: &'e Part<'_>) -> Fields {
+fn fields<'e>(event: &'e Event, part: &'e Part<'_>) -> Fields {
     use Spelling::{Bare, Key, Quoted, Time};
     let text = |value: Option<&'e str>| (Bare, value.map(Cow::Borrowed));
     let member = |name: &str| text(event.text(name));
@@ -127,7 +178,7 @@ fn fields<'e>(event: &'e Event, bucket: &'e str, part: &'e Part<'_>) -> Fields {
     let denied = part.status == Some(403);
     spell(&[
         text(part.owner),
-        text(Some(bucket)),
+        text(Some(part.bucket)),
         (Time, Some(time(event.received()).into())),
         member("remote_ip"),
         text(requester(event)),

@@ -33,6 +33,29 @@ fn what_names_no_bucket_has_no_line() {
 }
 
 #[test]
+fn what_names_a_bucket_that_is_not_there_has_no_line_in_its_log() {
+    let buckets = |over: Value| -> Vec<String> {
+        lines(&event(over), &Setting::default()).into_iter().map(|line| line.bucket).collect()
+    };
+    let gone = json!({ "http_status": 404, "error_code": "NoSuchBucket" });
+    assert!(buckets(gone).is_empty());
+    let copy = |over: Value| {
+        let mut members = json!({
+            "operation": "CopyObject", "http_status": 404, "error_code": "NoSuchBucket",
+            "source": { "bucket_name": "old", "key": "k" },
+        });
+        members.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
+        buckets(members)
+    };
+    assert_eq!(copy(json!({ "missing_bucket": "old" })), ["data"]);
+    assert_eq!(copy(json!({ "missing_bucket": "data" })), ["old"]);
+    assert_eq!(copy(json!({ "source_status": 404, "source_error_code": "NoSuchBucket" })), ["data"]);
+    assert_eq!(copy(json!({ "source_status": 200 })), ["old"]);
+    assert_eq!(copy(json!({})), ["old", "data"], "which of them nobody has said");
+    assert_eq!(copy(json!({ "error_code": "NoSuchKey" })), ["old", "data"]);
+}
+
+#[test]
 fn every_operation_has_a_name_of_its_resource() {
     for operation in Operation::ALL {
         let name = operation_name(operation);

@@ -48,12 +48,13 @@ pub(super) fn asked(event: &Event, called: &Called<'_>) -> (Members, Vec<String>
     for (name, value) in query(event) {
         let lower = name.to_ascii_lowercase();
         let hidden = lower == "x-amz-mfa";
-        // `?policy` says which operation it is.
-        if !hidden && is_withheld(&lower) && (lower != "policy" || !value.is_empty()) {
+        if !hidden && is_withheld(&lower) {
             continue;
         }
-        // The token service is asked in its query, too; what was made of that is there already.
-        if called.source == STS && matches!(lower.as_str(), "rolearn" | "rolesessionname") {
+        // The token service is asked in its query, too; what was made of that is there already, and what else is
+        // secret of that is withheld.
+        let asked_twice = || matches!(lower.as_str(), "rolearn" | "rolesessionname");
+        if called.source == STS && (asked_twice() || mask::is_secret(lower.as_bytes())) {
             continue;
         }
         if matches!(name.as_str(), "bucketName" | "Host" | "key") || out.has(&name) {
@@ -143,5 +144,18 @@ fn decoded(text: &str) -> String {
 /// Whether a parameter, by its lower-case name, is in no record: credentials, customers' keys and what
 /// belongs to users.
 fn is_withheld(lower: &str) -> bool {
-    mask::is_secret(lower.as_bytes()) || matches!(lower, "awsaccesskeyid" | "x-amz-credential")
+    match lower {
+        "authorization" | "awsaccesskeyid" | "cookie" | "signature" => true,
+        _ => match lower.strip_prefix("x-amz-") {
+            Some("credential" | "security-token" | "server-side-encryption-context" | "signature") => true,
+            Some(rest) => rest.starts_with("meta-") || is_customer_key(rest),
+            None => false,
+        },
+    }
+}
+
+/// A customer's key or its digest, by what follows `x-amz-`.
+fn is_customer_key(rest: &str) -> bool {
+    let rest = rest.strip_prefix("copy-source-").unwrap_or(rest);
+    matches!(rest, "server-side-encryption-customer-key" | "server-side-encryption-customer-key-md5")
 }

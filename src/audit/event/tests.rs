@@ -183,6 +183,58 @@ fn a_key_of_many_is_deleted_if_the_request_says_so_and_nothing_else_is_told() {
 }
 
 #[test]
+fn our_own_form_has_an_object_for_each_line_and_says_everything_in_that_of_the_request() {
+    let objects = |over: Value| -> Vec<Value> {
+        let text = event(over).to_json();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let told = |object: &Value| -> Vec<Value> {
+        ["operation", "bucket_name", "key", "http_status", "error_code", "bytes_sent"]
+            .map(|name| object[name].clone())
+            .to_vec()
+    };
+    let copy = objects(json!({
+        "operation": "CopyObject", "key": "new", "statements": ["s1"], "source_status": 200, "source_object_size": 99,
+        "source": { "bucket_name": "old", "bucket_owner_id": "0b", "key": "x y", "version_id": "v1" },
+    }));
+    assert_eq!(copy.len(), 2);
+    assert_eq!(
+        told(&copy[0]),
+        ["REST.COPY.OBJECT_GET".into(), "old".into(), "x y".into(), 200.into(), Value::Null, Value::Null]
+    );
+    assert_eq!((&copy[0]["version_id"], &copy[0]["object_size"]), (&"v1".into(), &99.into()));
+    assert_eq!((&copy[0]["bucket_owner_id"], &copy[0]["bucket_arn"]), (&"0b".into(), &"arn:aws:s3:::old".into()));
+    assert_eq!(
+        told(&copy[1]),
+        ["REST.COPY.OBJECT".into(), "data".into(), "new".into(), 200.into(), Value::Null, 12.into()]
+    );
+    assert_eq!((&copy[0]["statements"], &copy[1]["statements"]), (&Value::Null, &json!(["s1"])));
+    let many = objects(json!({
+        "operation": "DeleteObjects", "method": "POST", "key": null, "object_size": null,
+        "deletions": [{ "key": "a" }, { "key": "b", "version_id": "v" }],
+        "deletion_results": [{ "at": 1, "status": 403, "error_code": "AccessDenied" }],
+    }));
+    assert_eq!(many.len(), 3);
+    let batch = "BATCH.DELETE.OBJECT";
+    assert_eq!(told(&many[0]), [batch.into(), "data".into(), "a".into(), 204.into(), Value::Null, Value::Null]);
+    assert_eq!(
+        told(&many[1]),
+        [batch.into(), "data".into(), "b".into(), 403.into(), "AccessDenied".into(), Value::Null]
+    );
+    assert_eq!((&many[1]["request_uri"], &many[1]["user_agent"]), (&Value::Null, &Value::Null));
+    assert!(many[0]["deletions"].is_null() && many[2]["deletions"].is_array());
+    assert!(
+        many.iter()
+            .all(|object| object["record"] == many[2]["record"] && object["request_id"] == many[2]["request_id"])
+    );
+    // What has no line has an object all the same.
+    let listed = objects(json!({ "operation": "ListBuckets", "bucket_name": null, "key": null }));
+    assert_eq!(listed.iter().map(|object| &object["operation"]).collect::<Vec<_>>(), ["REST.GET.SERVICE"]);
+    let nowhere = objects(json!({ "http_status": 404, "error_code": "NoSuchBucket" }));
+    assert_eq!(nowhere.len(), 1);
+}
+
+#[test]
 fn our_own_form_has_the_names_of_the_access_log_first_and_then_everything() {
     let event = event(json!({
         "key": "a \u{202e}\n\"b",

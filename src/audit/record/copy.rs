@@ -1,7 +1,7 @@
 //! The source of a copy, as records say it (spec/access-logs.md 6).
 
 use super::super::json::Object;
-use super::{LONG, SHORT, masked};
+use super::{LONG, SHORT};
 
 /// What is copied.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,9 +33,9 @@ pub struct SourceEnd<'a> {
 
 impl Source<'_> {
     pub(super) fn members(&self, object: &mut Object<'_>) {
-        masked(object, "bucket_name", Some(self.bucket), SHORT);
-        masked(object, "key", Some(self.key), LONG);
-        masked(object, "version_id", self.version_id, SHORT);
+        object.text("bucket_name", self.bucket.as_bytes(), SHORT);
+        object.text("key", self.key.as_bytes(), LONG);
+        object.maybe("version_id", self.version_id, SHORT);
         object.maybe("bucket_account", self.bucket_account, SHORT);
         object.maybe("bucket_owner_id", self.bucket_owner, SHORT);
         object.maybe("access_point_arn", self.access_point, SHORT);

@@ -1,7 +1,7 @@
 //! A list of deletions, and what became of each, as records say it (spec/access-logs.md 6).
 
 use super::super::json::Object;
-use super::{LONG, SHORT, masked};
+use super::{LONG, SHORT};
 use crate::s3::xml::DeleteEntry;
 
 /// What became of an entry of a list of deletions, where that is more than that it is gone.
@@ -21,8 +21,8 @@ pub struct Deleted {
 pub(super) fn write_entries(entries: &[DeleteEntry], object: &mut Object<'_>) {
     if !entries.is_empty() {
         object.objects("deletions", entries, |entry, inner| {
-            masked(inner, "key", Some(&entry.key), LONG);
-            masked(inner, "version_id", entry.version.as_deref(), SHORT);
+            inner.text("key", entry.key.as_bytes(), LONG);
+            inner.maybe("version_id", entry.version.as_deref(), SHORT);
         });
     }
 }

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 use super::super::json::Object;
+use super::super::mask::Masking;
 use super::{Deleted, Encryption, LONG, SHORT, SourceEnd, delete, masked};
 use crate::id::RequestId;
 
@@ -62,7 +63,7 @@ pub struct Mismatch<'a> {
 
 impl Mismatch<'_> {
     fn members(&self, object: &mut Object<'_>) {
-        masked(object, "explanation", Some(self.explanation), SHORT);
+        masked(object, Masking::Careful, "explanation", Some(self.explanation), SHORT);
         if let Some((ours, theirs)) = self.lines {
             object.text("line", ours.as_bytes(), SHORT);
             object.text("client_line", theirs.as_bytes(), SHORT);
@@ -87,11 +88,13 @@ pub struct Completion<'a> {
     pub reason: Option<&'a str>,
     /// What only the operator may read.
     pub detail: Option<&'a str>,
+    /// The bucket that is not there, where that is the error.
+    pub missing_bucket: Option<&'a str>,
     /// The limit that the request is over.
     pub dimension: Option<&'a str>,
     /// Why a signature did not match.
     pub mismatch: Option<Mismatch<'a>>,
-    /// Octets of the body read from the client.
+    /// Octets of the body read from the client, as it sent them.
     pub bytes_in: u64,
     /// Octets of the body sent to the client.
     pub bytes_out: u64,
@@ -142,9 +145,10 @@ impl Completion<'_> {
         object.word("outcome", self.outcome.as_str().as_bytes());
         object.maybe_number("http_status", self.status.map(u64::from));
         object.maybe("error_code", self.error_code, SHORT);
-        masked(object, "error_message", self.error_message, SHORT);
+        masked(object, Masking::Careful, "error_message", self.error_message, SHORT);
         object.maybe("reason", self.reason, SHORT);
-        masked(object, "detail", self.detail, LONG);
+        masked(object, Masking::Careful, "detail", self.detail, LONG);
+        object.maybe("missing_bucket", self.missing_bucket, SHORT);
         object.maybe("dimension", self.dimension, SHORT);
         if let Some(mismatch) = &self.mismatch {
             object.object("signature_mismatch", |inner| mismatch.members(inner));

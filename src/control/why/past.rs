@@ -141,7 +141,8 @@ impl Past<'_> {
             return Err(untold("nobody asked: the proxy delivered records (docs/delivery.md)"));
         }
         let Some(arn) = self.whole("requester")? else {
-            if self.text("authentication_type").is_some() || self.text("access_key_id").is_some() {
+            let claimed = ["authentication_type", "access_key_id", "requester_type"];
+            if claimed.into_iter().any(|name| self.text(name).is_some()) {
                 return Err(untold("who asked was never verified, so policies were not asked"));
             }
             return Ok(Principal::anonymous());

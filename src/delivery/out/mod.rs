@@ -52,8 +52,9 @@ impl Out {
             Self::Bucket(out) => {
                 let made = out.deliver(world, load, cursor).await?;
                 if let Some(trail) = &mut cursor.trail {
-                    let records = load.records;
-                    made.into_iter().for_each(|Made(file)| trail.took(file, (load.first, load.last), records));
+                    for Made(file) in made {
+                        trail.took(file, (load.first, load.last), load.records, load.requests);
+                    }
                 }
                 Ok(())
             }

@@ -73,7 +73,7 @@ impl<B> Addressed<B> {
             Ok(verified) => verified,
             Err(rejection) => {
                 parsed.facts.rejected(live, (site, &site.signature), &rejection, cache, now);
-                return Err(Refusal::early(rejection.into_fault(), parsed.facts, Asked::Store(routed)));
+                return Err(Refusal::early(rejection.into_fault(), parsed.facts, Asked::Store(routed), &early));
             }
         };
         parsed.facts.known(live, &who);
@@ -88,8 +88,10 @@ impl<B> Addressed<B> {
         };
         let routed = match (routed, &form) {
             (Ok(asked), Some((bucket, form))) => {
-                let upload = early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules);
-                upload.map(Box::new).map_err(Box::new)
+                match early::upload(&mut parsed.facts, &asked, bucket.as_deref(), form.fields(), site.rules) {
+                    Ok(upload) => Ok(Box::new(upload)),
+                    Err(fault) => return Err(Refusal::asked(fault, parsed.facts, Task::Store(asked))),
+                }
             }
             // Nobody has read the form: nothing of it is known, so nothing of it may leave.
             (Ok(asked), None) if asked.operation == Operation::PostObject => {
@@ -148,6 +150,11 @@ impl<B> Parsed<B> {
             Ok(verified) => verified,
             Err(rejection) => {
                 self.facts.rejected(live, (site, &site.tokens), &rejection, cache, now);
+                // The token of a web identity names no key, but claims to be somebody.
+                if matches!(rejection.fault().code(), Code::ExpiredTokenException | Code::InvalidIdentityToken) {
+                    self.facts.claim();
+                    self.facts.claim.get_or_insert_default();
+                }
                 return Err(Refusal::new(rejection.into_fault(), self.facts));
             }
         };

@@ -22,7 +22,7 @@ fn gone() -> Fault {
 
 impl<B> Unrecorded for Box<Addressed<B>> {
     fn left(self) -> Refusal {
-        Refusal::early(gone(), self.parsed.facts, self.asked)
+        Refusal::early(gone(), self.parsed.facts, self.asked, &self.early)
     }
 }
 

@@ -63,6 +63,81 @@ pub(crate) const SPELLINGS: [&str; 50] = [
      X-Amz-Signature=7&X-Amz-Signature=8&X-Amz-Signature=9&X-Amz-Signature={}",
 ];
 
+/// Those of [`SPELLINGS`] whose secret is a parameter of a signed link, and stands in one.
+pub(crate) fn spellings_of_links() -> Vec<&'static str> {
+    let others =
+        ["@", "%40", "WebIdentity", "SAML", "x-amz-mfa", "x-amz-meta", "MD5", "context", "SessionToken", "/X-Amz-S"];
+    SPELLINGS.into_iter().filter(|spelling| !others.iter().any(|other| spelling.contains(other))).collect()
+}
+
+fn by(rule: Rule, text: &str) -> String {
+    let mut out = Vec::new();
+    match rule {
+        Rule::Query => target(text.as_bytes(), |piece| out.extend_from_slice(piece)),
+        Rule::Links | Rule::All(_) => links(text.as_bytes(), |piece| out.extend_from_slice(piece)),
+    }
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn of_a_target_five_parameters_are_masked_and_nothing_else_changes() {
+    for (text, expected) in [
+        ("/b/k?a=1&x-amz-SIGNATURE=abc&b=2", "/b/k?a=1&x-amz-SIGNATURE=XXXXXXXX&b=2"),
+        ("/b/k?X%2DAmz%2dSecurity-Token=a%26b&c", "/b/k?X%2DAmz%2dSecurity-Token=XXXXXXXX&c"),
+        ("/b?Signature=a%3D#x y&Expires=1", "/b?Signature=XXXXXXXX&Expires=1"),
+        ("/b?X-Amz-Server-Side-Encryption-Customer-Key=k==", "/b?X-Amz-Server-Side-Encryption-Customer-Key=XXXXXXXX"),
+        (
+            "/b?x-amz-copy-source-server-side-encryption-customer-key=k&x",
+            "/b?x-amz-copy-source-server-side-encryption-customer-key=XXXXXXXX&x",
+        ),
+        (
+            "/b/k?next=https%3A%2F%2Fh%3FX-Amz-Signature%3Ds%26a&b",
+            "/b/k?next=https%3A%2F%2Fh%3FX-Amz-Signature%3DXXXXXXXX%26a&b",
+        ),
+    ] {
+        assert_eq!(by(Rule::Query, text), expected);
+        assert_eq!(by(Rule::Query, expected), expected, "what is masked stays so");
+    }
+    for text in [
+        "",
+        "/b/k",
+        "/b/X-Amz-Signature=1/a&Signature=2/x-amz-security-token=%3F&Signature=3",
+        "/b/k%3FX-Amz-Signature=1&Signature=2",
+        "/b?policy=a&cookie=b&authorization=c&my-secretkey=d&SessionToken=e&TokenCode=f&x-amz-meta-a=g",
+        "/b?X-Amz-Credential=a&AWSAccessKeyId=b&x-amz-mfa=c&x-amz-server-side-encryption-customer-key-md5=d",
+        "/b?my-signature=a&X-Amz-Signature-Old=b&xamzsignature=c&Signatures=d&x-Signature=e",
+        "/b?u=https://name:password@h/k&prefix=year/Signature=1/",
+        "/b?X-Amz-Signature",
+        "/b?%zz=1&%4=2&%=3&&=4",
+    ] {
+        assert_eq!(by(Rule::Query, text), text);
+    }
+}
+
+#[test]
+fn of_a_text_the_parameters_of_a_link_are_masked_as_far_as_it_goes() {
+    for (text, expected) in [
+        ("https://h/k?X-Amz-Signature=abc#top", "https://h/k?X-Amz-Signature=XXXXXXXX#top"),
+        ("got https://h/k?Signature=abc then left", "got https://h/k?Signature=XXXXXXXX then left"),
+        ("<a href=\"/k?a&amp;Signature=abc\">", "<a href=\"/k?a&amp;Signature=XXXXXXXX\">"),
+        (
+            "a/1 Credential=k/s, SignedHeaders=h, Signature=abc d",
+            "a/1 Credential=k/s, SignedHeaders=h, Signature=XXXXXXXX d",
+        ),
+    ] {
+        assert_eq!(by(Rule::Links, text), expected);
+        assert_eq!(by(Rule::Links, expected), expected, "what is masked stays so");
+    }
+    for text in [
+        "Agent/1.0 (Signature=5; policy=strict)",
+        "https://name:password@h/Signature=1/k?policy=a&cookie=b&SecretAccessKey=c",
+        "team=red&policy=gold&my-signature=1",
+        "Signature=1",
+    ] {
+        assert_eq!(by(Rule::Links, text), text);
+    }
+}
+
 #[test]
 fn plain_parameters_are_masked_as_the_access_log_has_it_and_the_rest_stays_as_sent() {
     for (text, expected) in [
@@ -158,9 +233,33 @@ proptest! {
     }
 
     #[test]
+    fn a_secret_of_a_signed_link_is_in_no_target_and_no_text_however_it_is_quoted(
+        secret in "[A-Za-z0-9]{20,40}",
+        spelling in prop::sample::select(spellings_of_links()),
+        rounds in 0_usize..3,
+        noise in "[a-z%&=;?/ .~-]{0,12}",
+    ) {
+        let mut text = format!("{noise}{}", spelling.replace("{}", &secret));
+        for _ in 0..rounds {
+            text = percent(&text);
+        }
+        let asked = by(Rule::Query, &format!("/b/k?next={text}"));
+        prop_assert!(!asked.contains(&secret), "{} {}", text, asked);
+        // A blank ends a link.
+        let shown = by(Rule::Links, &text);
+        prop_assert!(spelling.contains("?%20") || !shown.contains(&secret), "{} {}", text, shown);
+    }
+
+    #[test]
     fn any_octets_are_masked_without_harm_and_once(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         let once = masked(&octets, Begins::AtName).unwrap_or(octets);
         prop_assert_eq!(masked(&once, Begins::AtName), None);
+        for rule in [Rule::Links, Rule::Query] {
+            let (mut once_by, mut twice) = (Vec::new(), Vec::new());
+            write_by(&once, rule, |piece| once_by.extend_from_slice(piece));
+            write_by(&once_by, rule, |piece| twice.extend_from_slice(piece));
+            prop_assert_eq!(once_by, twice);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ impl Sealed {
         if reply.status != StatusCode::OK {
             return Ok(reply);
         }
+        let reply = Reply { size: Some(plain), ..reply };
         rewrite(reply, |document| {
             let of_part = |_: &[u8], size| plain_length(size).map_or(Size::AsStored, Size::Plain);
             let (document, _) = sizes(without_checksums(document), &["Part"], of_part);

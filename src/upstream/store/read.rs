@@ -328,6 +328,7 @@ pub(super) async fn attributes(shell: &Shell, request: &Request) -> Result<Reply
         }
         let mut reply = answer::document(xml.finish("GetObjectAttributesResponse"));
         set_last_modified(&mut reply.headers, row.facts.modified);
+        reply.size = Some(row.facts.size);
         Ok(reply)
     };
     shell.read(read).await

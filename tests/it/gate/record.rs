@@ -1,6 +1,8 @@
 //! What a finished request leaves on record, by what was asked: everything that lines of an access log and
 //! audit records are made of.
 
+mod refused;
+
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
