@@ -43,8 +43,8 @@ impl Live {
         let host = sigv4::host(head).ok()?;
         let mut sites = self.listeners.get(listener)?.iter().enumerate();
         sites.find_map(|(at, site)| {
-            let resource = address::named(&site.address, host, head).ok()?;
-            Some((at, resource.and_then(|resource| Named::of(resource, head))))
+            let resource = address::map(&site.address, host, head).ok()?;
+            Some((at, resource.ok().and_then(|resource| Named::of(resource, head))))
         })
     }
 }

@@ -144,9 +144,8 @@ impl Case<'_> {
         version.map_or(Missing::Key, Missing::Version).fault(key.unwrap_or_default())
     }
 }
-    /// What is told of a bucket that is not there.
-    pub(super) fn no_bucket(&self, bucket: &str) -> Fault {
-        let called = self.routed.through.as_deref().map_or(bucket, |through| &through.shown);
-        Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", called)
-    }
-
+/// What is told of a bucket that is not there.
+pub(super) fn no_bucket(&self, bucket: &str) -> Fault {
+    let called = self.routed.through.as_deref().map_or(bucket, |through| &through.shown);
+    Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", called)
+}

@@ -14,12 +14,23 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The bytes before the first `?`.
+    /// The bytes before the first `?`; of a target in absolute form those behind its authority.
     pub fn path(&self) -> &'a [u8] {
-        match memchr::memchr(b'?', self.target) {
-            Some(at) => self.target.get(..at).unwrap_or_default(),
-            None => self.target,
+        let target = self.absolute_form().map_or(self.target, |(_, path)| path);
+        match memchr::memchr(b'?', target) {
+            Some(at) => target.get(..at).unwrap_or_default(),
+            None => target,
         }
+    }
+
+    /// Of a target in absolute form, the authority and what follows it.
+    pub fn absolute_form(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if matches!(self.target, [] | [b'/' | b'?', ..]) {
+            return None;
+        }
+        let rest = self.target.strip_prefix(b"http://").or_else(|| self.target.strip_prefix(b"https://"))?;
+        let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?')).unwrap_or(rest.len());
+        rest.split_at_checked(end)
     }
 
     /// The bytes after the first `?`, empty when there is none.

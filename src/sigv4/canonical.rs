@@ -9,7 +9,7 @@ use crate::s3::{Code, Fault, Head};
 ///
 /// # Errors
 /// `BadRequest` unless there is exactly one, not empty; where both are there they must be equal, and so
-/// must the authority of an absolute-form target.
+/// must the authority of a target in absolute form. Whether it is a legal name is the mapping's question.
 pub fn host<'a>(head: &Head<'a>) -> Result<&'a [u8], Fault> {
     let bad = |message: &'static str| Fault::new(Code::BadRequest, "host", message);
     let header = head.only("host").map_err(|_| bad("The request has more than one Host header."))?;
@@ -21,7 +21,15 @@ pub fn host<'a>(head: &Head<'a>) -> Result<&'a [u8], Fault> {
         (None, Some(header)) => header,
         (None, None) => return Err(bad("The request has no Host header.")),
     };
-    if host.is_empty() { Err(bad("The Host header is empty.")) } else { Ok(host) }
+    if host.is_empty() {
+        return Err(bad("The Host header is empty."));
+    }
+    match head.absolute_form() {
+        Some((named, _)) if !named.eq_ignore_ascii_case(host) => {
+            Err(bad("The Host header and the request target name different hosts."))
+        }
+        _ => Ok(host),
+    }
 }
 
 /// Which of the two readings of the path (spec/sigv4.md 4.2).
@@ -249,6 +257,22 @@ mod tests {
             assert_eq!(path(wire, PathForm::Whole), expected, "{wire}");
         }
         assert_eq!(path("/b/a%2fb", PathForm::Segments), "/b/a%2Fb");
+    }
+
+    #[test]
+    fn a_target_in_absolute_form_names_the_host_or_nothing() {
+        let ask = |target: &'static str| {
+            let lines: &[(&[u8], &[u8])] = &[(b"host", b"proxy.example")];
+            let head = Head { method: b"GET", target: target.as_bytes(), lines, authority: None };
+            (host(&head).map_err(|fault| fault.code()).map(<[u8]>::to_vec), head.path().to_vec())
+        };
+        for target in ["http://proxy.example/b/k?x=/y", "https://PROXY.example/b/k", "/b/k", "/b/k?u=http://other/"] {
+            assert_eq!(ask(target), (Ok(b"proxy.example".to_vec()), b"/b/k".to_vec()), "{target}");
+        }
+        assert_eq!(ask("http://proxy.example?x").1, b"");
+        for target in ["http://other/b/k", "http://me@proxy.example/b/k", "http:///b/k", "http://proxy.example:80/"] {
+            assert_eq!(ask(target).0, Err(Code::BadRequest), "{target}");
+        }
     }
 
     #[test]

@@ -322,15 +322,37 @@ pub(super) fn request_time<'a>(head: &Head<'a>) -> Result<(Cow<'a, str>, Seconds
     Ok((Cow::Owned(time.compact()), time, date))
 }
 
-/// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000` or `-0000`.
+/// `Fri, 14 Mar 2026 09:26:53 GMT`, also with `+0000` or `-0000`: the form of RFC 1123 and no other. The
+/// day of the week has to be one, and that is all that it says.
 fn http_date(text: &[u8]) -> Option<Seconds> {
-    let text = std::str::from_utf8(text).ok()?;
-    let text = text
-        .strip_suffix("+0000")
-        .or_else(|| text.strip_suffix("-0000"))
-        .map_or_else(|| text.to_owned(), |start| format!("{start}GMT"));
-    let since = httpdate::parse_http_date(&text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok().map(Seconds)
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (weekday, rest) = std::str::from_utf8(text).ok()?.split_once(", ")?;
+    let mut parts = rest.split(' ');
+    let mut next = || parts.next();
+    let (Some(day), Some(month), Some(year), Some(time), Some(zone), None) =
+        (next(), next(), next(), next(), next(), next())
+    else {
+        return None;
+    };
+    if !DAYS.contains(&weekday) || !["GMT", "+0000", "-0000"].contains(&zone) {
+        return None;
+    }
+    let month = MONTHS.iter().zip(1..).find_map(|(name, number)| (*name == month).then_some(number))?;
+    let (hour, time) = time.split_once(':')?;
+    let (minute, second) = time.split_once(':')?;
+    let number = |text: &str, length: usize| {
+        let legal = text.len() == length && text.bytes().all(|octet| octet.is_ascii_digit());
+        if legal { text.parse::<i64>().ok() } else { None }
+    };
+    Seconds::from_civil(
+        number(year, 4)?,
+        month,
+        number(day, 2)?,
+        number(hour, 2)?,
+        number(minute, 2)?,
+        number(second, 2)?,
+    )
 }
 
 /// The clock difference that is tolerated, both ends included.
@@ -342,4 +364,37 @@ pub(super) fn check_skew(time: Seconds, as_received: &[u8], now: Seconds, skew: 
         .with("RequestTime", String::from_utf8_lossy(as_received))
         .with("ServerTime", now.rfc3339())
         .with("MaxAllowedSkewMilliseconds", (skew * 1000).to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_read_in_the_form_of_rfc_1123_whatever_day_of_the_week_it_says() {
+        let expected = Seconds::from_compact(b"20260314T092653Z");
+        for date in [
+            "Sat, 14 Mar 2026 09:26:53 GMT",
+            "Fri, 14 Mar 2026 09:26:53 GMT",
+            "Sat, 14 Mar 2026 09:26:53 +0000",
+            "Sat, 14 Mar 2026 09:26:53 -0000",
+        ] {
+            assert_eq!(http_date(date.as_bytes()), expected, "{date}");
+        }
+        for date in [
+            "Saturday, 14-Mar-26 09:26:53 GMT",
+            "Sat Mar 14 09:26:53 2026",
+            "14 Mar 2026 09:26:53 GMT",
+            "Xyz, 14 Mar 2026 09:26:53 GMT",
+            "Sat, 14 Mar 2026 10:26:53 +0100",
+            "Sat, 14 Mar 2026 09:26:53",
+            "Sat, 14 Mar 2026 09:26:60 GMT",
+            "Sat, 30 Feb 2026 09:26:53 GMT",
+            "Sat, +4 Mar 2026 09:26:53 GMT",
+            "Sat, 14 Mar 2026 09:26:53 GMT x",
+            "Sat, 14  Mar 2026 09:26:53 GMT",
+        ] {
+            assert_eq!(http_date(date.as_bytes()), None, "{date}");
+        }
+    }
 }

@@ -61,10 +61,18 @@ pub(super) fn in_query(value: &[u8]) -> Result<Payload, Fault> {
     }
 }
 
+/// The modes whose chunks are signed, which nobody does who does not sign the request.
+const SIGNED_CHUNKS: [&[u8]; 4] = [
+    b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+    b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+    b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+];
+
 /// Reads the payload value of an anonymous request (spec/sigv4.md 14).
 pub(super) fn anonymous(value: Option<&[u8]>, streaming_allowed: bool) -> Result<Payload, Fault> {
     let Some(value) = value else { return Ok(Payload::Unsigned) };
-    if value.starts_with(b"STREAMING-AWS4-") {
+    if SIGNED_CHUNKS.contains(&value) {
         let message = "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.";
         return Err(Fault::new(Code::InvalidRequest, "anonymous-payload", message));
     }
@@ -78,4 +86,21 @@ fn invalid(reason: &'static str) -> Fault {
 fn unknown(value: &[u8]) -> Fault {
     let message = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
     Fault::argument("payload-mode", message, "x-amz-content-sha256", Some(String::from_utf8_lossy(value).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_that_does_not_exist_is_unknown_to_anonymous_callers_as_to_all() {
+        for value in ["STREAMING-AWS4-HMAC-SHA512-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-EVENTS", "STREAMING-AWS4-"] {
+            let fault = anonymous(Some(value.as_bytes()), true).unwrap_err();
+            assert_eq!((fault.code(), fault.reason()), (Code::InvalidArgument, "payload-mode"), "{value}");
+        }
+        for value in SIGNED_CHUNKS {
+            let fault = anonymous(Some(value), true).unwrap_err();
+            assert_eq!((fault.code(), fault.reason()), (Code::InvalidRequest, "anonymous-payload"));
+        }
+    }
 }

@@ -94,12 +94,16 @@ impl<'q> Values<'q> {
         self.text("X-Amz-Credential")
     }
 
-    /// Date and expiry: steps 5 and 6.
-    pub(super) fn read(self, longest: i64) -> Result<Presigned<'q>, Fault> {
-        let bad_date =
-            || fault("presigned-date", "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
-        let date = self.text("X-Amz-Date").ok_or_else(bad_date)?;
-        let time = Seconds::from_compact(date.as_bytes()).ok_or_else(bad_date)?;
+    /// The date, for step 5: as it was signed, and as an instant.
+    pub(super) fn time(&self) -> Result<(&'q str, Seconds), Fault> {
+        let bad = || fault("presigned-date", "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+        let date = self.text("X-Amz-Date").ok_or_else(bad)?;
+        Ok((date, Seconds::from_compact(date.as_bytes()).ok_or_else(bad)?))
+    }
+
+    /// The expiry, step 6, and what else there is. `dated`: the date.
+    pub(super) fn read(self, dated: (&'q str, Seconds), longest: i64) -> Result<Presigned<'q>, Fault> {
+        let (date, time) = dated;
         Ok(Presigned {
             date,
             time,

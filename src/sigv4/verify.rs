@@ -176,11 +176,15 @@ impl Verified {
     }
 }
 
-/// Decides once which mechanism a request uses.
+/// Decides once which mechanism a request uses. A preflight uses none, whatever it carries
+/// (spec/sigv4.md 14).
 ///
 /// # Errors
 /// Two mechanisms at once, or Signature Version 2.
 pub fn kind(head: &Head<'_>, query: &Query<'_>) -> Result<Kind, Fault> {
+    if head.method == b"OPTIONS" {
+        return Ok(Kind::Anonymous);
+    }
     let version_2 = query.iter().any(|parameter| matches!(&*parameter.name, b"AWSAccessKeyId" | b"Signature"));
     let version_4 = query
         .iter()
@@ -311,8 +315,9 @@ impl<K: KeySource> Verifier<'_, K> {
         let set = if algorithm == Algorithm::Ecdsa { query::region_set(query)? } else { None };
         let credential = values.credential().unwrap_or_default();
         let scope = Scope::read(credential, algorithm, set, self.served(), Place::Query)?;
-        let presigned = values.read(self.settings.presign_longest)?;
-        scope.check_day(presigned.date, Place::Query)?;
+        let dated = values.time()?;
+        scope.check_day(dated.0, Place::Query)?;
+        let presigned = values.read(dated, self.settings.presign_longest)?;
         let names = header::signed_names(presigned.signed, Place::Query)?;
         presigned.check_validity(self.now, self.settings.skew)?;
         let known = self.credential(scope.access_key, presigned.token);
@@ -352,7 +357,8 @@ impl<K: KeySource> Verifier<'_, K> {
     fn anonymous(&self) -> Result<Verified, Box<Rejection>> {
         let Request { head, streaming_allowed, tls, .. } = *self.request;
         let payload = payload::anonymous(joined(head, "x-amz-content-sha256").as_deref(), streaming_allowed)?;
-        self.settings.payload.check(payload, tls || head.method == b"GET" || head.method == b"HEAD")?;
+        let bare = matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS");
+        self.settings.payload.check(payload, tls || bare)?;
         Ok(Verified::anonymous(payload))
     }
 

@@ -435,3 +435,29 @@ fn a_region_set_must_be_there_signed_and_name_the_region() {
     let (mixed, _) = ecdsa("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "*", &[("x-amz-decoded-content-length", "0")]);
     assert_eq!(refused(&mixed), Code::InvalidRequest);
 }
+
+#[test]
+fn a_presigned_day_is_compared_before_the_expiry_is_looked_at() {
+    let headers: Owned = vec![("host".to_owned(), b"h".to_vec())];
+    let refused = |day: &str, date: &str, expires: &str| {
+        let target = format!(
+            "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={KEY}%2F{day}%2Fus-east-1%2Fs3%2Faws4_request\
+             &X-Amz-Date={date}&X-Amz-Expires={expires}&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+        );
+        verify(b"GET", target.as_bytes(), &headers).unwrap_err().reason()
+    };
+    assert_eq!(refused("20260313", DATE, "x"), "credential-date");
+    assert_eq!(refused("20260314", DATE, "x"), "presigned-expires");
+    assert_eq!(refused("20260313", "x", "x"), "presigned-date");
+}
+
+#[test]
+fn a_preflight_is_nobodys_whatever_it_carries() {
+    for (name, value) in [("authorization", "AWS4-HMAC-SHA256 nonsense"), ("authorization", "Bearer x"), ("a", "b")] {
+        let headers: Owned = vec![("host".to_owned(), b"h".to_vec()), (name.to_owned(), value.as_bytes().to_vec())];
+        for target in ["/b/k", "/b/k?X-Amz-Signature=0&x-amz-acl=private", "/b/k?AWSAccessKeyId=a&Signature=b"] {
+            let verified = verify(b"OPTIONS", target.as_bytes(), &headers).unwrap();
+            assert_eq!((verified.kind(), verified.access_key()), (sigv4::Kind::Anonymous, None), "{value} {target}");
+        }
+    }
+}

@@ -15,7 +15,9 @@ const SHOWN: usize = 100;
 pub(super) fn parse(field: &str) -> Result<PostPolicy, Fault> {
     let text = STANDARD.decode(field).map_err(|_| invalid("invalid Base64 encoding."))?;
     // Fields are at most 20 KB, so the document is; its depth is bounded by the reader.
-    let Ok(Json::Object(members)) = serde_json::from_slice(&text) else { return Err(invalid("Invalid JSON.")) };
+    let Ok(Json::Object(members)) = serde_json::from_slice(&saturated(text)) else {
+        return Err(invalid("Invalid JSON."));
+    };
     let (mut expiration, mut conditions) = (None, None);
     for (name, value) in members {
         let place = match name.as_str() {
@@ -89,7 +91,7 @@ fn tested(list: Vec<Json>) -> Result<Condition, Fault> {
 fn instant(text: &str) -> Option<Seconds> {
     let text = text.strip_suffix('Z')?;
     let text = match text.split_once('.') {
-        Some((whole, fraction)) if digits(fraction) && fraction.len() <= 9 => whole,
+        Some((whole, fraction)) if digits(fraction) => whole,
         Some(_) => return None,
         None => text,
     };
@@ -130,6 +132,42 @@ fn invalid(why: &str) -> Fault {
     Fault::new(Code::InvalidPolicyDocument, "form-policy", format!("Invalid Policy: {why}"))
 }
 
+/// The document with every count that is too large for a `u64` as the largest: the reader would make a
+/// rough number of it, and none at all of many digits. In a string it stays as it is.
+fn saturated(document: Vec<u8>) -> Vec<u8> {
+    const LARGEST: &[u8] = b"18446744073709551615";
+    let is_large = |run: &[u8]| {
+        let whole = !run.starts_with(b"0") && run.iter().all(u8::is_ascii_digit);
+        whole && (run.len(), run) > (LARGEST.len(), LARGEST)
+    };
+    let (mut quoted, mut escaped) = (false, false);
+    // What stands between two of these marks outside of strings is a whole number or no number.
+    let of_number = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
+    let mut outside = |octet: u8| {
+        let was = quoted;
+        if !escaped && octet == b'"' {
+            quoted = !quoted;
+        }
+        escaped = quoted && !escaped && octet == b'\\';
+        !was && !quoted
+    };
+    let mut out = Vec::with_capacity(document.len());
+    let mut run = 0; // where the number begins in what has been written
+    for octet in document {
+        if outside(octet) && of_number(octet) {
+            out.push(octet);
+            continue;
+        }
+        if out.get(run..).is_some_and(is_large) {
+            out.truncate(run);
+            out.extend_from_slice(LARGEST);
+        }
+        out.push(octet);
+        run = out.len();
+    }
+    out
+}
+
 /// JSON as it is written: members stay in order, and twice where they are twice.
 enum Json {
     List(Vec<Self>),
@@ -145,7 +183,8 @@ impl Json {
     fn count(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(text) if digits(text) => text.parse().ok(),
+            // Only what is too large does not parse.
+            Self::Text(text) if digits(text) => Some(text.parse().unwrap_or(u64::MAX)),
             _ => None,
         }
     }
