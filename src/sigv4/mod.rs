@@ -25,7 +25,7 @@ pub use chunks::ChunkSigner;
 pub use diagnose::{Diagnosis, Hints};
 pub use form::Form;
 pub use key::{Credential, KeyCache, KeySource, Opened, Secret};
-pub use outgoing::{OutgoingPayload, Signer};
+pub use outgoing::{OutgoingPayload, OwnKeys, SignError, Signer};
 pub use payload::PayloadRule;
 pub use post_policy::PostPolicy;
 pub use rejection::{Details, Rejection};
