@@ -143,7 +143,8 @@ impl Renewer {
         match (problem, self.told) {
             (Some(problem), None | Some(true)) => {
                 let held = self.signers.iter().all(|signer| signer.has_keys(self.clock.now()));
-                let then = if held { "those before are used until they end" } else { "requests to stores are refused" };
+                let then =
+                    if held { "those before are used until they end" } else { "requests that need them are refused" };
                 tracing::warn!(source, problem, "there are no new keys to sign with; {then}");
             }
             (None, Some(false)) => tracing::info!(source, "there are new keys to sign with again"),

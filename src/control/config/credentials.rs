@@ -12,9 +12,7 @@ use crate::sigv4::{OwnKeys, Secret};
 const CONTAINERS: &str = "169.254.170.2";
 /// Who may be asked for keys over plain HTTP, besides this machine: ECS, and EKS by both of its addresses.
 const PLAIN: [&str; 3] = [CONTAINERS, "169.254.170.23", "fd00:ec2::23"];
-/// Where instances ask.
-const METADATA: &str = "http://169.254.169.254";
-/// The addresses that never leave the machine's own network.
+/// Where instances ask: addresses of the machine itself, as good as loopback.
 const METADATA_HOSTS: [&str; 2] = ["169.254.169.254", "fd00:ec2::254"];
 /// What a session is called that is not named.
 const SESSION: &str = "bartizan";
@@ -94,10 +92,8 @@ fn instance(table: &Table<'_>) -> Result<Source, Lack> {
         return Err(Lack::of("AWS_EC2_METADATA_DISABLED forbids to ask the instance's metadata", help));
     }
     const NAME: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
-    let named = variable(table, NAME);
-    let Some((mut place, is_plain)) = place(named.as_deref().unwrap_or(METADATA)) else {
-        return Err(unusable_url(NAME));
-    };
+    let url = variable(table, NAME).map_or_else(|| metadata(table).map(str::to_owned), Ok)?;
+    let (mut place, is_plain) = place(&url).ok_or_else(|| unusable_url(NAME))?;
     if is_plain && !METADATA_HOSTS.contains(&place.host.as_str()) {
         let message = format!("{NAME} is plain HTTP to another machine");
         let help = "use https://, unless the network between is closed to others";
@@ -105,6 +101,16 @@ fn instance(table: &Table<'_>) -> Result<Source, Lack> {
     }
     place.target.truncate(place.target.trim_end_matches('/').len());
     Ok(Source::Instance(place))
+}
+
+/// The metadata service's usual place.
+fn metadata(table: &Table<'_>) -> Result<&'static str, Lack> {
+    const NAME: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
+    match variable(table, NAME).map(|mode| mode.to_ascii_lowercase()).as_deref() {
+        None | Some("ipv4") => Ok("http://169.254.169.254"),
+        Some("ipv6") => Ok("http://[fd00:ec2::254]"),
+        Some(_) => Err(Lack::of(format!("{NAME} is neither IPv4 nor IPv6"), "set it to one of them, or unset it")),
+    }
 }
 
 /// Where what runs this container hands out keys.
@@ -149,8 +155,10 @@ fn web_identity(table: &Table<'_>, region: &str) -> Result<Source, Lack> {
     let missing = [(FILE, file.is_none()), (ROLE, role.is_none())];
     let missing: Vec<&str> = missing.into_iter().filter(|(_, missing)| *missing).map(|(name, _)| name).collect();
     let (Some(token_file), Some(role)) = (file, role) else {
+        let is = if missing.len() == 1 { "is" } else { "are" };
         let missing = missing.join(" and ");
-        return Err(Lack::of(format!("{missing} not set"), format!("set {missing}; on EKS, the service account does")));
+        let help = format!("set {missing}; on EKS, the service account does");
+        return Err(Lack::of(format!("{missing} {is} not set"), help));
     };
     if !role.starts_with("arn:")
         || !(20..=2048).contains(&role.len())

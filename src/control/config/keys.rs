@@ -77,6 +77,7 @@ fn seals(upstream: &Upstream) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Credentials;
     use super::super::tests::{accepted, given, refused};
     use super::*;
 
@@ -104,6 +105,10 @@ mod tests {
         let service = accepted(&text("sealed", &format!("{keys}\n{more}"))).key_service.unwrap();
         assert_eq!((service.region.as_str(), service.connections, service.cache), ("eu-west-1", 2, false));
         assert_eq!(service.ca_file, Some("/etc/bartizan/ca.pem".into()));
+        // Also with keys that are fetched.
+        let instance = accepted(&text("sealed", "endpoint = \"https://kms.internal\"\ncredentials = \"instance\""));
+        let Credentials::Fetched(source) = instance.key_service.unwrap().credentials else { panic!("given") };
+        assert_eq!(source.name(), "the instance's metadata");
         let local = format!("endpoint = \"http://127.0.0.1:4566\"\n{CREDENTIALS}");
         assert!(!accepted(&text("sealed", &local)).key_service.unwrap().endpoint.tls);
     }

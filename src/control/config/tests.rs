@@ -403,7 +403,7 @@ fn keys_for_the_upstream_come_from_three_places() {
         assert_eq!(given(&remote.credentials), (id, secret));
     }
     for (credentials, expected) in [
-        ("\"web-identity\"", "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN not set"),
+        ("\"web-identity\"", "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set"),
         ("\"guess\"", "it is not usable"),
         ("{ env = true }", "the environment holds no keys"),
         ("{ env = false }", "can only be true"),

@@ -38,6 +38,7 @@ fn a_container_is_asked_before_the_instance() {
     for (variables, expected) in [
         (&[][..], "http://169.254.169.254:80"),
         (&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]/")], "http://fd00:ec2::254:80"),
+        (&[("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6")], "http://fd00:ec2::254:80"),
         (&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://localhost:1338/base/")], "http://localhost:1338/base"),
         (&[(relative, "/v2/credentials/a?b=c")], "http://169.254.170.2:80/v2/credentials/a?b=c"),
         (&[(full, "http://169.254.170.23/v1/credentials")], "http://169.254.170.23:80/v1/credentials"),
@@ -94,8 +95,8 @@ fn what_the_environment_lacks_is_told_with_what_to_set() {
     let full = |url| ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let one_line = ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "hunter2\r\nhost: b");
     for (word, variables, expected) in [
-        ("web-identity", &[][..], "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN not set"),
-        ("web-identity", &[file], "set AWS_ROLE_ARN; on EKS, the service account does"),
+        ("web-identity", &[][..], "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set"),
+        ("web-identity", &[file], "AWS_ROLE_ARN is not set"),
         ("web-identity", &[role], "set AWS_WEB_IDENTITY_TOKEN_FILE; on EKS"),
         ("web-identity", &[file, ("AWS_ROLE_ARN", "proxy")], "AWS_ROLE_ARN is no ARN"),
         ("web-identity", &[file, role, ("AWS_ROLE_SESSION_NAME", "a b")], "AWS_ROLE_SESSION_NAME is no name"),
@@ -111,6 +112,7 @@ fn what_the_environment_lacks_is_told_with_what_to_set() {
             &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ftp://a")],
             "AWS_EC2_METADATA_SERVICE_ENDPOINT is no URL",
         ),
+        ("instance", &[("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv5")], "is neither IPv4 nor IPv6"),
         ("instance", &[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a")], "RELATIVE_URI is no path"),
         ("instance", &[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/a b")], "RELATIVE_URI is no path"),
         ("instance", &[full("http://169.254.169.254/a")], "FULL_URI is plain HTTP to another machine"),

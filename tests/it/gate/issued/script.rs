@@ -1,7 +1,7 @@
 //! Those who hand out keys, as a script: the metadata of an instance, what runs a container, a token service.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,13 +31,26 @@ pub(super) struct Issuer {
 impl Issuer {
     /// Hands out keys that live so many seconds.
     pub(super) fn of(life: i64) -> Self {
+        Self::listening(life, None)
+    }
+
+    /// The same over TLS.
+    pub(super) fn listening(life: i64, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let inner = Arc::new(Mutex::new(Inner { number: 0, life, instead: None, seen: Vec::new() }));
         let kept = Arc::clone(&inner);
         std::thread::spawn(move || {
             for stream in listener.incoming().take(10_000) {
-                answer(stream.unwrap(), &kept);
+                let stream = stream.unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+                match &tls {
+                    None => answer(stream, &kept),
+                    Some(tls) => {
+                        let connection = rustls::ServerConnection::new(Arc::clone(tls)).unwrap();
+                        answer(rustls::StreamOwned::new(connection, stream), &kept);
+                    }
+                }
             }
         });
         Self { address, inner }
@@ -58,8 +71,7 @@ pub(super) fn access_key(number: u32) -> String {
     format!("ASIAISSUED{number:06}")
 }
 
-fn answer(stream: TcpStream, inner: &Mutex<Inner>) {
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+fn answer(stream: impl Read + Write, inner: &Mutex<Inner>) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
