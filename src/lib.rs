@@ -5,6 +5,7 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod control;
+pub mod credentials;
 pub mod delivery;
 pub mod gate;
 pub mod guard;

@@ -21,6 +21,8 @@ pub trait Probes {
     fn takes_records(&self) -> bool;
     /// Whether the upstream has answered when it was last asked.
     fn upstream_answers(&self) -> bool;
+    /// Whether there are keys to sign with towards stores and key services.
+    fn has_upstream_keys(&self) -> bool;
     /// What the journal has counted since the start.
     fn journal(&self) -> Counts;
     /// The number of the live generation of policies.
@@ -135,6 +137,7 @@ pub fn missing(probes: &dyn Probes) -> Vec<&'static str> {
         (probes.has_keys(), "keys"),
         (probes.takes_records(), "journal"),
         (probes.upstream_answers(), "upstream"),
+        (probes.has_upstream_keys(), "upstream-keys"),
     ];
     checks.into_iter().filter(|(fine, _)| !fine).map(|(_, word)| word).collect()
 }
@@ -174,9 +177,11 @@ mod tests {
         keys: bool,
         journal: bool,
         upstream: bool,
+        upstream_keys: bool,
     }
 
-    const WELL: Fake = Fake { draining: false, policies: true, keys: true, journal: true, upstream: true };
+    const WELL: Fake =
+        Fake { draining: false, policies: true, keys: true, journal: true, upstream: true, upstream_keys: true };
 
     impl Probes for Fake {
         fn is_draining(&self) -> bool {
@@ -193,6 +198,9 @@ mod tests {
         }
         fn upstream_answers(&self) -> bool {
             self.upstream
+        }
+        fn has_upstream_keys(&self) -> bool {
+            self.upstream_keys
         }
         fn journal(&self) -> Counts {
             Counts { intents: 1, ..Counts::default() }
@@ -228,6 +236,7 @@ mod tests {
     fn ready_names_what_is_missing() {
         check(WELL, "GET", "/ready", 200, "[]");
         check(Fake { draining: true, ..WELL }, "GET", "/ready", 503, r#"["draining"]"#);
+        check(Fake { upstream_keys: false, ..WELL }, "GET", "/ready", 503, r#"["upstream-keys"]"#);
         check(Fake { journal: false, upstream: false, ..WELL }, "GET", "/ready", 503, r#"["journal","upstream"]"#);
         check(Fake { policies: false, keys: false, ..WELL }, "HEAD", "/ready", 503, r#"["policies","keys"]"#);
     }

@@ -9,17 +9,29 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// The longest wait that a destination may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
-/// Waits that double, up to five minutes. Each is shortened by up to a half, so that those who failed
-/// together do not come back together.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
+/// Waits that double, up to five minutes unless it is said otherwise. Each is shortened by up to a half, so that
+/// those who failed together do not come back together.
+#[derive(Debug)]
+pub struct Backoff {
     failures: u32,
+    longest: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::up_to(LONGEST)
+    }
 }
 
 impl Backoff {
+    /// Waits up to this.
+    pub fn up_to(longest: Duration) -> Self {
+        Self { failures: 0, longest }
+    }
+
     /// The next wait. `asked`: what the destination has asked for, which counts if it is longer, up to an hour.
-    pub(super) fn next(&mut self, random: u64, asked: Option<Duration>) -> Duration {
-        let longest = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+    pub fn next(&mut self, random: u64, asked: Option<Duration>) -> Duration {
+        let longest = FIRST.saturating_mul(1 << self.failures.min(16)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         let half = longest / 2;
         let share = u32::try_from(random >> 32).unwrap_or(0);
@@ -43,6 +55,13 @@ mod tests {
             all += most;
         }
         assert!(all > Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn whoever_is_in_a_hurry_waits_less() {
+        let mut backoff = Backoff::up_to(Duration::from_secs(30));
+        let waits: Vec<u64> = (0..8).map(|_| backoff.next(u64::MAX, None).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! POST to a server: one connection for each batch, within time limits, over TLS that is verified.
+//! Requests to servers that are no stores: one connection for each, within time limits, over TLS that is verified.
 
 use std::future::Future;
 use std::io;
@@ -16,6 +16,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 use super::settings::HttpTo;
 use super::world::{Post, Trouble};
@@ -23,7 +24,7 @@ use crate::time::Seconds;
 
 /// How long a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long the answer to a batch may take.
+/// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(60);
 /// How much of an answer is read.
 const LONGEST: usize = 64 << 10;
@@ -40,28 +41,63 @@ pub async fn post(
     post: &Post,
     now: Seconds,
 ) -> Result<(), Trouble> {
-    let connected = timeout(CONNECT, TcpStream::connect((to.host.as_str(), to.port))).await;
+    let tls = tls.filter(|_| to.tls);
+    if to.tls && tls.is_none() {
+        return Err(Trouble::later("nothing is known that a server could be trusted by"));
+    }
+    send((&to.host, to.port), tls, request(to, post)?, async |response| judge(response, now).await).await
+}
+
+/// What a server answers.
+pub struct Answer {
+    /// Status; no redirect is followed.
+    pub status: StatusCode,
+    /// Body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// Sends one request over a connection of its own, and reads the answer, of at most 64 KiB. `tls`: whom to
+/// trust; none for plain HTTP.
+///
+/// # Errors
+/// No connection, none that is trusted, no whole answer. Nothing of an answer is told.
+pub async fn ask(
+    to: (&str, u16),
+    tls: Option<&Arc<rustls::ClientConfig>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Trouble> {
+    send(to, tls, request, read).await
+}
+
+/// Sends a request; `then` makes of the answer what is wanted.
+async fn send<A>(
+    (host, port): (&str, u16),
+    tls: Option<&Arc<rustls::ClientConfig>>,
+    request: Request<Full<Bytes>>,
+    then: impl AsyncFnOnce(Response<Incoming>) -> Result<A, Trouble>,
+) -> Result<A, Trouble> {
+    let connected = timeout(CONNECT, TcpStream::connect((host, port))).await;
     let tcp = connected.map_err(|_| Trouble::later("no connection within 10 s"))??;
     tcp.set_nodelay(true)?;
-    let request = request(to, post)?;
-    let Some(config) = tls.filter(|_| to.tls) else {
-        if to.tls {
-            return Err(Trouble::later("nothing is known that a server could be trusted by"));
-        }
-        return exchange(TokioIo::new(tcp), request, now).await;
+    let Some(config) = tls else {
+        return exchange(TokioIo::new(tcp), request, then).await;
     };
-    let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other)?;
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let shaken = timeout(CONNECT, TlsConnector::from(Arc::clone(config)).connect(name, tcp)).await;
     let stream = shaken.map_err(|_| Trouble::later("no TLS within 10 s"))??;
-    exchange(TokioIo::new(stream), request, now).await
+    exchange(TokioIo::new(stream), request, then).await
+}
+
+/// `Host` for a server: brackets around IPv6.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn request(to: &HttpTo, post: &Post) -> Result<Request<Full<Bytes>>, Trouble> {
-    let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
     let mut request = Request::builder()
         .method(Method::POST)
         .uri(&to.target)
-        .header(HOST, format!("{host}:{}", to.port))
+        .header(HOST, authority(&to.host, to.port))
         .header(USER_AGENT, "bartizan")
         .header(CONTENT_TYPE, post.content_type)
         .header(CONTENT_LENGTH, post.content.len())
@@ -74,7 +110,11 @@ fn request(to: &HttpTo, post: &Post) -> Result<Request<Full<Bytes>>, Trouble> {
     request.body(Full::new(post.content.clone())).map_err(|error| Trouble::later(error.to_string()))
 }
 
-async fn exchange<T>(io: T, request: Request<Full<Bytes>>, now: Seconds) -> Result<(), Trouble>
+async fn exchange<T, A>(
+    io: T,
+    request: Request<Full<Bytes>>,
+    then: impl AsyncFnOnce(Response<Incoming>) -> Result<A, Trouble>,
+) -> Result<A, Trouble>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
 {
@@ -82,7 +122,7 @@ where
     let (mut sender, connection) = http1::handshake(io).await.map_err(failed)?;
     let answered = async {
         let response = sender.send_request(request).await.map_err(failed)?;
-        judge(response, now).await
+        then(response).await
     };
     // Driven by whoever waits for the answer.
     let both = drive(connection, answered);
@@ -104,6 +144,21 @@ where
         answered.as_mut().poll(cx)
     })
     .await
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, Trouble> {
+    let (head, mut incoming) = response.into_parts();
+    // Room for all of it from the start: a vector that grows leaves secrets behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(LONGEST));
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| Trouble::later(format!("the connection broke: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if body.len() + data.len() > LONGEST {
+            return Err(Trouble::later("it answers with more than 64 KiB"));
+        }
+        body.extend_from_slice(&data);
+    }
+    Ok(Answer { status: head.status, body })
 }
 
 async fn judge(response: Response<Incoming>, now: Seconds) -> Result<(), Trouble> {

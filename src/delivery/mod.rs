@@ -31,6 +31,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use backoff::Backoff;
 pub use counts::{BUCKET_LOGGING, Counts, Reading};
 pub use crew::run;
 pub use plan::{Plan, PlanError, Prepared};

@@ -10,6 +10,7 @@ use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 
 use super::GateError;
+use super::renewing::Renewals;
 use crate::audit;
 use crate::control::certs;
 use crate::control::config::{self, Config, NameRule, Remote, Sharing, Target};
@@ -27,7 +28,7 @@ use crate::s3::encryption::Kind;
 use crate::s3::name::KeyRules;
 use crate::s3::route::{Rules, Unknown};
 use crate::server;
-use crate::sigv4::{self, Details, PayloadRule, Secret, Signer};
+use crate::sigv4::{self, Details, PayloadRule, Signer};
 use crate::sts;
 use crate::time::Clock;
 use crate::upstream::store::{self, Store};
@@ -311,6 +312,7 @@ pub(super) fn stores(
     workers: usize,
     clock: &Arc<dyn Clock>,
     ring: &Arc<ArcSwap<Ring>>,
+    renewals: &mut Renewals,
 ) -> Result<Vec<StorePlan>, GateError> {
     let plan = |upstream: &config::Upstream| match &upstream.target {
         Target::Embedded => {
@@ -319,7 +321,7 @@ pub(super) fn stores(
             Ok(StorePlan::Embedded(Arc::new(Store::open(&config.state.join("store"), settings)?)))
         }
         Target::S3(remote) => {
-            let wire = Box::new(wire(config, upstream, remote, workers)?);
+            let wire = Box::new(wire(config, upstream, remote, workers, renewals)?);
             Ok(match remote.encryption.sealed() {
                 None => StorePlan::Wire(wire),
                 Some(foreign) => {
@@ -332,7 +334,7 @@ pub(super) fn stores(
                     let sealing = sealed::Settings::open(Arc::clone(ring), foreign, &parts);
                     let sealing = sealing.map_err(GateError::Sealed)?;
                     let sealing = match &config.key_service {
-                        Some(service) => sealing.with_service(key_service(service, workers)?, service.cache),
+                        Some(service) => sealing.with_service(key_service(service, workers, renewals)?, service.cache),
                         None => sealing,
                     };
                     StorePlan::Sealed(wire, Box::new(sealing))
@@ -357,8 +359,8 @@ fn wire(
     upstream: &config::Upstream,
     remote: &Remote,
     workers: usize,
+    renewals: &mut Renewals,
 ) -> Result<wire::Settings, GateError> {
-    let signer = signer(&remote.credentials, &upstream.region);
     Ok(wire::Settings {
         endpoint: wire::Endpoint {
             host: remote.endpoint.host.clone(),
@@ -374,7 +376,7 @@ fn wire(
             config::UpstreamPayload::AlwaysSigned => wire::PayloadRule::AlwaysSigned,
             config::UpstreamPayload::AsVerified => wire::PayloadRule::AsVerified,
         },
-        signer: Arc::new(signer),
+        signer: signer(&remote.credentials, &upstream.region, "s3", renewals),
         region: served(config, upstream).into(),
         limits: wire::Limits {
             connections: (remote.connections as usize).div_ceil(workers).max(1),
@@ -386,7 +388,11 @@ fn wire(
 }
 
 /// What one worker needs to speak to the key service.
-fn key_service(service: &config::KeyService, workers: usize) -> Result<sealed::KeyService, GateError> {
+fn key_service(
+    service: &config::KeyService,
+    workers: usize,
+    renewals: &mut Renewals,
+) -> Result<sealed::KeyService, GateError> {
     let trust = || trust(service.ca_file.as_deref(), "keys.ca_file");
     Ok(sealed::KeyService {
         endpoint: wire::Endpoint {
@@ -394,7 +400,7 @@ fn key_service(service: &config::KeyService, workers: usize) -> Result<sealed::K
             port: service.endpoint.port,
             tls: service.endpoint.tls.then(trust).transpose()?,
         },
-        signer: Arc::new(signer(&service.credentials, &service.region).for_service("kms")),
+        signer: signer(&service.credentials, &service.region, "kms", renewals),
         limits: wire::Limits {
             connections: (service.connections as usize).div_ceil(workers).max(1),
             connect: service.timeout,
@@ -404,10 +410,23 @@ fn key_service(service: &config::KeyService, workers: usize) -> Result<sealed::K
     })
 }
 
-fn signer(credentials: &config::Credentials, region: &str) -> Signer {
-    let own = |secret: &Secret| Secret::new(secret.expose().to_owned());
-    let (secret, token) = (own(&credentials.secret_access_key), credentials.session_token.as_ref().map(own));
-    Signer::new(credentials.access_key_id.clone(), secret, token, region.to_owned())
+/// What signs for a service. Keys that are fetched come later, from whoever does the `renewals`.
+fn signer(
+    credentials: &config::Credentials,
+    region: &str,
+    service: &'static str,
+    renewals: &mut Renewals,
+) -> Arc<Signer> {
+    match credentials {
+        config::Credentials::Given(keys) => {
+            Arc::new(Signer::holding(Arc::clone(keys), region.to_owned()).for_service(service))
+        }
+        config::Credentials::Fetched(source) => {
+            let signer = Arc::new(Signer::awaiting(source.name(), region.to_owned()).for_service(service));
+            renewals.add(source, &signer);
+            signer
+        }
+    }
 }
 
 /// Whom the proxy believes to be a server: the CA file, or else what the machine trusts.

@@ -2,11 +2,13 @@
 
 mod build;
 mod delivering;
+mod fetching;
 mod keeper;
 mod leases;
 mod mint;
 mod probes;
 mod recorded;
+mod renewing;
 mod replicas;
 mod resp;
 mod service;
@@ -44,6 +46,7 @@ use keeper::Keeping;
 use leases::Leasing;
 use mint::Minting;
 use probes::Running;
+use renewing::{Renewals, Renewing};
 use service::{Gate, Shared};
 use spans::Spans;
 use sweeping::Sweeping;
@@ -184,7 +187,9 @@ pub fn run(
         let of_names = retired.as_ref().and_then(|ledger| keeper::of_names(&change, ledger, SystemClock.now()));
         of_names.unwrap_or_else(|| writer.change(&change).map(drop).map_err(Fault::from))
     };
-    let stores = build::stores(&config, build::workers(&config), &clock, &ring)?;
+    let mut renewals = Renewals::default();
+    let stores = build::stores(&config, build::workers(&config), &clock, &ring, &mut renewals)?;
+    let renewing = Renewing::start(renewals, &clock)?;
     let (spans, _sending) = Spans::start(&config, metrics)?.unzip();
     let deliveries = Arc::new(Counts::default());
     let prepared = delivering::prepare(&config, &deliveries)?;
@@ -211,7 +216,8 @@ pub fn run(
     let sweeping = Sweeping::start(&shared);
     let counting = replicas::Counting::start(&config, &shared);
     let leasing = Leasing::start(&config, &shared)?;
-    let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config));
+    let signers = renewing.signers();
+    let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config), signers);
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
     let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
@@ -248,7 +254,7 @@ pub fn run(
     if let Err(error) = journal.close() {
         tracing::error!(%error, "the journal could not be sealed");
     }
-    drop((leasing, counting));
+    drop((leasing, counting, renewing));
     Ok(())
 }
 

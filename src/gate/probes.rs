@@ -14,6 +14,7 @@ use crate::limit::Stage;
 use crate::limit::limiter::Gauge;
 use crate::pipeline::RateReading;
 use crate::server::Control;
+use crate::sigv4::Signer;
 use crate::time::Seconds;
 
 /// How often the stores are asked whether they are there.
@@ -26,16 +27,23 @@ pub(super) struct Running {
     shared: Arc<Shared>,
     control: Control,
     answers: AtomicBool,
+    /// Those whose keys are fetched.
+    signers: Vec<Arc<Signer>>,
     stopped: Mutex<bool>,
     bell: Condvar,
 }
 
 impl Running {
     /// Begins to look after the stores, on a thread of its own.
-    pub(super) fn watch(shared: Arc<Shared>, control: Control, stores: Vec<(String, u16)>) -> Arc<Self> {
+    pub(super) fn watch(
+        shared: Arc<Shared>,
+        control: Control,
+        stores: Vec<(String, u16)>,
+        signers: Vec<Arc<Signer>>,
+    ) -> Arc<Self> {
         let first = AtomicBool::new(stores.iter().all(answers));
-        let running =
-            Arc::new(Self { shared, control, answers: first, stopped: Mutex::new(false), bell: Condvar::new() });
+        let (stopped, bell) = (Mutex::new(false), Condvar::new());
+        let running = Arc::new(Self { shared, control, answers: first, signers, stopped, bell });
         let watched = Arc::clone(&running);
         let watching = move || {
             let mut told = Told::default();
@@ -140,6 +148,11 @@ impl Probes for Running {
 
     fn upstream_answers(&self) -> bool {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    fn has_upstream_keys(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.signers.iter().all(|signer| signer.has_keys(now))
     }
 
     fn journal(&self) -> Counts {

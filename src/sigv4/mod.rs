@@ -27,7 +27,7 @@ pub use claim::Claim;
 pub use diagnose::{Diagnosis, Hints};
 pub use form::Form;
 pub use key::{Credential, KeyCache, KeySource, Opened, Secret};
-pub use outgoing::{OutgoingPayload, Signer};
+pub use outgoing::{OutgoingPayload, OwnKeys, SignError, Signer};
 pub use payload::PayloadRule;
 pub use post_policy::PostPolicy;
 pub use rejection::{Details, Rejection};

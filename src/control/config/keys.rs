@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::upstream::credentials;
-use super::{Endpoint, KeyService, Target, Upstream, root};
+use super::{Endpoint, KeyService, Target, Upstream, credentials, root};
 use crate::control::reader::{Located, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,14 +49,14 @@ fn service(table: &mut Table<'_>, home: &str, upstreams: &[Upstream]) -> Option<
             table.fault(found.span.clone(), message, "nothing would be asked of it", help);
         }
     }
-    let region = root::region(table, "region");
-    let credentials = credentials(table);
+    let region = root::region(table, "region").unwrap_or_else(|| home.to_owned());
+    let credentials = credentials::read(table, &region);
     let connections = table.integer("connections", 1..=65_536, 64);
     let timeout = table.duration("timeout", Duration::from_millis(10)..=SECOND * 60, SECOND * 5);
     let cache = table.boolean("cache", true);
     Some(KeyService {
         endpoint: endpoint?.value,
-        region: region.unwrap_or_else(|| home.to_owned()),
+        region,
         credentials: credentials?,
         ca_file,
         connections,
@@ -86,7 +85,8 @@ fn seals(upstream: &Upstream) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{accepted, refused};
+    use super::super::Credentials;
+    use super::super::tests::{accepted, given, refused};
     use super::*;
 
     fn text(encryption: &str, keys: &str) -> String {
@@ -108,11 +108,15 @@ mod tests {
         assert_eq!(service.endpoint.to_string(), "https://kms.eu-west-1.amazonaws.com:443");
         assert_eq!((service.region.as_str(), service.connections, service.cache), ("us-east-1", 64, true));
         assert_eq!((service.timeout, service.ca_file), (SECOND * 5, None));
-        assert_eq!(service.credentials.secret_access_key.expose(), "store-secret");
+        assert_eq!(given(&service.credentials), ("AKID", "store-secret"));
         let more = "region = \"eu-west-1\"\nca_file = \"ca.pem\"\ntimeout = \"250ms\"\nconnections = 2\ncache = false";
         let service = accepted(&text("sealed", &format!("{keys}\n{more}"))).key_service.unwrap();
         assert_eq!((service.region.as_str(), service.connections, service.cache), ("eu-west-1", 2, false));
         assert_eq!(service.ca_file, Some("/etc/bartizan/ca.pem".into()));
+        // Also with keys that are fetched.
+        let instance = accepted(&text("sealed", "endpoint = \"https://kms.internal\"\ncredentials = \"instance\""));
+        let Credentials::Fetched(source) = instance.key_service.unwrap().credentials else { panic!("given") };
+        assert_eq!(source.name(), "the instance's metadata");
         let local = format!("endpoint = \"http://127.0.0.1:4566\"\n{CREDENTIALS}");
         assert!(!accepted(&text("sealed", &local)).key_service.unwrap().endpoint.tls);
     }

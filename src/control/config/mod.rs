@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::finding::{Finding, Findings};
 use super::{Environment, files, reader};
+use crate::credentials::Source;
 use crate::delivery;
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
@@ -15,8 +16,9 @@ use crate::limit::rehearsal::Rehearsal;
 use crate::s3::Operation;
 use crate::s3::encryption::Kind;
 use crate::s3::external::External;
-use crate::sigv4::Secret;
+use crate::sigv4::{OwnKeys, Secret};
 
+mod credentials;
 mod encryption;
 mod keys;
 mod listen;
@@ -381,14 +383,12 @@ pub enum Addressing {
     Virtual,
 }
 
-/// A key pair of the upstream. No `Debug`: it holds secrets.
-pub struct Credentials {
-    /// The access key id.
-    pub access_key_id: String,
-    /// The secret.
-    pub secret_access_key: Secret,
-    /// The token of temporary credentials.
-    pub session_token: Option<Secret>,
+/// What the proxy signs with.
+pub enum Credentials {
+    /// These keys, which are read once.
+    Given(Arc<OwnKeys>),
+    /// Keys that are fetched and replaced before they end.
+    Fetched(Arc<Source>),
 }
 
 /// The quirks of a store.

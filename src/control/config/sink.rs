@@ -267,7 +267,7 @@ fn url(table: &mut Table<'_>) -> Option<HttpTo> {
 }
 
 /// Scheme and authority, then path and query.
-fn split_url(text: &str) -> Option<(Endpoint, String)> {
+pub(super) fn split_url(text: &str) -> Option<(Endpoint, String)> {
     let (scheme, rest) = text.split_once("://")?;
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, target) = rest.split_at_checked(at)?;

@@ -33,6 +33,15 @@ pub(super) fn refused(text: &str) -> String {
     }
 }
 
+/// Keys that stand in the configuration, or where it says.
+#[track_caller]
+pub(super) fn given(credentials: &Credentials) -> (&str, &str) {
+    match credentials {
+        Credentials::Given(keys) => (&keys.access_key, keys.secret.expose()),
+        Credentials::Fetched(source) => panic!("not given: {source:?}"),
+    }
+}
+
 /// `LEAST` with more at its end.
 pub(super) fn with(more: &str) -> String {
     format!("{LEAST}{more}")
@@ -140,7 +149,7 @@ fn the_documented_examples_parse() {
     let tls = config.listen[0].tls.as_ref().unwrap();
     assert_eq!(tls.certificate, Path::new("/etc/bartizan/certs/server.pem"));
     let Target::S3(remote) = &config.upstreams[0].target else { panic!("not s3") };
-    assert_eq!(remote.credentials.secret_access_key.expose(), "store-secret");
+    assert_eq!(given(&remote.credentials), ("minio", "store-secret"));
     assert_eq!(config.guard.names.dot_segments, NameRule::Refuse);
 
     let config = accepted(DEFAULTS);
@@ -401,13 +410,11 @@ fn keys_for_the_upstream_come_from_three_places() {
         let parsed = Config::parse(Path::new("bartizan.toml"), &text(&credentials), &environment);
         let (config, _) = parsed.map_err(|findings| findings.to_string()).unwrap();
         let Target::S3(remote) = &config.upstreams[0].target else { panic!("not s3") };
-        assert_eq!(remote.credentials.access_key_id, id);
-        assert_eq!(remote.credentials.secret_access_key.expose(), secret);
+        assert_eq!(given(&remote.credentials), (id, secret));
     }
     for (credentials, expected) in [
-        ("\"instance\"", "not available in this version"),
-        ("\"web-identity\"", "not available in this version"),
-        ("\"guess\"", "is not usable"),
+        ("\"web-identity\"", "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set"),
+        ("\"guess\"", "it is not usable"),
         ("{ env = true }", "the environment holds no keys"),
         ("{ env = false }", "can only be true"),
         ("{ env = true, profile = \"x\" }", "has no meaning with `env`"),

@@ -4,14 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{
-    Addressing, Credentials, Endpoint, Foreign, KeyIds, Listen, Profile, Remote, StoreEncryption, Target, Timeouts,
-    Unknown, Upstream, UpstreamPayload, listen, root,
+    Addressing, Endpoint, Foreign, KeyIds, Listen, Profile, Remote, StoreEncryption, Target, Timeouts, Unknown,
+    Upstream, UpstreamPayload, credentials, listen, root,
 };
-use crate::control::files;
 use crate::control::reader::{Located, Table};
 use crate::s3::Operation;
 use crate::s3::encryption::Kind as Encryption;
-use crate::sigv4::Secret;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -108,12 +106,12 @@ fn upstream(table: &mut Table<'_>, default_region: &str, listed: bool) -> Option
             table.pointless(&REMOTE_KEYS, "`kind = \"embedded\"`");
             Target::Embedded
         }
-        Kind::S3 => Target::S3(Box::new(remote(table)?)),
+        Kind::S3 => Target::S3(Box::new(remote(table, &region)?)),
     };
     Some(Upstream { region, hosts: hosts.into_iter().map(|found| found.value).collect(), target })
 }
 
-fn remote(table: &mut Table<'_>) -> Option<Remote> {
+fn remote(table: &mut Table<'_>, region: &str) -> Option<Remote> {
     let endpoint = table.parsed("endpoint", "a URL without a path such as \"http://127.0.0.1:9000\"", Endpoint::parse);
     if endpoint.is_none() && !table.has("endpoint") {
         table.required("endpoint", "endpoint = \"http://127.0.0.1:9000\"");
@@ -129,7 +127,7 @@ fn remote(table: &mut Table<'_>) -> Option<Remote> {
     let profile = table.choice("profile", &profiles, if is_aws { Profile::Aws } else { Profile::Strict });
     let usual = if profile == Profile::Aws { Addressing::Virtual } else { Addressing::Path };
     let addressing = table.choice("addressing", &[("path", Addressing::Path), ("virtual", Addressing::Virtual)], usual);
-    let credentials = credentials(table);
+    let credentials = credentials::read(table, region);
     let ca_file = table.path("ca_file").map(|found| found.value);
     if let Some(found) = &endpoint
         && !found.value.tls
@@ -226,108 +224,4 @@ fn timeouts(upstream: &mut Table<'_>) -> Timeouts {
     };
     table.finish();
     timeouts
-}
-
-/// A key pair: written here, in the environment, or in a shared credentials file.
-pub(super) fn credentials(upstream: &mut Table<'_>) -> Option<Credentials> {
-    let ways = "credentials = { access_key_id = \"…\", secret_access_key = { env = \"…\" } }";
-    if !upstream.has("credentials") {
-        upstream.required("credentials", ways);
-        return None;
-    }
-    if let Some(word) = upstream.word("credentials") {
-        let message = format!("`{}` = \"{word}\"", upstream.path_of("credentials"));
-        let span = upstream.span_of("credentials").unwrap_or_default();
-        match word.as_str() {
-            "instance" | "web-identity" => {
-                let message = format!("{message} is not available in this version");
-                upstream.fault(span, message, "no such source of keys yet", format!("write `{ways}`"));
-            }
-            _ => upstream.fault(span, format!("{message} is not usable"), "not known", format!("write `{ways}`")),
-        }
-        return None;
-    }
-    let mut table = upstream.table("credentials")?;
-    let found = if table.has("env") {
-        table.pointless(&["access_key_id", "secret_access_key", "session_token", "file", "profile"], "`env`");
-        from_environment(&mut table)
-    } else if table.has("file") {
-        table.pointless(&["access_key_id", "secret_access_key", "session_token"], "`file`");
-        from_file(&mut table)
-    } else {
-        table.pointless(&["profile"], "keys that stand here");
-        written(&mut table)
-    };
-    table.finish();
-    found
-}
-
-fn written(table: &mut Table<'_>) -> Option<Credentials> {
-    let access_key_id = table.string("access_key_id");
-    if access_key_id.is_none() && !table.has("access_key_id") {
-        table.required("access_key_id", "access_key_id = \"…\"");
-    }
-    let secret = table.secret("secret_access_key");
-    if secret.is_none() && !table.has("secret_access_key") {
-        table.required("secret_access_key", "secret_access_key = { env = \"…\" }");
-    }
-    let session_token = table.secret("session_token");
-    Some(Credentials { access_key_id: access_key_id?.value, secret_access_key: secret?, session_token })
-}
-
-fn from_environment(table: &mut Table<'_>) -> Option<Credentials> {
-    let span = table.span_of("env").unwrap_or_default();
-    if !table.boolean("env", true) {
-        table.fault(span, "`env` can only be true", "no other source is named", "write `env = true`");
-        return None;
-    }
-    let variable = |name| table.environment().variable(name).filter(|value| !value.is_empty());
-    let pair = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
-    let Some((access_key_id, secret)) = pair else {
-        let help = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-        table.fault(span, "the environment holds no keys for it", "a variable is not set", help);
-        return None;
-    };
-    let session_token = variable("AWS_SESSION_TOKEN").map(Secret::new);
-    Some(Credentials { access_key_id, secret_access_key: Secret::new(secret), session_token })
-}
-
-fn from_file(table: &mut Table<'_>) -> Option<Credentials> {
-    let profile = table.string("profile").map_or_else(|| "default".to_owned(), |found| found.value);
-    let file = table.path("file")?;
-    let text = match files::read_private(&file.value, 64 << 10) {
-        Ok(text) => zeroize::Zeroizing::new(text),
-        Err(fault) => {
-            let (label, help) = (fault.label().unwrap_or("not usable"), fault.help());
-            let help = help.unwrap_or("name a shared credentials file, such as ~/.aws/credentials spelled out");
-            table.fault(file.span, format!("the credentials file {fault}"), label, help);
-            return None;
-        }
-    };
-    let found = shared_credentials(&text, &profile);
-    if found.is_none() {
-        let help = "it needs aws_access_key_id and aws_secret_access_key below the name of the profile in brackets";
-        table.fault(file.span, format!("no keys for profile `{profile}`"), "not found in this file", help);
-    }
-    found
-}
-
-/// The keys of one profile of a shared credentials file.
-pub(in crate::control) fn shared_credentials(text: &str, profile: &str) -> Option<Credentials> {
-    let mut inside = false;
-    let (mut id, mut secret, mut token) = (None, None, None);
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
-        if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            inside = section.trim() == profile;
-        } else if let Some((key, value)) = line.split_once('=').filter(|_| inside) {
-            let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-            match key.trim() {
-                "aws_access_key_id" => id = value,
-                "aws_secret_access_key" => secret = value.map(Secret::new),
-                "aws_session_token" => token = value.map(Secret::new),
-                _ => {}
-            }
-        }
-    }
-    Some(Credentials { access_key_id: id?, secret_access_key: secret?, session_token: token })
 }

@@ -78,3 +78,34 @@ fn tls_without_anybody_to_trust_is_no_connection() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert!(runtime.block_on(post(&to, None, &batch, Seconds(0))).is_err());
 }
+
+fn asked(answer: &'static str) -> Result<(StatusCode, Vec<u8>), Trouble> {
+    let (to, _thread) = answering(answer);
+    let request = Request::builder().uri("/in").header(HOST, authority(&to.host, to.port));
+    let request = request.body(Full::new(Bytes::from_static(b"end\n"))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(ask((&to.host, to.port), None, request));
+    answer.map(|Answer { status, body }| (status, body.to_vec()))
+}
+
+#[test]
+fn an_answer_is_read_whole_and_no_redirect_is_followed() {
+    let found = asked("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nkeys").unwrap();
+    assert_eq!(found, (StatusCode::OK, b"keys".to_vec()));
+    let moved = asked("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").unwrap();
+    assert_eq!(moved.0, StatusCode::FOUND);
+    assert!(asked("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nkeys").is_err());
+    assert!(asked("no HTTP").is_err());
+}
+
+#[test]
+fn an_answer_that_is_too_long_is_none() {
+    let long: &'static str = Box::leak(format!("HTTP/1.1 200 OK\r\n\r\n{}", "a".repeat(LONGEST + 1)).into());
+    let Err(Trouble::Later { why, .. }) = asked(long) else { panic!() };
+    assert_eq!(&*why, "it answers with more than 64 KiB");
+}
+
+#[test]
+fn an_authority_has_brackets_around_ipv6() {
+    assert_eq!((authority("::1", 80), authority("a", 443)), ("[::1]:80".to_owned(), "a:443".to_owned()));
+}

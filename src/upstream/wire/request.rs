@@ -10,7 +10,7 @@ use super::{Addressing, PayloadRule, Settings, owners};
 use crate::body::SealedBody;
 use crate::s3::checksum::{Algorithm, Value};
 use crate::s3::{Code, CopySource, Fault, uri};
-use crate::sigv4::OutgoingPayload;
+use crate::sigv4::{OutgoingPayload, SignError};
 use crate::time::Seconds;
 use crate::trace::Trace;
 use crate::upstream::Forward;
@@ -20,7 +20,7 @@ use crate::upstream::Forward;
 ///
 /// # Errors
 /// `InternalError` when the pieces make no legal HTTP request; the refusal names which. What fails in the
-/// body before its first chunk.
+/// body before its first chunk. `ServiceUnavailable` while there is nothing to sign with.
 pub async fn build(
     settings: &Settings,
     host: Option<&HeaderValue>,
@@ -47,7 +47,7 @@ pub async fn build(
         // Left to itself hyper says nothing about a body that is not there, and some stores answer 411.
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0_u16));
     }
-    let signer = settings.signer.sign(method.as_str(), &path, &query, &mut headers, payload, now).map_err(internal)?;
+    let signer = settings.signer.sign(method.as_str(), &path, &query, &mut headers, payload, now).map_err(unsigned)?;
     if let (Outgoing::Signed(body), Some(signer)) = (&mut body, signer) {
         body.sign_with(signer);
     }
@@ -258,6 +258,15 @@ fn copy_source(source: &CopySource) -> String {
 
 fn value(text: &str) -> Result<HeaderValue, Fault> {
     HeaderValue::from_str(text).map_err(internal)
+}
+
+fn unsigned(error: SignError) -> Fault {
+    match error {
+        SignError::NoKeys { .. } => {
+            Fault::plain(Code::ServiceUnavailable, "upstream-no-keys").detail(error.to_string())
+        }
+        SignError::Header(error) => internal(error),
+    }
 }
 
 fn internal(error: impl std::fmt::Display) -> Fault {

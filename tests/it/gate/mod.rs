@@ -8,6 +8,7 @@ mod flips;
 mod forms;
 mod generations;
 mod house;
+mod issued;
 mod key_service;
 mod keys;
 mod limits;
@@ -77,6 +78,16 @@ impl Gate {
 
     /// With more files, or other ones, in its folder; what it said if it does not start.
     fn launch(listen: &str, upstreams: &str, files: &[(&str, &str)]) -> Result<Self, String> {
+        Self::launch_in(&[], listen, upstreams, files)
+    }
+
+    /// With more variables in its environment.
+    fn launch_in(
+        environment: &[(&str, &str)],
+        listen: &str,
+        upstreams: &str,
+        files: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -107,6 +118,7 @@ impl Gate {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
             .args(["serve", "-c"])
             .arg(folder.path().join("bartizan.toml"))
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(folder.path().join("stderr")).unwrap())
             .spawn()

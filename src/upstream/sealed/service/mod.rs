@@ -233,7 +233,8 @@ impl Service {
         headers.insert(TARGET, call.target());
         let hash = digest::digest(&SHA256, &asked);
         let payload = OutgoingPayload::Hash(hash.as_ref().try_into().map_err(|_| cannot())?);
-        self.settings.signer.sign("POST", "/", "", &mut headers, payload, self.clock.now()).map_err(|_| cannot())?;
+        let signed = self.settings.signer.sign("POST", "/", "", &mut headers, payload, self.clock.now());
+        signed.map_err(|error| unavailable(format!("cannot be asked: {error}")))?;
         let mut request = Request::new(Outgoing::Plain(SealedBody::full(asked)));
         *request.method_mut() = Method::POST;
         *request.headers_mut() = headers;
