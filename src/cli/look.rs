@@ -75,7 +75,7 @@ pub(super) fn check(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     };
     let exit = match &place {
         // There was nothing to look at.
-        Place::File(path) if !path.is_file() => Exit::Unusable,
+        Place::File(path) if !path.is_file() || std::fs::File::open(path).is_err() => Exit::Unusable,
         _ if findings.has_errors() => Exit::No,
         _ => Exit::Fine,
     };

@@ -71,7 +71,8 @@ pub fn run(folder: &Path, now: Seconds) -> Result<Written, PrepareFault> {
         return Err(PrepareFault::File(path.clone(), exists.into()));
     }
     let ignore = folder.join(".gitignore");
-    let text = ignoring(&ignore).map_err(|fault| PrepareFault::File(ignore.clone(), fault))?;
+    let of_ignore = |fault| PrepareFault::File(ignore.clone(), fault);
+    let text = ignoring(&ignore).map_err(of_ignore)?;
     for name in ["certs", "policies/identities", "state"]
         .into_iter()
         .map(str::to_owned)
@@ -85,7 +86,7 @@ pub fn run(folder: &Path, now: Seconds) -> Result<Written, PrepareFault> {
     let changed = text.is_some();
     if let Some(text) = text {
         let put = if is_new { files::put_new } else { files::put };
-        put(&ignore, text.as_bytes()).map_err(|fault| PrepareFault::File(ignore.clone(), fault))?;
+        put(&ignore, text.as_bytes()).map_err(of_ignore)?;
     }
     certs::ensure(&folder.join("certs"), now)?;
     for (name, mode, text) in &texts {

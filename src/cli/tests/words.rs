@@ -52,7 +52,7 @@ fn questions_are_answered_while_a_policy_test_fails_and_tell_of_it() {
         (&["policy", "diff", "policies", "policies"], Exit::Fine, ": 0 differ"),
     ] {
         let ran = run(site.path(), args);
-        says(&ran, exit, &["warning: ", "red is out", "red.toml:6:10"]);
+        says(&ran, exit, &["warning: ", "red is out", "red.toml:6:10", "help: mend the policy, or the test"]);
         assert!(ran.out.contains(answer) && !ran.err.contains("error: "), "{args:?}: {}{}", ran.out, ran.err);
     }
     let lint = run(site.path(), &["policy", "lint", "--json"]);

@@ -23,7 +23,8 @@ pub(super) fn read(
     {
         // A start does not make it: what has encrypted before must not be replaced by what has not.
         let help = "correct the path, or make it with `bartizan keys ring add alias/NAME`";
-        table.warn(span.clone(), "there is no keyring there", "no KMS key is known here without it", help);
+        let message = format!("there is no keyring in `{}`", path.display());
+        table.warn(span.clone(), &message, "no KMS key is known here without it", help);
     }
     let ring = ring.map(|found| found.value);
     let service = match table.has("endpoint") {

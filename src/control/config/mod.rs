@@ -491,7 +491,8 @@ impl Config {
     /// Reads a configuration file. `Err` holds every fault that was found, `Ok` the warnings.
     pub fn load(path: &Path, environment: &dyn Environment) -> Result<(Self, Findings), Findings> {
         let text = files::read_text(path, FILE_LIMIT).map_err(|fault| {
-            Findings::from(Finding::file(path, format!("the configuration file {fault}")).help(WAYS))
+            let help = fault.help().unwrap_or(WAYS);
+            Findings::from(Finding::file(path, format!("the configuration file {fault}")).help(help))
         })?;
         Self::parse(path, &text, environment)
     }

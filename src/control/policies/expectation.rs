@@ -63,6 +63,9 @@ pub struct World<'a> {
     pub now: Millis,
 }
 
+/// What to do about a test that fails.
+const WHY: &str = "mend the policy, or the test; `bartizan explain` with the same `--as`, `--do` and `--on` says why";
+
 impl Expectation {
     /// What the test is called.
     pub fn name(&self) -> &str {
@@ -98,7 +101,8 @@ impl Expectation {
                             self.expected,
                             outcome(&decision)
                         );
-                        findings.push(self.finding(self.span.clone(), message).label(resource.value.clone()));
+                        let finding = self.finding(self.span.clone(), message).label(resource.value.clone());
+                        findings.push(finding.help(WHY));
                     }
                     Err(fault) => {
                         let span = match fault.part {
