@@ -23,11 +23,15 @@ use super::encryption::Said;
 use super::pool::{Line, nobody};
 use super::profile::Dialect;
 use crate::id::RequestId;
+use crate::s3::xml::Element;
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::{Forward, Reply, ReplyBody};
 
 /// The longest error document that is read (spec/errors.md 1).
 const ERROR_DOCUMENT: usize = 64 * 1024;
+
+/// The longest answer about an object: a thousand parts with their checksums.
+const ATTRIBUTES: usize = 4 * 1024 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
@@ -181,9 +185,18 @@ pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply
             headers.remove(header::CONTENT_LENGTH); // the rewritten document has another length
             ReplyBody::Late(Box::new(Late::new(body, out)))
         }
+        // The record says how large the object is.
+        Operation::GetObjectAttributes => ReplyBody::Full(ReplyBody::Wire(Box::new(body)).whole(ATTRIBUTES).await?),
         _ => ReplyBody::Wire(Box::new(body)),
     };
-    Ok(Reply { status: head.status, headers, body, upstream_id, code: None, size: None })
+    let size = if let ReplyBody::Full(document) = &body { object_size(document) } else { None };
+    Ok(Reply { status: head.status, headers, body, upstream_id, code: None, size })
+}
+
+/// The size of an object in an answer about it.
+fn object_size(document: &[u8]) -> Option<u64> {
+    let attributes = Element::parse(document, "GetObjectAttributesResponse").ok()?;
+    attributes.text_of("ObjectSize").ok()??.trim().parse().ok()
 }
 
 /// What an answer needs to know of its request.

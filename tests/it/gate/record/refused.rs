@@ -6,7 +6,7 @@ use bartizan::time::Millis;
 use serde_json::{Value, json};
 
 use super::super::forms::Form;
-use super::super::{Ask, Gate, KEY, policies};
+use super::super::{Ask, Gate, KEY, Script, policies};
 use super::{ACCOUNT, OTHER, USERS, finished, good, says, with_md5};
 
 fn event(record: &Value) -> Event {
@@ -184,4 +184,11 @@ fn who_asks_about_an_object_leaves_its_size_whether_that_was_asked_or_not() {
         says(record, json!({"operation": "GetObjectAttributes", "object_size": 5000, "bucket_account": ACCOUNT}));
         assert_eq!(lines(record)[0].fields[12], "5000");
     }
+    let document = "<GetObjectAttributesResponse><ObjectSize>7544660</ObjectSize></GetObjectAttributesResponse>";
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{document}", document.len());
+    let store = Script::answering(answer.leak());
+    let gate = Gate::before(&store);
+    let reply = gate.send(&Ask::new("GET", "/bucket/k?attributes=").header("x-amz-object-attributes", "ObjectSize"));
+    assert_eq!(String::from_utf8_lossy(&reply.body), document);
+    says(&finished(gate)[0], json!({"object_size": 7_544_660, "bytes_sent": document.len()}));
 }
