@@ -485,9 +485,8 @@ fn what_a_rule_only_watches_goes_on_and_is_on_record() {
 #[test]
 fn a_context_of_another_object_is_told_before_transport_rules_and_keys() {
     let store = Script::answering(KMS);
-    let upstream = store.upstream("us-east-1");
-    let tables =
-        format!("[guard.encryption]\nrequire = [\"aws:kms:dsse\"]\n\n[upstream]\nencryption = \"pass\"\n{upstream}");
+    let aws = store.upstream("us-east-1").replace("profile = \"minio\"", "profile = \"aws\"");
+    let tables = format!("[guard.encryption]\nrequire = [\"aws:kms:dsse\"]\n\n[upstream]\n{aws}");
     let house = House::launch("", &tables, &[]).unwrap_or_else(|told| panic!("{told}"));
     let other = context(r#"{"aws:s3:arn":"other"}"#);
     let ask = |context: &str| put().header(SSE, "aws:kms").header(KEY_ID, "alias/nokey").header(CONTEXT, context);
