@@ -11,6 +11,7 @@ mod house;
 mod key_service;
 mod keys;
 mod limits;
+mod lockout;
 mod monitoring;
 mod naming;
 mod points;
