@@ -8,7 +8,8 @@ use super::walk::Store;
 use crate::access::absence::Missing;
 use crate::access::{Document, Looked, Needs, Side};
 use crate::policy::Grant;
-use crate::s3::{Code, Fault};
+use crate::s3::address::may_be_access_point;
+use crate::s3::{Code, Fault, Operation};
 
 /// How often a decision may hang on something else again: once for every kind of fact there is, and once
 /// more.
@@ -51,25 +52,31 @@ impl From<Fault> for Overruled {
 /// Rules on a case.
 ///
 /// # Errors
-/// `AccessDenied`; what is wrong with the request so that it cannot be decided; `ServiceUnavailable` where
-/// the decision hangs on a fact that the store does not tell.
+/// `AccessDenied`; `NoSuchBucket` in its place, of the store in this process; what is wrong with the request so
+/// that it cannot be decided; `ServiceUnavailable` where the decision hangs on a fact that the store does not tell.
 pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>, uploads: &Uploads) -> Result<Ruled, Overruled> {
     case.check_access_points()?;
     case.check_expected_owners()?;
     let session = case.session()?;
     let mut looked = Looked::default();
     for _ in 0..MOST_ROUNDS {
-        match case.decide(&looked, session.as_ref())? {
-            Round::Settled(ruling) => return settle(case, store, ruling).await,
-            Round::Look(needs) => {
+        let overruled = match case.decide(&looked, session.as_ref()) {
+            Ok(Round::Settled(ruling)) => match settle(case, store, ruling).await {
+                Ok(ruled) => return Ok(ruled),
+                Err(overruled) => overruled,
+            },
+            Ok(Round::Look(needs)) => {
                 if needs.has(Needs::UPLOAD) {
                     looked.upload = Some(uploads.of(case.routed));
                 }
                 let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
                 // Rarely needed, and large: the common way keeps a small future.
                 Box::pin(look::look(case, store, needs, &mut looked)).await?;
+                continue;
             }
-        }
+            Err(fault) => fault.into(),
+        };
+        return Err(Box::pin(unless_gone(case, store, overruled)).await);
     }
     Err(Fault::plain(Code::InternalError, "decision-hangs").into())
 }
@@ -92,6 +99,25 @@ pub(super) async fn check(case: &Case<'_>, store: &Store) -> Result<(), Fault> {
         }
     }
     Err(Fault::plain(Code::InternalError, "decision-hangs"))
+}
+
+/// What a refused caller hears: that, or that the bucket is not there, which everybody may know and the store in
+/// this process knows for nothing (spec/policy-evaluation.md 7). Of what other stores have there is no list. It is
+/// looked up before a refusal alone: whoever is allowed hears it of the store itself.
+async fn unless_gone(case: &Case<'_>, store: Option<&Store>, overruled: Overruled) -> Overruled {
+    let (Some(store @ Store::Embedded(_)), Some(bucket)) = (store, case.routed.bucket.as_deref()) else {
+        return overruled;
+    };
+    // Nobody who does not sign is told whether an access point has a host name.
+    let hidden = case.who.is_anonymous() && may_be_access_point(bucket);
+    if hidden || case.routed.operation == Operation::CreateBucket {
+        return overruled;
+    }
+    match look::has_bucket(case, store, bucket).await {
+        Ok(false) => case.no_bucket(bucket).into(),
+        // Where the store does not say, the refusal stands.
+        Ok(true) | Err(_) => overruled,
+    }
 }
 
 async fn settle(case: &Case<'_>, store: Option<&Store>, ruling: Ruling) -> Result<Ruled, Overruled> {
@@ -132,6 +158,12 @@ fn refused(case: &Case<'_>, entries: Vec<(usize, Fault)>) -> Vec<Refused> {
 }
 
 impl Case<'_> {
+    /// What is told of a bucket that is not there.
+    pub(super) fn no_bucket(&self, bucket: &str) -> Fault {
+        let called = self.routed.through.as_deref().map_or(bucket, |through| &through.shown);
+        Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", called)
+    }
+
     /// What is told of an object that is not there.
     pub(super) fn missing(&self, side: Side) -> Fault {
         let source = self.routed.copy_source.as_ref();
@@ -143,9 +175,4 @@ impl Case<'_> {
         };
         version.map_or(Missing::Key, Missing::Version).fault(key.unwrap_or_default())
     }
-}
-/// What is told of a bucket that is not there.
-pub(super) fn no_bucket(&self, bucket: &str) -> Fault {
-    let called = self.routed.through.as_deref().map_or(bucket, |through| &through.shown);
-    Fault::plain(Code::NoSuchBucket, "no-such-bucket").with("BucketName", called)
 }

@@ -284,8 +284,8 @@ impl<B> Authenticated<B> {
     /// Asks policy. What a decision hangs on is looked up in the store.
     ///
     /// # Errors
-    /// `AccessDenied`; `NoSuchKey` and `NoSuchVersion` for who may know that; `ServiceUnavailable` where the
-    /// decision hangs on a fact that the store does not tell.
+    /// `AccessDenied`; `NoSuchBucket`; `NoSuchKey` and `NoSuchVersion` for who may know that;
+    /// `ServiceUnavailable` where the decision hangs on a fact that the store does not tell.
     pub async fn authorize(
         mut self: Box<Self>,
         live: &Live,

@@ -417,6 +417,11 @@ pub(super) fn base_and_label_of(settings: &Settings, host: &[u8]) -> Option<(Str
     Some((base.to_owned(), label.map(str::to_owned)))
 }
 
+/// Whether a label of a host name may be that of an access point, and as well the name of a bucket.
+pub fn may_be_access_point(label: &str) -> bool {
+    access_point_label(label).is_some()
+}
+
 /// `{name}-{12 digits}`
 fn access_point_label(label: &str) -> Option<(&str, &str)> {
     let (name, account) = label.rsplit_once('-')?;

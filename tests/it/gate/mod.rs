@@ -12,6 +12,7 @@ mod issued;
 mod key_service;
 mod keys;
 mod limits;
+mod lockout;
 mod monitoring;
 mod naming;
 mod order;
