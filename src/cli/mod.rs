@@ -23,6 +23,7 @@ mod log;
 mod look;
 mod names;
 mod policy;
+mod running;
 mod serve;
 mod trail;
 mod verify;
@@ -103,10 +104,10 @@ enum Command {
     Keys(keys::Keys),
     #[command(hide = true)]
     Certs(Later),
-    /// Have the running proxy read policies and access keys again
-    Reload(Reload),
-    #[command(hide = true)]
-    Drain(Later),
+    /// Have the running proxy take policies, access keys and certificates anew
+    Reload(running::Reload),
+    /// Have the running proxy finish what it has begun, and end
+    Drain(running::Drain),
 }
 
 #[derive(Debug, Subcommand)]
@@ -175,15 +176,6 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-#[derive(Args, Debug)]
-struct Reload {
-    #[command(flatten)]
-    file: File,
-    /// Take policies that open more than those in force: that is meant
-    #[arg(long)]
-    allow_widening: bool,
-}
-
 /// Whatever is said to a command that is still to come.
 #[derive(Args, Debug)]
 struct Later {
@@ -220,14 +212,14 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Log(Log::Tail(tail)) => look::log_tail(&tail, io),
         Command::Log(Log::Find(find)) => log::find(&find, cli.json, io),
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
-        Command::Status(file) => look::status(&file, cli.json, io),
+        Command::Status(file) => running::status(&file, cli.json, io),
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
         Command::Policy(policy) => policy::run(&policy, cli.json, io),
         Command::Names(names) => names::run(&names, cli.json, io),
         Command::Keys(keys) => keys::run(&keys, cli.json, io),
         Command::Certs(_) => later("certs", io),
-        Command::Reload(reload) => look::reload(&reload, cli.json, io),
-        Command::Drain(_) => later("drain", io),
+        Command::Reload(reload) => running::reload(&reload, cli.json, io),
+        Command::Drain(drain) => running::drain(&drain, cli.json, io),
         Command::Log(Log::Verify(verify)) => verify::run(&verify, cli.json, io),
         Command::Log(Log::Export(export)) => log::export(&export, io),
     }

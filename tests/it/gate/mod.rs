@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod monitoring;
 mod naming;
+mod orders;
 mod points;
 mod policies;
 mod record;
