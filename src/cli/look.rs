@@ -110,7 +110,10 @@ pub(super) fn doctor(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
 
 /// `bartizan log tail [-c FILE] [--follow] [--format FORMAT]`; as JSON the records as they stand in the
 /// journal.
-pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
+pub(super) fn log_tail(tail: &Tail, json: bool, io: &mut Io<'_>) -> Exit {
+    if !tail.format.goes_with(json, io) {
+        return Exit::Unusable;
+    }
     if tail.format != Format::Json {
         return log::tail(tail, tail.format, io);
     }

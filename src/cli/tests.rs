@@ -42,8 +42,8 @@ fn a_call_that_makes_no_sense_is_unusable_and_help_is_fine() {
 #[test]
 fn promised_commands_say_that_they_are_to_come() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["keys", "add"][..], &["certs", "show"]] {
-        let ran = run(dir.path(), args);
+    for args in [["keys", "add"], ["keys", "revoke"]] {
+        let ran = run(dir.path(), &args);
         assert_eq!(ran.exit, Exit::Unusable, "{args:?}");
         assert!(ran.err.contains("not available in this version"), "{args:?}: {}", ran.err);
     }
@@ -86,10 +86,32 @@ fn env_is_what_aws_needs() {
     assert!(ran.out.contains("AWS_ENDPOINT_URL=https://127.0.0.1:9443\n"), "{}", ran.out);
     // An account in front of an address is no name.
     assert!(ran.out.contains("AWS_ENDPOINT_URL_S3_CONTROL=https://localhost:9443\n"), "{}", ran.out);
+    // A token that is left over would make every request one of somebody else's session.
+    let first = ran.out.lines().next().unwrap();
+    for name in [
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_S3_CONTROL",
+        "AWS_ENDPOINT_URL_STS",
+    ] {
+        assert!(first.starts_with("unset ") && first.split(' ').any(|word| word == name), "{first}");
+    }
     let json = run(dir.path(), &["env", "--json"]).out;
     let object: BTreeMap<String, String> = serde_json::from_str(&json).unwrap();
     assert!(Path::new(&object["AWS_CA_BUNDLE"]).is_absolute() && Path::new(&object["AWS_CA_BUNDLE"]).is_file());
     assert_eq!(object["AWS_SECRET_ACCESS_KEY"].len(), 40);
+}
+
+#[test]
+fn env_works_in_a_shell_that_has_left_overs() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &["init"]);
+    let left = "AWS_SESSION_TOKEN=stale; AWS_PROFILE=other; AWS_ENDPOINT_URL_STS=https://sts.example.com; export AWS_SESSION_TOKEN AWS_PROFILE AWS_ENDPOINT_URL_STS";
+    let shown = "echo \"$AWS_ENDPOINT_URL_S3_CONTROL,${AWS_SESSION_TOKEN-none},${AWS_PROFILE-none},${AWS_ENDPOINT_URL_STS-none}\"";
+    let script = format!("set -eu\n{left}\n{}\n{shown}\n", run(dir.path(), &["env"]).out);
+    let ran = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "https://localhost:9443,none,none,none\n", "{ran:?}");
 }
 
 #[test]

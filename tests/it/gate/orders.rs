@@ -176,6 +176,21 @@ fn a_signal_and_an_order_both_take_certificates() {
 }
 
 #[test]
+fn a_certificate_that_is_rotated_is_shown_when_the_command_ends() {
+    let gate = with_tls();
+    let first = shown(&gate);
+    let rotated = command(&gate, &["certs", "rotate"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    assert!(text(&rotated.stdout).ends_with("the running proxy has taken it\n"), "{rotated:?}");
+    let second = shown(&gate);
+    assert!(second != first && second == on_disk(gate.folder.path()));
+    let rotated = command(&gate, &["certs", "rotate", "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&rotated.stdout).unwrap();
+    assert_eq!((&answer["reloaded"], rotated.status.success()), (&true.into(), true), "{answer}");
+    assert!(shown(&gate) != second);
+}
+
+#[test]
 fn a_broken_certificate_is_told_and_the_one_before_stays() {
     let gate = with_tls();
     let first = shown(&gate);
