@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Exit, File, Io};
+use crate::audit;
 use crate::control::config::Config;
-use crate::control::status::{self as running, Draining, Reloaded};
+use crate::control::status::{self as running, Draining, Left, Reloaded};
 use crate::control::why::plain;
 
 /// How often it is looked whether a draining proxy is still there.
@@ -90,7 +92,7 @@ pub(super) fn drain(drain: &Drain, json: bool, io: &mut Io<'_>) -> Exit {
         let plural = if connections == 1 { "" } else { "s" };
         io.print(&format!("draining: {connections} connection{plural}, {seconds} s at most\n"));
     }
-    let ended = drain.wait.then(|| has_ended(admin, at_most.saturating_add(SPARE)));
+    let ended = drain.wait.then(|| has_ended(admin, &config.journal(), at_most.saturating_add(SPARE)));
     if json {
         let mut told = json!({ "draining": true, "connections": connections, "seconds": seconds });
         if let (Some(ended), Some(told)) = (ended, told.as_object_mut()) {
@@ -103,7 +105,7 @@ pub(super) fn drain(drain: &Drain, json: bool, io: &mut Io<'_>) -> Exit {
         Some(false) => {
             let waited = at_most.saturating_add(SPARE).as_secs();
             io.complain(&format!(
-                "error: the proxy still answers after {waited} s\nhelp: look into its log; a second SIGTERM cuts off what is left\n"
+                "error: the proxy has not ended after {waited} s\nhelp: look into its log; a second SIGTERM cuts off what is left\n"
             ));
             return Exit::No;
         }
@@ -112,16 +114,21 @@ pub(super) fn drain(drain: &Drain, json: bool, io: &mut Io<'_>) -> Exit {
     Exit::Fine
 }
 
-/// Waits until the proxy at this address is gone; false if that takes too long.
-fn has_ended(admin: SocketAddr, patience: Duration) -> bool {
+/// Waits until the proxy at this address is gone, and its journal free for the next one; false if that takes too
+/// long.
+fn has_ended(admin: SocketAddr, journal: &Path, patience: Duration) -> bool {
     let begin = Instant::now();
-    while !running::is_gone(admin) {
+    loop {
+        match running::left(admin) {
+            Left::Another => return true,
+            Left::Nobody if !audit::is_held(journal) => return true,
+            Left::Nobody | Left::Draining => {}
+        }
         if begin.elapsed() >= patience {
             return false;
         }
         std::thread::sleep(POLL);
     }
-    true
 }
 
 /// Why nobody could be asked, and what to do.

@@ -60,12 +60,23 @@ pub fn drain(admin: SocketAddr) -> io::Result<Draining> {
     parse_draining(&ask(admin, &order("/v1/drain", admin), PATIENCE)?).ok_or_else(foreign)
 }
 
-/// Whether a proxy that was draining has ended: nothing listens there, or another one that has started since.
-/// An answer that breaks off is none: it may be about to end.
-pub fn is_gone(admin: SocketAddr) -> bool {
+/// Who answers where a proxy was told to drain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Left {
+    /// One that has started since.
+    Another,
+    /// The one that drains.
+    Draining,
+    /// Nobody listens any more.
+    Nobody,
+}
+
+/// Looks who answers where a proxy was told to drain. An answer that breaks off is still its own.
+pub fn left(admin: SocketAddr) -> Left {
     match missing(admin) {
-        Ok(missing) => !missing.iter().any(|word| word == "draining"),
-        Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        Ok(missing) if !missing.iter().any(|word| word == "draining") => Left::Another,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Left::Nobody,
+        Ok(_) | Err(_) => Left::Draining,
     }
 }
 

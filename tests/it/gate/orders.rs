@@ -62,6 +62,7 @@ fn drain_lets_a_request_finish_takes_no_new_one_and_ends_with_zero() {
     assert!(drained.status.success(), "{drained:?}");
     let answer: serde_json::Value = serde_json::from_slice(&drained.stdout).unwrap();
     assert_eq!((&answer["draining"], &answer["connections"]), (&true.into(), &1.into()), "{answer}");
+    assert!(bartizan::audit::is_held(&gate.folder.path().join("state/journal")));
     // A second order cuts nothing off.
     assert!(command(&gate, &["drain"]).status.success());
     let status = command(&gate, &["status"]);
@@ -81,6 +82,7 @@ fn drain_lets_a_request_finish_takes_no_new_one_and_ends_with_zero() {
     });
     assert!(waiting.status.success() && text(&waiting.stdout).ends_with("ended\n"), "{waiting:?}");
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    assert!(!bartizan::audit::is_held(&gate.folder.path().join("state/journal")), "the next one can start");
     assert!(gate.child.wait().unwrap().success());
     let again = command(&gate, &["drain"]);
     assert_eq!(again.status.code(), Some(2), "{again:?}");
