@@ -433,6 +433,13 @@ fn complete_open(pen: &mut Pen, recovery: &Recovery, counters: &Counters) -> io:
     Ok(())
 }
 
+/// Whether a process has the journal in this directory open. What cannot be looked at is taken for free.
+pub fn is_held(dir: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(dir.join("lock")) else { return false };
+    let tried = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared);
+    matches!(tried, Err(rustix::io::Errno::WOULDBLOCK))
+}
+
 /// Makes the directory and takes its lock.
 fn lock(dir: &Path) -> Result<std::fs::File, JournalError> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

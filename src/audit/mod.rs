@@ -48,7 +48,7 @@ pub use counters::Counts;
 pub use event::{At, Event, Pairs};
 pub use frame::{Chain, Flaw, Kind};
 pub use head::beside as head_beside;
-pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull};
+pub use journal::{Before, Filed, Journal, JournalError, JournalFull, Receipt, Settings, WhenFull, is_held};
 pub use read::{Damage, Fault, Summary, find, instance, records, verify};
 pub use record::{
     Completion, Connection, Decision, Deleted, Delivery, Encryption, InContext, Intent, Mismatch, Origin, Outcome,

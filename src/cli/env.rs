@@ -10,6 +10,11 @@ use super::{Exit, File, Io};
 use crate::control::config::{Config, Listen};
 use crate::control::{certs, check, credentials};
 
+/// What a shell may have from before, and what would lead a client elsewhere or make it somebody else: the token of
+/// a session goes with every key, a profile brings keys, the endpoint of one service comes before that of all.
+const LEFT_OVERS: &str = "AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ENDPOINT_URL_S3 \
+                          AWS_ENDPOINT_URL_S3_CONTROL AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+
 /// Prints the variables for the first local administrator.
 pub(super) fn run(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     let Some(config) = file.open(io) else { return Exit::Unusable };
@@ -44,6 +49,8 @@ pub(super) fn run(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     Exit::Fine
 }
 
+/// For a shell, what is left over goes first. As JSON there are the variables alone: whoever makes an environment
+/// of them begins with one of their own.
 fn spell(variables: &[(&str, Zeroizing<String>)], json: bool) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::new());
     if json {
@@ -51,6 +58,7 @@ fn spell(variables: &[(&str, Zeroizing<String>)], json: bool) -> Zeroizing<Strin
         let object: Map<String, Value> = variables.iter().map(pair).collect();
         let _ = writeln!(text, "{}", Value::from(object));
     } else {
+        let _ = writeln!(text, "unset {LEFT_OVERS}");
         for (name, value) in variables {
             let _ = writeln!(text, "export {name}={}", quote(value));
         }

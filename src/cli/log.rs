@@ -32,6 +32,21 @@ pub(super) enum Format {
     Cloudtrail,
 }
 
+impl Format {
+    /// Whether this is what `--json` asks for, where that is said; lines of the access log are no JSON, the others
+    /// are. Complains itself.
+    pub(super) fn goes_with(self, json: bool, io: &mut Io<'_>) -> bool {
+        let goes = !json || self != Self::S3;
+        if !goes {
+            io.complain(
+                "error: `--json` does not go with `--format s3`: lines of the access log have no form as JSON\n\
+                 help: leave one of them out, or take `--format json` or `--format cloudtrail`, which are JSON\n",
+            );
+        }
+        goes
+    }
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Export {
     #[command(flatten)]
@@ -206,7 +221,10 @@ impl Printer {
 }
 
 /// `bartizan log export`
-pub(super) fn export(export: &Export, io: &mut Io<'_>) -> Exit {
+pub(super) fn export(export: &Export, json: bool, io: &mut Io<'_>) -> Exit {
+    if !export.format.goes_with(json, io) {
+        return Exit::Unusable;
+    }
     let config = match journal(&export.file, io) {
         Ok(config) => config,
         Err(exit) => return exit,
@@ -233,6 +251,9 @@ pub(super) fn export(export: &Export, io: &mut Io<'_>) -> Exit {
 
 /// `bartizan log find`
 pub(super) fn find(find: &Find, json: bool, io: &mut Io<'_>) -> Exit {
+    if find.format.is_some_and(|format| !format.goes_with(json, io)) {
+        return Exit::Unusable;
+    }
     let wanted = &find.wanted;
     let id = find.request_id.as_deref();
     let conditions = wanted.principal.is_some()

@@ -1,18 +1,16 @@
-//! Commands that look and tell: init, check, doctor, status, reload, log.
+//! Commands that look and tell: init, check, doctor, log.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::log::{self, Format};
-use super::{Exit, File, Io, Place, Reload, Tail, count};
+use super::{Exit, File, Io, Place, Tail, count};
 use crate::audit::{self, StartAt};
-use crate::control::config::Config;
 use crate::control::why::plain;
-use crate::control::{Findings, check, development, doctor, files, init, status as running};
+use crate::control::{Findings, check, development, doctor, files, init};
 
 /// `bartizan init [DIR]`
 pub(super) fn init(folder: &Path, json: bool, program: &str, io: &mut Io<'_>) -> Exit {
@@ -114,82 +112,12 @@ pub(super) fn doctor(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     if healthy { Exit::Fine } else { Exit::No }
 }
 
-/// `bartizan status [-c FILE]`
-pub(super) fn status(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
-    let Some(config) = file.open(io) else { return Exit::Unusable };
-    let Some(admin) = admin(&config, io) else { return Exit::Unusable };
-    let missing = match running::missing(admin) {
-        Ok(missing) => missing,
-        Err(error) => return silent(admin, &error, io),
-    };
-    if json {
-        io.print(&format!("{}\n", json!({ "ready": missing.is_empty(), "missing": missing })));
-    } else if missing.is_empty() {
-        io.print("ready\n");
-    } else {
-        io.print(&format!("not ready: {}\n", missing.join(", ")));
-    }
-    if missing.is_empty() { Exit::Fine } else { Exit::No }
-}
-
-/// `bartizan reload [-c FILE] [--allow-widening]`
-pub(super) fn reload(reload: &Reload, json: bool, io: &mut Io<'_>) -> Exit {
-    let Some(config) = reload.file.open(io) else { return Exit::Unusable };
-    let Some(admin) = admin(&config, io) else { return Exit::Unusable };
-    let running::Reloaded { generation, findings } = match running::reload(admin, reload.allow_widening) {
-        Ok(reloaded) => reloaded,
-        Err(error) => return silent(admin, &error, io),
-    };
-    if json {
-        io.print(&format!(
-            "{}\n",
-            json!({ "ok": generation.is_some(), "generation": generation, "findings": findings })
-        ));
-    } else {
-        io.complain(&findings.iter().map(spell_finding).collect::<String>());
-        match generation {
-            Some(number) => io.print(&format!("generation {number}\n")),
-            None => io.print("refused: what was in force stays\n"),
-        }
-    }
-    if generation.is_some() { Exit::Fine } else { Exit::No }
-}
-
-/// A finding that came as JSON: the text it was found in stayed where it is.
-fn spell_finding(finding: &Value) -> String {
-    let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or_default();
-    let number = |name: &str| finding.get(name).and_then(Value::as_u64).map(|at| format!(":{at}")).unwrap_or_default();
-    let mut spelt = format!("{}: {}\n", plain(text("severity")), plain(text("message")));
-    let _ = writeln!(spelt, "  at {}{}{}", plain(text("file")), number("line"), number("column"));
-    for name in ["label", "help"] {
-        if !text(name).is_empty() {
-            let _ = writeln!(spelt, "  {name}: {}", plain(text(name)));
-        }
-    }
-    spelt
-}
-
-/// Where the running proxy is asked. Complains itself.
-fn admin(config: &Config, io: &mut Io<'_>) -> Option<SocketAddr> {
-    if config.admin.is_none() {
-        let shown = config.file.display();
-        io.complain(&format!(
-            "error: `{shown}` has no [admin] table, so nobody can be asked\nhelp: add one with `address = \"127.0.0.1:9464\"`\n"
-        ));
-    }
-    config.admin
-}
-
-fn silent(admin: SocketAddr, error: &std::io::Error, io: &mut Io<'_>) -> Exit {
-    io.complain(&format!(
-        "error: the admin listener {admin} does not answer: {error}\nhelp: is `bartizan serve` running, with this configuration?\n"
-    ));
-    Exit::No
-}
-
 /// `bartizan log tail [-c FILE] [--follow] [--format FORMAT]`; as JSON the records as they stand in the
 /// journal.
-pub(super) fn log_tail(tail: &Tail, io: &mut Io<'_>) -> Exit {
+pub(super) fn log_tail(tail: &Tail, json: bool, io: &mut Io<'_>) -> Exit {
+    if !tail.format.goes_with(json, io) {
+        return Exit::Unusable;
+    }
     if tail.format != Format::Json {
         return log::tail(tail, tail.format, io);
     }

@@ -15,6 +15,7 @@ use crate::control::config::Config;
 use crate::control::{Environment, Findings, Severity, development};
 use crate::time::Clock;
 
+mod certs;
 mod env;
 mod explain;
 mod journal_keys;
@@ -23,6 +24,7 @@ mod log;
 mod look;
 mod names;
 mod policy;
+mod running;
 mod serve;
 mod trail;
 mod verify;
@@ -79,7 +81,7 @@ enum Command {
         #[arg(default_value = ".")]
         folder: PathBuf,
     },
-    /// Print the variables that make `aws` talk to the proxy, for `eval "$(bartizan env)"`
+    /// Print the variables that make `aws` talk to the proxy, for `eval "$(bartizan env)"`; first what to unset
     Env(File),
     /// Look for faults in configuration, certificates, access keys and policies
     Check(File),
@@ -101,12 +103,13 @@ enum Command {
     /// The KMS keys that are kept here
     #[command(subcommand)]
     Keys(keys::Keys),
-    #[command(hide = true)]
-    Certs(Later),
-    /// Have the running proxy read policies and access keys again
-    Reload(Reload),
-    #[command(hide = true)]
-    Drain(Later),
+    /// The certificates that the configuration names
+    #[command(subcommand)]
+    Certs(certs::Certs),
+    /// Have the running proxy take policies, access keys and certificates anew
+    Reload(running::Reload),
+    /// Have the running proxy finish what it has begun, and end
+    Drain(running::Drain),
 }
 
 #[derive(Debug, Subcommand)]
@@ -179,22 +182,6 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-#[derive(Args, Debug)]
-struct Reload {
-    #[command(flatten)]
-    file: File,
-    /// Take policies that open more than those in force: that is meant
-    #[arg(long)]
-    allow_widening: bool,
-}
-
-/// Whatever is said to a command that is still to come.
-#[derive(Args, Debug)]
-struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<OsString>,
-}
-
 /// Where the configuration is.
 enum Place {
     File(PathBuf),
@@ -221,19 +208,19 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> E
         Command::Init { folder } => look::init(&folder, cli.json, &program, io),
         Command::Env(file) => env::run(&file, cli.json, io),
         Command::Check(file) => look::check(&file, cli.json, io),
-        Command::Log(Log::Tail(tail)) => look::log_tail(&tail, io),
+        Command::Log(Log::Tail(tail)) => look::log_tail(&tail, cli.json, io),
         Command::Log(Log::Find(find)) => log::find(&find, cli.json, io),
         Command::Doctor(file) => look::doctor(&file, cli.json, io),
-        Command::Status(file) => look::status(&file, cli.json, io),
+        Command::Status(file) => running::status(&file, cli.json, io),
         Command::Explain(explain) => explain::run(&explain, cli.json, io),
         Command::Policy(policy) => policy::run(&policy, cli.json, io),
         Command::Names(names) => names::run(&names, cli.json, io),
         Command::Keys(keys) => keys::run(&keys, cli.json, io),
-        Command::Certs(_) => later("certs", io),
-        Command::Reload(reload) => look::reload(&reload, cli.json, io),
-        Command::Drain(_) => later("drain", io),
+        Command::Certs(command) => certs::run(&command, cli.json, io),
+        Command::Reload(reload) => running::reload(&reload, cli.json, io),
+        Command::Drain(drain) => running::drain(&drain, cli.json, io),
         Command::Log(Log::Verify(verify)) => verify::run(&verify, cli.json, io),
-        Command::Log(Log::Export(export)) => log::export(&export, io),
+        Command::Log(Log::Export(export)) => log::export(&export, cli.json, io),
     }
 }
 

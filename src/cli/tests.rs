@@ -37,15 +37,15 @@ fn a_call_that_makes_no_sense_is_unusable_and_help_is_fine() {
     }
     let help = run(dir.path(), &["--help"]);
     assert_eq!(help.exit, Exit::Fine);
-    assert!(help.out.contains("doctor") && help.out.contains("explain") && !help.out.contains("drain"), "{}", help.out);
+    assert!(help.out.contains("doctor") && help.out.contains("explain") && help.out.contains("drain"), "{}", help.out);
     assert!(run(dir.path(), &["--version"]).out.starts_with("bartizan "));
 }
 
 #[test]
 fn promised_commands_say_that_they_are_to_come() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["keys", "add"][..], &["certs", "show"], &["drain"]] {
-        let ran = run(dir.path(), args);
+    for args in [["keys", "add"], ["keys", "revoke"]] {
+        let ran = run(dir.path(), &args);
         assert_eq!(ran.exit, Exit::Unusable, "{args:?}");
         assert!(ran.err.contains("not available in this version"), "{args:?}: {}", ran.err);
     }
@@ -88,10 +88,32 @@ fn env_is_what_aws_needs() {
     assert!(ran.out.contains("AWS_ENDPOINT_URL=https://127.0.0.1:9443\n"), "{}", ran.out);
     // An account in front of an address is no name.
     assert!(ran.out.contains("AWS_ENDPOINT_URL_S3_CONTROL=https://localhost:9443\n"), "{}", ran.out);
+    // A token that is left over would make every request one of somebody else's session.
+    let first = ran.out.lines().next().unwrap();
+    for name in [
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_S3_CONTROL",
+        "AWS_ENDPOINT_URL_STS",
+    ] {
+        assert!(first.starts_with("unset ") && first.split(' ').any(|word| word == name), "{first}");
+    }
     let json = run(dir.path(), &["env", "--json"]).out;
     let object: BTreeMap<String, String> = serde_json::from_str(&json).unwrap();
     assert!(Path::new(&object["AWS_CA_BUNDLE"]).is_absolute() && Path::new(&object["AWS_CA_BUNDLE"]).is_file());
     assert_eq!(object["AWS_SECRET_ACCESS_KEY"].len(), 40);
+}
+
+#[test]
+fn env_works_in_a_shell_that_has_left_overs() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &["init"]);
+    let left = "AWS_SESSION_TOKEN=stale; AWS_PROFILE=other; AWS_ENDPOINT_URL_STS=https://sts.example.com; export AWS_SESSION_TOKEN AWS_PROFILE AWS_ENDPOINT_URL_STS";
+    let shown = "echo \"$AWS_ENDPOINT_URL_S3_CONTROL,${AWS_SESSION_TOKEN-none},${AWS_PROFILE-none},${AWS_ENDPOINT_URL_STS-none}\"";
+    let script = format!("set -eu\n{left}\n{}\n{shown}\n", run(dir.path(), &["env"]).out);
+    let ran = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "https://localhost:9443,none,none,none\n", "{ran:?}");
 }
 
 #[test]
@@ -189,45 +211,6 @@ fn doctor_tells_what_to_fix() {
     assert_eq!(exit, Exit::No);
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("bad clock") && out.contains("fix: set the clock"), "{out}");
-}
-
-/// Answers one connection like an admin listener.
-fn answering(answer: &'static str) -> u16 {
-    use std::io::{Read as _, Write as _};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut head = [0; 1024];
-        let _ = stream.read(&mut head).unwrap();
-        stream.write_all(answer.as_bytes()).unwrap();
-    });
-    port
-}
-
-#[test]
-fn status_is_what_the_running_proxy_says() {
-    let dir = tempfile::tempdir().unwrap();
-    run(dir.path(), &["init"]);
-    let file = dir.path().join("bartizan.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ready = answering("HTTP/1.1 200 OK\r\n\r\n[]\n");
-    let waiting = answering("HTTP/1.1 503 Service Unavailable\r\n\r\n[\"upstream\"]\n");
-    for (port, exit, out, err) in [
-        (ready, Exit::Fine, "ready\n", ""),
-        (waiting, Exit::No, "not ready: upstream\n", ""),
-        (closed, Exit::No, "", "does not answer"),
-    ] {
-        std::fs::write(&file, text.replace("127.0.0.1:9464", &format!("127.0.0.1:{port}"))).unwrap();
-        let ran = run(dir.path(), &["status"]);
-        assert_eq!((ran.exit, ran.out.as_str()), (exit, out), "{}", ran.err);
-        assert!(ran.err.contains(err), "{}", ran.err);
-    }
-    std::fs::write(&file, text.split("[admin]").next().unwrap()).unwrap();
-    let ran = run(dir.path(), &["status"]);
-    assert_eq!(ran.exit, Exit::Unusable);
-    assert!(ran.err.contains("has no [admin] table"), "{}", ran.err);
 }
 
 #[test]

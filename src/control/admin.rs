@@ -1,10 +1,12 @@
 //! The answers of the admin listener. The listener itself is the server's.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Findings};
+use super::finding::Finding;
 use super::metrics::{self, Limits, Metrics, Reading};
-use super::policies::{Consent, Taken};
+use super::policies::{Consent, Reloaded};
 use crate::audit::Counts;
 use crate::limit::rehearsal::{Rehearsals, Shown};
 use crate::time::Seconds;
@@ -84,14 +86,23 @@ pub fn consent(query: &str) -> Result<Consent, Answer> {
     }
 }
 
-/// The answer to an order to reload: 200 with the number of the new generation, or 409 with what is wrong.
-pub fn reloaded(outcome: Result<Taken, Findings>) -> Answer {
-    let list = |findings: &Findings| findings.iter().map(Finding::to_json).collect::<Vec<_>>();
-    let (status, body) = match outcome {
-        Ok(taken) => (200, json!({ "generation": taken.number, "findings": list(&taken.warnings) })),
-        Err(findings) => (409, json!({ "generation": null, "findings": list(&findings) })),
-    };
-    Answer { status, content_type: "application/json", body: format!("{body}\n") }
+/// The answer to an order to reload: 200 with the number of the new generation, or 409 with what is wrong. The
+/// number stands there as well where policies were taken, and something beside them was not.
+pub fn reloaded(reloaded: &Reloaded) -> Answer {
+    let status = if reloaded.is_whole() { 200 } else { 409 };
+    let list: Vec<_> = reloaded.findings.iter().map(Finding::to_json).collect();
+    object(status, &json!({ "generation": reloaded.generation, "findings": list }))
+}
+
+/// The answer to an order to drain: what is open still, and how long it may take.
+///
+/// # Errors
+/// The answer to an order that is not understood.
+pub fn draining(query: &str, connections: u64, at_most: Duration) -> Result<Answer, Answer> {
+    if !query.is_empty() {
+        return Err(text(400, "`drain` has no parameters\n"));
+    }
+    Ok(object(200, &json!({ "draining": true, "connections": connections, "seconds": at_most.as_secs() })))
 }
 
 /// The page of rehearsals; what is below it switches one.
@@ -167,6 +178,7 @@ fn text(status: u16, body: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finding::Findings;
     use super::*;
     use crate::limit::rehearsal::{Fault, Rehearsal};
 
@@ -256,12 +268,23 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_says_what_is_open_and_how_long_it_may_take() {
+        let answer = draining("", 3, Duration::from_secs(30)).unwrap();
+        let body = "{\"connections\":3,\"draining\":true,\"seconds\":30}\n";
+        assert_eq!((answer.status, answer.body.as_str()), (200, body));
+        assert_eq!(draining("now=true", 3, Duration::ZERO).unwrap_err().status, 400);
+    }
+
+    #[test]
     fn a_refused_reload_says_where_and_why() {
         let finding = Finding::file(std::path::Path::new("policies/a.json"), "broken").help("mend it");
-        let answer = reloaded(Err(finding.into()));
+        let answer = reloaded(&Reloaded { generation: None, findings: finding.clone().into() });
         assert_eq!(answer.status, 409);
         assert!(answer.body.contains(r#""file":"policies/a.json""#) && answer.body.contains(r#""message":"broken""#));
-        let answer = reloaded(Ok(Taken { number: 7, warnings: Findings::default() }));
+        let answer = reloaded(&Reloaded { generation: Some(7), findings: finding.into() });
+        assert_eq!(answer.status, 409, "the policies were taken, something else was not");
+        assert!(answer.body.contains(r#""generation":7"#), "{}", answer.body);
+        let answer = reloaded(&Reloaded { generation: Some(7), findings: Findings::default() });
         assert_eq!((answer.status, answer.body.as_str()), (200, "{\"findings\":[],\"generation\":7}\n"));
     }
 

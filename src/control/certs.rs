@@ -10,14 +10,18 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::files::{self, FileFault};
 use crate::time::Seconds;
 
+mod about;
+mod renew;
+
+pub use about::{About, about};
+pub use renew::{RenewFault, renew};
+
 /// The names of the server certificate.
-const NAMES: [&str; 3] = ["localhost", "s3.localhost", "*.s3.localhost"];
+const NAMES: [&str; 5] = ["localhost", "s3.localhost", "*.s3.localhost", "127.0.0.1", "::1"];
 const DAY: i64 = 86_400;
 const AUTHORITY_DAYS: i64 = 3650;
 const LEAF_DAYS: i64 = 397;
@@ -45,21 +49,6 @@ pub struct Loaded {
     pub chain: Vec<CertificateDer<'static>>,
     /// The private key.
     pub key: PrivateKeyDer<'static>,
-}
-
-/// What a certificate says of itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct About {
-    /// Whom it names.
-    pub subject: String,
-    /// Host names and addresses.
-    pub names: Vec<String>,
-    /// From when it holds.
-    pub not_before: Seconds,
-    /// Until when it holds.
-    pub not_after: Seconds,
-    /// Whether it is its own issuer.
-    pub self_issued: bool,
 }
 
 /// Why certificates are not usable.
@@ -143,50 +132,9 @@ pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertFault> {
     chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(missing)
 }
 
-/// What a certificate says of itself.
-pub fn about(certificate: &CertificateDer<'_>) -> Result<About, CertFault> {
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertFault::X509)?;
-    let alternative = parsed.subject_alternative_name().ok().flatten();
-    let names = alternative.map(|found| found.value.general_names.iter().filter_map(name).collect());
-    Ok(About {
-        subject: parsed.subject().to_string(),
-        names: names.unwrap_or_default(),
-        not_before: Seconds(parsed.validity().not_before.timestamp()),
-        not_after: Seconds(parsed.validity().not_after.timestamp()),
-        self_issued: parsed.subject() == parsed.issuer(),
-    })
-}
-
 /// When the first certificate of a chain stops to hold.
 pub fn expiry(chain: &[CertificateDer<'_>]) -> Option<Seconds> {
     chain.iter().filter_map(|certificate| about(certificate).ok()).map(|about| about.not_after).min()
-}
-
-impl About {
-    /// Whether a client that asked for this name or address would be content.
-    pub fn covers(&self, host: &str) -> bool {
-        self.names.iter().any(|name| match name.strip_prefix("*.") {
-            Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
-            None => name.eq_ignore_ascii_case(host),
-        })
-    }
-
-    /// Whole days until it stops to hold; negative when it has.
-    pub fn days_left(&self, now: Seconds) -> i64 {
-        self.not_after.0.saturating_sub(now.0).div_euclid(DAY)
-    }
-}
-
-fn name(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv4Addr::from(bytes).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv6Addr::from(bytes).to_string()),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 fn read(path: &Path) -> Result<String, CertFault> {
@@ -222,10 +170,7 @@ fn make_authority(files: &Files, now: Seconds) -> Result<(), CertFault> {
 fn make_leaf(files: &Files, now: Seconds) -> Result<(), CertFault> {
     let issuer = issuer(&files.authority, &files.authority_key)?;
     let key = KeyPair::generate()?;
-    let mut params = leaf(now, "localhost", &NAMES)?;
-    params.subject_alt_names.push(SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()));
-    params.subject_alt_names.push(SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()));
-    let certificate = params.signed_by(&key, &issuer)?;
+    let certificate = leaf(now, "localhost", &NAMES)?.signed_by(&key, &issuer)?;
     put(&files.key, 0o600, &zeroize::Zeroizing::new(key.serialize_pem()))?;
     put(&files.certificate, 0o644, &certificate.pem())
 }
@@ -239,11 +184,14 @@ fn issuer(authority: &Path, key: &Path) -> Result<Issuer<'static, KeyPair>, Cert
     Ok(Issuer::from_ca_cert_der(chain.first().ok_or(CertFault::X509)?, key)?)
 }
 
-/// A server certificate for these names.
+/// A server certificate for these names and addresses.
 fn leaf(now: Seconds, common: &str, names: &[&str]) -> Result<CertificateParams, CertFault> {
     let mut params = params(now, LEAF_DAYS, common)?;
-    let dns = names.iter().map(|name| Ok(SanType::DnsName((*name).try_into()?)));
-    params.subject_alt_names = dns.collect::<Result<Vec<_>, rcgen::Error>>()?;
+    let all = names.iter().map(|name| match name.parse() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) => Ok(SanType::DnsName((*name).try_into()?)),
+    });
+    params.subject_alt_names = all.collect::<Result<Vec<_>, rcgen::Error>>()?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
@@ -327,6 +275,7 @@ mod tests {
     use rustls::client::WebPkiServerVerifier;
     use rustls::client::danger::ServerCertVerifier;
     use rustls::pki_types::{ServerName, UnixTime};
+    use x509_parser::prelude::{FromDer, X509Certificate};
 
     use super::*;
 
@@ -428,6 +377,8 @@ mod tests {
         assert_eq!(about.names, ["localhost", "s3.localhost", "*.s3.localhost", "127.0.0.1", "::1"]);
         assert!(about.covers("127.0.0.1") && about.covers("X.s3.localhost") && !about.covers("x.localhost"));
         assert!(!about.self_issued);
+        assert!(about.issuer.starts_with("CN=Bartizan local CA "), "{}", about.issuer);
+        assert_eq!((about.algorithm.as_str(), about.fingerprint.len()), ("ECDSA P-256", 32 * 3 - 1));
         assert_eq!(expiry(&chain(&files.certificate).unwrap()), Some(about.not_after));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::certs::{self, CertFault};
-use super::config::{ClientCertificates, Config, Sharing, Target, Tls};
+use super::config::{ClientCertificates, Config, Sharing, Target};
 use super::finding::{Finding, Findings, Source};
 use super::{Environment, credentials, keyring, policies, tokens};
 use crate::identity::{Directory, Key};
@@ -50,59 +50,128 @@ pub fn administrator<'a>(config: &Config, directory: &'a Directory) -> Option<&'
     })
 }
 
-/// Looks at the certificates of listeners and the CAs for clients and upstreams.
-pub fn certificates(config: &Config, now: Seconds) -> Findings {
-    let mut findings = Findings::default();
-    for tls in config.listen.iter().filter_map(|listener| listener.tls.as_ref()) {
-        server(tls, now, &mut findings);
+/// A file of certificates that a configuration names.
+pub struct Named<'c> {
+    /// What it is for: `listener main`, `clients of listener main`.
+    pub what: String,
+    /// The file.
+    pub file: &'c Path,
+    /// The file of its key, where the proxy has that.
+    pub key: Option<&'c Path>,
+    /// Names that clients may ask for.
+    pub hosts: &'c [String],
+}
+
+/// How the key of a certificate is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeyState {
+    /// Whether it belongs to the certificate; none where one of the two cannot be read.
+    pub fits: Option<bool>,
+    /// The permissions of its file, where it is there.
+    pub mode: Option<u32>,
+}
+
+impl KeyState {
+    /// Looks at a certificate and its key.
+    pub fn of(certificate: &Path, key: &Path) -> Self {
+        let fits = match certs::load(certificate, key) {
+            Ok(_) => Some(true),
+            Err(CertFault::Mismatch) => Some(false),
+            Err(_) => None,
+        };
+        Self { fits, mode: mode(key) }
+    }
+
+    /// Whether nobody can read it who should not.
+    pub fn is_safe(self) -> bool {
+        self.mode.is_some_and(|mode| !is_open(mode))
+    }
+}
+
+fn mode(key: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(key).ok().map(|metadata| metadata.permissions().mode() & 0o777)
+}
+
+/// Whether everybody may do something with a file.
+fn is_open(mode: u32) -> bool {
+    mode & 0o007 != 0
+}
+
+/// The files of certificates: of listeners, and of the CAs for clients, upstreams and key services.
+pub fn named(config: &Config) -> Vec<Named<'_>> {
+    let mut all = Vec::new();
+    let bundle = |what, file| Named { what, file, key: None, hosts: &[] };
+    for listener in &config.listen {
+        let Some(tls) = &listener.tls else { continue };
+        let (what, key) = (format!("listener {}", listener.name), Some(tls.key.as_path()));
+        all.push(Named { what, file: &tls.certificate, key, hosts: &listener.hosts });
+        if let Some(mint) = &tls.mint {
+            let what = format!("CA of what listener {} mints", listener.name);
+            all.push(Named { what, file: &mint.ca, key: Some(&mint.key), hosts: &[] });
+        }
         if let ClientCertificates::Optional(ca) | ClientCertificates::Required(ca) = &tls.clients {
-            bundle(ca, now, &mut findings);
+            all.push(bundle(format!("clients of listener {}", listener.name), ca));
         }
     }
     for upstream in &config.upstreams {
         if let Target::S3(remote) = &upstream.target
             && let Some(ca) = &remote.ca_file
         {
-            bundle(ca, now, &mut findings);
+            all.push(bundle(format!("upstream {}", upstream.region), ca));
         }
     }
-    if let Some(ca) = config.key_service.as_ref().and_then(|service| service.ca_file.as_ref()) {
-        bundle(ca, now, &mut findings);
-    }
+    let service = config.key_service.as_ref().and_then(|service| service.ca_file.as_ref());
+    all.extend(service.map(|ca| bundle("key service".to_owned(), ca)));
     if let Sharing::Leased(leasing) = &config.rates.shared
         && let Some(ca) = &leasing.ca_file
     {
-        bundle(ca, now, &mut findings);
+        all.push(bundle("shared limits".to_owned(), ca));
+    }
+    all
+}
+
+/// Looks at the certificates of listeners and the CAs for clients and upstreams.
+pub fn certificates(config: &Config, now: Seconds) -> Findings {
+    let mut findings = Findings::default();
+    named(config).iter().for_each(|named| findings.extend(certificate(named, now)));
+    findings
+}
+
+/// Looks at one file of certificates, and at its key.
+pub fn certificate(named: &Named<'_>, now: Seconds) -> Findings {
+    let mut findings = Findings::default();
+    match named.key {
+        Some(key) => server(named.file, key, now, &mut findings),
+        None => bundle(named.file, now, &mut findings),
     }
     findings
 }
 
-fn server(tls: &Tls, now: Seconds, findings: &mut Findings) {
-    match certs::load(&tls.certificate, &tls.key) {
+fn server(certificate: &Path, key: &Path, now: Seconds, findings: &mut Findings) {
+    match certs::load(certificate, key) {
         Ok(loaded) => {
             if let Some(first) = loaded.chain.first() {
-                validity(&tls.certificate, first, now, findings);
+                validity(certificate, first, now, findings);
             }
             // The permissions of a key that somebody else may read are worth a word.
-            use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(&tls.key).map(|metadata| metadata.permissions().mode() & 0o777);
-            if let Some(mode) = mode.ok().filter(|mode| mode & 0o007 != 0) {
+            if let Some(mode) = mode(key).filter(|mode| is_open(*mode)) {
                 let message = format!("the private key has mode {mode:04o}: everybody may read it");
-                let help = format!("run `chmod 600 {}`", tls.key.display());
-                findings.push(Finding::warning(&Source::named(&tls.key), None, message).help(help));
+                let help = format!("run `chmod 600 {}`", key.display());
+                findings.push(Finding::warning(&Source::named(key), None, message).help(help));
             }
         }
         Err(CertFault::Mismatch) => {
             let message = "the key does not belong to this certificate";
-            let help = format!("look which of the two is older: the key is `{}`", tls.key.display());
-            findings.push(Finding::file(&tls.certificate, message).help(help));
+            let help = format!("look which of the two is older: the key is `{}`", key.display());
+            findings.push(Finding::file(certificate, message).help(help));
         }
         Err(fault) => {
             let help = "`bartizan init` and `certs/make.sh` make a certificate and its key; this user must be able to read both";
             let at = match &fault {
                 CertFault::File(path, _) | CertFault::Pem(path, _) => path,
-                CertFault::Key(_) => &tls.key,
-                _ => &tls.certificate,
+                CertFault::Key(_) => key,
+                _ => certificate,
             };
             findings.push(Finding::file(at, fault.to_string()).help(help));
         }

@@ -8,6 +8,7 @@ mod leases;
 mod mint;
 mod probes;
 mod recorded;
+mod reloading;
 mod renewing;
 mod replicas;
 mod resp;
@@ -27,17 +28,16 @@ use crate::audit::{Journal, JournalError};
 use crate::control::certs::CertFault;
 use crate::control::config::{Config, Listen};
 use crate::control::metrics::Metrics;
-use crate::control::policies::{Consent, Keeper, Loaded, Standing, Take, Watch};
+use crate::control::policies::{Keeper, Loaded, Standing, Take, Watch};
 use crate::control::{Findings, admin, keyring, tokens};
 use crate::delivery::{Counts, PlanError};
 use crate::guard::naming::LedgerError;
 use crate::identity::Directory;
-use crate::kms::Ring;
 use crate::limit::Room;
 use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Change, Live};
 use crate::s3::Fault;
-use crate::server::{Bound, Hooks, Mint, Page, Server};
+use crate::server::{Bound, Control, Hooks, Mint, Page, Server};
 use crate::time::{Clock, SystemClock};
 use crate::upstream::store::StoreError;
 use build::{Lasting, Minted};
@@ -46,6 +46,7 @@ use keeper::Keeping;
 use leases::Leasing;
 use mint::Minting;
 use probes::Running;
+use reloading::Reloading;
 use renewing::{Renewals, Renewing};
 use service::{Gate, Shared};
 use spans::Spans;
@@ -147,7 +148,7 @@ impl GateError {
             Self::Deliveries(PlanError::Key { .. }) => {
                 Some("make a key with `openssl genrsa -out trail.pem 2048`, and name it with `audit.trail_key`")
             }
-            Self::Mint(_) => Some("name the CA and its key that `bartizan certs` made, or leave `mint` out"),
+            Self::Mint(_) => Some("name the CA and its key that `bartizan init` made, or leave `mint` out"),
             Self::Trust { .. } => Some("name a file with CA certificates in PEM there"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
             Self::Server(_) | Self::Temporary(_) | Self::Keyring(_) => None, // findings bring their own advice
@@ -220,8 +221,9 @@ pub fn run(
     let running = Running::watch(Arc::clone(&shared), server.control(), build::remotes(&config), signers);
     let watch = Arc::new(Watch::start(keeper).map_err(GateError::Thread)?);
     let (pages, counted) = (Arc::clone(&running), Arc::clone(metrics));
-    let (signalled, ordered) = (Arc::clone(&watch), Arc::clone(&watch));
-    let (keys, more_keys) = (Rings { config: Arc::clone(&config), ring: Arc::clone(&ring) }, Rings { config, ring });
+    let (control, at_most) = (server.control(), config.runtime.drain);
+    let signalled = Reloading { config, ring, watch: Arc::clone(&watch) };
+    let ordered = signalled.clone();
     let shown = rehearsals.clone();
     let bound = server.bound().to_vec();
     let drained = Arc::clone(&journal);
@@ -234,14 +236,10 @@ pub fn run(
             let state = admin::State { probes: &*pages, metrics: &counted, now: SystemClock.now() };
             page(admin::respond("GET", path, &state))
         }),
-        reload: Box::new(move || {
-            if let Err(findings) = more_keys.read_again() {
-                tracing::error!(%findings, "the keyring was not read again; the keys are as they were");
-            }
-            signalled.reload(Consent::None, None);
-        }),
+        reload: Box::new(move |certificates| signalled.signalled(certificates)),
         orders: Arc::new(move |path, query| match path {
-            "/v1/reload" => order(&ordered, &keys, query),
+            "/v1/reload" => ordered.ordered(&control, query),
+            "/v1/drain" => drain(&control, at_most, query),
             _ => switch(rehearsals.as_deref(), path, query),
         }),
         drained: Box::new(move || settle(&drained)),
@@ -285,33 +283,15 @@ fn take(config: Arc<Config>, live: Arc<ArcSwap<Live>>, lasting: Lasting) -> Take
     })
 }
 
-/// The keyring and its file.
-struct Rings {
-    config: Arc<Config>,
-    ring: Arc<ArcSwap<Ring>>,
-}
-
-impl Rings {
-    /// Puts what the file holds now in the place of the ring.
-    fn read_again(&self) -> Result<(), Findings> {
-        let ring = keyring::load(&self.config)?.counting_on(&self.ring.load());
-        self.ring.store(Arc::new(ring));
-        Ok(())
-    }
-}
-
-/// An order of the admin listener: `POST /v1/reload`.
-fn order(watch: &Watch, rings: &Rings, query: &str) -> oneshot::Receiver<Page> {
+/// An order of the admin listener: `POST /v1/drain`. A drain that has begun goes on: unlike a second signal, a
+/// second order cuts nothing off.
+fn drain(control: &Control, at_most: Duration, query: &str) -> oneshot::Receiver<Page> {
     let (tell, told) = oneshot::channel();
-    match admin::consent(query).map(|consent| (consent, rings.read_again())) {
-        Ok((_, Err(findings))) => drop(tell.send(page(admin::reloaded(Err(findings))))),
-        Ok((consent, Ok(()))) => {
-            // Whoever asked may have gone.
-            let answer = move |outcome| drop(tell.send(page(admin::reloaded(outcome))));
-            watch.reload(consent, Some(Box::new(answer)));
-        }
-        Err(refusal) => drop(tell.send(page(refusal))),
+    let answer = admin::draining(query, control.connections() as u64, at_most);
+    if answer.is_ok() {
+        control.drain();
     }
+    let _gone = tell.send(page(answer.unwrap_or_else(|refusal| refusal)));
     told
 }
 

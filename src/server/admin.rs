@@ -31,7 +31,8 @@ pub struct Page {
 /// Makes `/health`, `/ready`, `/metrics` and `/v1/rehearsals`.
 pub type Pages = Arc<dyn Fn(&str) -> Page + Send + Sync>;
 
-/// Takes an order, `/v1/reload` or one below `/v1/rehearsals/` with its query, and tells later what came of it. It does not wait.
+/// Takes an order, `/v1/reload`, `/v1/drain` or one below `/v1/rehearsals/`, with its query, and tells later what
+/// came of it. It does not wait.
 pub type Orders = Arc<dyn Fn(&str, &str) -> oneshot::Receiver<Page> + Send + Sync>;
 
 const CONNECTIONS: usize = 64;
@@ -75,7 +76,7 @@ async fn answer<B>(request: &Request<B>, pages: &Pages, orders: &Orders) -> Resp
         ("/v1/rehearsals", false) => ("GET, HEAD", text(405, "GET only\n")),
         (path, _) if is_order(path) && request.method() != Method::POST => ("POST", text(405, "POST only\n")),
         (path, _) if is_order(path) => ("", order(request, orders).await),
-        _ => ("", text(404, "try /health, /ready, /metrics, /v1/rehearsals or /v1/reload\n")),
+        _ => ("", text(404, "try /health, /ready, /metrics, /v1/rehearsals, /v1/reload or /v1/drain\n")),
     };
     let mut response = Response::new(Full::new(Bytes::from(page.body)));
     *response.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -89,7 +90,7 @@ async fn answer<B>(request: &Request<B>, pages: &Pages, orders: &Orders) -> Resp
 }
 
 fn is_order(path: &str) -> bool {
-    path == "/v1/reload" || path.starts_with("/v1/rehearsals/")
+    matches!(path, "/v1/reload" | "/v1/drain") || path.starts_with("/v1/rehearsals/")
 }
 
 async fn order<B>(request: &Request<B>, orders: &Orders) -> Page {

@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::accept;
 use super::admin::{self, Orders, Page, Pages};
 use super::seats::{Counters, Everywhere, Gate, Seat};
 use super::settings::{Accept, Bound, Error, Settings};
-use super::tls::{Live, Watch};
+use super::tls::{Live, TlsFault, Watch};
 use super::worker::{Arrival, Desk, Hall, Load, Stage, tick, work};
 
 /// What the rest of the program does when the server comes to a point.
@@ -29,8 +29,8 @@ pub struct Hooks<'a> {
     pub orders: Orders,
     /// Called once when every signal is listened to: from then on, whoever says stop is obeyed.
     pub ready: Box<dyn FnOnce() + 'a>,
-    /// Called on SIGHUP and [`Control::reload`], after certificates were looked at.
-    pub reload: Box<dyn FnMut() + 'a>,
+    /// Called on SIGHUP and [`Control::reload`], after certificates were taken anew, with what is wrong with them.
+    pub reload: Box<dyn FnMut(Vec<TlsFault>) + 'a>,
     /// Called once after the last request: closes the journal.
     pub drained: Box<dyn FnOnce() + 'a>,
 }
@@ -42,7 +42,7 @@ impl Default for Hooks<'_> {
             pages: Arc::new(missing),
             orders: Arc::new(|_, _| tokio::sync::oneshot::channel().1),
             ready: Box::new(|| ()),
-            reload: Box::new(|| ()),
+            reload: Box::new(|_| ()),
             drained: Box::new(|| ()),
         }
     }
@@ -61,6 +61,7 @@ pub struct Control {
     gates: Arc<[Arc<Gate>]>,
     stop: watch::Sender<bool>,
     reload: Arc<Notify>,
+    watches: Arc<Mutex<Vec<Watch>>>,
 }
 
 impl Control {
@@ -69,14 +70,37 @@ impl Control {
         self.stop.send_replace(true);
     }
 
-    /// Looks at the certificates and calls [`Hooks::reload`], as SIGHUP does.
+    /// Takes the certificates anew and calls [`Hooks::reload`], as SIGHUP does.
     pub fn reload(&self) {
         self.reload.notify_one();
     }
 
-    /// Whether the drain has begun: `/ready` says no from here on.
+    /// Takes the certificates of every listener anew, whether their files have changed or not. Those that are
+    /// broken stay as they were, and are told.
+    pub fn take_certificates(&self) -> Vec<TlsFault> {
+        self.refresh(true)
+    }
+
+    fn refresh(&self, force: bool) -> Vec<TlsFault> {
+        let taken = |watch: &mut Watch| match watch.refresh(force) {
+            Ok(new) => {
+                if new {
+                    tracing::info!("certificates loaded");
+                }
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "certificates stay as they were");
+                Some(error)
+            }
+        };
+        // Nothing in here is left half-done.
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().filter_map(taken).collect()
+    }
+
+    /// Whether the drain has begun, or is about to: `/ready` says no from here on.
     pub fn is_draining(&self) -> bool {
-        self.hall.draining.load(Ordering::Relaxed)
+        self.hall.draining.load(Ordering::Relaxed) || *self.stop.borrow()
     }
 
     /// Live connections.
@@ -103,7 +127,6 @@ pub struct Server {
     bound: Vec<Bound>,
     /// By listener, then by worker; one socket when there is one acceptor.
     sockets: Vec<Vec<TcpListener>>,
-    watches: Vec<Watch>,
     admin: Option<TcpListener>,
     control: Control,
 }
@@ -147,8 +170,9 @@ impl Server {
             loads: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
         });
         let stop = watch::Sender::new(false);
-        let control = Control { hall, gates: gates.into(), stop, reload: Arc::default() };
-        Ok(Self { settings, workers, bound, sockets, watches, admin, control })
+        let watches = Arc::new(Mutex::new(watches));
+        let control = Control { hall, gates: gates.into(), stop, reload: Arc::default(), watches };
+        Ok(Self { settings, workers, bound, sockets, admin, control })
     }
 
     /// The addresses, with the ports the system chose.
@@ -171,7 +195,7 @@ impl Server {
         S: Service,
         F: Fn(usize) -> S + Clone + Send + 'static,
     {
-        let Self { settings, workers, sockets, watches, admin, control, .. } = self;
+        let Self { settings, workers, sockets, admin, control, .. } = self;
         let stage = watch::Sender::new(Stage::Serve);
         let (done, mut ended) = mpsc::unbounded_channel();
         let (desks, doors) = desks(&control, workers, sockets, settings.accept, &stage);
@@ -200,7 +224,7 @@ impl Server {
             drop(senders);
             let _admin = admin.map(|socket| Aborting(tokio::spawn(admin::serve(socket, pages, orders))));
             let watchman = Watchman { control: &control, stage: &stage, tasks, drain: settings.drain };
-            watchman.keep(workers, &mut ended, watches, settings.reload_every, ready, reload).await
+            watchman.keep(workers, &mut ended, settings.reload_every, ready, reload).await
         });
         stage.send_replace(Stage::Abort);
         if !matches!(outcome, Err(Error::Stuck)) {
@@ -291,10 +315,9 @@ impl Watchman<'_> {
         mut self,
         mut workers: usize,
         ended: &mut mpsc::UnboundedReceiver<usize>,
-        mut watches: Vec<Watch>,
         every: Duration,
         ready: Box<dyn FnOnce() + '_>,
-        mut reload: Box<dyn FnMut() + '_>,
+        mut reload: Box<dyn FnMut(Vec<TlsFault>) + '_>,
     ) -> Result<(), Error> {
         let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         let mut hup = listen(SignalKind::hangup())?;
@@ -329,9 +352,9 @@ impl Watchman<'_> {
                         self.stop(&mut deadline);
                     }
                 }
-                _ = hup.recv() => { refresh(&mut watches, true); reload(); }
-                () = self.control.reload.notified() => { refresh(&mut watches, true); reload(); }
-                _ = look.tick() => refresh(&mut watches, false),
+                _ = hup.recv() => reload(self.control.take_certificates()),
+                () = self.control.reload.notified() => reload(self.control.take_certificates()),
+                _ = look.tick() => drop(self.control.refresh(false)),
             }
         }
         outcome
@@ -364,15 +387,5 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-fn refresh(watches: &mut [Watch], force: bool) {
-    for watch in watches {
-        match watch.refresh(force) {
-            Ok(true) => tracing::info!("certificates loaded"),
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "certificates stay as they were"),
-        }
     }
 }

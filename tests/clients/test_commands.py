@@ -1,5 +1,6 @@
 """The commands of the program that need no store but the embedded one: a newcomer's first minutes, and its edges."""
 
+import json
 import os
 import pathlib
 import shlex
@@ -171,6 +172,42 @@ def test_a_reload_takes_a_new_key(make_own):
         except own.client().exceptions.ClientError:
             time.sleep(0.1)
     raise AssertionError("the new key is not known ten seconds after SIGHUP")
+
+
+def test_drain_ends_the_proxy_and_says_so_when_nobody_answers(make_own, program):
+    own = make_own()
+    where = ("-c", str(own.proxy.config))
+    done = run(program, "drain", "--wait", "--json", *where, cwd=own.proxy.folder)
+    assert done.returncode == 0 and json.loads(done.stdout)["ended"] is True, done
+    assert own.proxy.process.wait(timeout=30) == 0
+    for command in ("status", "reload", "drain"):
+        done = run(program, command, "--json", *where, cwd=own.proxy.folder)
+        assert done.returncode == 2 and "does not answer" in json.loads(done.stdout)["error"], done
+        assert "help: start the proxy" in done.stderr
+
+
+def test_a_certificate_is_rotated_under_a_running_proxy(make_own, program):
+    own = make_own()
+    where = ("-c", str(own.proxy.config))
+    before = json.loads(run(program, "certs", "show", "--json", *where, cwd=own.proxy.folder).stdout)
+    done = run(program, "certs", "rotate", *where, cwd=own.proxy.folder)
+    assert done.returncode == 0 and "the running proxy has taken it" in done.stdout, done
+    after = json.loads(run(program, "certs", "show", "--json", *where, cwd=own.proxy.folder).stdout)
+    one, other = (told["files"][0]["certificates"][0] for told in (before, after))
+    assert one["names"] == other["names"] and one["sha256"] != other["sha256"]
+    own.client().list_buckets()
+    done = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", after["files"][0]["file"]], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip().endswith(other["sha256"])
+
+
+def test_env_works_in_a_shell_with_a_stale_token(serve, program, tmp_path):
+    home = tmp_path / "site"
+    assert run(program, "init", "site", cwd=tmp_path).returncode == 0
+    serve(home)
+    script = 'eval "$("$0" env)" && "$1" s3 ls'
+    stale = {"AWS_SESSION_TOKEN": "stale", "AWS_PROFILE": "gone", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+    done = subprocess.run(["sh", "-c", script, program, paths.aws_command()], cwd=home, env=paths.clean_environment() | stale, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -218,7 +218,9 @@ fn two_processes_cannot_write_one_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), small(Before::Written)).unwrap();
     assert!(matches!(Journal::open(dir.path(), small(Before::Written)), Err(JournalError::Locked { .. })));
+    assert!(is_held(dir.path()));
     drop(journal);
+    assert!(!is_held(dir.path()) && !is_held(&dir.path().join("none")));
     assert!(Journal::open(dir.path(), small(Before::Written)).is_ok());
 }
 

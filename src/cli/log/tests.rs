@@ -171,3 +171,20 @@ fn a_damaged_journal_is_read_up_to_its_damage_and_said_so() {
     assert!(ran.err.starts_with("error: "), "{}", ran.err);
     assert_eq!(lines(&ran).len(), 2, "what stands before it is printed");
 }
+
+#[test]
+fn lines_of_the_access_log_are_not_given_as_json_and_whoever_asks_is_told() {
+    let dir = site();
+    for command in [&["log", "tail"][..], &["log", "export"], &["log", "find", "--bucket", "logs"]] {
+        let ran = run(dir.path(), &[command, &["--format", "s3", "--json"]].concat());
+        assert_eq!((ran.exit, ran.out.as_str()), (Exit::Unusable, ""), "{command:?}");
+        assert!(ran.err.contains("`--json` does not go with `--format s3`"), "{command:?}: {}", ran.err);
+        assert!(ran.err.contains("help: "), "{command:?}: {}", ran.err);
+        for format in ["cloudtrail", "json"] {
+            let plain = run(dir.path(), &[command, &["--format", format]].concat());
+            let ran = run(dir.path(), &[command, &["--format", format, "--json"]].concat());
+            assert_eq!((ran.exit, &ran.out), (Exit::Fine, &plain.out), "{command:?} {format}: it is JSON already");
+            assert!(!ran.out.is_empty());
+        }
+    }
+}

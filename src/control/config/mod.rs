@@ -18,6 +18,7 @@ use crate::s3::encryption::Kind;
 use crate::s3::external::External;
 use crate::sigv4::{OwnKeys, Secret};
 
+mod changed;
 mod credentials;
 mod encryption;
 mod keys;
@@ -49,6 +50,8 @@ const WAYS: &str = "name a text file with `-c FILE`, or write a first one with `
 pub struct Config {
     /// The file it was read from; in development mode, where it would be.
     pub file: PathBuf,
+    /// What tells the text that was read from another; none without a file.
+    pub(super) read: Option<changed::Hash>,
     /// Whether this is development mode, which made its own files.
     pub development: bool,
     /// The region the proxy answers for.
@@ -494,7 +497,8 @@ impl Config {
             let help = fault.help().unwrap_or(WAYS);
             Findings::from(Finding::file(path, format!("the configuration file {fault}")).help(help))
         })?;
-        Self::parse(path, &text, environment)
+        let (config, warnings) = Self::parse(path, &text, environment)?;
+        Ok((Self { read: changed::hash(&text), ..config }, warnings))
     }
 
     /// Reads the text of a configuration file that stands, or would stand, at `path`.

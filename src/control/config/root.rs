@@ -46,6 +46,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         allow_widening,
         policy_api,
         file: path.to_owned(),
+        read: None,
         development: false,
         accepted_regions,
         account: account.unwrap_or_default(),

@@ -40,7 +40,7 @@ use picture::Picture;
 
 pub use expectation::{Expectation, World};
 pub use keeper::{ChangeFault, ChangeFaultKind, Consent, Keeper, Standing, Take, Taken};
-pub use watch::{Answer, Watch};
+pub use watch::{Answer, Reloaded, Watch};
 pub use widening::{What, Widening, widenings};
 
 /// A folder that was read and found good.

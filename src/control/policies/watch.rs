@@ -21,13 +21,38 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const QUEUE: usize = 64;
 
 /// Whoever waits for a reload is told through this.
-pub type Answer = Box<dyn FnOnce(Result<Taken, Findings>) + Send>;
+pub type Answer = Box<dyn FnOnce(Reloaded) + Send>;
+
+/// What became of a reload.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// The number of the new generation; none: the policies before stay in force.
+    pub generation: Option<u64>,
+    /// What is wrong, or what somebody should know: of the policies, and of what was taken beside them.
+    pub findings: Findings,
+}
+
+impl Reloaded {
+    fn of(outcome: Result<Taken, Findings>, mut beside: Findings) -> Self {
+        let (generation, findings) = match outcome {
+            Ok(taken) => (Some(taken.number), taken.warnings),
+            Err(findings) => (None, findings),
+        };
+        beside.extend(findings);
+        Self { generation, findings: beside }
+    }
+
+    /// Whether all of it was taken.
+    pub fn is_whole(&self) -> bool {
+        self.generation.is_some() && !self.findings.has_errors()
+    }
+}
 
 enum Order {
     /// Something may have changed.
     Look,
     /// Read everything, changed or not.
-    Reload(Consent, Option<Answer>),
+    Reload(Consent, Findings, Option<Answer>),
     Stop,
 }
 
@@ -57,10 +82,10 @@ impl Watch {
         Ok(Self { orders, thread: Some(thread) })
     }
 
-    /// Asks for a reload, and goes on. `answer` is told what came of it; it is dropped if the queue is full
-    /// or the thread is gone.
-    pub fn reload(&self, consent: Consent, answer: Option<Answer>) {
-        if self.orders.try_send(Order::Reload(consent, answer)).is_err() {
+    /// Asks for a reload, and goes on. `answer` is told what came of it, with what was found beside the
+    /// policies; it is dropped if the queue is full or the thread is gone.
+    pub fn reload(&self, consent: Consent, beside: Findings, answer: Option<Answer>) {
+        if self.orders.try_send(Order::Reload(consent, beside, answer)).is_err() {
             tracing::warn!("too many reloads are waiting; this one was left out");
         }
     }
@@ -125,11 +150,11 @@ fn attend(keeper: &Keeper, inbox: &Receiver<Order>, poll: Duration) {
         };
         match order {
             Order::Look => {}
-            Order::Reload(consent, answer) => {
+            Order::Reload(consent, beside, answer) => {
                 let outcome = keeper.reload(consent);
                 report(Some(outcome.clone()));
                 if let Some(answer) = answer {
-                    answer(outcome);
+                    answer(Reloaded::of(outcome, beside));
                 }
             }
             Order::Stop => return,

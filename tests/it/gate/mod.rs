@@ -16,6 +16,7 @@ mod lockout;
 mod monitoring;
 mod naming;
 mod order;
+mod orders;
 mod points;
 mod policies;
 mod record;

@@ -140,7 +140,7 @@ fn start(settings: Settings) -> Running {
                 let _ = tell.send(Page { status: 200, content_type: "text/plain", body });
                 told
             }),
-            reload: Box::new(move || {
+            reload: Box::new(move |_| {
                 again.reloaded.fetch_add(1, Ordering::SeqCst);
             }),
             drained: Box::new(move || {

@@ -218,7 +218,11 @@ fn the_watch_takes_a_changed_file_by_itself() {
     kept.site.write("buckets/bbb/settings.toml", "abac = true");
     until(4);
     let (tell, told) = mpsc::channel();
-    watch.reload(Consent::None, Some(Box::new(move |outcome| tell.send(outcome.unwrap().number).unwrap())));
+    watch.reload(
+        Consent::None,
+        Findings::default(),
+        Some(Box::new(move |reloaded| tell.send(reloaded.generation.unwrap()).unwrap())),
+    );
     assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), 5);
     watch.stop();
     assert_eq!(kept.number(), 5);
