@@ -1,4 +1,4 @@
-//! Request ids: what an answer, a record and a log line share.
+//! Request ids: what an answer, a record and a log line share; and how UUIDs are spelled.
 
 use std::fmt;
 
@@ -51,17 +51,25 @@ impl RequestId {
     pub fn uuid(&self) -> String {
         let mut octets = [0; 18];
         let _ = base64::Engine::decode_slice(&base64::engine::general_purpose::STANDARD, self.host, &mut octets);
-        let [a, b, c, d, e, f, version, g, variant, rest @ ..] = octets;
-        let octets = [a, b, c, d, e, f, version & 0x0f | 0x40, g, variant & 0x3f | 0x80].into_iter();
-        let mut text = String::with_capacity(36);
-        for (at, octet) in octets.chain(rest).take(16).enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text.extend([octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
-        }
-        text
+        uuid(4, octets.first_chunk().copied().unwrap_or_default())
     }
+}
+
+/// Spells 16 octets as a UUID of a version (RFC 9562); version and variant take the place of six bits.
+pub fn uuid(version: u8, octets: [u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, octet) in octets.into_iter().enumerate() {
+        let octet = match at {
+            6 => octet & 0x0f | version << 4,
+            8 => octet & 0x3f | 0x80,
+            _ => octet,
+        };
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.extend([octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+    }
+    text
 }
 
 impl fmt::Debug for RequestId {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::mask::{HIDDEN, Masking, Shown, header_of_interest, masking_of};
 use super::record::Delivery;
+use crate::id::uuid;
 use crate::time::{Millis, Seconds};
 
 pub use pairs::{Overfull, Pairs};
@@ -301,8 +302,12 @@ impl Event {
             }
         }
         let hash = hash.finish();
-        let random = hash.as_ref().first_chunk::<10>().copied().unwrap_or_default();
-        uuid(self.ended(), &random)
+        let time = u64::try_from(self.ended().0).unwrap_or(0).to_be_bytes();
+        let mut octets = [0; 16];
+        for (place, octet) in octets.iter_mut().zip(time.iter().skip(2).chain(hash.as_ref())) {
+            *place = *octet;
+        }
+        uuid(7, octets)
     }
 }
 
@@ -413,28 +418,6 @@ fn shown(name: &str, value: Value) -> Option<(String, Value)> {
         (Shown::Value, value) => value,
     };
     Some((lower, value))
-}
-
-/// A UUID of version 7 (RFC 9562 5.7).
-fn uuid(time: Millis, random: &[u8; 10]) -> String {
-    let millis = u64::try_from(time.0).unwrap_or(0).to_be_bytes();
-    let [_, _, t @ ..] = millis;
-    let [a, b, c, rest @ ..] = *random;
-    let mut octets = [0; 16];
-    let fixed = [t[0], t[1], t[2], t[3], t[4], t[5], 0x70 | a & 0x0F, b, 0x80 | c & 0x3F];
-    for (place, octet) in octets.iter_mut().zip(fixed.into_iter().chain(rest)) {
-        *place = octet;
-    }
-    let mut text = String::with_capacity(36);
-    for (place, octet) in octets.into_iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for nibble in [octet >> 4, octet & 15] {
-            text.extend(char::from_digit(u32::from(nibble), 16));
-        }
-    }
-    text
 }
 
 /// A whole second, as CloudTrail spells instants.

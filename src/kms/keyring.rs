@@ -12,6 +12,7 @@ use super::file::RingError;
 use super::name::{self, Arn, Name, Resource};
 use super::wrap::{DataKey, Sealed, Version, Wrapped};
 use crate::hash::QuickMap;
+use crate::id::uuid;
 use crate::time::Seconds;
 
 /// The alias of the key that stands in where `aws:kms` names none (spec/encryption.md 5).
@@ -218,7 +219,7 @@ impl Ring {
         }
         let mut id = [0; 16];
         random.fill(&mut id).map_err(|_| RingError::no_randomness(place))?;
-        let arn = name::arn(region, account, &uuid(u128::from_be_bytes(id))).into();
+        let arn = name::arn(region, account, &uuid(4, id)).into();
         let key = Key::new(arn, vec![alias.into()], State::Enabled, Usage::EncryptDecrypt);
         let key = key.having(vec![fresh_version(1, now, random).ok_or_else(|| RingError::no_randomness(place))?]);
         Self::of(self.keys.iter().cloned().chain([key]).collect())
@@ -362,18 +363,4 @@ fn fresh_version(id: u32, now: Seconds, random: &dyn SecureRandom) -> Option<Ver
     let mut secret = Zeroizing::new([0; DataKey::LENGTH]);
     random.fill(secret.as_mut()).ok()?;
     Some(Version::new(id, secret, Some(now.rfc3339())))
-}
-
-/// A random UUID: version 4, variant 1.
-fn uuid(random: u128) -> String {
-    let number = random & !(0xf000_u128 << 64) & !(0xc000_u128 << 48) | (0x4000_u128 << 64) | (0x8000_u128 << 48);
-    let digits = format!("{number:032x}");
-    let mut rest = digits.as_str();
-    let mut groups = Vec::with_capacity(5);
-    for length in [8, 4, 4, 4, 12] {
-        let (group, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        groups.push(group);
-        rest = behind;
-    }
-    groups.join("-")
 }

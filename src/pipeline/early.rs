@@ -50,22 +50,33 @@ impl Early {
     }
 }
 
-/// Whether anything of the body is read that early: of forms and, as `tokens` says, of what is for the
-/// token service.
-pub(super) const fn is_needed(auth: Auth, tokens: bool) -> bool {
-    tokens || matches!(auth, Auth::Form)
+/// What is read that early.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Part {
+    /// A form, up to its file.
+    Form,
+    /// All of it.
+    Whole,
 }
 
-/// Reads what [`is_needed`]: all of it for the token service, else a form. Nothing is left of a body that is
-/// read whole.
-pub(super) async fn read<B>(facts: &Facts, tokens: bool, body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
+/// What of the body is read that early: all of what is for the token service, as `tokens` says, and forms.
+pub(super) const fn needed(auth: Auth, tokens: bool) -> Option<Part> {
+    match auth {
+        _ if tokens => Some(Part::Whole),
+        Auth::Form => Some(Part::Form),
+        Auth::Anonymous | Auth::Header | Auth::Query => None,
+    }
+}
+
+/// Reads it. Nothing is left of a body that is read whole.
+pub(super) async fn read<B>(part: Part, facts: &Facts, body: Unread<B>) -> Result<(Early, Option<Unread<B>>), Fault>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
-    match tokens {
-        true => in_time(LONGEST, read_whole(body)).await,
-        false => in_time(LONGEST, read_form(facts, body)).await,
+    match part {
+        Part::Whole => in_time(LONGEST, read_whole(body)).await,
+        Part::Form => in_time(LONGEST, read_form(facts, body)).await,
     }
 }
 

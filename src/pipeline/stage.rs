@@ -225,11 +225,9 @@ where
     pub async fn read_early(mut self: Box<Self>) -> Result<Box<Self>, Refusal> {
         self.parsed.facts.auth = Some(self.auth);
         let tokens = matches!(self.asked, Asked::Tokens(_));
-        if !early::is_needed(self.auth, tokens) {
-            return Ok(self);
-        }
+        let Some(part) = early::needed(self.auth, tokens) else { return Ok(self) };
         let Some(body) = self.parsed.body.take() else { return Ok(self) };
-        match early::read(&self.parsed.facts, tokens, body).await {
+        match early::read(part, &self.parsed.facts, body).await {
             Ok((early, body)) => {
                 (self.early, self.parsed.body) = (early, body);
                 Ok(self)

@@ -32,7 +32,6 @@ impl<B> Addressed<B> {
         now: Seconds,
     ) -> Result<Box<Authenticated<B>>, Refusal> {
         let Self { mut parsed, site: at, auth, asked, form_bucket, early } = *self;
-        parsed.facts.auth = Some(auth);
         let site = match live.site(parsed.facts.connection.listener, at) {
             Ok(site) => site,
             Err(fault) => return Err(Refusal::new(fault, parsed.facts)),
