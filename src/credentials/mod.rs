@@ -15,7 +15,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use answer::{Unusable, assumed, issued, metadata_token, refusal, role};
-pub use schedule::renewal;
+pub use schedule::{left, renewal};
 
 use crate::s3::uri;
 use crate::sigv4::Secret;

@@ -14,7 +14,7 @@ use super::fetching::Fetcher;
 use crate::credentials::{self, Source};
 use crate::delivery::Backoff;
 use crate::sigv4::{OwnKeys, Signer};
-use crate::time::{Clock, Millis, Seconds, Ticks};
+use crate::time::{Clock, Seconds, Ticks};
 
 /// How long the start waits for first keys.
 const START: Duration = Duration::from_secs(5);
@@ -102,15 +102,15 @@ impl Renewer {
             let fetched = runtime.block_on(self.fetcher.fetch());
             let taken = fetched.and_then(|keys| self.take(keys));
             self.tell(taken.as_ref().err());
-            let due = match taken {
+            let wait = match taken {
                 Ok(end) => {
                     drop(first.take());
                     backoff = Backoff::up_to(LONGEST);
                     credentials::renewal(self.clock.now_millis(), end, number(&random))
                 }
-                Err(_) => later(self.clock.now_millis(), backoff.next(number(&random), None)),
+                Err(_) => backoff.next(number(&random), None),
             };
-            if !self.waits_until(due) {
+            if !self.waits(wait) {
                 return;
             }
         }
@@ -126,12 +126,12 @@ impl Renewer {
     }
 
     /// Waits; false when everything ends.
-    fn waits_until(&self, due: Millis) -> bool {
+    fn waits(&self, wait: Duration) -> bool {
+        let (begun, start) = (self.clock.now_millis(), self.clock.ticks());
         loop {
-            let left = due.0.saturating_sub(self.clock.now_millis().0);
-            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { return true };
-            let waited = self.stopped.recv_timeout(Duration::from_millis(left).min(LOOK));
-            if waited != Err(RecvTimeoutError::Timeout) {
+            let ticked = Duration::from_nanos(self.clock.ticks().0.saturating_sub(start.0));
+            let Some(left) = credentials::left(wait, (begun, self.clock.now_millis()), ticked) else { return true };
+            if self.stopped.recv_timeout(left.min(LOOK)) != Err(RecvTimeoutError::Timeout) {
                 return false;
             }
         }
@@ -152,10 +152,6 @@ impl Renewer {
         }
         self.told = Some(problem.is_none());
     }
-}
-
-fn later(now: Millis, wait: Duration) -> Millis {
-    Millis(now.0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// 64 random bits; without randomness, proxies that began together ask together.
