@@ -274,9 +274,10 @@ impl File {
         let opened = match self.place(io) {
             Place::File(path) => self.load(&path, io).map_err(|findings| findings.to_string()),
             Place::Development(folder) => match development::open(&folder) {
-                Some(opened) => opened
-                    .map(|config| (config, Findings::default()))
-                    .map_err(|fault| format!("error: development mode cannot be read: {fault}\n")),
+                Some(opened) => opened.map(|config| (config, Findings::default())).map_err(|fault| {
+                    let help = "run this as the user that started it, or name a configuration with `-c FILE`";
+                    format!("error: development mode cannot be read: {fault}\nhelp: {help}\n")
+                }),
                 None => Err("error: there is no configuration here\n\
                              help: name one with `-c FILE`, write one with `bartizan init`, or start \
                              development mode with `bartizan serve`\n"

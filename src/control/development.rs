@@ -112,7 +112,13 @@ pub(super) fn fresh_ring(region: &str, now: Seconds) -> Result<Zeroizing<String>
 
 /// The configuration of a folder that an earlier start has made, touching nothing.
 pub fn open(folder: &Path) -> Option<Result<Config, PrepareFault>> {
-    folder.join("policies/credentials.toml").is_file().then(|| configuration(folder))
+    let credentials = folder.join("policies/credentials.toml");
+    match credentials.metadata() {
+        Ok(found) => found.is_file().then(|| configuration(folder)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        // What may not be looked at may well be there.
+        Err(error) => Some(Err(PrepareFault::File(credentials, error.into()))),
+    }
 }
 
 /// `credentials.toml` with one administrator.

@@ -99,6 +99,17 @@ fn a_journal_that_cannot_be_read_is_not_called_absent() {
 }
 
 #[test]
+fn a_development_mode_that_cannot_be_read_is_not_called_absent() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(development::FOLDER), "").unwrap();
+    for command in ["env", "check"] {
+        let ran = run(dir.path(), &[command]);
+        says(&ran, Exit::Unusable, &["error: development mode cannot be read: ", "credentials.toml` ", "help: "]);
+        assert!(!ran.err.contains("there is no configuration"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_keyring_that_cannot_be_read_is_not_an_empty_one() {
     let dir = begun();
     std::fs::write(dir.path().join("a-file"), "").unwrap();
