@@ -73,8 +73,7 @@ struct Passed {
 }
 
 fn happen(limiter: &Limiter, ledger: &Ledger, event: &Value) -> Result<Passed, Difference> {
-    let now = event.get("t_ms").and_then(Value::as_u64).ok_or_else(|| Difference::unreadable("t_ms"))?;
-    let now = Ticks::from_millis(now);
+    let now = event.get("t_ms").and_then(ticks).ok_or_else(|| Difference::unreadable("t_ms"))?;
     let source_ip = optional(event, "source_ip")?.and_then(|address| address.parse::<IpAddr>().ok());
     let subject = Subject {
         account: optional(event, "account")?,
@@ -204,12 +203,29 @@ fn pace(value: &Value) -> Result<Pace, Difference> {
         _ => None,
     };
     let rate = rate.ok_or_else(|| Difference::unreadable("rate"))?;
-    let burst = value.get("burst").and_then(Value::as_u64).unwrap_or_else(|| rate.one_second());
+    let burst = match value.get("burst") {
+        None | Some(Value::Null) => rate.one_second(),
+        Some(burst) => whole_number(burst).ok_or_else(|| Difference::unreadable("burst"))?,
+    };
     let algorithm = match optional(value, "algorithm")? {
         None => Algorithm::default(),
         Some(name) => Algorithm::named(name).ok_or_else(|| Difference::unreadable("algorithm"))?,
     };
     Ok(Pace::new(rate, burst, algorithm))
+}
+
+/// A number without a fraction, also where it is written with one: `10.0`.
+fn whole_number(value: &Value) -> Option<u64> {
+    let text = value.as_number()?.to_string();
+    text.strip_suffix(".0").unwrap_or(&text).parse().ok()
+}
+
+/// Milliseconds, to the nanosecond.
+fn ticks(value: &Value) -> Option<Ticks> {
+    let text = value.as_number()?.to_string();
+    let (millis, part) = text.split_once('.').unwrap_or((&text, ""));
+    let nanos = format!("{part:0<6}").parse::<u64>().ok().filter(|_| part.len() <= 6)?;
+    Some(Ticks(Ticks::from_millis(millis.parse().ok()?).0.checked_add(nanos)?))
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> Result<&'a Vec<Value>, Difference> {

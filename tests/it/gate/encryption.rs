@@ -2,6 +2,8 @@
 //! confirm, and who may use which key.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 
 use super::house::House;
 use super::{Ask, Gate, Mode, NOBODY, Reply, SECRET, Script};
@@ -455,11 +457,21 @@ fn context(json: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(json)
 }
 
+/// What the admin listener tells.
+fn metrics(port: u16) -> String {
+    let mut admin = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    admin.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    admin.read_to_string(&mut text).unwrap();
+    text
+}
+
 #[test]
-fn what_a_rule_only_watches_goes_on_and_is_on_record() {
+fn what_a_rule_only_watches_goes_on_is_on_record_and_is_counted() {
     let store = Script::answering(KMS);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let rules = format!(
-        "[guard.encryption]\nrequire = [\"aws:kms\"]\nkms_keys = [\"{ARN}\"]\nwhen_missing = \"pass\"\nwhen_wrong = \"pass\""
+        "[admin]\naddress = \"127.0.0.1:{port}\"\n[guard.encryption]\nrequire = [\"aws:kms\"]\nkms_keys = [\"{ARN}\"]\nwhen_missing = \"pass\"\nwhen_wrong = \"pass\""
     );
     let house = house(&store, &rules);
     let kms = |key: &str| put().header(SSE, "aws:kms").header(KEY_ID, key);
@@ -474,6 +486,13 @@ fn what_a_rule_only_watches_goes_on_and_is_on_record() {
     }
     let copy = Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", "/bucket/key").header(SSE, "AES256");
     house.send(&copy);
+    let counted = metrics(port);
+    for line in [
+        r#"bartizan_encryption_observed_total{event="EncryptionMissing"} 1"#,
+        r#"bartizan_encryption_observed_total{event="EncryptionWrong"} 3"#,
+    ] {
+        assert!(counted.lines().any(|found| found == line), "{line} is missing in\n{counted}");
+    }
     let (records, _) = house.finish();
     let writes = records.iter().filter(|record| record["decision"].is_string() && record["operation"] == "PutObject");
     let seen: Vec<_> = writes.map(|record| record["encryption_event"].as_str().unwrap_or("-")).collect();
