@@ -55,7 +55,7 @@ impl Facts {
         let Some((site, named)) = self.with_head(|head| live.named(self.connection.listener, head)) else { return };
         let bucket = named.as_ref().map(|named| named.bucket.as_str());
         self.home = Some(Rc::new(live.home_of_named(&self.connection, site, bucket)));
-        self.named = named;
+        self.named = named.map(Box::new);
     }
 
     /// Takes in whom the request says it is from, where nobody has verified that.

@@ -131,7 +131,7 @@ pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fa
 /// refused. None where no host, path or name says one.
 ///
 /// # Errors
-/// As for [`map`].
+/// As for [`map`], but for a path that does not decode.
 pub fn named(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Option<Resource>, Fault> {
     map_by(settings, host, head, Keys::Any).map(Result::ok)
 }
@@ -145,7 +145,10 @@ enum Keys {
 
 fn map_by(settings: &Settings, host: &[u8], head: &Head<'_>, keys: Keys) -> Result<Kept, Fault> {
     let name = host_name(host)?;
-    let path = decoded_path(head)?;
+    let path = match decoded_path(head) {
+        Err(_) if keys == Keys::Any => lossy(head.path()),
+        path => path?,
+    };
     let request = Request { settings, head, path: &path, as_sent: matches!(path, Cow::Borrowed(_)), keys };
     match base_and_label(settings, &name) {
         Some(None) => Ok(request.control(None).unwrap_or_else(|| request.path_style())),
@@ -279,7 +282,7 @@ impl Request<'_> {
         };
         let (segment, key) = match decoded {
             Some((segment, key)) => (Cow::Borrowed(segment), Some(Cow::Borrowed(key))),
-            None => (decode(segment)?, rest.map(decode).transpose()?),
+            None => (decode(segment)?, rest.map(|rest| self.key(rest)).transpose()?),
         };
         if segment.starts_with("arn:") {
             return self.arn(&segment, rest);
@@ -310,6 +313,10 @@ impl Request<'_> {
         let point = point?;
         let through = Box::new(self.settings.through(point, shown));
         Ok(Resource::AccessPoint { through, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
+    }
+
+    fn key<'k>(&self, wire: &'k [u8]) -> Result<Cow<'k, str>, Fault> {
+        if self.keys == Keys::Any { Ok(lossy(wire)) } else { decode(wire) }
     }
 
     fn check_key(&self, key: Option<&str>) -> Result<(), Fault> {
@@ -524,6 +531,12 @@ fn decode(wire: &[u8]) -> Result<Cow<'_, str>, Fault> {
         Cow::Borrowed(octets) => std::str::from_utf8(octets).map(Cow::Borrowed).map_err(|_| bad()),
         Cow::Owned(octets) => String::from_utf8(octets).map(Cow::Owned).map_err(|_| bad()),
     }
+}
+
+/// The same of what may not decode, as well as it can be shown.
+fn lossy(wire: &[u8]) -> Cow<'static, str> {
+    let octets = uri::decode(wire).unwrap_or(wire.into());
+    String::from_utf8_lossy(&octets).into_owned().into()
 }
 
 fn split_once(wire: &[u8]) -> (&[u8], Option<&[u8]>) {
