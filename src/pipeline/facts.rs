@@ -108,7 +108,7 @@ pub(super) struct Facts {
     /// Whom it says it is from, where nobody has verified that.
     pub(super) claim: Option<Claim>,
     /// What it names, where it could not be routed.
-    pub(super) named: Option<Named>,
+    pub(super) named: Option<Box<Named>>,
     pub(super) access_key: Option<String>,
     pub(super) signature: Option<String>,
     pub(super) signed: Option<Signed>,

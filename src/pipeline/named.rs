@@ -43,8 +43,8 @@ impl Live {
         let host = sigv4::host(head).ok()?;
         let mut sites = self.listeners.get(listener)?.iter().enumerate();
         sites.find_map(|(at, site)| {
-            let resource = address::map(&site.address, host, head).ok()?;
-            Some((at, resource.ok().and_then(|resource| Named::of(resource, head))))
+            let resource = address::named(&site.address, host, head).ok()?;
+            Some((at, resource.and_then(|resource| Named::of(resource, head))))
         })
     }
 }
@@ -55,7 +55,7 @@ impl Facts {
         let Some((site, named)) = self.with_head(|head| live.named(self.connection.listener, head)) else { return };
         let bucket = named.as_ref().map(|named| named.bucket.as_str());
         self.home = Some(Rc::new(live.home_of_named(&self.connection, site, bucket)));
-        self.named = named;
+        self.named = named.map(Box::new);
     }
 
     /// Takes in whom the request says it is from, where nobody has verified that.

@@ -132,12 +132,20 @@ pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fa
     let name = host_name(host)?;
     let place = HostPlace::of(settings, &name)?;
     let path = decoded_path(head)?;
-    let request = Request { settings, head, path: &path, as_sent: matches!(path, Cow::Borrowed(_)) };
-    Ok(match place {
-        HostPlace::Base(None) => request.control(None).unwrap_or_else(|| request.path_style()),
-        HostPlace::Base(Some(label)) => request.below_base(label),
-        HostPlace::Aws(kind, label) => request.at_aws(kind, label),
-    })
+    let as_sent = matches!(path, Cow::Borrowed(_));
+    Ok(Request { settings, head, path: &path, as_sent, lossy: false }.at(place))
+}
+
+/// The bucket, and the key whatever is wrong with it, that a request names: for the record of one that is
+/// refused. None where no host, path or name says one.
+///
+/// # Errors
+/// As for [`map`], but for a path that does not decode.
+pub fn named(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Option<Resource>, Fault> {
+    let name = host_name(host)?;
+    let place = HostPlace::of(settings, &name)?;
+    let path = lossy(head.path());
+    Ok(Request { settings, head, path: &path, as_sent: false, lossy: true }.at(place).ok())
 }
 
 /// What a host name stands for. It is known before the path is looked at.
@@ -230,9 +238,23 @@ struct Request<'a> {
     path: &'a str,
     /// Nothing in it had to be decoded.
     as_sent: bool,
+    /// A key that does not decode is taken as well as it can be shown.
+    lossy: bool,
 }
 
 impl Request<'_> {
+    fn at(&self, place: HostPlace<'_>) -> Kept {
+        match place {
+            HostPlace::Base(None) => self.control(None).unwrap_or_else(|| self.path_style()),
+            HostPlace::Base(Some(label)) => self.below_base(label),
+            HostPlace::Aws(kind, label) => self.at_aws(kind, label),
+        }
+    }
+
+    fn key<'k>(&self, wire: &'k [u8]) -> Result<Cow<'k, str>, Fault> {
+        if self.lossy { Ok(lossy(wire)) } else { decode(wire) }
+    }
+
     fn below_base(&self, label: &str) -> Kept {
         if let Some(control) = self.control(Some(label)) {
             return control;
@@ -282,7 +304,7 @@ impl Request<'_> {
         };
         let (segment, key) = match decoded {
             Some((segment, key)) => (Cow::Borrowed(segment), Some(Cow::Borrowed(key))),
-            None => (decode(segment)?, rest.map(decode).transpose()?),
+            None => (decode(segment)?, rest.map(|rest| self.key(rest)).transpose()?),
         };
         if segment.starts_with("arn:") {
             return self.arn(&segment, rest);
@@ -442,6 +464,12 @@ fn decode(wire: &[u8]) -> Result<Cow<'_, str>, Fault> {
         Cow::Borrowed(octets) => std::str::from_utf8(octets).map(Cow::Borrowed).map_err(|_| bad()),
         Cow::Owned(octets) => String::from_utf8(octets).map(Cow::Owned).map_err(|_| bad()),
     }
+}
+
+/// The same of what may not decode, as well as it can be shown.
+fn lossy(wire: &[u8]) -> Cow<'static, str> {
+    let octets = uri::decode(wire).unwrap_or(wire.into());
+    String::from_utf8_lossy(&octets).into_owned().into()
 }
 
 fn split_once(wire: &[u8]) -> (&[u8], Option<&[u8]>) {

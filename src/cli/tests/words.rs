@@ -225,8 +225,8 @@ fn explain_advises_for_a_kms_key_only_what_check_takes() {
 
 #[test]
 fn a_rate_that_is_none_is_told_once_and_by_what_it_may_be() {
-    let ran = check_with("[rate.requests]\nprincipal = { rate = 5500.5, burst = 10 }\n");
-    says(&ran, Exit::No, &["`rate.requests.principal.rate`", "write a whole number", "\"1/4s\""]);
+    let ran = check_with("[rate.requests]\nprincipal = { rate = -5.5, burst = 10 }\n");
+    says(&ran, Exit::No, &["`rate.requests.principal.rate`", "3500 or 0.25", "\"1/4s\""]);
     assert!(!ran.err.contains("must be a string") && !ran.err.contains("unknown key"), "{}", ran.err);
     let ran = check_with("[rate.requests]\nprincipal = { rate = 0, burst = 10, algorithm = \"fixed\" }\n");
     says(&ran, Exit::No, &["`rate.requests.principal.rate` is out of range"]);

@@ -104,9 +104,14 @@ fn what_cannot_be_routed_is_in_the_log_of_its_bucket_and_told_to_its_owner() {
     for (ask, ..) in &asked {
         assert!(gate.send(ask).status >= 400, "{}", ask.target);
     }
+    let undecodable = b"GET /theirs/a%ff HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    gate.send_raw(undecodable).refused(400, "InvalidURI");
     gate.send(&Ask::new("GET", "/Not_A_Bucket/k")).refused(400, "InvalidBucketName");
     let records = finished(gate);
     let (illegal, records) = records.split_last().unwrap();
+    let (undecoded, records) = records.split_last().unwrap();
+    says(undecoded, json!({"bucket_name": "theirs", "bucket_account": OTHER, "key": "a\u{fffd}"}));
+    assert_eq!(lines(undecoded).len(), 1);
     for ((ask, key, operation), record) in asked.iter().zip(records) {
         says(record, json!({"operation": null, "bucket_name": "theirs", "bucket_account": OTHER, "key": key}));
         let lines = lines(record);
