@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bartizan::s3::address::{AccessPoint, Resource, Settings, map};
-use bartizan::s3::{Head, name};
+use bartizan::s3::{Fault, Head, name};
 use serde_json::{Map, Value, json};
 
 use crate::report::{self, Difference, Judge, Outcome, same};
@@ -70,7 +70,7 @@ fn access_point_name(_: &Value, case: &Value) -> Result<(), Difference> {
 /// What the mapping says, in the words of the vectors.
 fn result(settings: &Settings, host: &str, target: &str, lines: &[(&[u8], &[u8])]) -> Value {
     let head = Head { method: b"GET", target: target.as_bytes(), lines, authority: None };
-    match map(settings, host.as_bytes(), &head).and_then(|kept| kept) {
+    match map(settings, host.as_bytes(), &head).and_then(|kept| kept).and_then(with_key_rules) {
         Ok(Resource::Service) => json!({"kind": "service"}),
         Ok(Resource::Sts) => json!({"kind": "sts"}),
         Ok(Resource::Kms) => json!({"kind": "kms"}),
@@ -85,6 +85,14 @@ fn result(settings: &Settings, host: &str, target: &str, lines: &[(&[u8], &[u8])
         }
         Err(fault) => json!({"error_code": fault.code().as_str(), "status": fault.status()}),
     }
+}
+
+/// Routing holds a key to its rules, behind everything that the address says; here it may be any.
+fn with_key_rules(resource: Resource) -> Result<Resource, Fault> {
+    if let Resource::Bucket { key: Some(key), .. } | Resource::AccessPoint { key: Some(key), .. } = &resource {
+        name::KeyRules::ALLOW.check(key)?;
+    }
+    Ok(resource)
 }
 
 fn settings(members: &Map<String, Value>) -> Result<Settings, Difference> {

@@ -9,7 +9,7 @@ use bartizan::s3::checksum::Algorithm;
 use bartizan::s3::payload::{ChunkSignatures, Payload};
 use bartizan::s3::route::FormHeaders;
 use bartizan::s3::uri::{Query, decode};
-use bartizan::s3::{Code, Fault, Head, Operation, form};
+use bartizan::s3::{Fault, Head, Operation, address, form};
 use bartizan::sigv4::{self, Credential, KeyCache, KeySource, Kind, PayloadRule, Secret, Verified};
 use bartizan::time::Seconds;
 use base64::Engine as _;
@@ -120,7 +120,7 @@ fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<
         ..sigv4::Settings::new(text(case, "region")?)
     };
     let now = case.get("now").and_then(Value::as_str).and_then(instant).ok_or_else(|| Difference::unreadable("now"))?;
-    let query = match sigv4::host(head).and_then(|_| Ok(Query::parse(head.query())?)) {
+    let query = match http_level(head) {
         Ok(query) => query,
         Err(fault) => return Ok(rejected(&fault, None)),
     };
@@ -165,6 +165,16 @@ fn outcome(case: &Value, head: &Head<'_>, body: &Bytes, piece: usize) -> Result<
     }
 }
 
+/// What comes before everything else, as the proxy does it: one Host of legal form, a host that is served,
+/// path and query. The cases name no host that is served: it is the one that is asked for.
+fn http_level<'h>(head: &Head<'h>) -> Result<Query<'h>, Fault> {
+    let host = sigv4::host(head)?;
+    let base_domains = vec![address::host_name(host)?.into_owned()];
+    // What the address stands for is kept until the caller is known, and no question of these cases.
+    let _kept = address::map(&address::Settings { base_domains, ..address::Settings::default() }, host, head)?;
+    Ok(Query::parse(head.query())?)
+}
+
 /// Reads a form up to its file.
 async fn read_form(head: &Head<'_>, body: &Bytes, piece: usize) -> Result<(FormHead, Unread<Pieces>), Fault> {
     let boundary = form::boundary(head)?;
@@ -191,11 +201,14 @@ fn read_file(head: &Head<'_>, verified: &Verified, (form, body): (FormHead, Unre
     members
 }
 
-/// What comes of a future that never waits.
-fn ready<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => Err(Fault::plain(Code::InternalError, "a body in memory never waits")),
+/// What comes of a future over a body in memory. It never waits for more, but it gives up its turn now and
+/// then and wants to be asked again.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return done;
+        }
     }
 }
 
@@ -251,8 +264,7 @@ fn framing(head: &Head<'_>, body: &Bytes, mut verified: Verified, length: usize)
 
 fn drain(mut body: SealedBody) -> Result<Vec<u8>, Fault> {
     let mut data = Vec::new();
-    let mut cx = Context::from_waker(Waker::noop());
-    while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut cx) {
+    while let Some(frame) = ready(std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx))) {
         data.extend_from_slice(&frame?.into_data().unwrap_or_default());
     }
     Ok(data)

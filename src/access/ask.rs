@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::document::Document;
 use super::stored::{Needs, Stored};
 use crate::s3::permission::{Check, Permission, State, Target, When};
-use crate::s3::route::{CopySource, NOT_THROUGH, Routed, Through};
+use crate::s3::route::{CopySource, NOT_THROUGH, Routed, Through, no_cors};
 use crate::s3::xml::DeleteEntry;
 use crate::s3::{Code, Fault, Operation};
 
@@ -75,6 +75,7 @@ enum Holds {
 ///
 /// # Errors
 /// `NotImplemented` for an operation that has no checks: nobody may do what nothing guards.
+/// `AccessForbidden` for a preflight, which policies are not asked about.
 /// `InvalidArgument` when a header that decides comes on several lines.
 pub fn checks(given: &Given<'_>, stored: &dyn Stored) -> Result<Asks, Fault> {
     let permission = given.permission()?;
@@ -112,6 +113,9 @@ fn unguarded(operation: Operation) -> Fault {
 impl Given<'_> {
     fn permission(&self) -> Result<&'static Permission, Fault> {
         let operation = self.routed.operation;
+        if operation == Operation::OptionsObject {
+            return Err(no_cors(self.routed));
+        }
         // Operations of S3 Control have the names of others, and permissions of their own.
         let permission = match &self.routed.account {
             Some(_) => Permission::of_control(operation.name()).ok_or_else(|| unguarded(operation))?,
@@ -134,6 +138,7 @@ impl Given<'_> {
         }
         let decides = |name: &str| match name.strip_prefix("x-amz-") {
             Some(rest) => !rest.starts_with("meta-") && !rest.ends_with("object-attributes"),
+            // Routing has made one list of these, so there are not two.
             None => matches!(name, "if-match" | "if-none-match"),
         };
         let several = |name: &&HeaderName| headers.get_all(*name).iter().nth(1).is_some();

@@ -81,7 +81,6 @@ pub(super) fn understand(document: &SealedBody, operation: Operation, rules: Rul
     let said = Document::read(operation, document.whole().map(Bytes::as_ref).unwrap_or_default())?;
     if let Document::Delete(delete) = &said {
         for entry in &delete.entries {
-            crate::s3::name::check_key_length(&entry.key)?;
             rules.keys.check(&entry.key)?;
         }
     }

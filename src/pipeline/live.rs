@@ -148,8 +148,13 @@ impl Live {
         let head = &Head { target, ..*head };
         let host = sigv4::host(head)?;
         let (site, kept) = self.map(listener, host, head)?;
-        let query = Query::parse(head.query())?;
-        let auth = sigv4::kind(head, &query)?;
+        let control = match &kept {
+            Ok(resource) => matches!(resource, Resource::Control { .. }),
+            Err(fault) => fault.is_of_control(),
+        };
+        let told = |fault: Fault| if control { fault.of_control() } else { fault };
+        let query = Query::parse(head.query()).map_err(|escape| told(escape.into()))?;
+        let auth = sigv4::kind(head, &query).map_err(told)?;
         let Site { rules, address, .. } = self.site(listener, site)?;
         let rules = *rules;
         // For whoever comes without a signature there are no access points: nothing tells one that is there
@@ -173,7 +178,6 @@ impl Live {
             Ok(Resource::AccessPoint { through, key: None, .. }) if auth == Auth::Form => Some(through.shown.clone()),
             _ => None,
         };
-        let control = matches!(kept, Ok(Resource::Control { .. }));
         let routed = kept.and_then(|resource| match resource {
             Resource::Service => route::route(None, None, head, &query, auth, rules),
             Resource::Bucket { bucket, key } => route::route(Some(bucket), key, head, &query, auth, rules),
@@ -224,7 +228,8 @@ impl Live {
         for (at, site) in self.listeners.get(listener).into_iter().flatten().enumerate() {
             match address::map(&site.address, host, head) {
                 Ok(kept) => return Ok((at, kept)),
-                Err(fault) => refused = Some(fault),
+                Err(fault) if fault.reason() == address::UNKNOWN_HOST => refused = Some(fault),
+                Err(fault) => return Err(fault),
             }
         }
         Err(refused.unwrap_or_else(|| Fault::plain(Code::InternalError, "no-site")))

@@ -53,7 +53,10 @@ pub struct LoggedRefusal {
 }
 
 impl Refusal {
-    pub(super) fn new(fault: Fault, facts: Box<Facts>) -> Self {
+    pub(super) fn new(fault: Fault, mut facts: Box<Facts>) -> Self {
+        if fault.is_of_control() {
+            facts.envelope = Envelope::Control;
+        }
         Self(Box::new(Inner { fault, state: State::Before(facts), instead: None }))
     }
 

@@ -1,5 +1,9 @@
 //! From host and path to a bucket, key or access point (spec/addressing.md 2 to 5).
 
+mod aws;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +12,7 @@ use super::head::{cut, pieces, trim};
 use super::name::{self, ALIAS_ENDING, FOREIGN_ENDINGS};
 use super::route::{CopySource, NOT_THROUGH, Place, Through};
 use super::{Code, Fault, Head, uri};
+use aws::AwsEndpoint;
 
 /// What the mapping depends on.
 #[derive(Clone, Debug, Default)]
@@ -125,13 +130,31 @@ pub type Kept = Result<Resource, Fault>;
 /// What is answered at once: a malformed host, a host that is not served, a path that does not decode.
 pub fn map(settings: &Settings, host: &[u8], head: &Head<'_>) -> Result<Kept, Fault> {
     let name = host_name(host)?;
+    let place = HostPlace::of(settings, &name)?;
     let path = decoded_path(head)?;
     let request = Request { settings, head, path: &path, as_sent: matches!(path, Cow::Borrowed(_)) };
-    match base_and_label(settings, &name) {
-        Some(None) => Ok(request.control(None).unwrap_or_else(|| request.path_style())),
-        Some(Some(label)) => Ok(request.below_base(label)),
-        None if settings.accept_aws_hosts => request.aws_host(&name),
-        None => Err(unknown_host()),
+    Ok(match place {
+        HostPlace::Base(None) => request.control(None).unwrap_or_else(|| request.path_style()),
+        HostPlace::Base(Some(label)) => request.below_base(label),
+        HostPlace::Aws(kind, label) => request.at_aws(kind, label),
+    })
+}
+
+/// What a host name stands for. It is known before the path is looked at.
+enum HostPlace<'n> {
+    /// An AWS host name, and what stands in front of the endpoint's own.
+    Aws(AwsEndpoint, &'n str),
+    /// A base domain, or a label below one.
+    Base(Option<&'n str>),
+}
+
+impl<'n> HostPlace<'n> {
+    fn of(settings: &Settings, name: &'n str) -> Result<Self, Fault> {
+        if let Some(label) = base_and_label(settings, name) {
+            return Ok(Self::Base(label));
+        }
+        let found = if settings.accept_aws_hosts { aws::endpoint(settings, name) } else { None };
+        found.map(|(kind, label)| Self::Aws(kind, label)).ok_or_else(unknown_host)
     }
 }
 
@@ -195,6 +218,8 @@ pub fn is_about_access_points(fault: &Fault) -> bool {
     matches!(fault.reason(), NOT_THROUGH | UNKNOWN_ALIAS | UNKNOWN_ACCESS_POINT)
 }
 
+/// The reason of the refusal of a host that is not served.
+pub const UNKNOWN_HOST: &str = "unknown-host";
 const UNKNOWN_ACCESS_POINT: &str = "unknown-access-point";
 const UNKNOWN_ALIAS: &str = "unknown-alias";
 
@@ -231,11 +256,10 @@ impl Request<'_> {
             Some(account) if label.is_none_or(|label| label == account) => {
                 Ok(Resource::Control { account: account.to_owned() })
             }
-            _ => Err(Fault::new(
-                Code::InvalidRequest,
-                "account-label",
-                "The account in the host name and x-amz-account-id differ.",
-            )),
+            _ => {
+                let message = "The account in the host name and x-amz-account-id differ.";
+                Err(Fault::new(Code::InvalidRequest, "account-label", message).of_control())
+            }
         })
     }
 
@@ -263,6 +287,10 @@ impl Request<'_> {
         if segment.starts_with("arn:") {
             return self.arn(&segment, rest);
         }
+        // Before its ending is looked at: a name is not split a second time.
+        if segment.contains('/') {
+            return Err(bad_bucket(&segment));
+        }
         self.bucket_named(&segment, key.filter(|key| !key.is_empty()), true)
     }
 
@@ -283,9 +311,7 @@ impl Request<'_> {
         self.settings.access_points.named(&self.settings.region, account, name)
     }
 
-    /// What is wrong with the key is told first, whether there is such an access point or not.
     fn at_access_point(&self, point: Result<&AccessPoint, Fault>, shown: &str, key: Option<Cow<'_, str>>) -> Kept {
-        check_key(key.as_deref())?;
         let point = point?;
         let through = Box::new(self.settings.through(point, shown));
         Ok(Resource::AccessPoint { through, bucket: point.bucket.clone(), key: key.map(Cow::into_owned) })
@@ -303,129 +329,41 @@ impl Request<'_> {
         if !legacy && !name::is_addressable_bucket(bucket) {
             return Err(bad_bucket(bucket));
         }
-        check_key(key.as_deref())?;
         Ok(Resource::Bucket { bucket: bucket.to_owned(), key: key.map(Cow::into_owned) })
     }
 
-    /// The AWS host names of spec/addressing.md 4.
-    fn aws_host(&self, host: &str) -> Result<Kept, Fault> {
-        let suffix = aws_suffix(&self.settings.partition);
-        let Some(name) = host.strip_suffix(suffix).and_then(|name| name.strip_suffix('.')) else {
-            return Err(unknown_host());
-        };
-        let region = self.settings.region.as_str();
-        let labels: Vec<&str> = name.split('.').collect();
-        for split in (0..labels.len()).rev() {
-            let (before, endpoint) = labels.split_at(split);
-            let endpoint = endpoint.join(".");
-            if let Some(kind) = AwsEndpoint::named(&endpoint, region) {
-                return self.at_aws(kind, &before.join("."));
-            }
-        }
-        Err(unknown_host())
-    }
-
-    fn at_aws(&self, kind: AwsEndpoint, label: &str) -> Result<Kept, Fault> {
-        let bare = label.is_empty();
-        Ok(match kind {
+    /// What an AWS host name asks for.
+    fn at_aws(&self, kind: AwsEndpoint, label: &str) -> Kept {
+        match kind {
             AwsEndpoint::Foreign => Err(foreign_endpoint()),
-            AwsEndpoint::Sts if bare => Ok(Resource::Sts),
-            AwsEndpoint::Kms if bare => Ok(Resource::Kms),
-            AwsEndpoint::S3 if bare => self.path_style(),
-            AwsEndpoint::S3 => self.bucket_named(label, self.host_key(), false),
-            AwsEndpoint::Accelerate if !bare => self.bucket_named(label, self.host_key(), false),
-            AwsEndpoint::AccessPoint => match access_point_label(label) {
-                Some((name, account)) => {
-                    let found = self.access_point(name, account).ok_or_else(|| no_access_point(name));
-                    self.at_access_point(found, label, self.host_key())
-                }
-                None => return Err(unknown_host()),
-            },
-            AwsEndpoint::Control if name::is_account(label) => self.control(Some(label)).unwrap_or_else(|| {
-                Err(Fault::new(
-                    Code::InvalidRequest,
-                    "control-header",
-                    "An S3 Control request needs the header x-amz-account-id and a path below /v20180820/.",
-                ))
-            }),
-            _ => return Err(unknown_host()),
-        })
+            AwsEndpoint::Sts => Ok(Resource::Sts),
+            AwsEndpoint::Kms => Ok(Resource::Kms),
+            AwsEndpoint::S3 if label.is_empty() => self.path_style(),
+            AwsEndpoint::S3 | AwsEndpoint::Accelerate => self.bucket_named(label, self.host_key(), false),
+            AwsEndpoint::AccessPoint => {
+                let (name, account) = access_point_label(label).ok_or_else(unknown_host)?;
+                let found = self.access_point(name, account).ok_or_else(|| no_access_point(name));
+                self.at_access_point(found, label, self.host_key())
+            }
+            AwsEndpoint::Control => self.control(Some(label)).unwrap_or_else(|| Err(self.no_control())),
+        }
     }
-}
 
-/// What an AWS host name ends with, before the partition's suffix.
-#[derive(Clone, Copy)]
-enum AwsEndpoint {
-    Accelerate,
-    AccessPoint,
-    Control,
-    Foreign,
-    Kms,
-    S3,
-    Sts,
-}
-
-impl AwsEndpoint {
-    /// The endpoint of exactly this name in this region.
-    fn named(name: &str, region: &str) -> Option<Self> {
-        let with = |start: &str| name.strip_prefix(start) == Some(region);
-        let global = region == "us-east-1";
-        let any = |starts: &[&str]| starts.iter().any(|start| with(start));
-        Some(match name {
-            "s3" | "s3-external-1" | "sts" if !global => return None,
-            "s3" | "s3-external-1" => Self::S3,
-            "sts" => Self::Sts,
-            "s3-accelerate" | "s3-accelerate.dualstack" => Self::Accelerate,
-            "mrap.accesspoint.s3-global" => Self::Foreign,
-            _ if any(&["s3.", "s3-", "s3.dualstack.", "s3-fips.", "s3-fips.dualstack."]) => Self::S3,
-            _ if any(&[
-                "s3-accesspoint.",
-                "s3-accesspoint-fips.",
-                "s3-accesspoint.dualstack.",
-                "s3-accesspoint-fips.dualstack.",
-            ]) =>
-            {
-                Self::AccessPoint
-            }
-            _ if any(&["s3-control.", "s3-control-fips.", "s3-control.dualstack.", "s3-control-fips.dualstack."]) => {
-                Self::Control
-            }
-            _ if with("sts.") => Self::Sts,
-            _ if with("kms.") => Self::Kms,
-            _ if any(&["s3-website-", "s3-website.", "s3express-control."]) => Self::Foreign,
-            _ if any(&["s3-object-lambda.", "s3-object-lambda-fips.", "s3-outposts.", "s3-outposts-fips."]) => {
-                Self::Foreign
-            }
-            _ if name.starts_with("s3express-")
-                && name.strip_suffix(region).is_some_and(|zone| zone.ends_with('.')) =>
-            {
-                Self::Foreign
-            }
-            _ if name
-                .strip_suffix(".vpce")
-                .is_some_and(|rest| rest.starts_with("vpce-") && rest.ends_with(&format!(".s3.{region}"))) =>
-            {
-                Self::Foreign
-            }
-            _ => return None,
-        })
-    }
-}
-
-fn aws_suffix(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-eusc" => "amazonaws.eu",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        "aws-iso-e" => "cloud.adc-e.uk",
-        "aws-iso-f" => "csp.hci.ic.gov",
-        _ => "amazonaws.com",
+    /// Why a request to the host of S3 Control is none.
+    fn no_control(&self) -> Fault {
+        let (reason, message) = match self.head.first("x-amz-account-id") {
+            None => ("control-header", "Missing required header for this request: x-amz-account-id"),
+            Some(_) => ("control-path", "An S3 Control request has a path below /v20180820/."),
+        };
+        Fault::new(Code::InvalidRequest, reason, message).of_control()
     }
 }
 
 /// Host name in lower case without port and final dot (spec/addressing.md 2).
-fn host_name(host: &[u8]) -> Result<Cow<'_, str>, Fault> {
+///
+/// # Errors
+/// `BadRequest` for what is no legal host name.
+pub fn host_name(host: &[u8]) -> Result<Cow<'_, str>, Fault> {
     let bad = || Fault::new(Code::BadRequest, "bad-host", "The Host header is not a legal host name.");
     let host = std::str::from_utf8(trim(host)).map_err(|_| bad())?;
     if let Some(rest) = host.strip_prefix('[') {
@@ -508,10 +446,6 @@ fn split_once(wire: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-fn check_key(key: Option<&str>) -> Result<(), Fault> {
-    key.map_or(Ok(()), name::check_key_length)
-}
-
 fn bad_bucket(name: &str) -> Fault {
     Fault::plain(Code::InvalidBucketName, "bucket-name").with("BucketName", name)
 }
@@ -525,5 +459,5 @@ fn foreign_endpoint() -> Fault {
 }
 
 fn unknown_host() -> Fault {
-    Fault::new(Code::InvalidRequest, "unknown-host", "This host is not served here.")
+    Fault::new(Code::InvalidRequest, UNKNOWN_HOST, "This host is not served here.")
 }

@@ -20,6 +20,7 @@ pub struct Fault {
     headers: Vec<(&'static str, String)>,
     detail: Option<Box<str>>,
     status: Option<u16>,
+    of_control: bool,
 }
 
 impl Fault {
@@ -27,7 +28,8 @@ impl Fault {
     pub fn new(code: Code, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         debug_assert!(!message.is_empty(), "an empty message crashes clients");
-        Self { code, reason, message, elements: Vec::new(), headers: Vec::new(), detail: None, status: None }
+        let (elements, headers) = (Vec::new(), Vec::new());
+        Self { code, reason, message, elements, headers, detail: None, status: None, of_control: false }
     }
 
     /// A fault that says what S3 says by default for the code.
@@ -79,6 +81,13 @@ impl Fault {
         self
     }
 
+    /// Is told as S3 Control tells its faults, because the request was for that.
+    #[must_use]
+    pub fn of_control(mut self) -> Self {
+        self.of_control = true;
+        self
+    }
+
     /// Adds what only the operator may read.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -94,6 +103,11 @@ impl Fault {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.status.unwrap_or_else(|| self.code.status())
+    }
+
+    /// Whether S3 Control was asked.
+    pub fn is_of_control(&self) -> bool {
+        self.of_control
     }
 
     /// The cause, from a closed set of constants.

@@ -29,7 +29,6 @@ pub fn is_addressable_bucket(name: &str) -> bool {
 pub fn is_legacy_bucket(name: &str) -> bool {
     (3..=255).contains(&name.len())
         && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_'))
-        && name.bytes().any(|octet| octet.is_ascii_alphanumeric())
         && !name.contains("..")
         && !name.eq_ignore_ascii_case("minio")
 }
@@ -152,11 +151,12 @@ impl KeyRules {
     /// Keys are octets.
     pub const ALLOW: Self = Self { dot_segments: false, empty_segments: false, control_bytes: false };
 
-    /// Refuses a key that the rules forbid.
+    /// Refuses a key that no rules allow, or that these forbid.
     ///
     /// # Errors
-    /// `InvalidArgument` naming `key`.
+    /// `KeyTooLongError`; `InvalidArgument` naming `key`.
     pub fn check(self, key: &str) -> Result<(), Fault> {
+        check_key_length(key)?;
         let refuse = |reason, message: &'static str| {
             Err(Fault::argument(reason, message, "key", None).detail(format!("{key:?}")))
         };
@@ -189,10 +189,7 @@ impl KeyRules {
 }
 
 /// Refuses keys longer than S3 has them.
-///
-/// # Errors
-/// `KeyTooLongError`
-pub fn check_key_length(key: &str) -> Result<(), Fault> {
+fn check_key_length(key: &str) -> Result<(), Fault> {
     if key.len() <= LONGEST_KEY {
         return Ok(());
     }

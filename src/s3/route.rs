@@ -3,6 +3,7 @@
 mod control;
 mod copy;
 mod form;
+mod special;
 #[cfg(test)]
 mod tests;
 mod through;
@@ -19,10 +20,12 @@ use super::operation::{BodyKind, Level, Operation};
 use super::uri::Query;
 use super::{Code, Fault, Head, encryption};
 use copy::read_copy_source;
+use special::{preflight, special_answer};
 
 pub use control::{ACCOUNT_ID, Place, Point, invalid_point_name, route_control};
 pub use copy::CopySource;
 pub use form::{FormHeaders, route_form};
+pub use special::no_cors;
 pub use through::{NOT_THROUGH, Through, route_through};
 
 /// The names of query authentication (spec/sigv4.md 2), lower-case.
@@ -138,12 +141,16 @@ pub fn route(
         _ => Level::Object,
     };
     let operation = operation(level, head, query, auth)?;
+    if operation == Operation::OptionsObject {
+        return Ok(preflight(bucket, key, head));
+    }
     let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
     check_amz_parameters(auth, head, query)?;
     let mut names =
         Names { operation, auth, rules, head, parameters: Vec::new(), headers: HeaderMap::new(), copy_source: None };
     names.read_query(query)?;
     names.read_headers()?;
+    names.join_tags();
     if names.copy_source.is_some() && !copies {
         return Err(misplaced_copy_source(head.first("x-amz-copy-source").unwrap_or_default()));
     }
@@ -162,7 +169,7 @@ pub fn route(
 
 fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
     let Some(method) = method(head.method) else {
-        return Err(not_allowed(head.method, "GET, HEAD, PUT, POST, DELETE, OPTIONS"));
+        return Err(not_allowed(head.method, "method", "GET, HEAD, PUT, POST, DELETE, OPTIONS"));
     };
     if method == "OPTIONS" {
         return Ok(Operation::OptionsObject);
@@ -220,8 +227,8 @@ fn plain(level: Level, method: &str, head: &Head<'_>, query: &Query<'_>, auth: A
         (Level::Object, "PUT") if names_copy_source(head, query, auth) => Operation::CopyObject,
         (Level::Object, "PUT") => Operation::PutObject,
         (Level::Object, "DELETE") => Operation::DeleteObject,
-        (Level::Service, _) => return Err(not_allowed(head.method, "GET")),
-        _ => return Err(not_allowed(head.method, "GET, HEAD, PUT, DELETE")),
+        (Level::Service, _) => return Err(not_allowed(head.method, "method", "GET")),
+        _ => return Err(not_allowed(head.method, "method", "GET, HEAD, PUT, DELETE")),
     })
 }
 
@@ -242,7 +249,7 @@ fn select(
         let mut allowed: Vec<&str> = candidates.iter().map(|operation| operation.spec().method).collect();
         allowed.sort_unstable();
         allowed.dedup();
-        return Err(not_allowed(head.method, &allowed.join(", ")));
+        return Err(not_allowed(head.method, "method", &allowed.join(", ")));
     }
     if method == "PUT" && subresource == "uploadId" {
         return match (query.first(b"partNumber").is_some(), names_copy_source(head, query, auth)) {
@@ -268,27 +275,6 @@ fn select(
                 None,
             ))
         }
-    }
-}
-
-/// Answers S3 gives for well-known mistakes (rule 8).
-fn special_answer(level: Level, method: &str, subresource: &str) -> Option<Fault> {
-    if level != Level::Object {
-        return None;
-    }
-    match (method, subresource) {
-        ("GET", "uploads") => Some(Fault::new(
-            Code::InvalidRequest,
-            "key-with-uploads",
-            "Key is not expected for the GET method ?uploads subresource",
-        )),
-        ("GET", "versions") => Some(Fault::new(
-            Code::InvalidRequest,
-            "key-with-versions",
-            "There is no such thing as the ?versions sub-resource for a key",
-        )),
-        (_, "logging") => Some(Fault::plain(Code::NoLoggingStatusForKey, "key-with-logging")),
-        _ => None,
     }
 }
 
@@ -397,6 +383,19 @@ impl Names<'_> {
         Ok(())
     }
 
+    /// Lists of entity tags may come on several lines. As one, policy and store read the same.
+    fn join_tags(&mut self) {
+        for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+            let lines: Vec<&[u8]> = self.headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+            if lines.len() < 2 {
+                continue;
+            }
+            if let Ok(list) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
+                self.headers.insert(name, list);
+            }
+        }
+    }
+
     fn take(&mut self, lower: &[u8], value: &[u8]) -> Result<(), Fault> {
         let spec = self.operation.spec();
         let amz = lower.starts_with(b"x-amz-");
@@ -471,6 +470,10 @@ impl Names<'_> {
 /// # Errors
 /// `InvalidArgument` naming the parameter.
 pub fn check_amz_parameters(auth: Auth, head: &Head<'_>, query: &Query<'_>) -> Result<(), Fault> {
+    // The query of a preflight is that of the request it asks about, which may be presigned.
+    if head.method == b"OPTIONS" {
+        return Ok(());
+    }
     for parameter in query.iter() {
         let Ok(name) = std::str::from_utf8(&parameter.name) else { continue };
         let lower = lower_case(name);
@@ -561,8 +564,8 @@ fn part_number(message: &'static str) -> Fault {
     Fault::argument("part-number", message, "partNumber", None)
 }
 
-fn not_allowed(method: &[u8], allow: &str) -> Fault {
-    Fault::plain(Code::MethodNotAllowed, "method")
+fn not_allowed(method: &[u8], reason: &'static str, allow: &str) -> Fault {
+    Fault::plain(Code::MethodNotAllowed, reason)
         .with("Method", String::from_utf8_lossy(method))
         .with("ResourceType", "RESOURCE")
         .header("allow", allow)

@@ -170,7 +170,7 @@ fn by_method(head: &Head<'_>, known: &[(&[u8], Operation)]) -> Result<Operation,
         return Ok(*operation);
     }
     let methods: Vec<Cow<'_, str>> = known.iter().map(|(method, _)| String::from_utf8_lossy(method)).collect();
-    Err(not_allowed(head.method, &methods.join(", ")))
+    Err(not_allowed(head.method, "method", &methods.join(", ")))
 }
 
 impl Point {

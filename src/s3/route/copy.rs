@@ -65,7 +65,6 @@ pub(super) fn read_copy_source(value: &[u8], keys: KeyRules) -> Result<CopySourc
     let path = decode(path)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
     let (bucket, key, through) = named(path, unreadable)?;
-    name::check_key_length(key)?;
     keys.check(key)?;
     let version = version.map(decode).transpose()?.filter(|version| !version.is_empty());
     let sent = std::str::from_utf8(value).map_err(|_| unreadable())?.to_owned();

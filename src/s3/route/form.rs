@@ -1,10 +1,13 @@
 //! The PutObject that a form stands for (spec/sigv4.md 10.4). What holds for a PutObject holds for it,
 //! because it is routed as one.
 
-use super::{Auth, IDLE, Operation, Routed, Rules, misplaced_copy_source, route, unknown_header};
+use super::{
+    Auth, CONSUMED, IDLE, Operation, QUERY_AUTHENTICATION, Routed, Rules, among, is_checksum_value,
+    misplaced_copy_source, route, unknown_header,
+};
 use crate::s3::form::{AUTHENTICATION, Fields};
 use crate::s3::uri::{self, Query};
-use crate::s3::{Fault, Head, name, xml};
+use crate::s3::{Fault, Head, xml};
 
 /// Fields that are no headers of the object.
 const OF_THE_FORM: [&str; 7] = [
@@ -65,6 +68,12 @@ fn tags(document: &str) -> Result<String, Fault> {
     Ok(pairs.join("&"))
 }
 
+/// Headers of authentication, payload and transport. They are known everywhere; of a form, which its fields
+/// alone speak for, they say nothing.
+fn means_nothing(lower: &[u8]) -> bool {
+    among(&IDLE, lower) || among(&CONSUMED, lower) || among(&QUERY_AUTHENTICATION, lower) || is_checksum_value(lower)
+}
+
 /// Routes a form to this bucket. `head` is the request's own: it may say nothing of the object, because
 /// no policy has seen it.
 ///
@@ -79,7 +88,7 @@ pub fn route_form(
 ) -> Result<Routed, Fault> {
     for (line, _) in head.lines {
         let lower = std::str::from_utf8(line).unwrap_or_default().to_ascii_lowercase();
-        if lower == "content-md5" || lower.starts_with("x-amz-") && !IDLE.contains(&lower.as_str()) {
+        if lower.starts_with("x-amz-") && !means_nothing(lower.as_bytes()) {
             return Err(unknown_header(lower.as_bytes()));
         }
     }
@@ -88,7 +97,6 @@ pub fn route_form(
         return Err(Fault::argument("form-bucket", message, "bucket", None));
     }
     let key = fields.get("key").unwrap_or_default();
-    name::check_key_length(key)?;
     if key.contains('\0') {
         return Err(Fault::argument("form-key-nul", "The key contains a NUL octet.", "key", None));
     }

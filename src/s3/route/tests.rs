@@ -239,3 +239,70 @@ fn a_hoisted_header_that_comes_twice_is_refused() {
         assert_eq!((refused.code(), refused.reason()), (Code::InvalidArgument, "header-twice"), "{target}");
     }
 }
+
+#[test]
+fn a_long_key_is_told_after_everything_that_routing_finds() {
+    let long = format!("/b/{}", "k".repeat(1025));
+    check("GET", &long, &[], Err(Code::KeyTooLongError));
+    check("GET", &format!("{long}?newthing"), &[], Err(Code::NotImplemented));
+    check("POST", &long, &[], Err(Code::MethodNotAllowed));
+    check("GET", &format!("{long}?acl&tagging"), &[], Err(Code::InvalidArgument));
+    check("PUT", "/b/k", &[("x-amz-copy-source", &long.replacen("/b/", "/bucket/", 1))], Err(Code::KeyTooLongError));
+}
+
+#[test]
+fn what_no_access_point_takes_is_refused_with_the_methods_that_it_takes() {
+    let through = |method: &str, target: &str, key: Option<&str>| {
+        let head = Head { method: method.as_bytes(), target: target.as_bytes(), lines: &[], authority: None };
+        let query = Query::parse(head.query()).unwrap();
+        let (through, key) = (Box::new(Through { arn: "a".into(), shown: "a".into() }), key.map(str::to_owned));
+        route_through(through, "b".into(), key, &head, &query, Auth::Header, RULES).unwrap_err()
+    };
+    let long = "k".repeat(1025);
+    for (method, target, key, allow) in [
+        ("PUT", "/", None, "GET, HEAD"),
+        ("PUT", "/?policy", None, "GET"),
+        ("GET", "/?lifecycle", None, ""),
+        ("GET", "/k?torrent", Some(long.as_str()), ""),
+    ] {
+        let fault = through(method, target, key);
+        assert_eq!((fault.code(), fault.reason()), (Code::MethodNotAllowed, NOT_THROUGH), "{method} {target}");
+        assert_eq!(fault.headers(), [("allow", allow.to_owned())], "{method} {target}");
+        let elements = [("Method", method.to_owned()), ("ResourceType", "RESOURCE".to_owned())];
+        assert_eq!(fault.elements(), elements, "{method} {target}");
+    }
+}
+
+#[test]
+fn a_preflight_is_answered_whatever_the_request_is_that_it_asks_about() {
+    let headers = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
+    for (target, resource) in [
+        ("/b/k?X-Amz-Signature=0&X-Amz-Expires=60&partNumber=1&uploadId=u&newthing", "OBJECT"),
+        ("/b?uploads&acl", "BUCKET"),
+        ("/", "SERVICE"),
+    ] {
+        let routed = ask("OPTIONS", target, &headers, Auth::Anonymous).unwrap();
+        assert_eq!((routed.operation, routed.parameters.len()), (Operation::OptionsObject, 0), "{target}");
+        let fault = no_cors(&routed);
+        assert_eq!((fault.code(), fault.status()), (Code::AccessForbidden, 403), "{target}");
+        let elements = [("Method", "PUT".to_owned()), ("ResourceType", resource.to_owned())];
+        assert_eq!(fault.elements(), elements, "{target}");
+    }
+}
+
+#[test]
+fn entity_tags_on_several_lines_are_one_list() {
+    let routed =
+        ask("GET", "/b/k", &[("If-Match", "\"a\""), ("if-match", "\"b\""), ("if-none-match", "*")], Auth::Header);
+    let headers = routed.unwrap().headers;
+    let lines: Vec<_> = headers.get_all("if-match").iter().collect();
+    assert_eq!(lines, ["\"a\", \"b\""], "policy and store read the same");
+    assert_eq!(headers.get("if-none-match").unwrap(), "*");
+}
+
+#[test]
+fn logs_of_a_key_are_refused_in_the_words_of_s3() {
+    let fault = ask("PUT", "/b/k?logging", &[], Auth::Header).unwrap_err();
+    assert_eq!(fault.code(), Code::NoLoggingStatusForKey);
+    assert_eq!(fault.message(), "There is no such thing as the ?logging sub-resource for a key");
+}

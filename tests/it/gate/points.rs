@@ -430,3 +430,19 @@ fn an_access_point_of_the_folder_is_shown_alike_by_every_process() {
     let told = again.send(&ask("GET", &format!("{ONE}/policy")));
     assert!(text(&told).contains("444455556666"), "{told:?}");
 }
+
+#[test]
+fn what_is_wrong_before_a_request_is_understood_comes_in_the_envelope_of_s3_control() {
+    let gate = gate(&[]);
+    let account = Ask { host: "444455556666.localhost", ..ask("GET", ONE) }.wire();
+    let account = String::from_utf8(account).unwrap();
+    let twice = "GET /v20180820/accesspoint?X-Amz-Signature=0 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                 x-amz-account-id: 111122223333\r\nauthorization: AWS4-HMAC-SHA256 x\r\n\r\n";
+    for sent in [account.as_str(), twice] {
+        let reply = gate.send_raw(sent.as_bytes());
+        let told = text(&reply);
+        assert!(reply.status == 400 && told.contains("<ErrorResponse><Error><Code>Invalid"), "{told}");
+    }
+    let plain = gate.send_raw(twice.replace("x-amz-account-id", "x-account").as_bytes());
+    assert!(text(&plain).contains("?>\n<Error><Code>InvalidArgument</Code>"), "{}", text(&plain));
+}

@@ -175,3 +175,25 @@ fn a_store_that_never_answers_is_given_up() {
     let gate = Gate::before(&store);
     gate.send(&Ask::new("GET", "/bucket/k")).refused(503, "ServiceUnavailable");
 }
+
+#[test]
+fn a_preflight_is_answered_without_policy_store_or_signature() {
+    let store = Script::ok();
+    let gate = Gate::before(&store);
+    for (target, more) in [
+        ("/bucket/k", ""),
+        ("/nowhere?X-Amz-Signature=0&partNumber=1&uploadId=u", ""),
+        ("/bucket/k", "authorization: AWS4-HMAC-SHA256 nonsense\r\n"),
+    ] {
+        let asked = format!(
+            "OPTIONS {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\norigin: https://app.example\r\n\
+             access-control-request-method: PUT\r\n{more}\r\n"
+        );
+        let reply = gate.send_raw(asked.as_bytes());
+        reply.refused(403, "AccessForbidden");
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        assert!(text.contains("<Method>PUT</Method><ResourceType>"), "{text}");
+        assert!(!reply.head.to_ascii_lowercase().contains("access-control-allow"), "{}", reply.head);
+    }
+    assert!(store.seen().is_empty());
+}
