@@ -70,9 +70,14 @@ impl Checks {
         Ok(())
     }
 
-    /// The length that was presumed no longer counts; the range still does.
-    pub(super) fn forget_length(&mut self) {
-        self.length = None;
+    /// Octets of data so far.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Another length is presumed, or none; the range counts whatever it is.
+    pub(super) fn presume(&mut self, length: Option<u64>) {
+        self.length = length;
     }
 
     /// Whether what has been seen may be all there is, so that its last octet must wait for the verdict.

@@ -1,7 +1,7 @@
 //! What must hold of a body, from the head alone.
 
 use crate::s3::checksum::{self, Declared};
-use crate::s3::form::{LONGEST_TAIL, LengthRange};
+use crate::s3::form::LengthRange;
 use crate::s3::payload::{ChunkSignatures, Payload};
 use crate::s3::{Code, Fault, Head};
 
@@ -107,19 +107,19 @@ impl Contract {
     /// A store must be told a length before the first octet. The form has none for its file, so it is
     /// presumed: what the form's own length leaves behind the fields, less the closing boundary on a
     /// line of its own, as every browser ends a form. Where more or less follows the file, what was
-    /// presumed is wrong, and the seal breaks off before the store has as much as it was told. Small
-    /// files are read whole before the store hears of them, so of theirs nothing needs presuming.
+    /// presumed is wrong, and the seal breaks off before the store has as much as it was told. Files
+    /// that are not too long for it are read whole before the store hears of them, so of theirs nothing
+    /// needs presuming ([`super::SealedBody::settle_file`]).
     ///
     /// # Errors
-    /// As for [`Contract::new`]; `EntityTooLarge` and `EntityTooSmall` where no ending of the form could
-    /// put the file into its range.
+    /// As for [`Contract::new`]; `EntityTooSmall` where no ending of the form could put the file into
+    /// its range.
     pub fn of_file(head: &Head<'_>, fields: &Head<'_>, form: &FormHead, range: LengthRange) -> Result<Self, Fault> {
         let length = match stated_length(head)? {
             Some(text) => form.file_length(number(text).ok_or_else(no_length)?),
             None => return Err(no_framing(head)),
         };
         bounded(length, length.to_string().as_bytes())?;
-        range.check_most(length.saturating_sub(LONGEST_TAIL))?;
         range.check_least(length.saturating_add(2))?;
         let declared = checksum::declared(fields, true, false, false)?;
         let (payload, excess, signatures) = (Payload::Unsigned, Excess::Presumed, None);

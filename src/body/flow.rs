@@ -39,6 +39,8 @@ pub(super) struct Flow {
     /// Decoded pieces not yet handed out.
     held: VecDeque<Bytes>,
     held_octets: usize,
+    /// Data that was handed out before and put back: it goes first.
+    put_back: Bytes,
     /// How many pieces at the front may go.
     free: usize,
     /// The last held piece may hold the last octet of all, which waits for the verdict.
@@ -127,6 +129,7 @@ impl Flow {
             input: Bytes::new(),
             held: VecDeque::new(),
             held_octets: 0,
+            put_back: Bytes::new(),
             free: 0,
             gated: false,
             proven: None,
@@ -141,11 +144,26 @@ impl Flow {
 
     /// The length that was presumed no longer counts.
     pub(super) fn forget_length(&mut self) {
-        self.checks.forget_length();
+        self.checks.presume(None);
+    }
+
+    /// Octets of data so far.
+    pub(super) fn seen(&self) -> u64 {
+        self.checks.seen()
+    }
+
+    /// What has been handed out goes out again, and the length that was presumed counts once more. Fewer
+    /// octets must have come, or the data would be all there before anything has held.
+    pub(super) fn put_back(&mut self, data: Bytes, length: u64) {
+        self.put_back = data;
+        self.checks.presume(Some(length));
     }
 
     /// The next piece of data, or the evidence that there is no more and all of it held.
     pub(super) fn poll(&mut self, verdict: &Verdict, cx: &mut Context<'_>) -> Poll<Result<Progress, Fault>> {
+        if !self.put_back.is_empty() {
+            return Poll::Ready(Ok(Progress::Data(std::mem::take(&mut self.put_back))));
+        }
         for _ in 0..PATIENCE {
             loop {
                 if let Some(data) = self.let_go() {

@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 
 use super::seek::{Found, Seeker};
 use crate::s3::Fault;
-use crate::s3::form::{self, FileName, LONGEST_TAIL, MOST_FIELDS, MOST_OCTETS, Part};
+use crate::s3::form::{self, FileName, MOST_FIELDS, MOST_OCTETS, Part};
 
 /// The longest head of one part.
 const LONGEST_HEAD: usize = 4 * 1024;
@@ -42,8 +42,6 @@ pub struct FormDecoder {
     fields: usize,
     /// Octets taken before the file's data.
     before: u64,
-    /// Octets taken behind the file.
-    behind: u64,
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -83,7 +81,6 @@ impl FormDecoder {
             left: MOST_OCTETS,
             fields: 0,
             before: 0,
-            behind: 0,
         }
     }
 
@@ -172,7 +169,8 @@ impl FormDecoder {
                     Found::Delimiter => self.state = State::Turn(Place::BehindFile),
                     Found::DelimiterAtStart => return Err(form::malformed("form-boundary-in-file")),
                 },
-                State::Tail => self.skip(input)?,
+                // However much it is, it means nothing.
+                State::Tail => input.clear(),
                 State::Broken => return Err(form::malformed("form-broken")),
             }
         }
@@ -245,11 +243,5 @@ impl FormDecoder {
     fn take(&mut self, octets: usize) -> Result<(), Fault> {
         self.left = self.left.checked_sub(octets).ok_or_else(form::too_long)?;
         Ok(())
-    }
-
-    fn skip(&mut self, input: &mut Bytes) -> Result<(), Fault> {
-        self.behind = self.behind.saturating_add(input.len() as u64);
-        input.clear();
-        if self.behind > LONGEST_TAIL { Err(form::malformed("form-tail-long")) } else { Ok(()) }
     }
 }

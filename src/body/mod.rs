@@ -5,7 +5,8 @@
 //!   authentication itself needs is read before, within limits, and never the file of a form;
 //! - a [`SealedBody`] keeps its last octet until every digest, checksum, signature and length holds;
 //! - memory is one piece of the incoming body, and at most 64 KiB more of a chunk whose signature is
-//!   not yet checked, whatever the length; data is never copied on its way;
+//!   not yet checked, whatever the length, and data is never copied on its way; but for what is settled
+//!   within a limit;
 //! - an octet is hashed at most once per algorithm, and once more as part of a signed chunk.
 //!
 //! A body can be put away by anybody:

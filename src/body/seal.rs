@@ -247,6 +247,11 @@ impl SealedBody {
         self.0.length
     }
 
+    /// Whether its length follows from where the file of a form should end, and is not known.
+    pub fn is_presumed(&self) -> bool {
+        self.0.presumed
+    }
+
     /// The most octets of object data there can be. More than [`SealedBody::decoded_length`] only for
     /// the file of a form, whose closing boundary may come without a line end.
     pub fn longest(&self) -> u64 {
@@ -335,11 +340,50 @@ impl SealedBody {
             _ => {}
         }
         let data = self.read(limit).await?;
+        Ok(self.settled(data))
+    }
+
+    /// Reads and verifies the file of a form, if it has no more than `limit` octets: then it does not matter
+    /// what follows it. A longer one streams, what has been read of it first, and keeps the length that is
+    /// presumed of it. Any other body is left alone.
+    ///
+    /// # Errors
+    /// Whatever does not hold.
+    pub async fn settle_file(mut self, limit: u64) -> Result<Self, Fault> {
+        let presumed = self.0.length;
+        match &mut self.0.state {
+            State::Flowing(flow) if self.0.presumed => flow.forget_length(),
+            _ => return Ok(self),
+        }
+        let mut all = BytesMut::new();
+        // As much as a store would be told is never put back: it would be whole before it is verified.
+        while self.0.handed_out <= limit || self.0.seen() >= presumed {
+            let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await else {
+                return Ok(self.settled(all.freeze()));
+            };
+            if let Ok(data) = frame?.into_data() {
+                all.extend_from_slice(&data); // a short piece may keep a long buffer alive
+            }
+        }
+        if let State::Flowing(flow) = &mut self.0.state {
+            flow.put_back(all.freeze(), presumed);
+            self.0.handed_out = 0;
+            return Ok(self);
+        }
+        // It has ended meanwhile, and only its last pieces are left.
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            all.extend_from_slice(&frame?.into_data().unwrap_or_default());
+        }
+        Ok(self.settled(all.freeze()))
+    }
+
+    /// All of it is in hand and holds.
+    fn settled(mut self, data: Bytes) -> Self {
         self.0.length = data.len() as u64;
         self.0.presumed = false;
         self.0.handed_out = 0;
         self.0.state = State::Whole(Some(data).filter(|data| !data.is_empty()));
-        Ok(self)
+        self
     }
 
     /// Reads and verifies it all.
@@ -379,6 +423,14 @@ impl SealedBody {
 impl Sealed {
     fn boxed(self) -> SealedBody {
         SealedBody(Box::new(self))
+    }
+
+    /// Octets that have come, whether or not they have been handed out.
+    fn seen(&self) -> u64 {
+        match &self.state {
+            State::Flowing(flow) => flow.seen(),
+            _ => self.handed_out,
+        }
     }
 
     fn fail(&mut self, fault: Fault) -> Fault {

@@ -50,6 +50,9 @@ use sweeping::Sweeping;
 
 /// How many octets of documents may be read at once for callers that nobody has decided about.
 const ROOM: u64 = 256 << 20;
+/// How much of the files of forms may be in memory at once. Where there is no more room, files go on to the
+/// store as they come, and then nothing may follow them.
+const FILES: u64 = 128 << 20;
 
 /// Why the proxy does not run, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +190,7 @@ pub fn run(
         keeper: Arc::new(Keeping::start(keep).map_err(GateError::Thread)?),
         in_flight: build::in_flight(&config),
         room: Room::new(ROOM),
+        files: Room::new(FILES),
         rates: build::rates(&config),
         replay: build::replay(&config),
         metrics: Arc::clone(metrics),

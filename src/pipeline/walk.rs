@@ -36,7 +36,7 @@ use crate::body::SealedBody;
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::identity::Principal;
-use crate::limit::{InFlight, Room};
+use crate::limit::{InFlight, Room, Taken};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
@@ -116,6 +116,10 @@ where
 /// So much is always read whole: the file of a form that may be empty has no last octet to hold back.
 const LEAST_WHOLE: u64 = 2;
 
+/// The file of a form is read whole up to this length, where there is room for it: browsers send fields
+/// behind it, and how long it is shows only at its end.
+const FILE_IN_HAND: u64 = 8 << 20;
+
 /// How long so many octets may take: a minute, and more for more at 16 KiB a second.
 const fn patience(octets: u64) -> Duration {
     Duration::from_secs(60 + (octets >> 14))
@@ -128,11 +132,7 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let (id, verdict, called) = (out.id, body.verdict(), out.called());
     open.reads(&verdict);
     open.wait().await;
-    let verify_first = live.verify_first.max(LEAST_WHOLE);
-    let body = match body.longest() <= verify_first {
-        true => in_time(patience(verify_first), pin!(body.settle(verify_first))).await,
-        false => Ok(body),
-    };
+    let (body, _in_hand) = in_hand(body, live.verify_first.max(LEAST_WHOLE), &worker.files).await;
     others_first().await;
     let sent = match (body, worker.stores.get(store)) {
         (Ok(body), Some(store)) => store.send(out, body).await,
@@ -164,6 +164,20 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
             let fault = spent::worded(fault, open.spent(), &worker.rates, worker.clock.ticks());
             Err(Refusal::after(fault.calling(&called), open))
         }
+    }
+}
+
+/// Reads whole what a store hears of only when it has been verified: small bodies, and files of forms while
+/// there is room. The room is kept for as long as the store is at it.
+async fn in_hand(body: SealedBody, verify_first: u64, files: &Room) -> (Result<SealedBody, Fault>, Option<Taken>) {
+    let longest = body.longest();
+    if longest <= verify_first {
+        return (in_time(patience(verify_first), pin!(body.settle(verify_first))).await, None);
+    }
+    let taken = if body.is_presumed() { files.take(longest.min(FILE_IN_HAND)).ok() } else { None };
+    match taken {
+        Some(_) => (in_time(patience(FILE_IN_HAND), pin!(body.settle_file(FILE_IN_HAND))).await, taken),
+        None => (Ok(body), None),
     }
 }
 
@@ -226,6 +240,8 @@ pub struct Worker {
     pub in_flight: InFlight,
     /// Room for what is read before a decision, over all workers.
     pub room: Room,
+    /// Room for the files of forms, over all workers.
+    pub files: Room,
     /// Rates and quotas, over all workers.
     pub rates: Arc<Rates>,
     /// The writes of the last half hour, over all workers; where replays are refused.

@@ -14,8 +14,6 @@ use super::{Code, Fault, Head};
 pub const MOST_OCTETS: usize = 20 * 1024;
 /// The most fields before the file.
 pub const MOST_FIELDS: usize = 100;
-/// What may follow the file. It means nothing.
-pub const LONGEST_TAIL: u64 = 64 * 1024;
 /// The longest boundary.
 pub const LONGEST_BOUNDARY: usize = 70;
 

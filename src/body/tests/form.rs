@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::super::{Contract, FormDecoder, FormEvent, Unread};
 use super::wire::Wire;
 use super::{Left, drain, run, sample, whole};
-use crate::s3::form::{FileName, LONGEST_TAIL, LengthRange as Range};
+use crate::s3::form::{FileName, LengthRange as Range};
 use crate::s3::{Code, Fault, Head};
 
 /// A form with these fields and this file.
@@ -124,8 +124,13 @@ fn everything_before_the_file_is_bounded() {
         })
         .collect();
     assert_eq!(decode(&padded, &[]).end, too_long, "heads of parts together");
-    let tail = "\r\n--bound--".to_owned() + &"x".repeat(usize::try_from(LONGEST_TAIL).unwrap() + 1);
-    assert_eq!(decode(&form(&[], b"x", &tail), &[]).end, Some(Code::MalformedPOSTRequest), "behind the file");
+}
+
+#[test]
+fn what_is_behind_the_file_is_ignored_however_long_it_is() {
+    let tail = "\r\n--bound--".to_owned() + &"x".repeat(100_000);
+    let decoded = decode(&form(&[], b"data", &tail), &[]);
+    assert_eq!((decoded.data, decoded.end), (b"data".to_vec(), None));
 }
 
 /// Pieces of files that look like boundaries.
@@ -271,11 +276,66 @@ fn the_range_counts_the_file_alone_and_both_its_ends() {
     assert!(most.data.len() <= 50, "nothing leaves that is too much");
 }
 
+const FIELD: &str = "\r\n--bound\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload\r\n--bound--\r\n";
+
+/// Settles the file of a form of up to `limit` octets, and says what the store was told and what it got.
+fn settle_file(form: &[u8], piece: usize, limit: u64) -> (u64, Left) {
+    let body = open(Wire::pieces(form, piece).slow(), form.len(), &[], Range::ANY).unwrap();
+    match run(body.settle_file(limit)) {
+        Ok(mut body) => (body.decoded_length(), drain(&mut body)),
+        Err(fault) => (u64::MAX, Left { data: Vec::new(), end: Err(fault.code()) }),
+    }
+}
+
 #[test]
-fn a_file_that_cannot_fit_is_refused_before_it_is_read() {
+fn a_file_that_fits_in_hand_may_be_followed_by_anything() {
+    let data = sample(3000);
+    let epilogue = format!("{END}{}", "x".repeat(100_000));
+    for behind in [END, "\r\n--bound--", FIELD, &epilogue] {
+        let form = form(&[("key", "k")], &data, behind);
+        for (piece, limit) in [(1, 3000), (100, 4096), (65_536, 1 << 20)] {
+            assert_eq!(settle_file(&form, piece, limit), (3000, whole(&data)), "{behind:.50?} {piece}");
+        }
+    }
+    let cut = form(&[("key", "k")], &data, "\r\n--boun");
+    assert_eq!(settle_file(&cut, 100, 4096).1.end, Err(Code::MalformedPOSTRequest));
+}
+
+#[test]
+fn of_a_longer_file_what_was_read_goes_first_and_the_rest_is_held_to_its_length() {
+    let data = sample(10_000);
+    for piece in [1, 100, 1500, 65_536] {
+        let last = form(&[("key", "k")], &data, END);
+        assert_eq!(settle_file(&last, piece, 1000), (10_000, whole(&data)), "{piece}");
+        let more = form(&[("key", "k")], &data, &format!("{END}{}", "x".repeat(100_000)));
+        let (told, left) = settle_file(&more, piece, 1000);
+        if left.end != Ok(()) {
+            assert_eq!(left.end, Err(Code::MalformedPOSTRequest), "{piece}");
+            assert!((left.data.len() as u64) < told, "{piece}: the store was told {told}");
+        }
+    }
+}
+
+#[test]
+fn no_limit_lets_a_file_complete_before_it_is_verified() {
+    let data = sample(500);
+    for behind in [END, "\r\n--bound--", FIELD, "", "\r\n--boun", "\r\n--boundx"] {
+        let form = form(&[("key", "k")], &data, behind);
+        for limit in 440..640 {
+            for piece in [1, 13, 4096] {
+                let (told, left) = settle_file(&form, piece, limit);
+                match left.end {
+                    Ok(()) => assert_eq!((told, &left.data), (500, &data), "{behind:?} {limit} {piece}"),
+                    Err(_) => assert!((left.data.len() as u64) < told, "{behind:?} {limit} {piece}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_at_any_rate_is_refused_before_it_is_read() {
     let form = form(&[("key", "k")], b"", "");
-    let huge = |form_length| open(Wire::pieces(&form, 4096), form_length, &[], Range { least: 0, most: 1000 });
-    assert_eq!(huge(1 << 20).unwrap_err().code(), Code::EntityTooLarge);
     let unbounded = open(Wire::pieces(&form, 4096), 6 << 30, &[], Range::ANY);
     assert_eq!(unbounded.unwrap_err().code(), Code::EntityTooLarge);
 }
