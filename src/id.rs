@@ -46,6 +46,24 @@ impl RequestId {
     }
 }
 
+impl RequestId {
+    /// The id as the services that answer with a UUID have it; another spelling of `x-amz-id-2`.
+    pub fn uuid(&self) -> String {
+        let mut octets = [0; 18];
+        let _ = base64::Engine::decode_slice(&base64::engine::general_purpose::STANDARD, self.host, &mut octets);
+        let [a, b, c, d, e, f, version, g, variant, rest @ ..] = octets;
+        let octets = [a, b, c, d, e, f, version & 0x0f | 0x40, g, variant & 0x3f | 0x80].into_iter();
+        let mut text = String::with_capacity(36);
+        for (at, octet) in octets.chain(rest).take(16).enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text.extend([octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+        }
+        text
+    }
+}
+
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -55,5 +73,19 @@ impl fmt::Debug for RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_also_a_random_uuid() {
+        let mut random = [0xff; 34];
+        random.iter_mut().skip(16).zip(0x10..).for_each(|(place, octet)| *place = octet);
+        let id = RequestId::from_random(&random);
+        assert_eq!(id.uuid(), "10111213-1415-4617-9819-1a1b1c1d1e1f");
+        assert_eq!(RequestId::from_random(&[0; 34]).uuid(), "00000000-0000-4000-8000-000000000000");
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn stamp(headers: &mut HeaderMap, id: &RequestId) {
 /// What every answer of the token service carries on top.
 pub(super) fn stamp_sts(headers: &mut HeaderMap, id: &RequestId) {
     stamp(headers, id);
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+    if let Ok(value) = HeaderValue::from_str(&id.uuid()) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
     }
 }

@@ -62,7 +62,8 @@ pub(super) fn slow_down(reason: &'static str) -> Fault {
 
 /// Our answer in place of the bare one that the HTTP parser writes when it cannot read a head at all;
 /// none when these octets are anything else. The parser's answers have no `server` header, ours do.
-pub(super) fn instead_of(bare: &[u8]) -> Option<Vec<u8>> {
+/// `longest_head`: octets that a head may have.
+pub(super) fn instead_of(bare: &[u8], longest_head: usize) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bare).ok().filter(|text| text.len() < 256 && text.ends_with("\r\n\r\n"))?;
     let status = text.strip_prefix("HTTP/1.1 ").or_else(|| text.strip_prefix("HTTP/1.0 "))?.get(..3)?;
     if !text.contains("\r\ncontent-length: 0\r\n") || text.contains("\r\nserver:") {
@@ -71,7 +72,8 @@ pub(super) fn instead_of(bare: &[u8]) -> Option<Vec<u8>> {
     let fault = match status {
         "400" => Fault::plain(Code::BadRequest, "unreadable-head"),
         "414" => Fault::plain(Code::InvalidURI, "target-too-long"),
-        "431" => Fault::plain(Code::RequestHeaderSectionTooLarge, "head-too-large"),
+        "431" => Fault::plain(Code::RequestHeaderSectionTooLarge, "head-too-large")
+            .with("MaxSizeAllowed", longest_head.to_string()),
         _ => return None,
     };
     let response = response(&fault, fresh_id());
@@ -124,9 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_is_too_large_is_told_how_large_it_may_be() {
+        let bare = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n\r\n";
+        let full = String::from_utf8(instead_of(bare.as_bytes(), 16_384).unwrap()).unwrap();
+        assert!(full.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{full}");
+        assert!(full.contains("<Code>RequestHeaderSectionTooLarge</Code>"), "{full}");
+        assert!(full.contains("<MaxSizeAllowed>16384</MaxSizeAllowed>"), "{full}");
+    }
+
+    #[test]
     fn only_the_parsers_bare_answers_are_replaced() {
         let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
-        let full = String::from_utf8(instead_of(bare.as_bytes()).unwrap()).unwrap();
+        let full = String::from_utf8(instead_of(bare.as_bytes(), 16_384).unwrap()).unwrap();
         assert!(full.starts_with("HTTP/1.1 400 Bad Request\r\n") && full.contains("<Code>BadRequest</Code>"));
         for other in [
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -135,7 +146,7 @@ mod tests {
             "HTTP/1.1 100 Continue\r\n\r\n",
             "",
         ] {
-            assert_eq!(instead_of(other.as_bytes()), None, "{other:?}");
+            assert_eq!(instead_of(other.as_bytes(), 16_384), None, "{other:?}");
         }
     }
 }

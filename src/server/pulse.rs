@@ -71,6 +71,7 @@ pub(super) struct Pulse {
     signal: Cell<Signal>,
     waker: RefCell<Option<Waker>>,
     limits: Times,
+    longest_head: usize,
 }
 
 /// The times of [`Limits`], by phase.
@@ -85,7 +86,7 @@ struct Times {
 
 impl Pulse {
     pub(super) fn new(clock: Rc<CoarseClock>, limits: &Limits) -> Self {
-        let since = Cell::new(clock.now());
+        let (since, longest_head) = (Cell::new(clock.now()), limits.head);
         let limits = Times {
             handshake: limits.handshake_timeout,
             head: limits.head_timeout,
@@ -94,7 +95,13 @@ impl Pulse {
             write: limits.write_idle,
         };
         let (phase, turns, signal) = (Cell::new(Phase::Handshake), Cell::new(0), Cell::new(Signal::Live));
-        Self { clock, phase, since, blocked: Cell::new(None), turns, signal, waker: RefCell::new(None), limits }
+        let (blocked, waker) = (Cell::new(None), RefCell::new(None));
+        Self { clock, phase, since, blocked, turns, signal, waker, limits, longest_head }
+    }
+
+    /// Octets that the head of a request may have.
+    pub(super) fn longest_head(&self) -> usize {
+        self.longest_head
     }
 
     pub(super) fn phase(&self) -> Phase {

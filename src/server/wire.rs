@@ -272,7 +272,7 @@ impl AsyncWrite for Handle {
             && !wire.pulse.is_blocked()
             && let [bare, rest @ ..] = pieces
             && rest.iter().all(|piece| piece.is_empty())
-            && let Some(full) = answer::instead_of(bare)
+            && let Some(full) = answer::instead_of(bare, wire.pulse.longest_head())
         {
             wire.linger.set(true);
             return self.substitute(cx, &full, bare.len());
