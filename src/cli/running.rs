@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::env::quote;
 use super::{Exit, File, Io};
 use crate::audit;
 use crate::control::config::Config;
@@ -147,7 +148,11 @@ fn asked<T>(config: &Config, ask: impl FnOnce(SocketAddr) -> io::Result<T>) -> R
         });
     };
     ask(admin).map_err(|error| {
-        let start = if config.development { "bartizan serve".to_owned() } else { format!("bartizan serve -c {file}") };
+        let start = if config.development {
+            "bartizan serve".to_owned()
+        } else {
+            format!("bartizan serve -c {}", quote(&file.to_string()))
+        };
         Silence {
             error: format!("the admin listener {admin} does not answer: {error}"),
             help: format!(
