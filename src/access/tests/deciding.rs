@@ -15,6 +15,11 @@ fn policy(name: &str, text: &str, kind: Form) -> Arc<Policy> {
 /// The user may do everything with `b` and `src`; both buckets are of one account.
 fn generation(bucket: &str, source: &str) -> Generation {
     let allow = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*","arn:aws:s3:::src/*"]}}"#;
+    generation_of(allow, bucket, source)
+}
+
+/// The user may do what the first document says.
+fn generation_of(allow: &str, bucket: &str, source: &str) -> Generation {
     let attached = Attachments { policies: vec![policy("alice", allow, Form::Identity)], boundary: None };
     let of = |name: &str, statement: &str| BucketRules {
         owner: OWNER.to_owned(),
@@ -194,9 +199,17 @@ fn a_stranger_hears_no_reason() {
 
 /// `x-amz-tagging` of a PutObject that the user may make for the team red alone.
 fn put_tagged(tagging: &str) -> Result<(), Fault> {
-    let only_red =
-        deny("s3:PutObject", "arn:aws:s3:::b/*", r#"{"StringNotEquals":{"s3:RequestObjectTag/Team":"red"}}"#);
-    decide(&generation(&only_red, ""), ("PUT", "/b/k", &[("x-amz-tagging", tagging)]), &Looked::default()).0
+    let condition = r#""StringEquals":{"s3:RequestObjectTag/Team":"red"}"#;
+    let granted = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"s3:PutObject*","Resource":"*","Condition":{{{condition}}}}}}}"#
+    );
+    let rest = deny("s3:PutObject", "arn:aws:s3:::b/*", &format!("{{{}}}", condition.replace("Equals", "NotEquals")));
+    let put = |generation: &Generation| {
+        decide(generation, ("PUT", "/b/k", &[("x-amz-tagging", tagging)]), &Looked::default()).0
+    };
+    let (by_grant, by_denial) = (put(&generation_of(&granted, "", "")), put(&generation(&rest, "")));
+    assert_eq!(by_grant.is_ok(), by_denial.is_ok(), "{tagging}");
+    by_grant
 }
 
 #[test]
