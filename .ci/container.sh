@@ -1,20 +1,16 @@
 #!/usr/bin/env bash
 # The container of docker-compose.yml, built and tried for real.
-#   container.sh build     the static program (BARTIZAN_STATIC=FILE: this one instead) and MinIO, where the Dockerfiles look for them
+#   container.sh build     the static program (static.sh; BARTIZAN_STATIC=FILE: this one instead) and MinIO, where the Dockerfiles look for them
 #   container.sh try       Debian's docker, a dockerd of its own, build, up, a few requests, down
 #   container.sh           both
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 cd "$ci_top"
-target=x86_64-unknown-linux-gnu
 
 build() {
-  local program=${BARTIZAN_STATIC:-target/static/$target/release/bartizan}
-  if [ -z "${BARTIZAN_STATIC:-}" ]; then
-    # A folder of its own: other flags would throw the ordinary build away.
-    CARGO_TARGET_DIR=target/static RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --target "$target"
-  fi
+  local program=${BARTIZAN_STATIC:-}
+  [ -n "$program" ] || program=$("$here/static.sh" target/static)
   # Dynamic programs name their loader; this one must not.
   if readelf --program-headers "$program" | grep -q INTERP; then die "$program is not static"; fi
   rm -rf target/container target/container-minio

@@ -22,6 +22,11 @@ fn what_is_released_is_compiled_with_the_profile_and_nothing_else_is() {
     assert!(Path::new(FOLDER).join("bartizan.profdata").is_file(), "it is checked in");
     let used = format!("-Cprofile-use={FOLDER}/bartizan.profdata");
     assert_eq!(called(&["-C", "opt-level=3", "a b"], None), ["-C", "opt-level=3", "a b", &used]);
+    // The static program has its own: nothing of the other would fit it.
+    assert!(Path::new(FOLDER).join("static.profdata").is_file(), "it is checked in");
+    let used = format!("-Cprofile-use={FOLDER}/static.profdata");
+    let container = ["-C", "opt-level=3", "-C", "target-feature=+crt-static"];
+    assert_eq!(called(&container, None), [&container[..], &[&used]].concat());
     assert_eq!(called(&["-C", "opt-level=1", "a b"], None), ["-C", "opt-level=1", "a b"]);
     assert_eq!(called(&["-vV"], None), ["-vV"]);
 }
