@@ -17,15 +17,15 @@ pub(super) enum Masking {
     Careful,
     /// The parameters of signed links where one stands (spec/access-logs.md 3.3).
     Links,
-    /// The same of the query of a target.
-    Target,
+    /// The same of the query of a target, and of an encryption context there if that is hidden.
+    Target { hides_context: bool },
 }
 
 impl Masking {
     /// How a target is masked: with care where it names no bucket, for then no line of an access log shows it,
     /// and it may be what the token service is asked.
-    pub(super) fn of_target(names_bucket: bool) -> Self {
-        if names_bucket { Self::Target } else { Self::Careful }
+    pub(super) fn of_target(names_bucket: bool, hides_context: bool) -> Self {
+        if names_bucket { Self::Target { hides_context } } else { Self::Careful }
     }
 
     /// Writes a text; what is not masked stays as sent.
@@ -45,7 +45,7 @@ impl Masking {
         match self {
             Self::Careful => mask::write(text, Begins::Anywhere, piece),
             Self::Links => mask::links(text, piece),
-            Self::Target => mask::target(text, piece),
+            Self::Target { hides_context } => mask::target(text, hides_context, piece),
         }
     }
 }
@@ -54,7 +54,8 @@ impl Masking {
 /// names, lists.
 pub(super) fn masking_of(member: &str, names_bucket: bool) -> Option<Masking> {
     match member {
-        "target" => Some(Masking::of_target(names_bucket)),
+        // A context that is hidden was when the record was made.
+        "target" => Some(Masking::of_target(names_bucket, false)),
         "headers" | "referer" | "user_agent" => Some(Masking::Links),
         "access_point_arn" | "bucket_name" | "deletion_results" | "deletions" | "document" | "host_header" | "key"
         | "missing_bucket" | "principal_id" | "requester" | "requester_issuer" | "response_headers" | "role_arn"
@@ -161,7 +162,7 @@ mod tests {
     fn masked(target: &str) -> String {
         let mut out = Vec::new();
         let mut object = Object::begin(&mut out);
-        object.pieces("t", 8192, |text| Masking::Target.write(target.as_bytes(), text));
+        object.pieces("t", 8192, |text| Masking::Target { hides_context: false }.write(target.as_bytes(), text));
         object.end();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         value["t"].as_str().unwrap().to_owned()

@@ -236,6 +236,8 @@ pub struct Intent<'a> {
     pub encryption_event: Option<&'a str>,
     /// The encryption context that the request brings.
     pub encryption_context: Option<&'a [InContext]>,
+    /// Whether anything of encryption contexts is hidden: then the target shows none.
+    pub hides_context: bool,
     /// How many calls of the key service it costs, where they are counted.
     pub kms_calls: Option<u64>,
     /// The trace that it belongs to.
@@ -283,6 +285,7 @@ impl<'a> Intent<'a> {
             encryption: None,
             encryption_event: None,
             encryption_context: None,
+            hides_context: false,
             kms_calls: None,
             trace: None,
             headers: &[],
@@ -325,7 +328,7 @@ impl<'a> Intent<'a> {
         object.maybe("role_arn", self.role, SHORT);
         object.maybe("role_session_name", self.role_session, SHORT);
         object.maybe("method", self.method, SHORT);
-        masked(object, Masking::of_target(self.bucket.is_some()), "target", self.target, LONG);
+        masked(object, Masking::of_target(self.bucket.is_some(), self.hides_context), "target", self.target, LONG);
         object.maybe("http_version", self.http_version, SHORT);
         object.maybe("host_header", self.host, SHORT);
         masked(object, Masking::Links, "user_agent", self.user_agent, LONG);

@@ -91,15 +91,18 @@ pub(super) fn run(verify: &Verify, json: bool, io: &mut Io<'_>) -> Exit {
 }
 
 fn journal(verify: &Verify, dir: &Path, head: Option<PathBuf>, io: &mut Io<'_>) -> Result<Proof, Exit> {
+    let gone = matches!(dir.try_exists(), Ok(false));
+    // A copy of its head tells of a journal whose folder is gone.
+    let told_of = gone && head.as_ref().is_some_and(|head| head.is_file());
     // A folder that was named by hand is none that a start makes.
-    if verify.dir.is_some() && matches!(dir.try_exists(), Ok(false)) {
+    if verify.dir.is_some() && gone && !told_of {
         io.complain(&format!(
             "error: there is no journal in `{}`\nhelp: name its folder with `--dir DIR`, or the configuration with `-c FILE`\n",
             dir.display()
         ));
         return Err(Exit::Unusable);
     }
-    if !super::look::is_journal(dir, io) {
+    if !told_of && !super::look::is_journal(dir, io) {
         return Err(Exit::Unusable);
     }
     let unusable = |error: SignError, io: &mut Io<'_>| journal_keys::fault(&error, io);

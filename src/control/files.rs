@@ -152,10 +152,14 @@ fn prepare((path, mode, content): &Replacement<'_>) -> Result<(), FileFault> {
     Ok(std::fs::set_permissions(&temporary, Permissions::from_mode(mode.unwrap_or_else(kept)))?)
 }
 
+/// Where a file lies. A name alone lies here, and has an empty parent.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn place(path: &Path) -> Result<(), FileFault> {
     std::fs::rename(hidden(path), path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(File::open(folder)?.sync_all()?)
+    Ok(File::open(folder_of(path))?.sync_all()?)
 }
 
 /// Gives a file to the owner of the older one: a proxy that is not root must read what root puts there for it.
@@ -175,7 +179,7 @@ fn keep_owner(old: Option<&Metadata>, path: &Path) -> Result<(), FileFault> {
 /// Puts a file in the place of an older one, all or nothing, and waits for the disk. It keeps the older
 /// one's permissions; missing folders are made.
 pub(super) fn put(path: &Path, content: &[u8]) -> Result<(), FileFault> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     private_folder(folder)?;
     let temporary = hidden(path);
     // A left-over of a crash, or a trap: a link is removed, never followed.
@@ -191,7 +195,7 @@ pub(super) fn put(path: &Path, content: &[u8]) -> Result<(), FileFault> {
 
 /// The same for a file that must not be there: what somebody else has made meanwhile stays.
 pub(super) fn put_new(path: &Path, content: &[u8]) -> Result<(), FileFault> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     private_folder(folder)?;
     let temporary = hidden(path);
     remove_if_there(&temporary)?;
@@ -355,5 +359,12 @@ mod tests {
         replace(&dir.path().join("file"), 0o600, b"new").unwrap();
         assert_eq!(read_text(&victim, 10).unwrap(), "kept");
         assert_eq!(read_text(&dir.path().join("file"), 10).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_name_alone_lies_here() {
+        for (path, folder) in [("a", "."), ("./a", "."), ("/b/a", "/b"), ("b/a", "b")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder), "{path}");
+        }
     }
 }

@@ -62,7 +62,7 @@ pub struct Refused {
 pub fn change(config: &Config, make: impl FnOnce(&Ring) -> Result<Ring, Refused>) -> Result<(), Findings> {
     let path = &config.keyring;
     let failed = |fault: FileFault| unusable(path, &fault);
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = files::folder_of(path);
     files::private_folder(folder).map_err(failed)?;
     let _alone = files::only_here(folder).map_err(failed)?;
     let next = make(&load(config)?).map_err(|Refused { message, help }| Finding::file(path, message).help(help))?;
@@ -73,7 +73,7 @@ pub fn change(config: &Config, make: impl FnOnce(&Ring) -> Result<Ring, Refused>
 
 /// Waits until the name of a file is on the disk: nothing may be encrypted with a key that a crash takes away.
 fn on_disk(path: &Path) -> std::io::Result<()> {
-    std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    std::fs::File::open(files::folder_of(path))?.sync_all()
 }
 
 fn unusable(path: &Path, fault: &FileFault) -> Finding {

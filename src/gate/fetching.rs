@@ -128,8 +128,13 @@ fn good(Answer { status, body }: Answer) -> Result<Zeroizing<Vec<u8>>, String> {
 /// What a file of a token holds now: it is replaced from time to time.
 async fn token(path: &Path) -> Result<Zeroizing<String>, String> {
     let file = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || files::read_text(&file, LONGEST_TOKEN)).await;
-    let read = read.map_err(|_| "the token was not read")?;
+    let reading = move || {
+        // To open a pipe is to wait for whoever writes into it.
+        let is_odd = std::fs::metadata(&file).is_ok_and(|metadata| !metadata.is_file());
+        (!is_odd).then(|| files::read_text(&file, LONGEST_TOKEN))
+    };
+    let read = tokio::task::spawn_blocking(reading).await.map_err(|_| "the token was not read")?;
+    let read = read.ok_or_else(|| format!("the token file {} is no file", path.display()))?;
     let text = read.map_err(|fault| format!("the token file {} {fault}", path.display()))?;
     Ok(Zeroizing::new(text))
 }

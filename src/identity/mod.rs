@@ -388,6 +388,18 @@ impl Directory {
     pub fn knows_account(&self, id: &str) -> bool {
         self.accounts.contains_key(id)
     }
+
+    /// Whether the ARN of a root is one of an account in its partition: the one that its users and roles are in, or
+    /// the usual one where it has none.
+    pub fn lives_in(&self, root: &str) -> bool {
+        let Some(root) = Arn::parse(root) else { return false };
+        let arns = self.users().map(|user| &user.arn).chain(self.roles().map(|role| &role.arn));
+        let mut own = arns.filter_map(|arn| Arn::parse(arn)).filter(|arn| arn.account == root.account).peekable();
+        if own.peek().is_none() {
+            return root.partition == "aws";
+        }
+        own.any(|arn| arn.partition == root.partition)
+    }
 }
 
 impl fmt::Display for Fault {

@@ -125,6 +125,8 @@ pub(super) struct Facts {
     pub(super) encryption: Decided,
     /// The encryption context that it brings, without the values that are not to be shown.
     pub(super) context: OnceCell<Box<[audit::InContext]>>,
+    /// Whether the operator hides anything of encryption contexts.
+    pub(super) hides_context: bool,
     /// The ARN that the KMS key of the request means, once somebody has asked.
     pub(super) kms_key: OnceCell<Option<Arc<str>>>,
     /// What a form is answered.
@@ -178,6 +180,7 @@ impl Facts {
             forbidden: None,
             encryption: Decided::default(),
             context: OnceCell::new(),
+            hides_context: false,
             kms_key: OnceCell::new(),
             landing: None,
             url: None,

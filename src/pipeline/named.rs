@@ -52,6 +52,7 @@ impl Live {
 impl Facts {
     /// Takes in what the request names, where it cannot be routed.
     pub(super) fn name(&mut self, live: &Live) {
+        self.hides_context = !live.hidden_context.is_empty();
         let Some((site, named)) = self.with_head(|head| live.named(self.connection.listener, head)) else { return };
         let bucket = named.as_ref().map(|named| named.bucket.as_str());
         self.home = Some(Rc::new(live.home_of_named(&self.connection, site, bucket)));

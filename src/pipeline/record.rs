@@ -112,6 +112,7 @@ impl Facts {
             referer: line("referer"),
             encryption: self.encryption.record(),
             encryption_event: self.encryption.seen.map(Seen::as_str),
+            hides_context: self.hides_context,
             encryption_context: self.context.get().map(|context| &**context),
             content_length: line("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             decision,

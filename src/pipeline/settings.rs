@@ -412,6 +412,7 @@ pub(super) fn is_known(case: &Case<'_>, principal: &Principal) -> bool {
     match &principal.who {
         Who::User(arn) if directory.knows_account(&account(arn)) => directory.users().any(|user| user.arn == *arn),
         Who::Role(arn) if directory.knows_account(&account(arn)) => directory.role(arn).is_some(),
+        Who::Root(arn) if directory.knows_account(&account(arn)) => directory.lives_in(arn),
         _ => true,
     }
 }

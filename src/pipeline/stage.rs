@@ -174,6 +174,7 @@ where
     /// A host that is not served, a path that does not decode, two kinds of authentication at once.
     pub fn address(mut self, live: &Live) -> Result<Box<Addressed<B>>, Refusal> {
         let listener = self.facts.connection.listener;
+        self.facts.hides_context = !live.hidden_context.is_empty();
         match self.facts.with_head(|head| live.find(listener, head)) {
             Ok(found) => {
                 self.facts.found(live, &found);
@@ -404,6 +405,11 @@ where
         found.apply(task.routed_mut());
         (facts.encryption, facts.source_size) = (found.encryption, found.source_size);
         if let Some(setting) = found.setting {
+            // Nothing is read of it; what its head says that is wrong with it counts all the same.
+            if let Payload::Unread(_, Err(fault)) = body {
+                let fault = Fault::clone(fault);
+                return Err(self.inner.refused(fault));
+            }
             *body = Payload::Setting(setting);
         }
         Ok(Guarded { inner: self })

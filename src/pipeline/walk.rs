@@ -177,7 +177,12 @@ async fn in_hand(body: SealedBody, verify_first: u64, files: &Room) -> (Result<S
     }
     let taken = if body.is_presumed() { files.take(longest.min(FILE_IN_HAND)).ok() } else { None };
     match taken {
-        Some(_) => (in_time(patience(FILE_IN_HAND), pin!(body.settle_file(FILE_IN_HAND))).await, taken),
+        Some(_) => {
+            let body = in_time(patience(FILE_IN_HAND), pin!(body.settle_file(FILE_IN_HAND))).await;
+            // What turned out to be longer streams, and keeps nothing of the room but for a moment.
+            let streams = body.as_ref().is_ok_and(SealedBody::is_presumed);
+            (body, taken.filter(|_| !streams))
+        }
         None => (Ok(body), None),
     }
 }

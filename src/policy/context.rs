@@ -49,8 +49,8 @@ impl Keys {
 impl Context for Keys {
     fn values(&self, key: &str) -> Option<Values<'_>> {
         let exact = self.0.iter().find(|(known, _)| known == key);
-        // Names without a slash have one spelling by now.
-        let same = || key.contains('/').then(|| self.0.iter().find(|(known, _)| folded(known).eq(folded(key))))?;
+        // Names without a part that users choose have one spelling by now.
+        let same = || chosen(key).then(|| self.0.iter().find(|(known, _)| folded(known).eq(folded(key))))?;
         exact.or_else(same).map(|(_, entry)| match entry {
             Entry::One(value) => Values::One(value),
             Entry::Many(values) => Values::Many(values),
@@ -69,13 +69,27 @@ impl<'a> Values<'a> {
     }
 }
 
+/// The family of keys whose names end with one of an encryption context.
+const OF_CONTEXTS: &str = "kms:encryptioncontext:";
+
 /// A name as a [`Context`] is asked for it: folded up to its first slash, and behind it as it is written. The
-/// key of a tag stands there, and of two that differ in letter case only one is meant.
+/// key of a tag stands there, and of two that differ in letter case only one is meant. The same of the names of an
+/// encryption context.
 pub fn asked(name: &str) -> String {
+    if let Some((family, own)) = name.split_at_checked(OF_CONTEXTS.len())
+        && family.eq_ignore_ascii_case(OF_CONTEXTS)
+    {
+        return format!("{OF_CONTEXTS}{own}");
+    }
     match name.split_once('/') {
         Some((family, tag)) => format!("{}/{tag}", fold(family)),
         None => fold(name),
     }
+}
+
+/// Whether a name, as it is asked for, has a part whose letter case may matter.
+fn chosen(key: &str) -> bool {
+    key.contains('/') || key.starts_with(OF_CONTEXTS)
 }
 
 /// A name without its letter case, as keys are compared: each character in lower case by itself.
@@ -100,11 +114,16 @@ mod tests {
         keys.set("s3:ExistingObjectTag/TEAM", "1");
         keys.set("S3:existingobjecttag/Team", "2");
         keys.set_all("kms:EncryptionContext:A", vec!["x".to_owned()]);
+        keys.set("kms:EncryptionContext:Dept", "it");
+        keys.set("kms:EncryptionContext:dept", "hr");
         let value = |key| keys.values(&asked(key)).and_then(|values| values.iter().next());
         assert_eq!(value("s3:PREFIX"), Some("b"));
         assert_eq!(value("s3:EXISTINGOBJECTTAG/Team"), Some("2"));
         assert_eq!(value("s3:ExistingObjectTag/team"), Some("1"), "else the first");
         assert_eq!(value("s3:ExistingObjectTag/teams"), None);
         assert_eq!(value("kms:encryptioncontext:a"), Some("x"));
+        assert_eq!(value("KMS:encryptioncontext:Dept"), Some("it"), "and not the one beside it");
+        assert_eq!(value("kms:EncryptionContext:dept"), Some("hr"));
+        assert_eq!(value("kms:EncryptionContext:DEPT"), Some("it"), "else the first");
     }
 }

@@ -109,6 +109,12 @@ impl Problem {
         Self { severity: Severity::Warning, ..self }
     }
 
+    /// The same as one for which a document is refused.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self { severity: Severity::Error, ..self }
+    }
+
     /// Says what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

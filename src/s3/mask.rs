@@ -52,6 +52,14 @@ const OF_LINKS: [&str; 5] = [
     "x-amz-copy-source-server-side-encryption-customer-key",
 ];
 
+/// Parameters that carry a credential and that S3 has no use for where an object or a bucket is named. Of targets
+/// these are masked as well: nothing that the specification shows is lost by it.
+const OF_OTHERS: [&str; 6] =
+    ["x-amz-s3session-token", "webidentitytoken", "samlassertion", "sessiontoken", "secretaccesskey", "tokencode"];
+
+/// The parameter that a signer of links moves an encryption context into.
+const CONTEXT: &str = "x-amz-server-side-encryption-context";
+
 /// How often a text is decoded at most: a link in a link in a link.
 const MOST_ROUNDS: usize = 6;
 /// How many secrets are found without an allocation.
@@ -73,8 +81,9 @@ enum Rule {
     All(Begins),
     /// Those of signed links, wherever one stands.
     Links,
-    /// Those of signed links, where each parameter of a query is looked at, too.
-    Query,
+    /// Those of signed links and credentials of other services, where each parameter of a query is looked at, too;
+    /// and an encryption context, where that is hidden.
+    Query { hides_context: bool },
 }
 
 /// Gives a text in pieces; in place of each secret its mask. No character is spread over two pieces.
@@ -83,11 +92,12 @@ pub fn write(text: &[u8], begins: Begins, piece: impl FnMut(&[u8])) {
 }
 
 /// Gives the target of a request in the same way: of its query the values of the parameters of signed links
-/// are masked. Everything else stays as sent, and all of the path, which is a key.
-pub fn target(target: &[u8], mut piece: impl FnMut(&[u8])) {
+/// are masked, and on demand an encryption context. Everything else stays as sent, and all of the path, which is a
+/// key.
+pub fn target(target: &[u8], hides_context: bool, mut piece: impl FnMut(&[u8])) {
     let query = memchr::memchr(b'?', target).map_or(target.len(), |at| at + 1);
     piece(target.get(..query).unwrap_or_default());
-    write_by(target.get(query..).unwrap_or_default(), Rule::Query, piece);
+    write_by(target.get(query..).unwrap_or_default(), Rule::Query { hides_context }, piece);
 }
 
 /// Gives a text in the same way that may have signed links in it: the same parameters are masked where they
@@ -227,8 +237,8 @@ impl Rule {
     fn masks(self, before: &[u8]) -> bool {
         match self {
             Self::All(begins) => is_secret_name(before, begins),
-            Self::Links => is_of_link(before, false),
-            Self::Query => is_of_link(before, true),
+            Self::Links => is_of_link(before, None),
+            Self::Query { hides_context } => is_of_link(before, Some(hides_context)),
         }
     }
 
@@ -236,20 +246,23 @@ impl Rule {
     /// one.
     const fn ends(self, octet: u8) -> bool {
         match self {
-            Self::All(_) | Self::Query => matches!(octet, b'&' | b'\n'),
+            Self::All(_) | Self::Query { .. } => matches!(octet, b'&' | b'\n'),
             Self::Links => matches!(octet, b'&' | b'#' | b'"' | b'<' | b'>' | 0..=b' '),
         }
     }
 }
 
 /// Whether a parameter of a signed link is named at the end: behind what begins or divides a query, or at the
-/// start of one. An `Authorization` that somebody has pasted has commas there.
-fn is_of_link(before: &[u8], is_query: bool) -> bool {
+/// start of one, of which `query` says whether it hides a context. An `Authorization` that somebody has pasted has
+/// commas there.
+fn is_of_link(before: &[u8], query: Option<bool>) -> bool {
+    let is_query = query.is_some();
     let before = without_blanks(before);
     let start = before.iter().rposition(|octet| is_separator(*octet)).map_or(0, |at| at + 1);
     let (front, name) = before.split_at_checked(start).unwrap_or_default();
     let front = if is_query { without_blanks(front) } else { front };
-    OF_LINKS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+    let is = |secret: &&str| name.eq_ignore_ascii_case(secret.as_bytes());
+    (OF_LINKS.iter().any(is) || is_query && OF_OTHERS.iter().any(is) || query == Some(true) && is(&CONTEXT))
         && match front.last() {
             None => is_query,
             Some(b'?' | b'&' | b';' | b'#') => true,

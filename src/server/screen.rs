@@ -32,7 +32,8 @@ use crate::s3::{Code, Fault};
 pub fn screen(parts: &Parts, seen: Seen, most: usize) -> Result<(), Fault> {
     let http2 = parts.version >= Version::HTTP_2;
     if http2 && size(parts) > most {
-        return Err(Fault::plain(Code::RequestHeaderSectionTooLarge, "head-too-large"));
+        let fault = Fault::plain(Code::RequestHeaderSectionTooLarge, "head-too-large");
+        return Err(fault.with("MaxSizeAllowed", most.to_string()));
     }
     let lines = Lines::gather(parts, http2)?;
     if lines.transfer_encoding && (seen.content_length || !seen.whole) && !http2 {

@@ -8,6 +8,8 @@ use crate::s3::uri::Query;
 
 /// The longest access key id.
 const LONGEST: usize = 128;
+/// A secret access key is longer than this, an id mostly not.
+const SECRET_LENGTH: usize = 32;
 
 /// What a request claims that uses a mechanism of authentication, however badly.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -62,7 +64,7 @@ impl Claim {
 fn of_authorization(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?;
     if let Some(rest) = text.trim_start().strip_prefix("AWS ") {
-        return id(rest.trim_start().split(':').next()?);
+        return id(rest.trim_start().split_once(':')?.0);
     }
     let (_, credential) = text.split_once("Credential=")?;
     of_credential(credential.split([',', ' ', '\t']).next()?)
@@ -74,7 +76,14 @@ fn of_credential(credential: &str) -> Option<String> {
 
 fn id(text: &str) -> Option<String> {
     let legal = text.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
-    (legal && (1..=LONGEST).contains(&text.len())).then(|| text.to_owned())
+    (legal && (1..=LONGEST).contains(&text.len()) && !may_be_secret(text)).then(|| text.to_owned())
+}
+
+/// Whether it looks like the other half of a pair that was put in the wrong place: long, and in letters of both
+/// cases. The ids that AWS gives have capitals alone.
+fn may_be_secret(text: &str) -> bool {
+    let any = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
+    text.len() >= SECRET_LENGTH && any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase)
 }
 
 #[cfg(test)]
@@ -121,6 +130,16 @@ mod tests {
         for authorization in ["Bearer c2VjcmV0", "", "AWS secret/+=:x", "AWS4-HMAC-SHA256 Credential=a secret", &long] {
             let claimed = claimed("/b/k", &[authorization]);
             assert!(matches!(&claimed, Some(None)) || claimed == Some(Some("a".to_owned())), "{authorization}");
+        }
+        // A secret that was put where the id belongs.
+        let secret = "wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY";
+        for authorization in [
+            format!("AWS4-HMAC-SHA256 Credential={secret}/20260314/us-east-1/s3/aws4_request, Signature=0"),
+            format!("AWS {secret}:x"),
+            format!("AWS {secret}"),
+            "AWS short".to_owned(),
+        ] {
+            assert_eq!(claimed("/b/k", &[&authorization]), Some(None), "{authorization}");
         }
         assert_eq!(claimed("/b/k?X-Amz-Signature=0", &[]), Some(None));
         assert_eq!(claimed("/b/k?Signature=0", &[]), Some(None));

@@ -146,8 +146,11 @@ fn decoded(text: &str) -> String {
 fn is_withheld(lower: &str) -> bool {
     match lower {
         "authorization" | "awsaccesskeyid" | "cookie" | "signature" => true,
+        "samlassertion" | "secretaccesskey" | "sessiontoken" | "tokencode" | "webidentitytoken" => true,
         _ => match lower.strip_prefix("x-amz-") {
-            Some("credential" | "security-token" | "server-side-encryption-context" | "signature") => true,
+            Some(
+                "credential" | "s3session-token" | "security-token" | "server-side-encryption-context" | "signature",
+            ) => true,
             Some(rest) => rest.starts_with("meta-") || is_customer_key(rest),
             None => false,
         },

@@ -87,6 +87,9 @@ fn an_emptied_folder_is_no_sound_journal_and_neither_is_one_that_never_was() {
     std::fs::write(dir.path().join("carried.json"), keys).unwrap();
     let all_gone = vec!["head-missing".to_owned(), "cut".to_owned()];
     assert_eq!(codes(&["--public-keys", "carried.json"]), (Exit::No, all_gone));
+    std::fs::remove_dir(&journal).unwrap();
+    assert_eq!(codes(&[]).0, Exit::No);
+    std::fs::create_dir(&journal).unwrap();
     for nothing in ["state/journal", "."] {
         let ran = run(dir.path(), &["log", "verify", "--dir", nothing]);
         assert_eq!(ran.exit, Exit::Unusable, "{}", ran.out);

@@ -11,7 +11,7 @@ use super::strangers;
 use crate::identity::Directory;
 use crate::policy::engine::Policy;
 use crate::policy::lint;
-use crate::policy::problem::{Problem, Severity};
+use crate::policy::problem::{Problem, Rule, Severity};
 use crate::policy::read::{self, Kind, Reading};
 use crate::s3::name;
 
@@ -306,6 +306,14 @@ impl<'d> Desk<'d> {
         let help = "write the policy, or remove its file";
         let text = self.text(path, "the policy", help)?;
         match read(&text) {
+            // The engine decides on a resource that is no ARN as S3 does. Here it is a slip of the pen: a denial that
+            // denies nothing, or a `NotResource` that leaves nothing out.
+            Ok(Reading { warnings, .. }) if warnings.iter().any(|problem| problem.rule == Rule::Resource) => {
+                let help = "write the whole ARN, such as `arn:aws:s3:::BUCKET/*`, or `*`";
+                let odd = warnings.into_iter().filter(|problem| problem.rule == Rule::Resource);
+                self.tell(path, &text, odd.map(|problem| problem.strict().help(help)).collect());
+                None
+            }
             Ok(Reading { document, mut warnings }) => {
                 warnings.extend(lint::lint(&document));
                 warnings.extend(strangers::strangers(&document, self.directory));

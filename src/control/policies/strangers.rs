@@ -26,7 +26,7 @@ fn problem(principal: &Principal) -> Problem {
 fn exists(who: &Who, directory: &Directory) -> bool {
     match who {
         Who::Everyone | Who::Account(_) | Who::Canonical(_) | Who::Service(_) => true,
-        Who::Root(arn) => lives_in(arn, directory) || !is_ours(arn, directory),
+        Who::Root(arn) => directory.lives_in(arn) || !is_ours(arn, directory),
         Who::User(arn) => directory.user(arn).is_some() || !is_ours(arn, directory),
         Who::Role(arn) => directory.role(arn).is_some() || !is_ours(arn, directory),
         Who::Session(arn) => has_role(arn, directory) || !is_ours(arn, directory),
@@ -35,13 +35,6 @@ fn exists(who: &Who, directory: &Directory) -> bool {
         Who::Federated(provider) => vouches(provider, directory),
         Who::Deleted(_) => false,
     }
-}
-
-/// Whether the partition of the ARN of a root is the usual one, or anybody of its account is in it.
-fn lives_in(root: &str, directory: &Directory) -> bool {
-    let Some([_, partition, _, _, account, _]) = arn_segments(root) else { return false };
-    let own = |arn: &str| Arn::parse(arn).is_some_and(|arn| arn.partition == partition && arn.account == account);
-    partition == "aws" || directory.users().any(|user| own(&user.arn)) || directory.roles().any(|role| own(&role.arn))
 }
 
 fn is_ours(arn: &str, directory: &Directory) -> bool {

@@ -100,8 +100,9 @@ impl<B> Addressed<B> {
         };
         let routed = match routed {
             Ok(routed) => routed,
-            // Strangers could find out which access points there are.
-            Err(fault) if who.is_anonymous() && is_about_access_points(&fault) => {
+            // Strangers could find out which access points there are; also by what is wrong with a form, which is
+            // nobody's until it has been read.
+            Err(fault) if who.is_anonymous() && (auth == Auth::Form || is_about_access_points(&fault)) => {
                 return Err(Refusal::new(Fault::plain(Code::AccessDenied, "access-point-unsigned"), parsed.facts));
             }
             Err(fault) => return Err(Refusal::new(*fault, parsed.facts)),

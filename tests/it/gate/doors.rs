@@ -284,6 +284,16 @@ fn strangers_cannot_tell_a_door_that_is_there_from_one_that_is_not() {
     let form = "--x\r\ncontent-disposition: form-data; name=\"key\"\r\n\r\nk\r\n--x\r\ncontent-disposition: form-data; \
                 name=\"file\"\r\n\r\none\r\n--x--\r\n";
     let head = format!("content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n", form.len());
+    // Nor by what is wrong with a form: nobody has signed it.
+    for (target, header) in [("/?foo=1", ""), ("/", "x-amz-foo: 1\r\n"), ("/k", ""), ("/?acl=&policy=", "")] {
+        let sent = |host: &str| {
+            let more = format!("{header}{head}connection: close\r\n");
+            let request = format!("POST {target} HTTP/1.1\r\nhost: {host}\r\n{more}\r\n{form}");
+            let reply = house.send_raw("localhost", request.as_bytes());
+            (reply.status, reply.code())
+        };
+        assert_eq!(sent(DOOR), sent("none-111122223333.localhost"), "{target} {header}");
+    }
     for (host, target) in [(DOOR, "/"), ("localhost", &*format!("/{alias}")), ("localhost", &*arn("reports"))] {
         let request = format!("POST {target} HTTP/1.1\r\nhost: {host}\r\n{head}connection: close\r\n\r\n{form}");
         house.send_raw(host, request.as_bytes()).refused(403, "AccessDenied");

@@ -1,6 +1,8 @@
 //! The order of checks (spec/README.md 2): the first fault in this order is the answer, and nobody learns of a
 //! later one.
 
+use bartizan::s3::checksum::{self, Algorithm};
+
 use super::{Ask, Gate, Mode, NOBODY};
 
 const ANOTHER: &str = "anothersecretanothersecretanothersecretan";
@@ -63,6 +65,24 @@ fn whoever_may_not_write_learns_nothing_of_what_is_wrong_with_the_body() {
     // A body where there is no place for one is a fault of what is asked.
     let reply = gate.send(&Ask { key: NOBODY, ..Ask { body: b"data".to_vec(), ..Ask::new("GET", "/bucket/k") } });
     assert_eq!(reply.code(), "UnexpectedContent", "{reply:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_body_counts_where_the_proxy_answers_itself() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    let policy = br#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/x"}]}"#;
+    assert_eq!(gate.send(&Ask::put("/bucket?policy=", policy).header("content-md5", &md5(policy))).status, 204);
+    gate.send(&Ask::new("DELETE", "/bucket?policy=").header("content-md5", "garbage")).refused(400, "InvalidDigest");
+    assert_eq!(gate.send(&Ask::new("GET", "/bucket?policy=")).status, 200);
+    // Whom a policy names must be there, in its partition.
+    let stranger = String::from_utf8_lossy(policy).replace("\"*\"", "{\"AWS\":\"arn:aws-cn:iam::111122223333:root\"}");
+    let put = Ask::put("/bucket?policy=", stranger.as_bytes()).header("content-md5", &md5(stranger.as_bytes()));
+    gate.send(&put).refused(400, "MalformedPolicy");
+}
+
+fn md5(data: &[u8]) -> String {
+    checksum::of(Algorithm::Md5, data).to_base64()
 }
 
 #[test]

@@ -290,6 +290,18 @@ fn broken_and_missing_documents_refuse_the_whole_folder() {
 }
 
 #[test]
+fn a_denial_of_a_resource_that_is_no_arn_is_refused_before_it_denies_nothing() {
+    for odd in ["secret/*", "arn:aws:s3::secret", "**"] {
+        for (effect, element) in [("Deny", "Resource"), ("Allow", "NotResource")] {
+            let text = statement(effect, "s3:*", odd).replace("\"Resource\"", &format!("\"{element}\""));
+            let site = Site::new(&user("alice", "policies = [\"own\"]"));
+            let refused = site.write("identities/own.json", &text).refused();
+            assert!(refused.contains("is no ARN") && refused.contains("help: write the whole ARN"), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn a_bucket_policy_is_held_to_what_put_bucket_policy_takes() {
     let site = Site::new("");
     let good = bucket_statement("Allow", "\"*\"", "s3:GetObject", "arn:aws:s3:::bbb/*");
