@@ -20,6 +20,9 @@ use crate::s3::checksum::{self, Algorithm, Declared, Hasher, Value};
 use crate::s3::payload::{Payload, ProvenChunk};
 use crate::s3::{Code, Fault};
 
+/// What a body may come in at a time, in octets, where it is read whole: so much more may be in hand.
+const PIECE: usize = 64 * 1024;
+
 /// Memory taken at once for a body that comes in several pieces, however long it says it is.
 const FIRST_TAKEN: u64 = 64 * 1024;
 /// The line end behind the closing boundary of a form, which some clients leave out.
@@ -355,7 +358,9 @@ impl SealedBody {
             State::Flowing(flow) if self.0.presumed => flow.forget_length(),
             _ => return Ok(self),
         }
-        let mut all = BytesMut::new();
+        // Room for all of it from the start: what grows by doubling would take twice as much.
+        let room = usize::try_from(presumed.min(limit)).unwrap_or_default();
+        let mut all = BytesMut::with_capacity(room.saturating_add(PIECE));
         // As much as a store would be told is never put back: it would be whole before it is verified.
         while self.0.handed_out <= limit || self.0.seen() >= presumed {
             let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await else {
