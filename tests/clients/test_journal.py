@@ -55,8 +55,10 @@ def test_every_request_has_an_intent_and_a_completion(own, work):
 
 
 def test_a_refusal_is_on_record_with_its_cause(own, work):
-    refused(own.client(NOBODY).get_object, "AccessDenied", Bucket="journal-test", Key="a key")
+    own.client().create_bucket(Bucket="journal-kept")
+    refused(own.client(NOBODY).get_object, "AccessDenied", Bucket="journal-kept", Key="a key")
     last = list(by_request(own).values())[-1]
+    own.client().delete_bucket(Bucket="journal-kept")
     assert (last["decision"], last["outcome"], last["http_status"]) == ("deny", "refused", 403)
     assert last["requester"].endswith(":user/nobody") and last["error_code"] == "AccessDenied" and last["reason"]
 
