@@ -1,16 +1,16 @@
 //! `bartizan certs`: the certificates that a configuration names, and a new one in the place of one of ours.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::running::spell_finding;
 use super::{Exit, File, Io};
-use crate::control::certs::{self, About, RenewFault};
+use crate::control::certs::{self, About, RenewFault, Renewed};
 use crate::control::check::{self, KeyState, Named};
-use crate::control::config::Config;
+use crate::control::config::{Config, Tls};
 use crate::control::{Finding, Findings, status};
 use crate::time::Seconds;
 
@@ -18,7 +18,10 @@ use crate::time::Seconds;
 pub(super) enum Certs {
     /// Print every certificate that the configuration names, and what is wrong with it; exit status 1 if anything is
     Show(File),
-    /// Make new server certificates, with the same names, under the CA that `init` or development mode has made
+    /// Make new server certificates with the same names, under the CA that issued the old ones, if its key is here
+    ///
+    /// The CA and its key are looked for beside the certificate as `ca.pem` and `ca.key`, where `init`, development mode
+    /// and `certs/make.sh` leave them, then in `listen.tls.mint`.
     Rotate(File),
 }
 
@@ -139,7 +142,7 @@ fn show(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
 /// What became of the pairs of a configuration.
 #[derive(Default)]
 struct Rotated<'c> {
-    made: Vec<(&'c Path, &'c Path, About)>,
+    made: Vec<(&'c Path, &'c Path, Renewed)>,
     refused: Vec<(&'c Path, RenewFault)>,
 }
 
@@ -158,9 +161,13 @@ fn rotate(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
             RenewFault::Foreign(..) if !rotated.made.is_empty() => "note",
             _ => "error",
         };
-        let shown = path.display();
-        io.complain(&format!("{word}: {fault}\n  `{shown}` and its key are as they were\nhelp: {}\n", fault.help()));
+        let kept = match fault.nothing_changed() {
+            true => format!("\n  `{}` and its key are as they were", path.display()),
+            false => String::new(),
+        };
+        io.complain(&format!("{word}: {fault}{kept}\nhelp: {}\n", fault.help()));
     }
+    rotated.made.iter().for_each(|(.., renewed)| io.complain(&renewed.notes.to_string()));
     let taken = (!rotated.made.is_empty()).then(|| reload(&config, io)).flatten();
     if json {
         io.print(&format!("{}\n", rotated.to_json(taken)));
@@ -175,22 +182,52 @@ fn rotate(file: &File, json: bool, io: &mut Io<'_>) -> Exit {
     }
 }
 
-/// Makes each pair of a listener anew; several listeners may share one.
+/// Makes each pair of a listener anew; several listeners may have the same pair.
 fn renew(config: &Config, now: Seconds) -> Rotated<'_> {
     let mut rotated = Rotated::default();
-    let mut seen: Vec<&Path> = Vec::new();
-    for tls in config.listen.iter().filter_map(|listener| listener.tls.as_ref()) {
-        if seen.contains(&tls.certificate.as_path()) {
-            continue;
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    for pair in config.listen.iter().filter_map(|listener| listener.tls.as_ref()).map(Pair::of) {
+        if !pairs.iter().any(|known| known.files == pair.files) {
+            pairs.push(pair);
         }
-        seen.push(&tls.certificate);
-        let mint = tls.mint.as_ref().map(|mint| (mint.ca.as_path(), mint.key.as_path()));
-        match certs::renew(&tls.certificate, &tls.key, mint, now) {
-            Ok(about) => rotated.made.push((&tls.certificate, &tls.key, about)),
-            Err(fault) => rotated.refused.push((&tls.certificate, fault)),
+    }
+    for pair in &pairs {
+        let (certificate, key) = (pair.tls.certificate.as_path(), pair.tls.key.as_path());
+        let mint = pair.tls.mint.as_ref().map(|mint| (mint.ca.as_path(), mint.key.as_path()));
+        let renewed = match pairs.iter().find_map(|other| pair.torn_from(other)) {
+            Some(why) => Err(RenewFault::Shared(certificate.to_owned(), why)),
+            None => certs::renew(certificate, key, mint, now),
+        };
+        match renewed {
+            Ok(renewed) => rotated.made.push((certificate, key, renewed)),
+            Err(fault) => rotated.refused.push((certificate, fault)),
         }
     }
     rotated
+}
+
+/// The certificate and the key of a listener.
+struct Pair<'c> {
+    tls: &'c Tls,
+    /// Where both lie, whatever links lead there.
+    files: [PathBuf; 2],
+}
+
+impl<'c> Pair<'c> {
+    fn of(tls: &'c Tls) -> Self {
+        let files = [&tls.certificate, &tls.key].map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        Self { tls, files }
+    }
+
+    /// Why another pair no longer fits if this one is made anew: one half of it would be new.
+    fn torn_from(&self, other: &Self) -> Option<String> {
+        let ([certificate, key], [other_certificate, other_key]) = (&self.files, &other.files);
+        match (certificate == other_certificate, key == other_key) {
+            (false, true) => Some(format!("`{}` has the same key `{}`", other_certificate.display(), key.display())),
+            (true, false) => Some(format!("it has a second key file, `{}`", other_key.display())),
+            _ => None,
+        }
+    }
 }
 
 /// Has the running proxy take them; none where nobody could be asked. Complains itself.
@@ -202,10 +239,12 @@ fn reload(config: &Config, io: &mut Io<'_>) -> Option<bool> {
 
 impl Rotated<'_> {
     fn to_json(&self, taken: Option<bool>) -> Value {
-        let made = self.made.iter().map(|(certificate, key, about)| {
+        let made = self.made.iter().map(|(certificate, key, renewed)| {
+            let about = &renewed.about;
             json!({
                 "file": certificate.display().to_string(), "key": key.display().to_string(), "names": about.names,
-                "not_after": about.not_after.rfc3339(), "sha256": about.fingerprint,
+                "not_after": about.not_after.rfc3339(), "ends_with_ca": renewed.capped, "sha256": about.fingerprint,
+                "findings": renewed.notes.iter().map(Finding::to_json).collect::<Vec<_>>(),
             })
         });
         let refused = self.refused.iter().map(|(certificate, fault)| {
@@ -216,10 +255,11 @@ impl Rotated<'_> {
 
     fn spell(&self, taken: Option<bool>) -> String {
         let mut text = String::new();
-        for (certificate, key, about) in &self.made {
+        for (certificate, key, Renewed { about, capped, .. }) in &self.made {
             let (certificate, key, names) = (certificate.display(), key.display(), about.names.join(", "));
             let _ = writeln!(text, "wrote {key}\nwrote {certificate}");
-            let _ = writeln!(text, "  for {names}\n  until {}", about.not_after.rfc3339());
+            let why = if *capped { ", when its CA ends" } else { "" };
+            let _ = writeln!(text, "  for {names}\n  until {}{why}", about.not_after.rfc3339());
         }
         let _ = match taken {
             _ if self.made.is_empty() => Ok(()),

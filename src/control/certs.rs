@@ -18,7 +18,7 @@ mod about;
 mod renew;
 
 pub use about::{About, about};
-pub use renew::{RenewFault, renew};
+pub use renew::{RenewFault, Renewed, renew};
 
 /// The names of the server certificate.
 const NAMES: [&str; 5] = ["localhost", "s3.localhost", "*.s3.localhost", "127.0.0.1", "::1"];

@@ -98,7 +98,8 @@ fn is_open(mode: u32) -> bool {
     mode & 0o007 != 0
 }
 
-/// The files of certificates: of listeners, and of the CAs for clients, upstreams and key services.
+/// The files of certificates: of listeners, and of the CAs for clients, minting, upstreams, key services and shared
+/// limits.
 pub fn named(config: &Config) -> Vec<Named<'_>> {
     let mut all = Vec::new();
     let bundle = |what, file| Named { what, file, key: None, hosts: &[] };
@@ -131,7 +132,7 @@ pub fn named(config: &Config) -> Vec<Named<'_>> {
     all
 }
 
-/// Looks at the certificates of listeners and the CAs for clients and upstreams.
+/// Looks at every file of certificates that a configuration names.
 pub fn certificates(config: &Config, now: Seconds) -> Findings {
     let mut findings = Findings::default();
     named(config).iter().for_each(|named| findings.extend(certificate(named, now)));

@@ -7,6 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod together;
+
+pub use together::Unplaced;
+pub(super) use together::{Replacement, replace_together};
+
 /// How often, and how long apart, a folder is asked for that another process has: five seconds in all.
 const LOCK_TRIES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -126,54 +131,9 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), FileFault> 
     Ok(std::fs::rename(temporary, path)?)
 }
 
-/// A file that is to take the place of an older one, with its permissions where they are not those of that.
-pub(super) type Replacement<'f> = (&'f Path, Option<u32>, &'f [u8]);
-
-/// Puts files in the place of older ones that belong together, and waits for the disk: all are whole before the
-/// first takes its place. Each keeps the owner of the older one. A fault names its file.
-pub(super) fn replace_together(files: &[Replacement<'_>]) -> Result<(), (PathBuf, FileFault)> {
-    let prepared = files.iter().try_for_each(|file| prepare(file).map_err(|fault| (file.0.to_owned(), fault)));
-    let placed = prepared.and_then(|()| {
-        files.iter().try_for_each(|(path, ..)| place(path).map_err(|fault| ((*path).to_owned(), fault)))
-    });
-    if placed.is_err() {
-        files.iter().for_each(|(path, ..)| drop(remove_if_there(&hidden(path))));
-    }
-    placed
-}
-
-fn prepare((path, mode, content): &Replacement<'_>) -> Result<(), FileFault> {
-    let (temporary, old) = (hidden(path), std::fs::metadata(path).ok());
-    // A left-over of a crash, or a trap: a link is removed, never followed.
-    remove_if_there(&temporary)?;
-    write_new(&temporary, 0o600, content)?;
-    keep_owner(old.as_ref(), &temporary)?;
-    let kept = || old.as_ref().map_or(0o644, |old| old.permissions().mode() & 0o777);
-    Ok(std::fs::set_permissions(&temporary, Permissions::from_mode(mode.unwrap_or_else(kept)))?)
-}
-
 /// Where a file lies. A name alone lies here, and has an empty parent.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn place(path: &Path) -> Result<(), FileFault> {
-    std::fs::rename(hidden(path), path)?;
-    Ok(File::open(folder_of(path))?.sync_all()?)
-}
-
-/// Gives a file to the owner of the older one: a proxy that is not root must read what root puts there for it.
-fn keep_owner(old: Option<&Metadata>, path: &Path) -> Result<(), FileFault> {
-    let Some(old) = old else { return Ok(()) };
-    let new = std::fs::metadata(path)?;
-    if (old.uid(), old.gid()) == (new.uid(), new.gid()) {
-        return Ok(());
-    }
-    match std::os::unix::fs::chown(path, Some(old.uid()), Some(old.gid())) {
-        // Its group alone does not decide whether its owner can read it.
-        Err(_) if old.uid() == new.uid() => Ok(()),
-        changed => Ok(changed?),
-    }
 }
 
 /// Puts a file in the place of an older one, all or nothing, and waits for the disk. It keeps the older

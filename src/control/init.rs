@@ -34,8 +34,10 @@ const BUCKET_POLICY: &str = r#"{
 }
 "#;
 
-/// What holds secrets, as `.gitignore` names it.
-const IGNORED: [&str; 3] = ["/certs/*.key", "/policies/credentials.toml", "/state/"];
+/// What holds secrets, as `.gitignore` names it. A file that is being replaced lies beside its place until it is
+/// whole, under a name like `.server.key.new`; after a crash it stays there.
+const IGNORED: [&str; 5] =
+    ["/certs/*.key", "/certs/*.key.*", "/policies/credentials.toml", "/policies/*credentials.toml.*", "/state/"];
 /// How large a `.gitignore` may be that lines are added to.
 const IGNORE_LIMIT: u64 = 1 << 20;
 
@@ -160,6 +162,36 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
             let others = std::fs::read_dir(dir.path()).unwrap().count();
             assert_eq!(others, 1);
+        }
+    }
+
+    /// Whether a path is what a line of a `.gitignore` means, where `*` stands for anything but a slash.
+    fn meant(line: &[u8], path: &[u8]) -> bool {
+        match (line.split_first(), path.split_first()) {
+            (Some((b'*', rest)), _) => {
+                (0..=path.len()).take_while(|at| !path[..*at].contains(&b'/')).any(|at| meant(rest, &path[at..]))
+            }
+            (Some((one, rest)), Some((other, behind))) => one == other && meant(rest, behind),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn git_ignores_secrets_and_what_lies_beside_them_while_they_are_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        run(dir.path(), NOW).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(".gitignore")).unwrap();
+        let ignored = |path: &str| text.lines().any(|line| meant(line.as_bytes(), path.as_bytes()));
+        for secret in ["certs/server.key", "certs/ca.key", "policies/credentials.toml"] {
+            let (folder, name) = secret.split_once('/').unwrap();
+            assert!(ignored(&format!("/{secret}")), "{secret}");
+            for beside in [format!("{name}.new"), format!(".{name}.new"), format!(".{name}.old")] {
+                assert!(ignored(&format!("/{folder}/{beside}")), "{beside}");
+            }
+        }
+        for public in ["/bartizan.toml", "/certs/server.pem", "/policies/buckets/a/policy.json"] {
+            assert!(!ignored(public), "{public}");
         }
     }
 

@@ -183,6 +183,60 @@ fn rotate_refuses_without_the_key_of_the_ca_and_says_what_to_do() {
 }
 
 #[test]
+fn rotate_refuses_two_certificates_with_one_key_before_anything_is_written() {
+    let dir = site();
+    std::fs::copy(dir.path().join("certs/server.pem"), dir.path().join("certs/second.pem")).unwrap();
+    std::os::unix::fs::symlink("server.key", dir.path().join("certs/second.key")).unwrap();
+    let file = dir.path().join("bartizan.toml");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.push_str(
+        "\n[[listen]]\nname = \"second\"\naddress = \"127.0.0.1:0\"\nhosts = [\"second.localhost\"]\n\
+         tls = { certificate = \"certs/second.pem\", key = \"certs/second.key\" }\n",
+    );
+    std::fs::write(&file, text).unwrap();
+    let read = || {
+        ["server.pem", "second.pem", "server.key"]
+            .map(|name| std::fs::read(dir.path().join("certs").join(name)).unwrap())
+    };
+    let before = read();
+    let ran = run(dir.path(), &["certs", "rotate"]);
+    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Unusable, ""), "{}", ran.err);
+    for part in ["second.pem` has the same key `", "server.pem` has the same key `", "key file of its own"] {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
+    assert_eq!(read(), before);
+    // Two listeners with one and the same pair are no trouble.
+    let text = std::fs::read_to_string(&file).unwrap().replace("second.pem", "server.pem");
+    std::fs::write(&file, text).unwrap();
+    let ran = run(dir.path(), &["certs", "rotate"]);
+    assert_eq!((ran.exit, ran.out.matches("wrote ").count()), (Exit::Fine, 2), "{}", ran.err);
+}
+
+#[test]
+fn rotate_says_what_it_took_from_a_key_that_everybody_could_read() {
+    let dir = site();
+    let key = dir.path().join("certs/server.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = run(dir.path(), &["certs", "rotate", "--json"]);
+    assert_eq!(ran.exit, Exit::Fine, "{}", ran.err);
+    assert!(ran.err.contains("warning: the old key had mode 0644, the new one has 0640"), "{}", ran.err);
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&told["rotated"][0]["ends_with_ca"], told["rotated"][0]["findings"].as_array().unwrap().len()),
+        (&false.into(), 1)
+    );
+}
+
+#[test]
+fn rotate_ends_a_certificate_with_its_ca_and_says_so() {
+    let dir = site();
+    let ran = run_in(3640, dir.path(), &["certs", "rotate"]);
+    assert_eq!(ran.exit, Exit::Fine, "{}", ran.err);
+    assert!(ran.out.contains(", when its CA ends\n"), "{}", ran.out);
+    assert!(ran.err.contains("warning: the CA ends in ") && ran.err.contains("ca.pem"), "{}", ran.err);
+}
+
+#[test]
 fn a_listener_without_tls_has_nothing_to_rotate() {
     let dir = site();
     replace(dir.path(), "tls     = {", "# tls = {");

@@ -362,14 +362,15 @@ fn init_adds_its_lines_to_a_gitignore_that_is_there() {
     assert!(ran.out.contains("added to ") && ran.out.contains(".gitignore"), "{}", ran.out);
     let text = std::fs::read_to_string(dir.path().join(".gitignore")).unwrap();
     // Later lines win over earlier ones, so that what stands before an exception does not count.
-    let ours = "/certs/*.key\n/policies/credentials.toml\n/state/\n";
+    let ours = "/certs/*.key\n/certs/*.key.*\n/policies/credentials.toml\n/policies/*credentials.toml.*\n/state/\n";
     assert!(text.starts_with("/state/\n!/certs/*.key\ntarget\n") && text.ends_with(ours), "{text}");
     assert_eq!(run(dir.path(), &["check"]).exit, Exit::Fine);
 }
 
 #[test]
 fn init_leaves_a_gitignore_alone_that_says_it_all_or_is_none() {
-    let ours = "*.tmp\n/certs/*.key\n/state/\n/policies/credentials.toml\n";
+    let ours =
+        "*.tmp\n/certs/*.key\n/certs/*.key.*\n/state/\n/policies/*credentials.toml.*\n/policies/credentials.toml\n";
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(".gitignore"), ours).unwrap();
     let ran = run(dir.path(), &["init", "--json"]);
