@@ -146,6 +146,12 @@ pub fn is_secret(name: &[u8]) -> bool {
     is_secret_name(name, Begins::AtName) || encoded && is_secret_name(&Decoded::of(name).octets, Begins::AtName)
 }
 
+/// Whether a parameter of the query, by its decoded name, is masked wherever an object or a bucket is named.
+pub fn is_of_target(name: &[u8]) -> bool {
+    let is = |secret: &&str| name.eq_ignore_ascii_case(secret.as_bytes());
+    OF_LINKS.iter().any(is) || OF_OTHERS.iter().any(is)
+}
+
 /// Whether anything is there that a name of a secret could not do without. One pass, without branches.
 fn has_marks(text: &[u8]) -> bool {
     let is_mark = |octet: &u8| matches!(octet, b'=' | b'%' | b'\\' | b'#' | b'@');
@@ -262,7 +268,8 @@ fn is_of_link(before: &[u8], query: Option<bool>) -> bool {
     let (front, name) = before.split_at_checked(start).unwrap_or_default();
     let front = if is_query { without_blanks(front) } else { front };
     let is = |secret: &&str| name.eq_ignore_ascii_case(secret.as_bytes());
-    (OF_LINKS.iter().any(is) || is_query && OF_OTHERS.iter().any(is) || query == Some(true) && is(&CONTEXT))
+    let named = if is_query { is_of_target(name) } else { OF_LINKS.iter().any(is) };
+    (named || query == Some(true) && is(&CONTEXT))
         && match front.last() {
             None => is_query,
             Some(b'?' | b'&' | b';' | b'#') => true,

@@ -144,21 +144,11 @@ fn decoded(text: &str) -> String {
 /// Whether a parameter, by its lower-case name, is in no record: credentials, customers' keys and what
 /// belongs to users.
 fn is_withheld(lower: &str) -> bool {
-    match lower {
-        "authorization" | "awsaccesskeyid" | "cookie" | "signature" => true,
-        "samlassertion" | "secretaccesskey" | "sessiontoken" | "tokencode" | "webidentitytoken" => true,
-        _ => match lower.strip_prefix("x-amz-") {
-            Some(
-                "credential" | "s3session-token" | "security-token" | "server-side-encryption-context" | "signature",
-            ) => true,
-            Some(rest) => rest.starts_with("meta-") || is_customer_key(rest),
-            None => false,
-        },
-    }
-}
-
-/// A customer's key or its digest, by what follows `x-amz-`.
-fn is_customer_key(rest: &str) -> bool {
-    let rest = rest.strip_prefix("copy-source-").unwrap_or(rest);
-    matches!(rest, "server-side-encryption-customer-key" | "server-side-encryption-customer-key-md5")
+    let besides = || match lower.strip_prefix("x-amz-") {
+        Some("credential" | "server-side-encryption-context") => true,
+        Some("server-side-encryption-customer-key-md5" | "copy-source-server-side-encryption-customer-key-md5") => true,
+        Some(rest) => rest.starts_with("meta-"),
+        None => matches!(lower, "authorization" | "awsaccesskeyid" | "cookie"),
+    };
+    mask::is_of_target(lower.as_bytes()) || besides()
 }
