@@ -7,13 +7,8 @@ use std::time::Duration;
 
 use bartizan::s3::checksum::{self, Algorithm};
 
-use super::{Ask, Gate, Reply};
-
-const NOBODY: &str = "AKIANOBODYNOBODY0001";
-
-fn by(key: &'static str, ask: Ask) -> Ask {
-    Ask { key, ..ask }
-}
+use super::people::by;
+use super::{Ask, Gate, NOBODY, Reply};
 
 fn policy(effect: &str, principal: &str) -> String {
     format!(

@@ -5,7 +5,6 @@ mod script;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bartizan::control::certs;
@@ -13,7 +12,7 @@ use bartizan::sigv4::{OutgoingPayload, Secret, Signer};
 use bartizan::time::{Clock as _, Seconds, SystemClock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Ask, Gate, Reply, Script, Seen};
+use super::{Ask, Gate, Reply, Script, Seen, tls_of};
 use script::{Issuer, SECRETS, access_key, told};
 
 const AWAY: &str = "503 Service Unavailable";
@@ -283,17 +282,7 @@ fn a_token_service_must_show_a_certificate_that_the_machine_trusts() {
     for folder in &folders {
         certs::ensure(folder.path(), SystemClock.now()).unwrap();
     }
-    let files = certs::Files::within(folders[0].path());
-    let loaded = certs::load(&files.certificate, &files.key).unwrap();
-    let key = loaded.key.clone_key();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(loaded.chain, key)
-        .unwrap();
-    let issuer = Issuer::listening(3600, Some(Arc::new(tls)));
+    let issuer = Issuer::listening(3600, Some(tls_of(folders[0].path())));
     let (_folder, file) = token_file("token");
     let service = format!("https://{}", issuer.address);
     let fed = |trusted: &tempfile::TempDir| {

@@ -4,7 +4,6 @@
 mod script;
 
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bartizan::control::certs;
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use self::script::{Instead, SERVICE_SECRET, Service};
 use super::house::House;
 use super::sealed::{self, DEFAULT, KEY_ID, OTHER, SSE, Stored, Vault, WRITER, WRITER_POLICY, header, text};
-use super::{Ask, Reply};
+use super::{Ask, Reply, tls_of};
 
 const BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
 /// A key that the keyring does not name.
@@ -461,17 +460,7 @@ fn the_service_must_show_the_certificate_that_it_is_known_by() {
     for folder in [&folder, &other] {
         certs::ensure(folder.path(), SystemClock.now()).unwrap();
     }
-    let files = certs::Files::within(folder.path());
-    let loaded = certs::load(&files.certificate, &files.key).unwrap();
-    let key = loaded.key.clone_key();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(loaded.chain, key)
-        .unwrap();
-    let service = Service::listening(Some(Arc::new(tls)));
+    let service = Service::listening(Some(tls_of(folder.path())));
     let at = |ca: &tempfile::TempDir| {
         let authority = certs::Files::within(ca.path()).authority;
         service.keys_at("https", &format!("ca_file = {authority:?}"))

@@ -1,47 +1,12 @@
 //! What a policy may do to its own author, and what is told of buckets that are not there.
 
+use super::people::{READER_POLICY, ROOT, STRANGER, USERS, by};
 use super::{Ask, Gate, NOBODY};
 use bartizan::s3::checksum::{self, Algorithm};
 
-const ROOT: &str = "AKIAROOTROOTROOT0001";
-const STRANGER: &str = "AKIASTRANGERSTRANG01";
-
-const USERS: &str = r#"
-[[account]]
-id = "111122223333"
-name = "main"
-
-[[account]]
-id = "444455556666"
-name = "other"
-
-[[user]]
-arn = "arn:aws:iam::111122223333:root"
-keys = [{ id = "AKIAROOTROOTROOT0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/test"
-policies = ["administrator"]
-keys = [{ id = "AKIATESTTESTTEST0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/nobody"
-policies = []
-keys = [{ id = "AKIANOBODYNOBODY0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::444455556666:user/stranger"
-policies = ["administrator"]
-keys = [{ id = "AKIASTRANGERSTRANG01", secret = "testsecrettestsecrettestsecrettestsecret" }]
-"#;
-
 fn gate() -> Gate {
-    let files = [("policies/credentials.toml", USERS)];
+    let files = [("policies/credentials.toml", USERS), ("policies/identities/reader.json", READER_POLICY)];
     Gate::launch("", "[upstream]\nkind = \"embedded\"", &files).unwrap_or_else(|told| panic!("{told}"))
-}
-
-fn by(key: &'static str, ask: Ask) -> Ask {
-    Ask { key, ..ask }
 }
 
 /// Forbids everybody to do something with the bucket itself.

@@ -16,6 +16,7 @@ mod lockout;
 mod monitoring;
 mod naming;
 mod order;
+mod people;
 mod points;
 mod policies;
 mod record;
@@ -29,13 +30,14 @@ mod tokens;
 mod trace;
 mod walk;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bartizan::control::certs;
 use bartizan::s3::checksum::{self, Algorithm};
 use bartizan::sigv4::{ChunkSigner, OutgoingPayload, Secret, Signer};
 use bartizan::time::Seconds;
@@ -406,18 +408,37 @@ impl Script {
     }
 }
 
+/// The head of a request; none once the other end has gone.
+fn read_head(reader: &mut impl BufRead) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return None;
+        }
+    }
+    Some(head)
+}
+
+/// How long its body is.
+fn body_length(head: &str) -> u64 {
+    head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap())
+}
+
+/// What a server shows whose certificate was made in a folder.
+fn tls_of(folder: &Path) -> Arc<rustls::ServerConfig> {
+    let files = certs::Files::within(folder);
+    let loaded = certs::load(&files.certificate, &files.key).unwrap();
+    let key = loaded.key.clone_key();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(tls.with_no_client_auth().with_single_cert(loaded.chain, key).unwrap())
+}
+
 fn converse(stream: TcpStream, answer: &str, kept: &Mutex<Vec<Seen>>) {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap());
+    while let Some(head) = read_head(&mut reader) {
+        let length = body_length(&head);
         let mut body = Vec::new();
         let _ = reader.by_ref().take(length).read_to_end(&mut body);
         let whole = body.len() as u64 == length;

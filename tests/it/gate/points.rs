@@ -1,5 +1,6 @@
 //! Access points through S3 Control: made, told of, changed and removed, each with everything that is refused.
 
+use super::people::by;
 use super::{Ask, Gate, NOBODY, Reply, Script};
 
 const OURS: &str = "111122223333";
@@ -52,10 +53,6 @@ fn gate(more: &[(&str, &str)]) -> Gate {
 
 fn ask(method: &'static str, target: &str) -> Ask {
     Ask::new(method, target).header("x-amz-account-id", OURS)
-}
-
-fn by(key: &'static str, ask: Ask) -> Ask {
-    Ask { key, ..ask }
 }
 
 fn with(body: &str, ask: Ask) -> Ask {

@@ -1,46 +1,7 @@
 //! Policies before a store: who may what, and what a refusal leaves untouched.
 
+use super::people::{READER, READER_POLICY, ROOT, STRANGER, USERS, by};
 use super::{Ask, Gate, NOBODY, Reply, Script};
-
-const USERS: &str = r#"
-[[account]]
-id = "111122223333"
-name = "main"
-
-[[account]]
-id = "444455556666"
-name = "other"
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/test"
-policies = ["administrator"]
-keys = [{ id = "AKIATESTTESTTEST0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/nobody"
-policies = []
-keys = [{ id = "AKIANOBODYNOBODY0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/reader"
-policies = ["reader"]
-keys = [{ id = "AKIAREADERREADER0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::444455556666:user/stranger"
-policies = ["administrator"]
-keys = [{ id = "AKIASTRANGERSTRANG01", secret = "testsecrettestsecrettestsecrettestsecret" }]
-"#;
-
-const READER: &str = "AKIAREADERREADER0001";
-const STRANGER: &str = "AKIASTRANGERSTRANG01";
-
-/// Reads everything in `bucket`, lists what begins with `public/`, deletes what begins with `mine/`.
-const READER_POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
-  {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"},
-  {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::bucket/mine/*"},
-  {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::bucket",
-   "Condition": {"StringLike": {"s3:prefix": "public/*"}}}]}"#;
 
 fn files<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut files = vec![("policies/credentials.toml", USERS), ("policies/identities/reader.json", READER_POLICY)];
@@ -51,10 +12,6 @@ fn files<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 fn gate(upstream: &str, more: &[(&str, &str)]) -> Gate {
     let upstream = format!("[upstream]\n{upstream}");
     Gate::launch("", &upstream, &files(more)).unwrap_or_else(|told| panic!("{told}"))
-}
-
-fn by(key: &'static str, ask: Ask) -> Ask {
-    Ask { key, ..ask }
 }
 
 fn text(reply: &Reply) -> String {
@@ -359,20 +316,11 @@ fn a_store_is_not_made_to_write_into_the_bucket_of_another_account() {
 
 #[test]
 fn a_policy_that_forbids_everything_to_everyone_can_still_be_removed_by_the_root_user() {
-    let root = "[[user]]\narn = \"arn:aws:iam::111122223333:root\"\n\
-                keys = [{ id = \"AKIAROOTROOTROOT0001\", secret = \"testsecrettestsecrettestsecrettestsecret\" }]\n";
-    let users = format!("{USERS}{root}");
     let locked = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*",
         "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}}"#;
-    let files = [
-        ("policies/credentials.toml", users.as_str()),
-        ("policies/identities/reader.json", READER_POLICY),
-        ("policies/buckets/bucket/policy.json", locked),
-    ];
     let store = Script::ok();
-    let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
-    let gate = Gate::launch("", &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
-    let root = |method, target| gate.send(&by("AKIAROOTROOTROOT0001", Ask::new(method, target)));
+    let gate = gate(&store.upstream("us-east-1"), &[("policies/buckets/bucket/policy.json", locked)]);
+    let root = |method, target| gate.send(&by(ROOT, Ask::new(method, target)));
     gate.send(&Ask::new("GET", "/bucket?policy=")).refused(403, "AccessDenied");
     root("GET", "/bucket/k").refused(403, "AccessDenied");
     root("DELETE", "/bucket?publicAccessBlock=").refused(403, "AccessDenied");

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::forms::Form;
 use super::house::House;
+use super::people::{READER, ROOT, STRANGER, USERS};
 use super::{Ask, Gate, KEY, Reply, SECRET, Script, policies, tokens};
 
 const ACCOUNT: &str = "111122223333";
@@ -154,38 +155,6 @@ fn a_copy_says_what_was_read_whose_it_is_and_how_large() {
     says(of(3), json!({"source": source("open/a b"), "source_status": null, "http_status": 403}));
     says(of(5), json!({"operation": "UploadPartCopy", "source_object_size": 5000, "object_size": 1000}));
 }
-
-const STRANGER: &str = "AKIASTRANGERSTRANG01";
-const READER: &str = "AKIAREADERREADER0001";
-const ROOT: &str = "AKIAROOTROOTROOT0001";
-const USERS: &str = r#"
-[[account]]
-id = "111122223333"
-name = "main"
-
-[[account]]
-id = "444455556666"
-name = "other"
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/test"
-policies = ["administrator"]
-keys = [{ id = "AKIATESTTESTTEST0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::111122223333:user/reader"
-policies = ["reader"]
-keys = [{ id = "AKIAREADERREADER0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::111122223333:root"
-keys = [{ id = "AKIAROOTROOTROOT0001", secret = "testsecrettestsecrettestsecrettestsecret" }]
-
-[[user]]
-arn = "arn:aws:iam::444455556666:user/stranger"
-policies = ["administrator"]
-keys = [{ id = "AKIASTRANGERSTRANG01", secret = "testsecrettestsecrettestsecrettestsecret" }]
-"#;
 
 fn with_md5(ask: Ask) -> Ask {
     let sum = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, &ask.body).to_base64();

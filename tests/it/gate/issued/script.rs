@@ -1,6 +1,6 @@
 //! Those who hand out keys, as a script: the metadata of an instance, what runs a container, a token service.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bartizan::time::Seconds;
 use serde_json::json;
 
-use super::super::Seen;
+use super::super::{Seen, body_length, read_head};
 
 /// What nobody may ever tell.
 pub(super) const SECRETS: [&str; 2] = ["issued-secret", "issued-token"];
@@ -73,15 +73,8 @@ pub(super) fn access_key(number: u32) -> String {
 
 fn answer(stream: impl Read + Write, inner: &Mutex<Inner>) {
     let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).unwrap_or(0) == 0 {
-            return;
-        }
-    }
-    let length =
-        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap());
-    let mut body = vec![0; length];
+    let Some(head) = read_head(&mut reader) else { return };
+    let mut body = vec![0; usize::try_from(body_length(&head)).unwrap()];
     reader.read_exact(&mut body).unwrap();
     let answer = {
         let mut inner = inner.lock().unwrap();

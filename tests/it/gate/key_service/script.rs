@@ -1,7 +1,7 @@
 //! A key service that remembers every call, and that fails, dawdles and lies when it is told to.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+
+use super::super::read_head;
 
 const AKID: &str = "AKIAKEYSERVICE000001";
 pub(super) const SERVICE_SECRET: &str = "keyservicesecretkeyservicesecretkeyservi";
@@ -116,13 +118,7 @@ impl Service {
 
 fn converse(stream: impl Read + Write, kept: &Mutex<Inner>) {
     let mut stream = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if stream.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
+    while let Some(head) = read_head(&mut stream) {
         let length = field(&head, "content-length").unwrap().parse().unwrap();
         let mut body = vec![0; length];
         stream.read_exact(&mut body).unwrap();

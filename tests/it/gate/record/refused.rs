@@ -6,8 +6,9 @@ use bartizan::time::Millis;
 use serde_json::{Value, json};
 
 use super::super::forms::Form;
+use super::super::people::USERS;
 use super::super::{Ask, Gate, KEY, Script, policies};
-use super::{ACCOUNT, OTHER, USERS, finished, good, says, with_md5};
+use super::{ACCOUNT, OTHER, finished, good, says, with_md5};
 
 fn event(record: &Value) -> Event {
     Event::of(At::default(), Millis(0), record.as_object().unwrap().clone())
