@@ -25,6 +25,8 @@ pub trait Probes {
     fn upstream_answers(&self) -> bool;
     /// Whether there are keys to sign with towards stores and key services.
     fn has_upstream_keys(&self) -> bool;
+    /// When the first of them end that were given for a while; now, where none have come. None where none are given so.
+    fn upstream_keys_expiry(&self) -> Option<Seconds>;
     /// What the journal has counted since the start.
     fn journal(&self) -> Counts;
     /// The number of the live generation of policies.
@@ -165,6 +167,7 @@ fn rendered(state: &State<'_>) -> Answer {
         journal: state.probes.journal(),
         policy_generation: state.probes.policy_generation(),
         certificate_expiry: state.probes.certificate_expiry(),
+        upstream_keys_expiry: state.probes.upstream_keys_expiry(),
         connections: state.probes.connections(),
     };
     state.metrics.take_deliveries(&state.probes.deliveries());
@@ -213,6 +216,9 @@ mod tests {
         }
         fn has_upstream_keys(&self) -> bool {
             self.upstream_keys
+        }
+        fn upstream_keys_expiry(&self) -> Option<Seconds> {
+            None
         }
         fn journal(&self) -> Counts {
             Counts { intents: 1, ..Counts::default() }

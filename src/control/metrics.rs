@@ -137,6 +137,7 @@ pub struct Metrics {
     generation: Gauge,
     reload_failures: Counter,
     certificate_expiry: Real,
+    upstream_keys_expiry: Real,
     deliveries: delivery::Deliveries,
 }
 
@@ -182,6 +183,8 @@ pub struct Reading {
     pub policy_generation: u64,
     /// When the first certificate of a listener ends.
     pub certificate_expiry: Option<Seconds>,
+    /// When the first keys end that the proxy was given for a while.
+    pub upstream_keys_expiry: Option<Seconds>,
     /// Open client connections.
     pub connections: u64,
 }
@@ -251,6 +254,7 @@ impl Default for Metrics {
             generation: Gauge::default(),
             reload_failures: Counter::default(),
             certificate_expiry: Real::default(),
+            upstream_keys_expiry: Real::default(),
             deliveries: delivery::Deliveries::default(),
         };
         metrics.register();
@@ -295,6 +299,8 @@ impl Metrics {
         registry.register("policy_reload_failures", "Generations of policies that were refused", failures);
         let expiry = self.certificate_expiry.clone();
         registry.register("certificate_expiry_seconds", "Time until the first server certificate ends", expiry);
+        let keys = self.upstream_keys_expiry.clone();
+        registry.register("upstream_keys_expiry_seconds", "Time until the first keys from elsewhere end", keys);
         self.deliveries.register(registry);
         registry.register("connections", "Open client connections", self.connections.clone());
     }
@@ -330,8 +336,9 @@ impl Metrics {
         self.journal.take(&reading.journal);
         self.generation.set(i64::try_from(reading.policy_generation).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(reading.connections).unwrap_or(i64::MAX));
-        let left = reading.certificate_expiry.map_or(f64::NAN, |end| seconds(end.0.saturating_sub(now.0)));
-        self.certificate_expiry.set(left);
+        let left = |end: Option<Seconds>| end.map_or(f64::NAN, |end| seconds(end.0.saturating_sub(now.0)));
+        self.certificate_expiry.set(left(reading.certificate_expiry));
+        self.upstream_keys_expiry.set(left(reading.upstream_keys_expiry));
         let mut text = String::with_capacity(16 << 10);
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -408,7 +415,7 @@ fn timing() -> Histogram {
     Histogram::new(exponential_buckets(0.000_5, 2.0, 17))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds of a certificate's life are far below 2^52")]
+#[expect(clippy::cast_precision_loss, reason = "seconds of the life of a certificate or of keys are far below 2^52")]
 fn seconds(seconds: i64) -> f64 {
     seconds as f64
 }
@@ -471,6 +478,7 @@ mod tests {
             },
             policy_generation: 1,
             certificate_expiry: Some(Seconds(1100)),
+            upstream_keys_expiry: Some(Seconds(1030)),
             connections: 3,
         };
         let text = metrics.render(&reading, &limits, Seconds(1000));
@@ -513,6 +521,7 @@ mod tests {
             "bartizan_policy_generation 1",
             "bartizan_policy_reload_failures_total 1",
             "bartizan_certificate_expiry_seconds 100.0",
+            "bartizan_upstream_keys_expiry_seconds 30.0",
             "bartizan_connections 3",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -155,6 +155,11 @@ impl Probes for Running {
         self.signers.iter().all(|signer| signer.has_keys(now))
     }
 
+    fn upstream_keys_expiry(&self) -> Option<Seconds> {
+        let now = self.shared.clock.now();
+        self.signers.iter().map(|signer| signer.keys_end().unwrap_or(now)).min()
+    }
+
     fn journal(&self) -> Counts {
         self.shared.journal.counts()
     }

@@ -155,6 +155,11 @@ impl Signer {
         self.held.load().as_ref().is_some_and(|today| today.is_good(now))
     }
 
+    /// When the keys that are held end; none where there are none, or they do not end.
+    pub fn keys_end(&self) -> Option<Seconds> {
+        self.held.load().as_ref().and_then(|today| today.keys.expires)
+    }
+
     /// Signs a request whose path and query are already canonical: adds `x-amz-date`,
     /// `x-amz-content-sha256`, the token and `authorization`. Every header of the map is signed. Gives
     /// back what signs the chunks of the body, where there are any.

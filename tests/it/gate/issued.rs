@@ -51,12 +51,23 @@ impl Fed {
         number(self.store.seen().last().unwrap())
     }
 
-    fn ready(&self) -> String {
+    fn asked(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.admin).unwrap();
-        stream.write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text
+    }
+
+    fn ready(&self) -> String {
+        self.asked("/ready")
+    }
+
+    /// Seconds until the keys end, as the metrics tell.
+    fn left(&self) -> f64 {
+        let text = self.asked("/metrics");
+        let left = text.lines().find_map(|line| line.strip_prefix("bartizan_upstream_keys_expiry_seconds "));
+        left.expect("a metric").parse().unwrap()
     }
 
     fn said(&self) -> String {
@@ -167,7 +178,9 @@ fn old_keys_are_used_while_the_source_is_away_and_none_after_their_end() {
     until("the word that the source is away", || fed.said().contains("there are no new keys to sign with"));
     assert_eq!((fed.get().status, fed.used()), (200, 1));
     assert!(fed.ready().starts_with("HTTP/1.1 200"), "{}", fed.ready());
+    assert!(fed.left() > 0.0 && fed.left() <= 8.0, "{}", fed.left());
     until("the end of the keys", || fed.ready().starts_with("HTTP/1.1 503"));
+    assert!(fed.left() <= 0.0, "{}", fed.left());
     assert!(fed.ready().ends_with("[\"upstream-keys\"]\n"), "{}", fed.ready());
     let sent = fed.store.seen().len();
     let reply = fed.get();
@@ -196,6 +209,7 @@ fn a_proxy_whose_source_only_redirects_starts_refuses_and_serves_when_keys_come(
     issuer.instead(Some(&moved));
     let fed = Fed::by_instance(&issuer);
     assert!(fed.ready().ends_with("[\"upstream-keys\"]\n"), "{}", fed.ready());
+    assert!(fed.left() <= 0.0, "none have come: {}", fed.left());
     fed.get().refused(503, "ServiceUnavailable");
     assert!(fed.store.seen().is_empty() && elsewhere.seen().is_empty());
     issuer.instead(None);
