@@ -14,6 +14,7 @@ pub mod id;
 pub mod identity;
 pub mod kms;
 pub mod limit;
+pub mod near;
 pub mod pipeline;
 pub mod policy;
 pub mod s3;

@@ -11,7 +11,6 @@
 //! - no key is visible that the action cannot carry.
 
 mod keys;
-mod near;
 mod resource;
 #[cfg(test)]
 mod tests;
@@ -38,7 +37,6 @@ use crate::time::Millis;
 use keys::Given as ByHand;
 use resource::Resource;
 
-pub use near::nearest;
 pub use who::{Found, begun as session, principal};
 
 /// A request that was never sent.

@@ -14,9 +14,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::finding::{Finding, Findings, Source};
 use super::{Environment, files, units};
+use crate::near::nearest;
 use crate::sigv4::Secret;
 
-mod near;
 mod syntax;
 
 /// What a value read through `{ file = … }` may hold at most.
@@ -474,7 +474,7 @@ impl<'r> Table<'r> {
             if self.known.contains(&name) {
                 continue;
             }
-            let help = match near::nearest(name, &self.known) {
+            let help = match nearest(name, self.known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if self.known.is_empty() => "this table has no keys".to_owned(),
                 None => {

@@ -5,6 +5,7 @@
 use super::action::{Action, Actions, KnownKey};
 use super::document::{Document, Operator, Statement};
 use super::problem::{Problem, Rule};
+use crate::near::nearest;
 
 mod cover;
 
@@ -44,7 +45,8 @@ fn actions(statement: &Statement) -> impl Iterator<Item = Problem> + '_ {
 
 /// What somebody meant who wrote an action that does not exist.
 pub(super) fn meant(action: &str) -> String {
-    nearest(action).map_or_else(|| "look the name up".to_owned(), |name| format!("did you mean `{name}`?"))
+    nearest(action, Action::all().map(Action::name))
+        .map_or_else(|| "look the name up".to_owned(), |name| format!("did you mean `{name}`?"))
 }
 
 /// Keys that are unknown, or that no action of the statement carries. Global keys are not looked at. With
@@ -97,14 +99,6 @@ fn is_global(folded: &str) -> bool {
 /// Whether an action or key belongs to S3.
 fn is_s3(text: &str) -> bool {
     text.split_once(':').is_some_and(|(service, _)| service.eq_ignore_ascii_case("s3"))
-}
-
-/// The known action with the longest common beginning, if that is most of the name.
-fn nearest(text: &str) -> Option<&'static str> {
-    let folded = text.to_ascii_lowercase();
-    let common = |action: &Action| action.folded().bytes().zip(folded.bytes()).take_while(|(a, b)| a == b).count();
-    let best = Action::all().max_by_key(|action| (common(action), std::cmp::Reverse(action.name().len())))?;
-    (common(&best) * 3 >= folded.len() * 2).then(|| best.name())
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::near::nearest;
 use super::{Implausible, Part};
+use crate::near::nearest;
 use crate::policy::action::{KeyType, KnownKey};
 use crate::policy::context::{Context, Keys, Values, asked};
 use crate::policy::engine::Act;

@@ -1,10 +1,10 @@
 //! What is acted on: which action fits which ARN, and whose it is.
 
-use super::near::nearest;
 use super::{Implausible, Part};
 use crate::access::estate::Estate;
 use crate::access::facts::AccessPoint;
 use crate::identity::Principal;
+use crate::near::nearest;
 use crate::policy::action::{Action, ResourceKind};
 use crate::policy::document::arn_segments;
 use crate::policy::engine::public::Origin;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::near::nearest;
 use super::{Implausible, Part};
 use crate::identity::{Arn, Directory, Kind, Principal, Resource, Session, SessionPolicies};
+use crate::near::nearest;
 use crate::s3::name::is_account;
 use crate::time::Seconds;
 
