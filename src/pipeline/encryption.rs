@@ -14,7 +14,7 @@ use super::live::{Live, Site};
 use super::uploads::Uploads;
 use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption, key_denied};
 use crate::audit;
-use crate::guard::encryption::{Asked, Channel, Demand, From, Seen, Use, Wanted, bad_context, check_kms};
+use crate::guard::encryption::{Asked, Channel, Demand, From, Seen, Use, Wanted, WhenMissing, bad_context, check_kms};
 use crate::kms::{self, Context};
 use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::{Brought, Decision, Layer};
@@ -75,7 +75,7 @@ pub(super) struct Decided {
     /// What a rule that only watches has seen.
     pub(super) seen: Option<Seen>,
     /// A rule demands it, so the store has to confirm it.
-    pub(super) demanded: Option<Kind>,
+    pub(super) demanded: bool,
     /// The store names keys in its own way.
     pub(super) renames: bool,
     /// What the parts of the upload will be decided by.
@@ -177,10 +177,9 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
     }
     let headers = case.headers(&encryption)?;
     let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption));
-    let demanded = demand.and_then(Demand::must_be).filter(|_| encryption.kind().is_some());
-    let demanded = demanded.and(encryption.kind());
     // Of what nobody asked for, that it was missing says it all.
     let seen = seen.or(seen_of_key);
+    let demanded = seen.is_none() && demand.is_some_and(Demand::binds) || rules.levels.bind(bucket, key);
     Ok((Decided { encryption, from, seen, demanded, begun, renames: case.renames() }, headers))
 }
 
@@ -207,13 +206,14 @@ fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -
             appropriate encryption parameters.";
         return Err(Fault::new(Code::InvalidRequest, "part-encryption", message));
     }
+    let said = customer || upload.algorithm.is_some();
     let encryption = upload.encryption;
-    if let Some(demand) = demand.filter(|_| !customer) {
-        demand.check_made(&encryption)?;
-    }
+    let seen = demand.filter(|_| !customer).map_or(Ok(None), |demand| demand.check_made(&encryption))?;
     rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
     case.check_opening(&encryption)?;
-    let demanded = demand.and_then(Demand::must_be).filter(|_| completes && !customer).and(encryption.kind());
+    let binds = |demand: &Demand| demand.binds() && (said || demand.when_missing != WhenMissing::Pass);
+    let binds = seen.is_none() && demand.is_some_and(binds) || rules.levels.bind(bucket, key);
+    let demanded = binds && completes;
     Ok(Decided { encryption, demanded, renames: case.renames(), ..Decided::default() })
 }
 
@@ -558,10 +558,4 @@ pub(super) fn opens(operation: Operation, headers: &HeaderMap) -> bool {
         Operation::HeadObject => headers.contains_key("x-amz-checksum-mode"),
         _ => false,
     }
-}
-
-/// Whether a store has confirmed what is demanded.
-pub(super) fn is_confirmed(demanded: Kind, headers: &HeaderMap) -> bool {
-    let said = headers.get(&KIND).and_then(|value| value.to_str().ok()).and_then(Kind::named);
-    said >= Some(demanded)
 }

@@ -56,6 +56,11 @@ impl Levels {
         !self.levels.is_empty()
     }
 
+    /// Whether an object is of a level, so that it must be encrypted in the end.
+    pub fn bind(&self, bucket: &str, key: &str) -> bool {
+        self.of_object(bucket, key).is_some()
+    }
+
     /// The level of a KMS key, by its place.
     pub fn of_key(&self, kms_key: &str) -> Option<usize> {
         self.levels.iter().position(|level| level.has(kms_key))

@@ -1,0 +1,78 @@
+//! Stores that do less than they are told: nothing stays that a rule wants encrypted and the store does not say it
+//! has encrypted.
+
+use super::encryption::{CUSTOMER, KEY_ID, SSE, house, put};
+use super::{Ask, Script};
+
+const SILENT: &str = "HTTP/1.1 200 OK\r\netag: \"abc\"\r\ncontent-length: 0\r\n\r\n";
+const VAULT: &str = "arn:aws:kms:us-east-1:111122223333:key/vault";
+
+/// What the store was asked, by method.
+fn methods(store: &Script) -> Vec<String> {
+    store.seen().iter().map(|seen| seen.head.split(' ').next().unwrap().to_owned()).collect()
+}
+
+fn with_customer_key(ask: Ask) -> Ask {
+    CUSTOMER.iter().fold(ask, |ask, (name, value)| ask.header(name, value))
+}
+
+#[test]
+fn every_rule_that_demands_anything_has_it_confirmed() {
+    let level = "[[sensitivity.level]]\nname = \"a\"\nkeys = [\"*:key/vault\"]\nencrypt = [\"*\"]\ndecrypt = [\"*\"]\n\
+        [[sensitivity.map]]\nbucket = \"bucket\"\nlevel = \"a\"";
+    let rules = [
+        "[guard.encryption]\nwhen_missing = \"refuse\"",
+        "[guard.encryption]\nwhen_missing = \"add\"",
+        "[guard.encryption]\nwhen_missing = \"pass\"\nrequire = [\"aws:kms\"]",
+        "[guard.encryption]\nwhen_missing = \"pass\"\nkms_keys = [\"*:key/vault\"]",
+        "[guard.encryption]\nwhen_wrong = \"pass\"\nrequire = [\"aws:kms\"]",
+        level,
+    ];
+    for rule in rules {
+        let store = Script::answering(SILENT);
+        house(&store, rule).send(&put().header(SSE, "aws:kms").header(KEY_ID, VAULT)).refused(500, "InternalError");
+        assert_eq!(methods(&store), ["PUT", "HEAD", "DELETE"], "{rule}");
+    }
+    // What is only watched, or asked for without a rule, is not taken back.
+    for rule in [
+        "",
+        "[guard.encryption]\nwhen_missing = \"pass\"",
+        "[guard.encryption]\nwhen_missing = \"pass\"\nwhen_wrong = \"pass\"\nrequire = [\"aws:kms\"]",
+    ] {
+        let store = Script::answering(SILENT);
+        assert_eq!(house(&store, rule).send(&put().header(SSE, "AES256")).status, 200, "{rule}");
+        assert_eq!(methods(&store), ["PUT"], "{rule}");
+    }
+}
+
+#[test]
+fn what_was_to_be_encrypted_with_a_clients_key_and_was_not_is_taken_back() {
+    let rules = "[guard.encryption]\nrequire = [\"AES256\"]\ncustomer_keys = \"allow\"";
+    let liar = Script::answering(SILENT);
+    let closed = house(&liar, rules);
+    closed.send(&with_customer_key(put())).refused(500, "InternalError");
+    let copy = Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", "/bucket/key");
+    closed.send(&with_customer_key(copy.clone())).refused(500, "InternalError");
+    assert_eq!(methods(&liar), ["PUT", "HEAD", "DELETE", "HEAD", "PUT", "HEAD", "DELETE"]);
+    assert!(!liar.seen()[1].head.contains("customer-key"), "asked without it: {}", liar.seen()[1].head);
+
+    // One that has used the key says so, or cannot answer without it.
+    let says = Script::telling(|_| {
+        "HTTP/1.1 200 OK\r\netag: \"abc\"\r\nx-amz-server-side-encryption-customer-algorithm: AES256\r\n\
+         content-length: 0\r\n\r\n"
+    });
+    assert_eq!(house(&says, rules).send(&with_customer_key(put())).status, 200);
+    assert_eq!(methods(&says), ["PUT"]);
+    let needs = Script::telling(|head| match head.starts_with("HEAD ") {
+        true => "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+        false => SILENT,
+    });
+    assert_eq!(house(&needs, rules).send(&with_customer_key(put())).status, 200);
+    assert_eq!(methods(&needs), ["PUT", "HEAD"]);
+    // One that has done something else instead has not done it.
+    let other = Script::telling(
+        |_| "HTTP/1.1 200 OK\r\netag: \"abc\"\r\nx-amz-server-side-encryption: AES256\r\ncontent-length: 0\r\n\r\n",
+    );
+    house(&other, rules).send(&with_customer_key(put())).refused(500, "InternalError");
+    assert_eq!(methods(&other), ["PUT", "DELETE"]);
+}
