@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::encryption::{self, Decided, Headers};
 use super::judge::Case;
+use super::rule::unless_gone;
 use super::settings::{self, Setting};
 use super::source::{self, Bound};
 use super::uploads::Uploads;
@@ -27,8 +28,21 @@ pub(super) struct Found {
 /// Applies them. `at` is the place of the store.
 ///
 /// # Errors
-/// What [`settings::guard`] and [`encryption::decide`] refuse.
+/// What [`settings::guard`] and [`encryption::decide`] refuse; that the bucket is not there, which comes before.
 pub(super) async fn guard(
+    case: &Case<'_>,
+    document: Option<&Bytes>,
+    stores: &[Store],
+    at: usize,
+    uploads: &Uploads,
+) -> Result<Found, Fault> {
+    match apply(case, document, stores, at, uploads).await {
+        Ok(found) => Ok(found),
+        Err(fault) => Err(Box::pin(unless_gone(case, stores.get(at), fault.into())).await.fault),
+    }
+}
+
+async fn apply(
     case: &Case<'_>,
     document: Option<&Bytes>,
     stores: &[Store],

@@ -1,7 +1,8 @@
 //! Stores that do less than they are told: nothing stays that a rule wants encrypted and the store does not say it
-//! has encrypted.
+//! has encrypted. And what rules say of what is not there, or not the caller's.
 
 use super::encryption::{CUSTOMER, KEY_ID, SSE, house, put};
+use super::house::House;
 use super::{Ask, Script};
 
 const SILENT: &str = "HTTP/1.1 200 OK\r\netag: \"abc\"\r\ncontent-length: 0\r\n\r\n";
@@ -75,4 +76,16 @@ fn what_was_to_be_encrypted_with_a_clients_key_and_was_not_is_taken_back() {
     );
     house(&other, rules).send(&with_customer_key(put())).refused(500, "InternalError");
     assert_eq!(methods(&other), ["PUT", "DELETE"]);
+}
+
+#[test]
+fn rules_say_nothing_of_a_bucket_that_is_not_there() {
+    let tables = "[guard.encryption]\nrequire = [\"aws:kms\"]\n\n[upstream]\nkind = \"embedded\"";
+    let house = House::launch("", tables, &[]).unwrap_or_else(|told| panic!("{told}"));
+    for ask in [put(), put().header(SSE, "aws:kms").header(KEY_ID, "none"), with_customer_key(put())] {
+        house.send(&ask).refused(404, "NoSuchBucket");
+    }
+    assert_eq!(house.send(&Ask::new("PUT", "/bucket")).status, 200);
+    house.send(&put()).refused(403, "AccessDenied");
+    house.send(&put().header(SSE, "aws:kms").header(KEY_ID, "none")).refused(400, "KMS.NotFoundException");
 }
