@@ -410,14 +410,22 @@ impl<'a> Case<'a> {
     ) -> Result<(), Fault> {
         let what = if action == KeyAction::Decrypt { Use::Decrypt } else { Use::Encrypt };
         let caller = self.caller();
-        let consent = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what)?;
+        let named = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what);
         let empty = Context::default();
         let context = context.unwrap_or(&empty);
         let object = self.object_arn(action, bucket_key);
-        context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
         let region = &self.site.address.region;
         let known = action == KeyAction::GenerateDataKey;
+        let consent = named.as_ref().is_ok_and(|by_name| *by_name);
         let used = KeyUse { key, action, object: &object, context, known, region, consent };
+        if let Err(fault) = named {
+            // A level stands in the place of the key's own policy.
+            let told = key_denied(&caller, &used, &Decision::ImplicitDeny(Layer::Resource)).message().to_owned();
+            let fault = Fault::new(Code::AccessDenied, fault.reason(), told)
+                .detail(fault.private_detail().unwrap_or_default().to_owned());
+            return Err(fault);
+        }
+        context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
         self.ask_for_key(&used)?;
         match self.live.keys.by_arn(key) {
             Some(known) => known.check().map_err(|error| error.fault()),

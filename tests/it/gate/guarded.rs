@@ -89,3 +89,26 @@ fn rules_say_nothing_of_a_bucket_that_is_not_there() {
     house.send(&put()).refused(403, "AccessDenied");
     house.send(&put().header(SSE, "aws:kms").header(KEY_ID, "none")).refused(400, "KMS.NotFoundException");
 }
+
+#[test]
+fn a_writer_of_a_level_who_may_not_read_hears_at_the_first_part_which_permission_is_missing() {
+    let answer = "HTTP/1.1 200 OK\r\nx-amz-server-side-encryption: aws:kms\r\n\
+        x-amz-server-side-encryption-aws-kms-key-id: vault\r\ncontent-length: 100\r\n\r\n\
+        <InitiateMultipartUploadResult><UploadId>upload-1</UploadId>        </InitiateMultipartUploadResult>";
+    let store = Script::answering(answer);
+    let house = house(
+        &store,
+        "[[sensitivity.level]]\nname = \"a\"\nkeys = [\"*:key/vault\"]\nencrypt = [\"*:user/test\"]\ndecrypt = [\"*:role/analyst\"]",
+    );
+    let create = Ask::new("POST", "/bucket/key?uploads=").header(SSE, "aws:kms").header(KEY_ID, VAULT);
+    assert_eq!(house.send(&create).status, 200);
+    let denied = house.send(&Ask::put("/bucket/key?partNumber=1&uploadId=upload-1", b"x"));
+    denied.refused(403, "AccessDenied");
+    let words = format!(
+        "<Message>User: arn:aws:iam::111122223333:user/test is not authorized to perform: kms:Decrypt on resource: {VAULT} \
+         because no resource-based policy allows the kms:Decrypt action</Message>"
+    );
+    assert!(String::from_utf8_lossy(&denied.body).contains(&words), "{denied:?}");
+    let (records, _) = house.finish();
+    assert!(records.iter().any(|record| record["reason"] == "sensitivity-principal"), "{records:?}");
+}
