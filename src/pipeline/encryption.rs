@@ -201,7 +201,8 @@ fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -
         return Ok(Decided { renames: case.renames(), ..Decided::default() });
     };
     let customer = upload.customer_algorithm.is_some();
-    if customer != asked.customer && !completes {
+    // Whoever completes need not show the key again.
+    if customer != asked.customer && (asked.customer || !completes) {
         let message = "The multipart upload initiate requested encryption. Subsequent part requests must include the \
             appropriate encryption parameters.";
         return Err(Fault::new(Code::InvalidRequest, "part-encryption", message));

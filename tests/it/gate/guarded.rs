@@ -90,12 +90,30 @@ fn rules_say_nothing_of_a_bucket_that_is_not_there() {
     house.send(&put().header(SSE, "aws:kms").header(KEY_ID, "none")).refused(400, "KMS.NotFoundException");
 }
 
+const BEGUN: &str = "HTTP/1.1 200 OK\r\nx-amz-server-side-encryption: aws:kms\r\n\
+    x-amz-server-side-encryption-aws-kms-key-id: vault\r\ncontent-length: 100\r\n\r\n\
+    <InitiateMultipartUploadResult><UploadId>upload-1</UploadId>        </InitiateMultipartUploadResult>";
+
+#[test]
+fn a_clients_key_that_an_upload_was_not_begun_with_does_not_complete_it() {
+    let store = Script::answering(BEGUN);
+    let house = house(&store, "[guard.encryption]\ncustomer_keys = \"allow\"\nwhen_missing = \"pass\"");
+    assert_eq!(house.send(&Ask::new("POST", "/bucket/key?uploads=")).status, 200);
+    let list =
+        b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag></Part></CompleteMultipartUpload>";
+    let complete = || Ask { method: "POST", ..Ask::put("/bucket/key?uploadId=upload-1", list) };
+    let refused = house.send(&with_customer_key(complete()));
+    refused.refused(400, "InvalidRequest");
+    let words = "The multipart upload initiate requested encryption.";
+    assert!(String::from_utf8_lossy(&refused.body).contains(words), "{refused:?}");
+    let without_md5 = CUSTOMER[..2].iter().fold(complete(), |ask, (name, value)| ask.header(name, value));
+    house.send(&without_md5).refused(400, "InvalidArgument");
+    assert_eq!(methods(&store), ["POST"]);
+}
+
 #[test]
 fn a_writer_of_a_level_who_may_not_read_hears_at_the_first_part_which_permission_is_missing() {
-    let answer = "HTTP/1.1 200 OK\r\nx-amz-server-side-encryption: aws:kms\r\n\
-        x-amz-server-side-encryption-aws-kms-key-id: vault\r\ncontent-length: 100\r\n\r\n\
-        <InitiateMultipartUploadResult><UploadId>upload-1</UploadId>        </InitiateMultipartUploadResult>";
-    let store = Script::answering(answer);
+    let store = Script::answering(BEGUN);
     let house = house(
         &store,
         "[[sensitivity.level]]\nname = \"a\"\nkeys = [\"*:key/vault\"]\nencrypt = [\"*:user/test\"]\ndecrypt = [\"*:role/analyst\"]",
