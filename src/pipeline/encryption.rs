@@ -109,7 +109,7 @@ pub(super) fn decide(case: &Case<'_>, uploads: &Uploads) -> Result<(Decided, Opt
     case.check_context(&asked)?;
     asked.check_channel(channel(case))?;
     if (asked.customer || asked.source_customer) && case.site.encryption.seals {
-        return Err(no_customer_keys(routed.operation));
+        return Err(no_customer_keys(asked.customer && !routed.operation.is_read()));
     }
     if (asked.customer || asked.source_customer) && !case.site.encryption.customer_keys {
         let message = "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure \
@@ -236,9 +236,9 @@ pub(super) const fn reads_source(operation: Operation) -> bool {
     matches!(operation, Operation::CopyObject | Operation::UploadPartCopy)
 }
 
-/// Objects that the proxy seals are not sealed with keys of clients.
-fn no_customer_keys(operation: Operation) -> Fault {
-    if operation.is_read() {
+/// Objects that the proxy seals are not sealed with keys of clients: none is to read them with.
+fn no_customer_keys(seals: bool) -> Fault {
+    if !seals {
         let message = "The encryption parameters are not applicable to this object.";
         return Fault::new(Code::InvalidRequest, "customer-key-not-applicable", message);
     }
