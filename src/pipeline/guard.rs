@@ -38,8 +38,20 @@ pub(super) async fn guard(
 ) -> Result<Found, Fault> {
     match apply(case, document, stores, at, uploads).await {
         Ok(found) => Ok(found),
-        Err(fault) => Err(Box::pin(unless_gone(case, stores.get(at), fault.into())).await.fault),
+        Err(fault) => {
+            let fault = Box::pin(unless_gone(case, stores.get(at), fault.into())).await.fault;
+            Err(if case.live.guard.explain { explained(fault) } else { fault })
+        }
     }
+}
+
+/// A refusal that says which rule it was, where the operator wants that told (spec/encryption.md 9).
+fn explained(fault: Fault) -> Fault {
+    let reason = match fault.reason() {
+        "encryption-missing" | "encryption-weaker" => "encryption-required",
+        other => other,
+    };
+    if fault.code() == Code::AccessDenied { fault.with("ProxyReason", reason) } else { fault }
 }
 
 async fn apply(

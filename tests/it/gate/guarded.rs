@@ -130,3 +130,29 @@ fn a_writer_of_a_level_who_may_not_read_hears_at_the_first_part_which_permission
     let (records, _) = house.finish();
     assert!(records.iter().any(|record| record["reason"] == "sensitivity-principal"), "{records:?}");
 }
+
+#[test]
+fn a_refusal_says_which_rule_it_was_where_the_operator_wants_that_told() {
+    let rules =
+        |errors: &str| format!("{errors}\n[guard.encryption]\nrequire = [\"aws:kms\"]\nkms_keys = [\"*:key/vault\"]\n");
+    let store = Script::answering(SILENT);
+    let (silent, open) = (house(&store, &rules("")), house(&store, &rules("[errors]\nexplain = true")));
+    let other = || put().header(SSE, "aws:kms").header(KEY_ID, "other");
+    for (ask, reason) in [
+        (put(), "encryption-required"),
+        (put().header(SSE, "AES256"), "encryption-required"),
+        (other(), "encryption-key-not-allowed"),
+        (with_customer_key(put()), "customer-key-blocked"),
+    ] {
+        let reply = open.send(&ask);
+        reply.refused(403, "AccessDenied");
+        let element = format!("<Message>Access Denied</Message><ProxyReason>{reason}</ProxyReason>");
+        assert!(String::from_utf8_lossy(&reply.body).contains(&element), "{reply:?}");
+        assert!(!String::from_utf8_lossy(&silent.send(&ask).body).contains("ProxyReason"));
+    }
+    // What policies say is not a rule's reason.
+    let nobody = open.send(&Ask { key: super::NOBODY, ..put() });
+    nobody.refused(403, "AccessDenied");
+    assert!(!String::from_utf8_lossy(&nobody.body).contains("ProxyReason"), "{nobody:?}");
+    assert!(store.seen().is_empty());
+}
