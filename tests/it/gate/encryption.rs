@@ -430,6 +430,7 @@ fn checksums_of_what_is_encrypted_are_for_whoever_may_decrypt_it() {
         ..Ask::new("GET", "/bucket/key?attributes=").header("x-amz-object-attributes", asked)
     };
     house.send(&attributes("ETag,Checksum")).refused(403, "AccessDenied");
+    house.send(&attributes("etag, checksum")).refused(403, "AccessDenied");
     house.send(&attributes("ObjectParts")).refused(403, "AccessDenied");
     assert_eq!(house.send(&attributes("ETag,ObjectSize")).status, 200);
 }
