@@ -243,9 +243,10 @@ impl Rules {
 }
 
 impl Demand {
-    /// The least kind that what is written must have in the end; none where that is only watched.
-    pub fn must_be(&self) -> Option<Kind> {
-        self.require.filter(|_| self.when_wrong == WhenWrong::Refuse && self.when_missing != WhenMissing::Pass)
+    /// Whether what is written in its sense must be encrypted in the end, as the store has to confirm. One that
+    /// only watches, or asks for nothing, binds nobody.
+    pub fn binds(&self) -> bool {
+        self.when_missing == WhenMissing::Add || self.refuses_anything()
     }
 
     /// Whether it refuses anything.
@@ -254,23 +255,22 @@ impl Demand {
         self.when_missing == WhenMissing::Refuse || demands && self.when_wrong == WhenWrong::Refuse
     }
 
-    /// Whether what was begun under another rule may be finished under this one.
+    /// Whether what was begun under another rule may be finished under this one; what is seen where it goes on
+    /// although it should not be so.
     ///
     /// # Errors
     /// `AccessDenied`
-    pub fn check_made(&self, encryption: &Encryption) -> Result<(), Fault> {
-        match (encryption.kind(), self.when_missing) {
-            (Some(kind), _) => {
-                self.check_kind(kind)?;
-            }
-            (None, WhenMissing::Pass) => return Ok(()),
+    pub fn check_made(&self, encryption: &Encryption) -> Result<Option<Seen>, Fault> {
+        let weaker = match (encryption.kind(), self.when_missing) {
+            (Some(kind), _) => self.check_kind(kind)?,
+            (None, WhenMissing::Pass) => return Ok(Some(Seen::Missing)),
             (None, WhenMissing::Add | WhenMissing::Refuse) => {
                 return Err(
                     Fault::plain(Code::AccessDenied, "encryption-missing").detail("the upload is not encrypted")
                 );
             }
-        }
-        encryption.key().map_or(Ok(()), |key| self.check_key(key).map(drop))
+        };
+        Ok(weaker.or(encryption.key().map_or(Ok(None), |key| self.check_key(key))?))
     }
 
     /// Whether a kind is strong enough; what is seen where it is not and goes on.

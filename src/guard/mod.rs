@@ -19,4 +19,6 @@ pub struct Rules {
     pub transport: transport::Rules,
     /// Levels of sensitivity.
     pub levels: encryption::Levels,
+    /// Whoever is refused is told which rule it was.
+    pub explain: bool,
 }

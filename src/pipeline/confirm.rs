@@ -3,18 +3,19 @@
 //!
 //! Some stores say it when they are asked for the object, and not in their answer to what made it: MinIO of
 //! copies and of multipart uploads. They are asked then, before the client hears of success. Of an upload
-//! that has just begun nothing can be asked; what it becomes is confirmed when it is complete.
+//! that has just begun nothing can be asked; what it becomes is confirmed when it is complete. What is encrypted
+//! with a client's own key is asked for without it: a store that has used the key cannot answer then.
 
 use std::sync::Arc;
 
 use http::header::{ETAG, IF_MATCH};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::encryption::{Decided, StoreKeys, is_confirmed};
+use super::encryption::{Decided, StoreKeys};
 use super::live::{Live, Site};
 use super::walk::Store;
 use crate::body::SealedBody;
-use crate::s3::encryption::{BUCKET_KEY, KEY_ID, KIND, Kind};
+use crate::s3::encryption::{BUCKET_KEY, CUSTOMER, Encryption, KEY_ID, KIND, Kind};
 use crate::s3::{Code, Fault, Operation, xml};
 use crate::upstream::{Forward, Owners, Reply, ReplyBody, Upstream};
 
@@ -34,9 +35,8 @@ pub(super) struct Confirm {
 /// What a rule demands of what was made.
 #[derive(Debug)]
 struct Demanded {
-    kind: Kind,
-    /// The KMS key that it was told.
-    key: Option<Arc<str>>,
+    /// How, with the KMS key that the store was told.
+    encryption: Encryption,
     made: Made,
     /// What takes it back, but for its version or upload.
     undo: Box<Forward>,
@@ -57,20 +57,15 @@ impl Confirm {
             Operation::CreateMultipartUpload => Some(Made::Upload),
             _ => None,
         };
-        if decided.demanded.is_none() && !decided.renames {
+        if !decided.demanded && !decided.renames {
             return None;
         }
-        let demanded = makes.and_then(|made| {
+        let demanded = makes.filter(|_| decided.demanded).map(|made| {
             let undo = match made {
                 Made::Object => Operation::DeleteObject,
                 Made::Upload => Operation::AbortMultipartUpload,
             };
-            Some(Demanded {
-                kind: decided.demanded?,
-                key: decided.encryption.key().cloned(),
-                made,
-                undo: Box::new(about(out, undo)),
-            })
+            Demanded { encryption: decided.encryption.clone(), made, undo: Box::new(about(out, undo)) }
         });
         Some(Self { listener, site, demanded })
     }
@@ -94,11 +89,22 @@ impl Confirm {
 }
 
 impl Demanded {
-    /// Whether headers say what was demanded, and name the key.
+    /// Whether headers say what was demanded, and name the key. A stronger kind will do.
     fn is_in(&self, headers: &HeaderMap, site: &Site) -> bool {
-        let named = headers.get(&KEY_ID).and_then(|value| value.to_str().ok());
-        let same = |key: &Arc<str>| named.is_some_and(|name| site.arn_of_stored(name) == *key);
-        is_confirmed(self.kind, headers) && self.key.as_ref().is_none_or(same)
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(kind) = self.encryption.kind() else {
+            return self.encryption == Encryption::Customer && text(CUSTOMER.algorithm.clone()) == Some("AES256");
+        };
+        let same = |key: &Arc<str>| text(KEY_ID).is_some_and(|name| site.arn_of_stored(name) == *key);
+        text(KIND).and_then(Kind::named) >= Some(kind) && self.encryption.key().is_none_or(same)
+    }
+
+    /// Whether the store has said, asked for the object without a key, what was demanded.
+    fn is_told(&self, found: &Reply, site: &Site) -> bool {
+        match self.encryption {
+            Encryption::Customer => found.status == StatusCode::BAD_REQUEST,
+            _ => found.status.is_success() && self.is_in(&found.headers, site),
+        }
     }
 
     async fn confirm(self, site: &Site, store: &Store, reply: Reply) -> Result<Reply, Fault> {
@@ -106,7 +112,7 @@ impl Demanded {
             return Ok(reply);
         }
         let mut reply = in_hand(reply).await?;
-        let silent = !reply.headers.contains_key(&KIND);
+        let silent = ![&KIND, &CUSTOMER.algorithm].into_iter().any(|name| reply.headers.contains_key(name));
         let confirmed = match self.made {
             _ if reply.code.is_some() => true, // nothing was made
             Made::Upload => silent,
@@ -135,7 +141,7 @@ impl Demanded {
                 reply.headers.insert(name, value.clone());
             }
         }
-        Ok(found.status.is_success() && self.is_in(&found.headers, site))
+        Ok(self.is_told(&found, site))
     }
 }
 

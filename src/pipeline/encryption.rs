@@ -14,7 +14,7 @@ use super::live::{Live, Site};
 use super::uploads::Uploads;
 use crate::access::{self, KeyAction, KeyUse, KeyView, Nothing, UploadEncryption, key_denied};
 use crate::audit;
-use crate::guard::encryption::{Asked, Channel, Demand, From, Seen, Use, Wanted, bad_context, check_kms};
+use crate::guard::encryption::{Asked, Channel, Demand, From, Seen, Use, Wanted, WhenMissing, bad_context, check_kms};
 use crate::kms::{self, Context};
 use crate::policy::encryption::BucketDefault;
 use crate::policy::engine::{Brought, Decision, Layer};
@@ -75,7 +75,7 @@ pub(super) struct Decided {
     /// What a rule that only watches has seen.
     pub(super) seen: Option<Seen>,
     /// A rule demands it, so the store has to confirm it.
-    pub(super) demanded: Option<Kind>,
+    pub(super) demanded: bool,
     /// The store names keys in its own way.
     pub(super) renames: bool,
     /// What the parts of the upload will be decided by.
@@ -109,7 +109,7 @@ pub(super) fn decide(case: &Case<'_>, uploads: &Uploads) -> Result<(Decided, Opt
     case.check_context(&asked)?;
     asked.check_channel(channel(case))?;
     if (asked.customer || asked.source_customer) && case.site.encryption.seals {
-        return Err(no_customer_keys(routed.operation));
+        return Err(no_customer_keys(asked.customer && !routed.operation.is_read()));
     }
     if (asked.customer || asked.source_customer) && !case.site.encryption.customer_keys {
         let message = "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure \
@@ -177,10 +177,9 @@ fn of_object(case: &Case<'_>, asked: &Asked) -> Result<(Decided, Headers), Fault
     }
     let headers = case.headers(&encryption)?;
     let begun = (routed.operation == Operation::CreateMultipartUpload).then(|| case.begun(&encryption));
-    let demanded = demand.and_then(Demand::must_be).filter(|_| encryption.kind().is_some());
-    let demanded = demanded.and(encryption.kind());
     // Of what nobody asked for, that it was missing says it all.
     let seen = seen.or(seen_of_key);
+    let demanded = seen.is_none() && demand.is_some_and(Demand::binds) || rules.levels.bind(bucket, key);
     Ok((Decided { encryption, from, seen, demanded, begun, renames: case.renames() }, headers))
 }
 
@@ -202,18 +201,20 @@ fn of_upload(case: &Case<'_>, asked: &Asked, upload: Option<UploadEncryption>) -
         return Ok(Decided { renames: case.renames(), ..Decided::default() });
     };
     let customer = upload.customer_algorithm.is_some();
-    if customer != asked.customer && !completes {
+    // Whoever completes need not show the key again.
+    if customer != asked.customer && (asked.customer || !completes) {
         let message = "The multipart upload initiate requested encryption. Subsequent part requests must include the \
             appropriate encryption parameters.";
         return Err(Fault::new(Code::InvalidRequest, "part-encryption", message));
     }
+    let said = customer || upload.algorithm.is_some();
     let encryption = upload.encryption;
-    if let Some(demand) = demand.filter(|_| !customer) {
-        demand.check_made(&encryption)?;
-    }
+    let seen = demand.filter(|_| !customer).map_or(Ok(None), |demand| demand.check_made(&encryption))?;
     rules.levels.check_write(bucket, key, encryption.key().map(AsRef::as_ref))?;
     case.check_opening(&encryption)?;
-    let demanded = demand.and_then(Demand::must_be).filter(|_| completes && !customer).and(encryption.kind());
+    let binds = |demand: &Demand| demand.binds() && (said || demand.when_missing != WhenMissing::Pass);
+    let binds = seen.is_none() && demand.is_some_and(binds) || rules.levels.bind(bucket, key);
+    let demanded = binds && completes;
     Ok(Decided { encryption, demanded, renames: case.renames(), ..Decided::default() })
 }
 
@@ -235,9 +236,9 @@ pub(super) const fn reads_source(operation: Operation) -> bool {
     matches!(operation, Operation::CopyObject | Operation::UploadPartCopy)
 }
 
-/// Objects that the proxy seals are not sealed with keys of clients.
-fn no_customer_keys(operation: Operation) -> Fault {
-    if operation.is_read() {
+/// Objects that the proxy seals are not sealed with keys of clients: none is to read them with.
+fn no_customer_keys(seals: bool) -> Fault {
+    if !seals {
         let message = "The encryption parameters are not applicable to this object.";
         return Fault::new(Code::InvalidRequest, "customer-key-not-applicable", message);
     }
@@ -410,14 +411,22 @@ impl<'a> Case<'a> {
     ) -> Result<(), Fault> {
         let what = if action == KeyAction::Decrypt { Use::Decrypt } else { Use::Encrypt };
         let caller = self.caller();
-        let consent = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what)?;
+        let named = self.live.guard.levels.check_use(key, caller.principal.as_caller().identity(), what);
         let empty = Context::default();
         let context = context.unwrap_or(&empty);
         let object = self.object_arn(action, bucket_key);
-        context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
         let region = &self.site.address.region;
         let known = action == KeyAction::GenerateDataKey;
+        let consent = named.as_ref().is_ok_and(|by_name| *by_name);
         let used = KeyUse { key, action, object: &object, context, known, region, consent };
+        if let Err(fault) = named {
+            // A level stands in the place of the key's own policy.
+            let told = key_denied(&caller, &used, &Decision::ImplicitDeny(Layer::Resource)).message().to_owned();
+            let fault = Fault::new(Code::AccessDenied, fault.reason(), told)
+                .detail(fault.private_detail().unwrap_or_default().to_owned());
+            return Err(fault);
+        }
+        context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
         self.ask_for_key(&used)?;
         match self.live.keys.by_arn(key) {
             Some(known) => known.check().map_err(|error| error.fault()),
@@ -558,10 +567,4 @@ pub(super) fn opens(operation: Operation, headers: &HeaderMap) -> bool {
         Operation::HeadObject => headers.contains_key("x-amz-checksum-mode"),
         _ => false,
     }
-}
-
-/// Whether a store has confirmed what is demanded.
-pub(super) fn is_confirmed(demanded: Kind, headers: &HeaderMap) -> bool {
-    let said = headers.get(&KIND).and_then(|value| value.to_str().ok()).and_then(Kind::named);
-    said >= Some(demanded)
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::encryption::{self, Decided, Headers};
 use super::judge::Case;
+use super::rule::unless_gone;
 use super::settings::{self, Setting};
 use super::source::{self, Bound};
 use super::uploads::Uploads;
@@ -27,8 +28,33 @@ pub(super) struct Found {
 /// Applies them. `at` is the place of the store.
 ///
 /// # Errors
-/// What [`settings::guard`] and [`encryption::decide`] refuse.
+/// What [`settings::guard`] and [`encryption::decide`] refuse; that the bucket is not there, which comes before.
 pub(super) async fn guard(
+    case: &Case<'_>,
+    document: Option<&Bytes>,
+    stores: &[Store],
+    at: usize,
+    uploads: &Uploads,
+) -> Result<Found, Fault> {
+    match apply(case, document, stores, at, uploads).await {
+        Ok(found) => Ok(found),
+        Err(fault) => {
+            let fault = Box::pin(unless_gone(case, stores.get(at), fault.into())).await.fault;
+            Err(if case.live.guard.explain { explained(fault) } else { fault })
+        }
+    }
+}
+
+/// A refusal that says which rule it was, where the operator wants that told (spec/encryption.md 9).
+fn explained(fault: Fault) -> Fault {
+    let reason = match fault.reason() {
+        "encryption-missing" | "encryption-weaker" => "encryption-required",
+        other => other,
+    };
+    if fault.code() == Code::AccessDenied { fault.with("ProxyReason", reason) } else { fault }
+}
+
+async fn apply(
     case: &Case<'_>,
     document: Option<&Bytes>,
     stores: &[Store],

@@ -343,7 +343,7 @@ fn requester(who: &Principal, access_key: Option<&str>) -> String {
 pub(super) fn of<'a>(routed: &'a Routed, requester: &'a str, new: &'a Encryption) -> Use<'a> {
     let says = |name: &str, word: &str| {
         routed.headers.get_all(name).iter().any(|value| {
-            let said = value.to_str().unwrap_or_default();
+            let said = String::from_utf8_lossy(value.as_bytes());
             said.split(',').any(|said| said.trim().eq_ignore_ascii_case(word))
         })
     };

@@ -104,7 +104,7 @@ pub(super) async fn check(case: &Case<'_>, store: &Store) -> Result<(), Fault> {
 /// What a refused caller hears: that, or that the bucket is not there, which everybody may know and the store in
 /// this process knows for nothing (spec/policy-evaluation.md 7). Of what other stores have there is no list. It is
 /// looked up before a refusal alone: whoever is allowed hears it of the store itself.
-async fn unless_gone(case: &Case<'_>, store: Option<&Store>, overruled: Overruled) -> Overruled {
+pub(super) async fn unless_gone(case: &Case<'_>, store: Option<&Store>, overruled: Overruled) -> Overruled {
     let (Some(store @ Store::Embedded(_)), Some(bucket)) = (store, case.routed.bucket.as_deref()) else {
         return overruled;
     };

@@ -45,9 +45,13 @@ pub(super) async fn check_attributes(case: &Case<'_>, store: Option<&Store>) -> 
 
 /// Whether a request asks for the checksums of an object as a whole or of its parts.
 pub(super) fn asks_for_checksums(routed: &Routed) -> bool {
-    let asked = routed.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
+    // However a store reads it.
+    let names = |value: &HeaderValue| {
+        let said = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        said.split(',').any(|said| matches!(said.trim(), "checksum" | "objectparts"))
+    };
     routed.operation == Operation::GetObjectAttributes
-        && asked.flat_map(|said| said.split(',')).any(|said| matches!(said.trim(), "Checksum" | "ObjectParts"))
+        && routed.headers.get_all("x-amz-object-attributes").iter().any(names)
 }
 
 const IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
@@ -94,5 +98,35 @@ impl Bound {
     /// Writes it into what the store is told.
     pub(super) fn write(self, headers: &mut HeaderMap) {
         headers.insert(IF_MATCH, self.etag);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_checksums_are_asked_for_they_are_asked_for() {
+        let asks = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-amz-object-attributes", HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            asks_for_checksums(&Routed {
+                operation: Operation::GetObjectAttributes,
+                bucket: Some("b".to_owned()),
+                key: Some("k".to_owned()),
+                parameters: Vec::new(),
+                headers,
+                copy_source: None,
+                account: None,
+                point: None,
+                through: None,
+            })
+        };
+        for lines in [&["Checksum"][..], &["ETag, checksum"], &["ETag", "OBJECTPARTS"], &["Checksum, Prüfsumme"]] {
+            assert!(asks(lines), "{lines:?}");
+        }
+        assert!(!asks(&["ETag,ObjectSize", "StorageClass", "Prüfsumme"]));
     }
 }

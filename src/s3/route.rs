@@ -426,7 +426,8 @@ impl Names<'_> {
             return Ok(());
         }
         if !known {
-            if self.rules.unknown == Unknown::Refuse {
+            // What is misplaced is not unknown: a store that ignores it would seem to have encrypted.
+            if self.rules.unknown == Unknown::Refuse || is_of_encryption(lower) {
                 return Err(unknown_header(lower));
             }
             if is_checksum_value(lower) {
@@ -542,9 +543,14 @@ fn misplaced_copy_source(value: &[u8]) -> Fault {
     )
 }
 
-fn unknown_header(name: &[u8]) -> Fault {
+/// Whether a header says how something new is encrypted.
+fn is_of_encryption(name: &[u8]) -> bool {
     let of_encryption = [encryption::KIND, encryption::KEY_ID, encryption::CONTEXT, encryption::BUCKET_KEY];
-    if of_encryption.iter().any(|known| known.as_str().as_bytes() == name) {
+    of_encryption.iter().any(|known| known.as_str().as_bytes() == name)
+}
+
+fn unknown_header(name: &[u8]) -> Fault {
+    if is_of_encryption(name) {
         let message = format!("{} header is not supported for this operation.", shown(name));
         return Fault::argument("sse-misplaced", message, shown(name), None);
     }

@@ -178,10 +178,7 @@ fn check_level(table: &Table<'_>, before: &[Level], level: &Level, name: Range<u
         table.fault(name.clone(), format!("two levels are called `{}`", level.name), "taken above", "rename one");
     }
     for other in before {
-        let overlap = |key: &Glob| {
-            other.keys.iter().any(|their| their == key || their.matches(key.as_str()) || key.matches(their.as_str()))
-        };
-        if let Some(shared) = level.keys.iter().find(|key| overlap(key)) {
+        if let Some(shared) = level.keys.iter().find(|key| is_of(key, &other.keys)) {
             let message = format!("`{}` is a key of the level `{}` too", shared.as_str(), other.name);
             table.fault(keys.clone(), message, "a key is of one level", "give each level keys of its own");
         }
@@ -189,14 +186,48 @@ fn check_level(table: &Table<'_>, before: &[Level], level: &Level, name: Range<u
             let message = format!("the levels `{}` and `{}` name the same people", level.name, other.name);
             table.warn(name.clone(), &message, "LINT-KEY-1", "two keys keep nobody apart from anybody then");
         }
-        if let Some(who) = level.decrypt.iter().find(|who| other.encrypt.contains(who)) {
+        if let Some(who) = level.decrypt.iter().find(|who| is_of(who, &other.encrypt)) {
             let message = format!("`{}` reads `{}` and writes `{}`", who.as_str(), level.name, other.name);
             table.warn(name.clone(), &message, "LINT-KEY-2", "what it reads may end where more people look");
         }
     }
 }
 
+/// Whether one of a list stands for a name, or some name of the same.
+fn is_of(name: &Glob, list: &[Glob]) -> bool {
+    list.iter().any(|other| other == name || other.matches(name.as_str()) || name.matches(other.as_str()))
+}
+
 fn globs(table: &mut Table<'_>, key: &'static str, expected: &str) -> Vec<Glob> {
     let text = |text: &str| (!text.is_empty()).then(|| Glob::new(text));
     table.list(key, expected, text).into_iter().map(|found| found.value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::super::Config;
+    use super::super::tests::with;
+
+    #[test]
+    fn levels_that_keep_nobody_apart_are_told_however_they_name_people() {
+        let told = |low: &str, high: &str| {
+            let level = |name: &str, people: &str| {
+                format!("[[sensitivity.level]]\nname = \"{name}\"\nkeys = [\"{name}-key\"]\n{people}\n")
+            };
+            let none: BTreeMap<String, String> = BTreeMap::new();
+            let text = with(&(level("low", low) + &level("high", high)));
+            let (_, warnings) = Config::parse(Path::new("bartizan.toml"), &text, &none).unwrap();
+            let told = warnings.to_string();
+            (told.contains("LINT-KEY-1"), told.contains("LINT-KEY-2"))
+        };
+        let all = "encrypt = [\"*:user/*\"]\ndecrypt = [\"*:user/*\"]";
+        assert_eq!(told(all, all), (true, true));
+        assert_eq!(told(all, "encrypt = [\"a:user/a\"]\ndecrypt = [\"a:user/a\"]"), (false, true));
+        assert_eq!(told("encrypt = [\"a:user/a\"]", "decrypt = [\"*:user/*\"]"), (false, true));
+        assert_eq!(told("encrypt = [\"a:role/in\"]", "decrypt = [\"*:user/*\"]"), (false, false));
+        assert_eq!(told("decrypt = [\"a:user/a\"]", "encrypt = [\"a:user/a\"]"), (false, false), "up it may flow");
+    }
 }

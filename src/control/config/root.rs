@@ -201,8 +201,9 @@ fn algorithms(table: &mut Table<'_>) -> bool {
 fn rules(root: &mut Table<'_>, upstreams: &[Upstream]) -> Guard {
     let usual = usual_names(upstreams);
     let levels = encryption::sensitivity(root);
+    let explain = explain(root);
     let Some(mut table) = root.table("guard") else {
-        return Guard { names: usual, rules: Arc::new(guard::Rules { levels, ..guard::Rules::default() }) };
+        return Guard { names: usual, rules: Arc::new(guard::Rules { levels, explain, ..guard::Rules::default() }) };
     };
     table.unavailable(&["worm"]);
     let names = names(&mut table, usual);
@@ -210,9 +211,18 @@ fn rules(root: &mut Table<'_>, upstreams: &[Upstream]) -> Guard {
         encryption: encryption::encryption(&mut table, upstreams),
         transport: encryption::transport(&mut table),
         levels,
+        explain,
     };
     table.finish();
     Guard { names, rules: Arc::new(rules) }
+}
+
+/// Whether refusals say which rule it was (spec/encryption.md 9).
+fn explain(root: &mut Table<'_>) -> bool {
+    let Some(mut table) = root.table("errors") else { return false };
+    let explain = table.boolean("explain", false);
+    table.finish();
+    explain
 }
 
 /// Keys are bytes to Amazon S3, and file names to many others.

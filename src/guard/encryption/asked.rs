@@ -142,7 +142,8 @@ pub fn bad_context() -> Fault {
 const fn writes(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::CopyObject
+        Operation::CompleteMultipartUpload
+            | Operation::CopyObject
             | Operation::CreateMultipartUpload
             | Operation::PutObject
             | Operation::UploadPart
@@ -341,7 +342,9 @@ mod tests {
             ("x-amz-server-side-encryption-customer-key", KEY),
         ];
         assert!(read(Operation::GetObject, &triple, true, true).unwrap().customer);
-        assert!(read(Operation::UploadPart, &triple, true, true).is_err());
+        for writes in [Operation::UploadPart, Operation::CompleteMultipartUpload] {
+            assert!(read(writes, &triple, true, true).is_err());
+        }
     }
 
     #[test]

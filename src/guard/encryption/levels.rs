@@ -56,7 +56,12 @@ impl Levels {
         !self.levels.is_empty()
     }
 
-    /// The level of a KMS key, by its place.
+    /// Whether an object is of a level, so that it must be encrypted in the end.
+    pub fn bind(&self, bucket: &str, key: &str) -> bool {
+        self.of_object(bucket, key).is_some()
+    }
+
+    /// The lowest level of a KMS key, by its place.
     pub fn of_key(&self, kms_key: &str) -> Option<usize> {
         self.levels.iter().position(|level| level.has(kms_key))
     }
@@ -79,20 +84,23 @@ impl Levels {
     }
 
     /// Whether somebody may use a KMS key, by the ARN of user or role; none: nobody known. `Ok(true)`: a level
-    /// says so by name.
+    /// says so by name. A key is of one level; where patterns make it one of several, all of them have to say so.
     ///
     /// # Errors
     /// `AccessDenied`: the key is of a level that names others.
     pub fn check_use(&self, kms_key: &str, identity: Option<&str>, what: Use) -> Result<bool, Fault> {
-        let Some(level) = self.levels.iter().find(|level| level.has(kms_key)) else { return Ok(false) };
-        let may = match what {
-            Use::Decrypt => &level.decrypt,
-            Use::Encrypt => &level.encrypt,
-        };
-        match identity.is_some_and(|identity| may.iter().any(|who| who.matches(identity))) {
-            true => Ok(true),
-            false => Err(denied("sensitivity-principal", &format!("the level `{}` names others", level.name))),
+        let mut named = false;
+        for level in self.levels.iter().filter(|level| level.has(kms_key)) {
+            let may = match what {
+                Use::Decrypt => &level.decrypt,
+                Use::Encrypt => &level.encrypt,
+            };
+            if !identity.is_some_and(|identity| may.iter().any(|who| who.matches(identity))) {
+                return Err(denied("sensitivity-principal", &format!("the level `{}` names others", level.name)));
+            }
+            named = true;
         }
+        Ok(named)
     }
 
     /// Whether what was read with one key may be written with another, or without one.
@@ -100,9 +108,10 @@ impl Levels {
     /// # Errors
     /// `AccessDenied`: that would take it to a lower level.
     pub fn check_copy(&self, from: Option<&str>, to: Option<&str>) -> Result<(), Fault> {
-        let level = |key: Option<&str>| key.and_then(|key| self.of_key(key));
-        let Some(from) = level(from) else { return Ok(()) };
-        let fine = match level(to) {
+        // Of several, what is read is of the highest, and what is written of the lowest.
+        let highest = |key: &str| self.levels.iter().rposition(|level| level.has(key));
+        let Some(from) = from.and_then(highest) else { return Ok(()) };
+        let fine = match to.and_then(|key| self.of_key(key)) {
             Some(to) => to >= from || self.downgrades.contains(&(from, to)),
             None => false,
         };
@@ -178,6 +187,19 @@ mod tests {
         assert!(levels.check_use("a:key/re1", Some("a:role/analyst"), Use::Decrypt).unwrap());
         assert_eq!(reason(levels.check_use("a:key/re1", None, Use::Decrypt)), "sensitivity-principal");
         assert!(!levels.check_use("a:key/other", None, Use::Decrypt).unwrap());
+    }
+
+    #[test]
+    fn a_key_of_several_levels_is_used_by_whom_all_of_them_name() {
+        let mut levels = levels();
+        levels.levels[0].keys = vec![Glob::new("*:key/*-x")];
+        let both = "a:key/re-x";
+        assert!(levels.check_use(both, Some("a:user/u"), Use::Encrypt).is_err());
+        assert!(levels.check_use(both, Some("a:role/ingest-1"), Use::Encrypt).is_err());
+        levels.levels[1].encrypt = vec![Glob::new("*:user/u")];
+        assert!(levels.check_use(both, Some("a:user/u"), Use::Encrypt).unwrap());
+        assert!(levels.check_copy(Some(both), Some("a:key/in-x")).is_err(), "what is read is of the highest");
+        assert!(levels.check_copy(Some("a:key/re"), Some(both)).is_err(), "what is written is of the lowest");
     }
 
     #[test]

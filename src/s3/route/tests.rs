@@ -8,6 +8,10 @@ use crate::s3::uri;
 const RULES: Rules = Rules { keys: KeyRules::REFUSE, unknown: Unknown::Refuse };
 
 fn ask(method: &str, target: &str, headers: &[(&str, &str)], auth: Auth) -> Result<Routed, Fault> {
+    ask_by(RULES, method, target, headers, auth)
+}
+
+fn ask_by(rules: Rules, method: &str, target: &str, headers: &[(&str, &str)], auth: Auth) -> Result<Routed, Fault> {
     let lines: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     let head = Head { method: method.as_bytes(), target: target.as_bytes(), lines: &lines, authority: None };
     let path = String::from_utf8(uri::decode(head.path()).unwrap().into_owned()).unwrap();
@@ -16,7 +20,7 @@ fn ask(method: &str, target: &str, headers: &[(&str, &str)], auth: Auth) -> Resu
         None => (path.trim_start_matches('/').to_owned(), None),
     };
     let query = Query::parse(head.query()).unwrap();
-    route(Some(bucket).filter(|bucket| !bucket.is_empty()), key, &head, &query, auth, RULES)
+    route(Some(bucket).filter(|bucket| !bucket.is_empty()), key, &head, &query, auth, rules)
 }
 
 fn check(method: &str, target: &str, headers: &[(&str, &str)], expected: Result<Operation, Code>) {
@@ -78,6 +82,18 @@ fn unknown_and_repeated_headers_are_refused() {
     check("HEAD", "/b/k", &[("x-amz-api-version", "2026-03-01")], Err(Code::NotImplemented));
     check("DELETE", "/b/k", &[("x-amz-copy-source", "a/b")], Err(Code::InvalidArgument));
     check("DELETE", "/b/k", &[("x-amz-copy-source", "")], Err(Code::InvalidArgument));
+}
+
+#[test]
+fn what_a_request_says_of_encryption_is_passed_on_unknown_to_no_store() {
+    let rules = Rules { unknown: Unknown::Pass, ..RULES };
+    let ask = |headers: &[(&str, &str)]| ask_by(rules, "PUT", "/b/k?partNumber=1&uploadId=u", headers, Auth::Header);
+    assert!(ask(&[("x-amz-new-thing", "1")]).is_ok());
+    for name in ["", "-aws-kms-key-id", "-context", "-bucket-key-enabled"] {
+        let name = format!("x-amz-server-side-encryption{name}");
+        let fault = ask(&[(name.as_str(), "AES256")]).unwrap_err();
+        assert_eq!(fault.message(), format!("{name} header is not supported for this operation."));
+    }
 }
 
 #[test]

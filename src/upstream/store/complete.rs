@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body::Body;
 
+use crate::s3::encryption::CUSTOMER;
 use crate::s3::{Code, Fault, uri};
 
 use super::Reply;
@@ -11,10 +12,12 @@ use super::answer::{self, checksum_text, checksum_type, quoted};
 use super::bucket::remove_parts;
 use super::checksums::{Algorithm, Hasher, encode, finished, hex, unhex};
 use super::condition::Guard;
+use super::customer::{Customer, Unopened};
 use super::encryption;
 use super::fault::Halt;
 use super::index::Tx;
 use super::intake;
+use super::keys::Name;
 use super::multipart::{find, part_key, upload_id};
 use super::record::{Checksum, Facts, ObjectRow, PartRow, Row, Sealing, UploadRow};
 use super::request::{Request, invalid_request};
@@ -88,6 +91,7 @@ fn assemble(
     };
     let target = Target::check(tx, request, guard)?;
     core.keys.check(upload.sealing.as_ref())?;
+    check_customer(core, request, upload.sealing.as_ref())?;
     let rows = rows(tx, request, &upload, listed)?;
     let size = check_sizes(request, listed, &rows)?;
     let checksum = checksum(request, &upload, &rows)?;
@@ -114,6 +118,13 @@ fn assemble(
     let row = ObjectRow { facts, attributes: upload.attributes, upload: Some(id.to_owned()), parts, sealing };
     target.put(tx, request, row)?;
     Ok(completed)
+}
+
+/// A client need not show its own key again, but what it shows must be the upload's.
+fn check_customer(core: &Core, request: &Request, sealing: Option<&Sealing>) -> Result<(), Halt> {
+    let Some(customer) = Customer::read(&request.forward().headers, &CUSTOMER)? else { return Ok(()) };
+    let opened = sealing.map(|sealing| core.keys.open(sealing, Name::of(request), Some(&customer)));
+    opened.transpose().map(drop).map_err(Unopened::of_part)
 }
 
 /// A client that missed the answer asks again: the object of this very upload is still there.

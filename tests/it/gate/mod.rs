@@ -7,6 +7,7 @@ mod encryption;
 mod flips;
 mod forms;
 mod generations;
+mod guarded;
 mod house;
 mod issued;
 mod key_service;
@@ -376,6 +377,11 @@ struct Seen {
 
 impl Script {
     fn answering(answer: &'static str) -> Self {
+        Self::telling(move |_| answer)
+    }
+
+    /// A store whose answer hangs on the head of the request.
+    fn telling(answer: impl Fn(&str) -> &'static str + Copy + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -434,7 +440,7 @@ fn tls_of(folder: &Path) -> Arc<rustls::ServerConfig> {
     Arc::new(tls.with_no_client_auth().with_single_cert(loaded.chain, key).unwrap())
 }
 
-fn converse(stream: TcpStream, answer: &str, kept: &Mutex<Vec<Seen>>) {
+fn converse(stream: TcpStream, answer: impl Fn(&str) -> &'static str, kept: &Mutex<Vec<Seen>>) {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut reader = BufReader::new(stream);
     while let Some(head) = read_head(&mut reader) {
@@ -442,8 +448,9 @@ fn converse(stream: TcpStream, answer: &str, kept: &Mutex<Vec<Seen>>) {
         let mut body = Vec::new();
         let _ = reader.by_ref().take(length).read_to_end(&mut body);
         let whole = body.len() as u64 == length;
+        let told = answer(&head);
         kept.lock().unwrap().push(Seen { head, body, whole });
-        if !whole || reader.get_mut().write_all(answer.as_bytes()).is_err() {
+        if !whole || reader.get_mut().write_all(told.as_bytes()).is_err() {
             return;
         }
     }

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::encryption::CUSTOMER;
 use super::house::House;
 use super::{Ask, Gate, KEY, Mode, NOBODY, Reply, SECRET, STORE_SECRET};
 
@@ -416,6 +417,29 @@ fn objects_that_are_sealed_need_tls_and_a_signature_as_kms_does() {
     let plain = plain.unwrap_or_else(|told| panic!("{told}"));
     plain.send(&Ask::put("/bucket/key", b"x")).refused(400, "InvalidRequest");
     assert_eq!(vault.object("/bucket/key"), None);
+}
+
+#[test]
+fn a_clients_key_seals_nothing_and_opens_nothing_that_is_sealed() {
+    let vault = Vault::new();
+    let house = vault.house("", "Enabled");
+    assert_eq!(house.send(&Ask::put("/bucket/key", b"x")).status, 200);
+    let own = CUSTOMER;
+    let source = [
+        ("x-amz-copy-source-server-side-encryption-customer-algorithm", own[0].1),
+        ("x-amz-copy-source-server-side-encryption-customer-key", own[1].1),
+        ("x-amz-copy-source-server-side-encryption-customer-key-md5", own[2].1),
+    ];
+    let with =
+        |ask: Ask, key: [(&'static str, &str); 3]| key.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+    house.send(&with(Ask::put("/bucket/key", b"y"), own)).refused(501, "NotImplemented");
+    let copy = Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", "/bucket/key");
+    for ask in [with(Ask::new("GET", "/bucket/key"), own), with(copy, source)] {
+        let refused = house.send(&ask);
+        refused.refused(400, "InvalidRequest");
+        let words = "The encryption parameters are not applicable to this object.";
+        assert!(String::from_utf8_lossy(&refused.body).contains(words), "{refused:?}");
+    }
 }
 
 #[test]

@@ -125,12 +125,18 @@ fn each_part_brings_the_key_that_the_upload_began_with() {
          <ETag>{etag}</ETag></Part></CompleteMultipartUpload>",
         one.etag()
     );
-    bench.on(Op::CompleteMultipartUpload, "k").query("uploadId", id).body(list.as_bytes()).expect(200);
+    let complete = || bench.on(Op::CompleteMultipartUpload, "k").query("uploadId", id).body(list.as_bytes());
+    let wrong = message(with(complete(), 2).refused(400, "InvalidRequest"));
+    assert_eq!(wrong, "The provided encryption parameters did not match the ones used originally.");
+    complete().expect(200);
     let got = with(bench.on(Op::GetObject, "k"), 1).expect(200);
     assert!(got.body == [body.as_slice(), b"tail"].concat());
     let open = bench.on(Op::CreateMultipartUpload, "k").expect(200);
     let id = open.element("UploadId").unwrap();
     let ask = bench.on(Op::UploadPart, "k").query("partNumber", "1").query("uploadId", id);
     let needless = message(with(ask, 1).body(b"x").refused(400, "InvalidRequest"));
+    assert!(needless.starts_with("The multipart upload initiate requested encryption."), "{needless}");
+    let ask = bench.on(Op::CompleteMultipartUpload, "k").query("uploadId", id).body(list.as_bytes());
+    let needless = message(with(ask, 1).refused(400, "InvalidRequest"));
     assert!(needless.starts_with("The multipart upload initiate requested encryption."), "{needless}");
 }
