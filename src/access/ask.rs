@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::document::Document;
+use super::document::{Document, MODES, ON_OFF};
 use super::stored::{Needs, Stored};
 use crate::s3::permission::{Check, Permission, State, Target, When};
 use crate::s3::route::{CopySource, NOT_THROUGH, Routed, Through, no_cors};
@@ -67,6 +67,55 @@ enum Holds {
     Yes,
 }
 
+/// A header that says one of a few words.
+struct Words {
+    name: &'static str,
+    words: [&'static str; 2],
+    /// Where conditions never compare it.
+    any_case: bool,
+    message: &'static str,
+}
+
+const WORDS: [Words; 7] = [
+    Words {
+        name: "x-amz-bypass-governance-retention",
+        words: ["true", "false"],
+        any_case: true,
+        message: "This header is true or false.",
+    },
+    Words {
+        name: "x-amz-bucket-object-lock-enabled",
+        words: ["true", "false"],
+        any_case: true,
+        message: "This header is true or false.",
+    },
+    Words { name: "x-amz-object-lock-mode", words: MODES, any_case: false, message: "Unknown wormMode directive." },
+    Words {
+        name: "x-amz-object-lock-legal-hold",
+        words: ON_OFF,
+        any_case: false,
+        message: "Legal Hold must be either of 'ON' or 'OFF'",
+    },
+    Words {
+        name: "x-amz-object-lock-event-hold",
+        words: ON_OFF,
+        any_case: false,
+        message: "Event Hold must be either of 'ON' or 'OFF'",
+    },
+    Words {
+        name: "x-amz-tagging-directive",
+        words: ["COPY", "REPLACE"],
+        any_case: true,
+        message: "Unknown tagging directive.",
+    },
+    Words {
+        name: "x-amz-metadata-directive",
+        words: ["COPY", "REPLACE"],
+        any_case: false,
+        message: "Unknown metadata directive.",
+    },
+];
+
 /// The checks of a request.
 ///
 /// A check that hangs on a state nobody has looked up is in the list all the same, and
@@ -80,6 +129,7 @@ enum Holds {
 pub fn checks(given: &Given<'_>, stored: &dyn Stored) -> Result<Asks, Fault> {
     let permission = given.permission()?;
     given.check_headers()?;
+    given.check_words()?;
     if given.routed.through.is_some() && !permission.access_point {
         return Err(Fault::plain(Code::MethodNotAllowed, NOT_THROUGH));
     }
@@ -146,6 +196,27 @@ impl Given<'_> {
             Some(name) => Err(Fault::argument("header-twice", "This header takes one value.", name.as_str(), None)),
             None => Ok(()),
         }
+    }
+
+    /// Headers that say one of a few words say nothing else: a store could read what is none of them as one
+    /// that nobody was asked about.
+    fn check_words(&self) -> Result<(), Fault> {
+        let headers = &self.routed.headers;
+        if headers.is_empty() {
+            return Ok(());
+        }
+        for Words { name, words, any_case, message } in &WORDS {
+            let Some(sent) = headers.get(*name) else { continue };
+            let is = |word: &&str| match any_case {
+                true => sent.as_bytes().eq_ignore_ascii_case(word.as_bytes()),
+                false => sent.as_bytes() == word.as_bytes(),
+            };
+            if !words.iter().any(is) {
+                let sent = String::from_utf8_lossy(sent.as_bytes()).into_owned();
+                return Err(Fault::argument("header-word", *message, *name, Some(sent)));
+            }
+        }
+        Ok(())
     }
 
     fn bucket(&self) -> Result<&str, Fault> {

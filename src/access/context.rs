@@ -238,10 +238,10 @@ impl View<'_> {
 
     /// Of the version that is there before the operation; on copies, of the source alone.
     fn existing_tags(&self) -> Option<&Tags> {
-        let request = self.request;
-        match self.ask.side {
-            Side::Source => request.need(request.stored.source_tags(), Needs::SOURCE_TAGS),
-            Side::Target => request.need(request.stored.target_tags(), Needs::TARGET_TAGS),
+        match (self.ask.side, creates(self.request.given.routed.operation)) {
+            (Side::Source, _) => self.request.need(self.request.stored.source_tags(), Needs::SOURCE_TAGS),
+            (Side::Target, None) => self.request.need(self.request.stored.target_tags(), Needs::TARGET_TAGS),
+            (Side::Target, Some(_)) => None, // what is overwritten says nothing of what is made
         }
     }
 

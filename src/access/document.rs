@@ -77,7 +77,7 @@ impl Document {
             Operation::PutObjectLegalHold => {
                 let root = Element::parse(body, "LegalHold")?;
                 root.only(&["Status"])?;
-                Self::LegalHold(word(&root, "Status")?.ok_or_else(xml::malformed)?)
+                Self::LegalHold(one_of(&ON_OFF, word(&root, "Status")?)?.ok_or_else(xml::malformed)?)
             }
             Operation::PutObjectRetention => Self::Retention(Retention::parse(body)?),
             Operation::PutObjectTagging => Self::Tagging(xml::tags(body)?),
@@ -133,13 +133,18 @@ impl Retention {
             }
         };
         Ok(Self {
-            mode: word(&root, "Mode")?,
+            mode: one_of(&MODES, word(&root, "Mode")?)?,
             until: word(&root, "RetainUntilDate")?,
-            event_hold: word(&root, "EventHold")?,
+            event_hold: one_of(&ON_OFF, word(&root, "EventHold")?)?,
             hold_days,
         })
     }
 }
+
+/// The modes of a retention.
+pub(super) const MODES: [&str; 2] = ["GOVERNANCE", "COMPLIANCE"];
+/// The states of a hold.
+pub(super) const ON_OFF: [&str; 2] = ["ON", "OFF"];
 
 /// What a year of an event hold counts (spec/worm.md 8).
 pub(super) const DAYS_OF_A_YEAR: u32 = 365;
@@ -153,6 +158,11 @@ pub(super) fn count(text: &str) -> Option<u32> {
 /// The text of the only child of this name without the white space around it; stores read it so.
 fn word(of: &Element, name: &str) -> Result<Option<String>, Fault> {
     Ok(of.text_of(name)?.map(|text| text.trim().to_owned()))
+}
+
+/// A word that some store reads in any letter case, and that conditions compare, is one that is known.
+fn one_of(known: &[&str], text: Option<String>) -> Result<Option<String>, Fault> {
+    if text.as_deref().is_none_or(|text| known.contains(&text)) { Ok(text) } else { Err(xml::malformed()) }
 }
 
 fn ownership(body: &[u8]) -> Result<String, Fault> {
@@ -193,6 +203,9 @@ mod tests {
             "",
             "<Retention><Mode>GOVERNANCE</Mode><Mode>COMPLIANCE</Mode></Retention>",
             "<Retention><Other/></Retention>",
+            "<Retention><Mode>governance</Mode></Retention>",
+            "<Retention><Mode/></Retention>",
+            "<Retention><Mode>GOVERNANCE</Mode><EventHold>on</EventHold></Retention>",
             "<Retention><EventHoldDuration/></Retention>",
             "<Retention><EventHoldDuration><Days>1</Days><Years>1</Years></EventHoldDuration></Retention>",
             "<Retention><EventHoldDuration><Days>+1</Days></EventHoldDuration></Retention>",
@@ -224,6 +237,10 @@ mod tests {
             Document::Inventory(vec!["Size".to_owned(), "ETag".to_owned()])
         );
         assert_eq!(read(Operation::GetObject, "anything"), Document::None);
+        for bad in ["on", "", "ON OFF"] {
+            let body = format!("<LegalHold><Status>{bad}</Status></LegalHold>");
+            assert!(Document::read(Operation::PutObjectLegalHold, body.as_bytes()).is_err(), "{bad}");
+        }
     }
 
     #[test]

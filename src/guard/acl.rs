@@ -134,6 +134,9 @@ fn of_headers(headers: &HeaderMap, owner: &str) -> Result<Option<Wish>, Fault> {
             }
         }
     }
+    if grants.len() > MOST_GRANTS {
+        return Err(malformed());
+    }
     let Some(canned) = headers.get("x-amz-acl") else {
         return Ok((!grants.is_empty()).then(|| of_grants(&grants, owner)));
     };
@@ -168,30 +171,30 @@ fn of_grants(grants: &[(&str, &str)], owner: &str) -> Wish {
     }
 }
 
+fn malformed() -> Fault {
+    let message = "The XML you provided was not well-formed or did not validate against our published schema";
+    Fault::new(Code::MalformedACLError, "acl-document", message)
+}
+
 fn of_document(document: &[u8], owner: &str) -> Result<Wish, Fault> {
-    let malformed = |_| {
-        let message = "The XML you provided was not well-formed or did not validate against our published schema";
-        Fault::new(Code::MalformedACLError, "acl-document", message)
-    };
-    let bad = || malformed(());
-    let root = Element::parse(document, "AccessControlPolicy").map_err(|_| bad())?;
-    root.only(&["AccessControlList", "Owner"]).map_err(|_| bad())?;
-    let list = root.child("AccessControlList").map_err(|_| bad())?.ok_or_else(bad)?;
-    list.only(&["Grant"]).map_err(|_| bad())?;
+    let root = Element::parse(document, "AccessControlPolicy").map_err(|_| malformed())?;
+    root.only(&["AccessControlList", "Owner"]).map_err(|_| malformed())?;
+    let list = root.child("AccessControlList").map_err(|_| malformed())?.ok_or_else(malformed)?;
+    list.only(&["Grant"]).map_err(|_| malformed())?;
     if list.children.len() > MOST_GRANTS {
-        return Err(bad());
+        return Err(malformed());
     }
     let mut grants = Vec::with_capacity(list.children.len());
     for grant in &list.children {
-        let permission = grant.text_of("Permission").map_err(|_| bad())?.ok_or_else(bad)?;
-        let permission = GRANTS.iter().find(|(_, known)| *known == permission).ok_or_else(bad)?.1;
-        let grantee = grant.child("Grantee").map_err(|_| bad())?.ok_or_else(bad)?;
-        let text = |name| grantee.text_of(name).map_err(|_| bad());
+        let permission = grant.text_of("Permission").map_err(|_| malformed())?.ok_or_else(malformed)?;
+        let permission = GRANTS.iter().find(|(_, known)| *known == permission).ok_or_else(malformed)?.1;
+        let grantee = grant.child("Grantee").map_err(|_| malformed())?.ok_or_else(malformed)?;
+        let text = |name| grantee.text_of(name).map_err(|_| malformed());
         let id = match (text("ID")?, text("URI")?, text("EmailAddress")?) {
             (Some(id), None, None) => grantee_id("id", id, "Grantee")?,
             (None, Some(uri), None) => grantee_id("uri", uri, "Grantee")?,
             (None, None, Some(mail)) => grantee_id("emailAddress", mail, "Grantee")?,
-            _ => return Err(bad()),
+            _ => return Err(malformed()),
         };
         grants.push((id, permission));
     }
@@ -267,6 +270,12 @@ mod tests {
         check(PutObject, &both, "", argument);
         let id = format!("id={OWNER}");
         check(PutObject, &[("x-amz-acl", "private"), ("x-amz-grant-read", &id)], "", Err(Code::InvalidRequest));
+        let many = |count| vec![format!("id={OWNER}"); count].join(",");
+        let refused = Err(Code::AccessControlListNotSupported);
+        check(PutObject, &[("x-amz-grant-read", &many(100))], "", refused);
+        check(PutObject, &[("x-amz-grant-read", &many(101))], "", Err(Code::MalformedACLError));
+        let halves = [("x-amz-grant-read", &*many(51)), ("x-amz-grant-write-acp", &*many(50))];
+        check(PutObject, &halves, "", Err(Code::MalformedACLError));
         check(PutBucketAcl, &[], "", Err(Code::MissingSecurityHeader));
         check(PutBucketAcl, &[("x-amz-acl", "private")], &list("<ID>1</ID>", "READ"), Err(Code::UnexpectedContent));
         check(PutBucketAcl, &[], "<AccessControlPolicy/>", Err(Code::MalformedACLError));

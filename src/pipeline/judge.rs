@@ -224,14 +224,11 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As for [`origin::client`].
     pub(super) fn access_facts(&self) -> Result<access::Facts<'a>, Fault> {
-        let Self { live, site, facts, routed, .. } = *self;
+        let Self { live, site, facts, .. } = *self;
         let connection = &facts.connection;
         let header = |name: &http::HeaderName| facts.head.headers.get(name).and_then(|value| value.to_str().ok());
         let vpc = live.vpc(connection);
         let id = self.endpoint();
-        let source = routed.copy_source.as_ref().map(|source| source.bucket.as_str());
-        // To make a bucket is nobody's business but the maker's: there is none yet that somebody owns.
-        let target = routed.bucket.as_deref().filter(|_| routed.operation != Operation::CreateBucket);
         Ok(access::Facts {
             caller: self.caller(),
             signature: access::Signature {
@@ -246,8 +243,8 @@ impl<'a> Case<'a> {
             },
             now: facts.received,
             region: &site.address.region,
-            target: self.control_target().unwrap_or_else(|| self.owner(target, routed.through.as_deref())),
-            source: self.owner(source, self.source_through()),
+            target: self.target(),
+            source: self.source(),
             content_sha256: header(&CONTENT_SHA256),
             user_agent: header(&http::header::USER_AGENT),
             referer: header(&http::header::REFERER),
@@ -257,6 +254,19 @@ impl<'a> Case<'a> {
 
     pub(super) fn caller(&self) -> Caller<'a> {
         Caller { principal: self.who, organization: self.live.estate.organization(&self.who.account) }
+    }
+
+    /// Whose it is that is asked for. To make a bucket is nobody's business but the maker's: there is none yet
+    /// that somebody owns.
+    fn target(&self) -> Owner<'a> {
+        let bucket = self.routed.bucket.as_deref().filter(|_| self.routed.operation != Operation::CreateBucket);
+        self.control_target().unwrap_or_else(|| self.owner(bucket, self.routed.through.as_deref()))
+    }
+
+    /// Whose the source of a copy is.
+    fn source(&self) -> Owner<'a> {
+        let source = self.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
+        self.owner(source, self.source_through())
     }
 
     fn owner(&self, bucket: Option<&str>, through: Option<&Through>) -> Owner<'a> {
@@ -313,11 +323,7 @@ impl<'a> Case<'a> {
 
     /// What the caller hears of a denial, and the operator besides.
     pub(super) fn denied(&self, ask: &Ask, decision: &Decision) -> Fault {
-        let source = self.routed.copy_source.as_ref().map(|source| source.bucket.as_str());
-        let owner = match ask.side() {
-            Side::Source => self.owner(source, self.source_through()),
-            Side::Target => self.owner(self.routed.bucket.as_deref(), self.routed.through.as_deref()),
-        };
+        let owner = if ask.side() == Side::Source { self.source() } else { self.target() };
         words::denied(&self.caller(), &owner, ask, decision)
     }
 }

@@ -279,7 +279,10 @@ impl Request<'_> {
                 Ok(Resource::Control { account: account.to_owned() })
             }
             _ => {
-                let message = "The account in the host name and x-amz-account-id differ.";
+                let message = match account {
+                    Some(_) => "The account in the host name and x-amz-account-id differ.",
+                    None => "x-amz-account-id must be the 12 digits of an account.",
+                };
                 Err(Fault::new(Code::InvalidRequest, "account-label", message).of_control())
             }
         })

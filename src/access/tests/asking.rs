@@ -289,6 +289,61 @@ fn a_header_that_decides_is_never_two() {
     assert!(checks(&given(&routed, &Document::None), &Nothing).is_ok());
 }
 
+/// spec/worm.md 7, 10: some store reads `tru%65` as `true`, `compliance` as `COMPLIANCE`.
+#[test]
+fn a_word_that_decides_is_one_that_is_known_or_the_request_is_refused() {
+    const BYPASS: &str = "x-amz-bypass-governance-retention";
+    let copy = ("x-amz-copy-source", "src/a");
+    let told = |method: &str, target: &str, headers: &[(&str, &str)]| {
+        let routed = routed(method, target, headers);
+        let document = match routed.operation {
+            Operation::DeleteObjects => document(&routed, "<Delete><Object><Key>a</Key></Object></Delete>"),
+            Operation::PutObjectRetention => document(&routed, "<Retention/>"),
+            Operation::CreateBucket => document(&routed, ""),
+            _ => Document::None,
+        };
+        checks(&given(&routed, &document), &Nothing).map(drop).map_err(|fault| {
+            let element =
+                |name| fault.elements().iter().find(|(known, _)| *known == name).map(|(_, says)| says.clone());
+            assert_eq!(fault.code(), Code::InvalidArgument, "{headers:?}");
+            (element("ArgumentName").unwrap(), element("ArgumentValue").unwrap(), fault.message().to_owned())
+        })
+    };
+    for says in ["tru%65", "yes", "1", "", "true,true", "\"true\""] {
+        for (method, target) in [("DELETE", "/b/k"), ("POST", "/b?delete"), ("PUT", "/b/k?retention")] {
+            let (name, value, _) = told(method, target, &[(BYPASS, says)]).unwrap_err();
+            assert_eq!((name.as_str(), value.as_str()), (BYPASS, says));
+        }
+        let locked = "x-amz-bucket-object-lock-enabled";
+        assert_eq!(told("PUT", "/bbb", &[(locked, says)]).unwrap_err().0, locked);
+    }
+    for (name, bad, message) in [
+        ("x-amz-object-lock-mode", "compliance", "Unknown wormMode directive."),
+        ("x-amz-object-lock-legal-hold", "on", "Legal Hold must be either of 'ON' or 'OFF'"),
+        ("x-amz-object-lock-event-hold", "true", "Event Hold must be either of 'ON' or 'OFF'"),
+        ("x-amz-tagging-directive", "REPLACE,COPY", "Unknown tagging directive."),
+        ("x-amz-metadata-directive", "MERGE", "Unknown metadata directive."),
+    ] {
+        let expected = (name.to_owned(), bad.to_owned(), message.to_owned());
+        assert_eq!(told("PUT", "/b/k", &[copy, (name, bad)]), Err(expected));
+    }
+    let hoisted = "/b/k?x-amz-object-lock-mode=Governance&X-Amz-Signature=0";
+    assert!(told("PUT", hoisted, &[]).is_err(), "in a presigned URL as well");
+    for (name, good) in [
+        (BYPASS, "True"),
+        (BYPASS, "false"),
+        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-object-lock-mode", "COMPLIANCE"),
+        ("x-amz-object-lock-legal-hold", "OFF"),
+        ("x-amz-object-lock-event-hold", "ON"),
+        ("x-amz-tagging-directive", "replace"),
+        ("x-amz-metadata-directive", "COPY"),
+    ] {
+        let (method, headers) = if name == BYPASS { ("DELETE", vec![]) } else { ("PUT", vec![copy]) };
+        assert_eq!(told(method, "/b/k", &[headers, vec![(name, good)]].concat()), Ok(()), "{name}: {good}");
+    }
+}
+
 #[test]
 fn headers_of_an_answer_have_permissions_of_their_own() {
     let of = |target| {

@@ -309,6 +309,10 @@ fn tags_of_objects_are_looked_up_only_when_asked_for() {
     copy.stored = Looked { target_tags: tags("wrong"), source_tags: tags("red"), ..Looked::default() };
     copy.check("s3:GetObject", key, Some("red"));
     // A write never sees the tags of what it replaces, and does not ask for them.
+    let copy = Case::new(&principal, "PUT", "/b/k", &[("x-amz-copy-source", "src/a"), ("x-amz-acl", "private")], "");
+    for action in ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl"] {
+        assert_eq!(copy.seen(action, key).unwrap(), (None, Needs::NONE), "{action}");
+    }
     assert_eq!(Case::new(&principal, "PUT", "/b/k", &[], "").seen("s3:PutObject", key).unwrap(), (None, Needs::NONE));
 }
 

@@ -92,11 +92,13 @@ fn of_point(arn: &str, rules: &AccessPointRules, before: &Sources, after: &Sourc
 fn is_point_open(sources: &Sources, point: &AccessPointRules) -> bool {
     let bucket = sources.buckets.get(&point.bucket);
     let account = bucket.and_then(|bucket| sources.accounts.get(&bucket.owner));
+    let own = sources.accounts.get(&point.owner);
+    let own = own.map(|account| account.organization_block.unwrap_or(account.block)).unwrap_or_default();
     let levels = BlockLevels {
         organization: account.and_then(|account| account.organization_block),
         account: account.map(|account| account.block).unwrap_or_default(),
         bucket: bucket.map(|bucket| bucket.block).unwrap_or_default(),
-        access_point: point.block,
+        access_point: point.block.or(own),
     };
     let of = PolicyOf::AccessPoint(point.origin);
     let public = point.policy.as_ref().is_some_and(|policy| public::is_public(policy.document(), of));

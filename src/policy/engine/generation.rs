@@ -271,9 +271,16 @@ impl Generation {
             bucket: self.buckets.get(bucket).map(|bucket| bucket.block).unwrap_or_default(),
             access_point: access_point
                 .and_then(|arn| self.access_points.get(arn))
-                .map(|point| point.block)
+                .map(|point| self.block_of(point, owner))
                 .unwrap_or_default(),
         }
+    }
+
+    /// Block Public Access of an access point in front of an account's bucket. Where another account owns it,
+    /// what that one has set holds for it, too (spec/access-points.md 7.3).
+    fn block_of(&self, point: &Point, owner: &str) -> Block {
+        let foreign = if point.owner == owner { None } else { self.accounts.get(&point.owner) };
+        foreign.map_or(point.block, |account| point.block.or(account.organization_block.unwrap_or(account.block)))
     }
 
     /// The layers that take part in a question. A caller without policies of its own has an empty identity
@@ -289,7 +296,7 @@ impl Generation {
             organization: owner.and_then(|account| account.organization_block),
             account: owner.map(|account| account.block).unwrap_or_default(),
             bucket: bucket.map(|bucket| bucket.block).unwrap_or_default(),
-            access_point: point.map(|point| point.block).unwrap_or_default(),
+            access_point: point.map(|point| self.block_of(point, question.owner)).unwrap_or_default(),
         };
         let in_force = bucket.filter(|bucket| bucket.ownership != Ownership::BucketOwnerEnforced);
         Layers {

@@ -89,3 +89,30 @@ fn a_bucket_that_the_embedded_store_does_not_have_is_told_to_whoever_asks() {
     gate.send_raw(unsigned.as_bytes()).refused(403, "AccessDenied");
     gate.send(&by(STRANGER, Ask::new("GET", "/bucket/k"))).refused(403, "AccessDenied");
 }
+
+/// Nobody owns a bucket that is not there, so whoever may not make it hears which policy of its own is silent,
+/// whatever the name.
+#[test]
+fn who_may_not_make_a_bucket_hears_why_in_every_account() {
+    let users = format!(
+        "{USERS}\n[[user]]\narn = \"arn:aws:iam::444455556666:user/guest\"\n\
+         keys = [{{ id = \"AKIAGUESTGUESTGUEST1\", secret = \"testsecrettestsecrettestsecrettestsecret\" }}]\n"
+    );
+    let files = [("policies/credentials.toml", &*users), ("policies/identities/reader.json", READER_POLICY)];
+    let gate = Gate::launch("", "[upstream]\nkind = \"embedded\"", &files).unwrap_or_else(|told| panic!("{told}"));
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    for bucket in ["bucket", "another"] {
+        for (key, account, user) in
+            [(NOBODY, "111122223333", "nobody"), ("AKIAGUESTGUESTGUEST1", "444455556666", "guest")]
+        {
+            let reply = gate.send(&by(key, Ask::new("PUT", &format!("/{bucket}"))));
+            reply.refused(403, "AccessDenied");
+            let told = String::from_utf8_lossy(&reply.body).replace("&quot;", "\"");
+            let expected = format!(
+                "User: arn:aws:iam::{account}:user/{user} is not authorized to perform: s3:CreateBucket on resource: \
+                 \"arn:aws:s3:::{bucket}\" because no identity-based policy allows the s3:CreateBucket action"
+            );
+            assert!(told.contains(&expected), "{told}");
+        }
+    }
+}

@@ -100,8 +100,10 @@ impl World {
             rules.service_control = if asks { levels("scp", || Kind::Identity) } else { no(false, Kind::Identity) };
             rules.resource_control =
                 if owns { levels("rcp", || Kind::ResourceControl) } else { no(true, Kind::ResourceControl) };
-            rules.organization_block = if owns { block.get("organization").map(settings) } else { Some(Block::ALL) };
-            rules.block = if owns { settings(&block["account"]) } else { Block::ALL };
+            // What the account of a foreign access point restricts counts; no case says anything of it.
+            let other = if case["request"]["accessPoint"]["account"] == id { Block::default() } else { Block::ALL };
+            rules.organization_block = if owns { block.get("organization").map(settings) } else { Some(other) };
+            rules.block = if owns { settings(&block["account"]) } else { other };
         }
     }
 

@@ -92,3 +92,31 @@ fn a_resource_with_fewer_than_five_colons_matches_by_a_star_at_its_end_alone() {
     }
     with("Resource", "Allow", "b*").check(BOB, "silent-identity");
 }
+
+/// spec/access-points.md 7.3
+#[test]
+fn what_an_account_restricts_holds_for_its_access_points_to_buckets_of_others() {
+    let eve = Caller::User { account: "777788889999", arn: "arn:aws:iam::777788889999:user/eve" };
+    let public = document("Allow", Some(json!("*")), "s3:*", &format!("{POINT}/object/*"));
+    let world = |change: fn(&mut AccountRules)| {
+        let mut world = World::default()
+            .identity(eve, &[everything("Allow")], None)
+            .identity(DANA, &[everything("Allow")], None)
+            .bucket(Some(naming(json!({"AWS": ["444455556666", "777788889999"]}))), |_| {})
+            .access_point(Some(public.clone()), Block::default())
+            .account(AWAY, change);
+        world.sources.access_points.get_mut(POINT).unwrap().owner = AWAY.to_owned();
+        world
+    };
+    let check = |change: fn(&mut AccountRules), caller, expected: &str| {
+        assert_eq!(world(change).ask_through(caller, "s3:GetObject", false).reason(), expected, "{caller:?}");
+    };
+    check(|_| {}, eve, "allowed");
+    check(|rules| rules.block.restrict_public_buckets = true, eve, "denied-public-access-block");
+    check(|rules| rules.organization_block = Some(Block::ALL), eve, "denied-public-access-block");
+    check(|rules| rules.block = Block { restrict_public_buckets: false, ..Block::ALL }, eve, "allowed");
+    // Its own people are no strangers at its own door.
+    check(|rules| rules.block = Block::ALL, DANA, "allowed");
+    let levels = Generation::new(world(|rules| rules.block = Block::ALL).sources).block_levels("b", HOME, Some(POINT));
+    assert_eq!((levels.account, levels.access_point), (Block::default(), Block::ALL));
+}
