@@ -177,6 +177,16 @@ fn examples(reference: &Value) -> String {
     out
 }
 
+/// What S3 says where the reference has a meaning alone.
+const SAID: [(&str, &str); 2] = [
+    (
+        "NoSuchUpload",
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
+         completed.",
+    ),
+    ("NoSuchVersion", "The specified version does not exist."),
+];
+
 fn codes(reference: &Value) -> String {
     let mut codes = BTreeMap::new();
     // S3 comes first: where another service shares a code, its own status is a matter of its envelope.
@@ -186,7 +196,8 @@ fn codes(reference: &Value) -> String {
         let message = error["message"].as_str().filter(|message| !message.is_empty() && !message.contains('…'));
         // A template says nothing without its values; the first sentence of the meaning does.
         let meaning = text(error, "meaning").split_inclusive(". ").next().unwrap_or_default().trim();
-        let row = (error["status"].as_u64().unwrap_or(500), message.unwrap_or(meaning));
+        let said = SAID.iter().find(|(code, _)| error["code"] == *code).map(|(_, said)| *said);
+        let row = (error["status"].as_u64().unwrap_or(500), said.or(message).unwrap_or(meaning));
         codes.entry(variant(text(error, "code"))).or_insert((text(error, "code"), row));
     }
     let mut out = String::from(

@@ -113,10 +113,14 @@ impl Refusal {
 /// Whoever asks for a bucket alone hears where it is, whatever the answer (spec/errors.md 2).
 fn in_region(fault: Fault, facts: &Facts) -> Fault {
     let routed = facts.task.as_ref().and_then(Task::routed);
-    let region = facts.home.as_ref().and_then(|home| home.region.as_deref());
-    match (routed.map(|routed| routed.operation), region) {
-        (Some(Operation::HeadBucket), Some(region)) => fault.header("x-amz-bucket-region", region),
-        _ => fault,
+    let asks = match (routed, &facts.named) {
+        (Some(routed), _) => routed.operation == Operation::HeadBucket,
+        (None, Some(named)) => named.key.is_none() && facts.is_head(),
+        (None, None) => false,
+    };
+    match facts.home.as_ref().and_then(|home| home.region.as_deref()).filter(|_| asks) {
+        Some(region) => fault.header("x-amz-bucket-region", region),
+        None => fault,
     }
 }
 

@@ -66,21 +66,26 @@ pub(super) struct Bound {
 
 impl Bound {
     fn to(headers: &HeaderMap, routed: &Routed) -> Result<Self, Fault> {
-        let failed =
-            |detail: &str| Err(Fault::plain(Code::PreconditionFailed, "copy-source").detail(detail.to_owned()));
+        let failed = |condition: &str, detail: &str| {
+            let fault = Fault::plain(Code::PreconditionFailed, "copy-source").with("Condition", condition);
+            Err(fault.detail(detail.to_owned()))
+        };
+        const BEFORE: &str = "x-amz-copy-source-If-Unmodified-Since";
         let Some(etag) = headers.get(http::header::ETAG) else {
             return Err(Fault::plain(Code::ServiceUnavailable, "upstream-look-up").detail("an object without an ETag"));
         };
         let bare =
             |value: &HeaderValue| value.as_bytes().iter().filter(|octet| **octet != b'"').copied().collect::<Vec<_>>();
         match (routed.headers.get(&IF_MATCH), routed.headers.get(&IF_UNMODIFIED_SINCE)) {
-            (Some(wanted), _) if wanted != "*" && bare(wanted) != bare(etag) => return failed("another ETag"),
+            (Some(wanted), _) if wanted != "*" && bare(wanted) != bare(etag) => {
+                return failed("x-amz-copy-source-If-Match", "another ETag");
+            }
             // Beside a condition on the ETag that holds, this one would not count any more.
             (None, Some(since)) => {
                 let time = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
                 match (time(headers.get(http::header::LAST_MODIFIED)), time(Some(since))) {
-                    (Some(modified), Some(since)) if modified > since => return failed("modified since"),
-                    (None, _) => return failed("no date"),
+                    (Some(modified), Some(since)) if modified > since => return failed(BEFORE, "modified since"),
+                    (None, _) => return failed(BEFORE, "no date"),
                     _ => {}
                 }
             }

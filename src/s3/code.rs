@@ -750,8 +750,10 @@ impl Code {
             Self::NoSuchPublicAccessBlockConfiguration => "No public access block.",
             Self::NoSuchResource => "The specified resource doesn't exist.",
             Self::NoSuchTagSet => "No tags.",
-            Self::NoSuchUpload => "Multipart upload unknown.",
-            Self::NoSuchVersion => "Version missing.",
+            Self::NoSuchUpload => {
+                "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+            }
+            Self::NoSuchVersion => "The specified version does not exist.",
             Self::NoSuchWebsiteConfiguration => "No website settings.",
             Self::NotDeviceOwnerError => "The device that generated the token is not owned by the authenticated user.",
             Self::NotImplemented => "A header you provided implies functionality that is not implemented",

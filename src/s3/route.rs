@@ -340,6 +340,11 @@ impl Names<'_> {
                     None,
                 ));
             };
+            if name.starts_with("response-") && value.chars().any(char::is_control) {
+                // Stores would leave it out, or write a header of its author's.
+                let message = format!("The value of {name} cannot stand in a header.");
+                return Err(Fault::argument("response-header", message, name, None));
+            }
             if name == "versionId" && value.is_empty() {
                 // Stores disagree about what this means.
                 return Err(Fault::argument("empty-version", "Invalid version id specified", name, None));

@@ -64,6 +64,8 @@ fn a_subresource_is_never_dropped_and_another_operation_executed() {
     check("PUT", "/b?analytics", &[], Err(Code::InvalidArgument));
     check("GET", "/b?prefix=a&prefix=b", &[], Err(Code::InvalidArgument));
     check("GET", "/b?list-type=1", &[], Err(Code::InvalidArgument));
+    check("GET", "/b/k?response-content-type=text/plain", &[], Ok(Operation::GetObject));
+    check("GET", "/b/k?response-content-type=a%0d%0ax-evil:1", &[], Err(Code::InvalidArgument));
     check("PATCH", "/b/k", &[], Err(Code::MethodNotAllowed));
     check("get", "/b/k", &[], Err(Code::MethodNotAllowed));
     check("GET", "/b/k?versions", &[], Err(Code::InvalidRequest));

@@ -42,6 +42,16 @@ static CONDITIONS: [(HeaderName, HeaderName); 4] = [
     (HeaderName::from_static("x-amz-copy-source-if-modified-since"), IF_MODIFIED_SINCE),
     (HeaderName::from_static("x-amz-copy-source-if-unmodified-since"), IF_UNMODIFIED_SINCE),
 ];
+/// Which condition on the source has failed: an entity tag, where there is one, beats the date beside it.
+fn condition(status: StatusCode, asked: &HeaderMap) -> &'static str {
+    match status {
+        StatusCode::NOT_MODIFIED if asked.contains_key(IF_NONE_MATCH) => "x-amz-copy-source-If-None-Match",
+        StatusCode::NOT_MODIFIED => "x-amz-copy-source-If-Modified-Since",
+        _ if asked.contains_key(IF_MATCH) => "x-amz-copy-source-If-Match",
+        _ => "x-amz-copy-source-If-Unmodified-Since",
+    }
+}
+
 /// What a copy takes over with the metadata of its source.
 const SYSTEM: [HeaderName; 6] =
     [CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES];
@@ -187,8 +197,9 @@ impl Sealed {
         let reply = self.wire.send(Box::new(head.clone()), SealedBody::empty()).await?;
         match reply.status {
             StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => {
-                return Err(Fault::plain(Code::PreconditionFailed, "copy-source-condition"));
+            status @ (StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED) => {
+                let fault = Fault::plain(Code::PreconditionFailed, "copy-source-condition");
+                return Err(fault.with("Condition", condition(status, &head.headers)));
             }
             _ => {
                 // A HEAD has no document, and this has one.

@@ -14,8 +14,9 @@ use super::attributes;
 use super::fault::Halt;
 use super::index::{Tx, behind, row_prefix};
 use super::intake;
+use super::read;
 use super::record::{BucketRow, PartRow, Row};
-use super::request::{Request, invalid_request, no_such_key};
+use super::request::{Request, invalid_request};
 use super::shell::Shell;
 use super::xml::Xml;
 use crate::s3::xml as documents;
@@ -88,10 +89,11 @@ where
         return Err(super::request::not_implemented("x-amz-object-ownership").into());
     }
     let document = intake::document(64 << 10, body).await?;
-    let location = documents::CreateBucket::parse(&document)?.location;
+    let documents::CreateBucket { location, tags } = documents::CreateBucket::parse(&document)?;
     let region = shell.core.settings.region.clone();
     check_location(location.as_deref(), &region)?;
-    let row = BucketRow { owner: request.forward().account.clone(), created: shell.core.now(), tags: Vec::new() };
+    attributes::check_tags(&tags, 50)?;
+    let row = BucketRow { owner: request.forward().account.clone(), created: shell.core.now(), tags };
     let asked = request.clone();
     let change = move |tx: &mut Tx<'_>| match tx.bucket(asked.bucket())? {
         None => Ok(tx.put_bucket(asked.bucket(), &row)?),
@@ -200,8 +202,7 @@ pub(super) async fn setting(shell: &Shell, request: &Request, operation: Operati
         let request = &asked;
         let row = request.owned_bucket(view.bucket(request.bucket())?)?;
         if operation == Operation::GetObjectAcl {
-            let object = view.newest(request.bucket(), request.key())?.filter(|row| !row.facts.delete_marker);
-            object.ok_or_else(|| no_such_key(request.key()))?;
+            read::lookup(view, request)?;
         }
         match answer {
             Described::Document(xml) => Ok(answer::document(xml)),

@@ -45,8 +45,9 @@ impl Conditions {
     }
 
     fn new(headers: &HeaderMap, [same, other, since, before]: [&str; 4], copy: bool) -> Self {
+        // No entity tag is anything but ASCII, so what is not matches none; left out, it would always hold.
         let text =
-            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(|text| text.trim().to_owned());
+            |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
         // A date that cannot be read is as good as none.
         let date = |name: &str| text(name).and_then(|date| httpdate::parse_http_date(&date).ok());
         Self {
@@ -178,5 +179,7 @@ mod tests {
         check(&[(since, OLD)], Verdict::Holds);
         check(&[(since, "yesterday")], Verdict::Holds);
         check(&[(matches, "\"x\""), (none, "\"abc\"")], Verdict::Failed("If-Match"));
+        check(&[(matches, "ä")], Verdict::Failed("If-Match"));
+        check(&[(none, "ä")], Verdict::Holds);
     }
 }

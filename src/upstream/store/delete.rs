@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
 
-use crate::s3::Fault;
+use crate::s3::{Code, Fault};
 
 use super::Reply;
 use super::answer;
@@ -74,7 +74,13 @@ where
 
 fn each(tx: &mut Tx<'_>, bucket: &str, entry: &DeleteEntry) -> Result<(), Halt> {
     if entry.key.len() > 1024 || entry.key.contains('\0') {
-        return Err(Fault::plain(crate::s3::Code::KeyTooLongError, "key-too-long").into());
+        return Err(Fault::plain(Code::KeyTooLongError, "key-too-long").into());
+    }
+    let conditions = [("LastModifiedTime", &entry.last_modified), ("Size", &entry.size)];
+    if let Some((name, _)) = conditions.into_iter().find(|(_, condition)| condition.is_some()) {
+        // Not kept, it would be a deletion that its author has ruled out.
+        let message = format!("The embedded store does not implement the condition {name} of a deletion.");
+        return Err(Fault::new(Code::NotImplemented, "condition-not-implemented", message).into());
     }
     match Version::read(entry.version.as_deref())? {
         Version::Unknown => Err(no_such_version(&entry.key, entry.version.as_deref().unwrap_or_default()).into()),

@@ -97,11 +97,7 @@ pub(super) fn find(
 ) -> Result<(Vec<u8>, UploadRow), Halt> {
     let id = upload_id(request);
     let at = upload_key(request, id);
-    let missing = || {
-        let message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been \
-            aborted or completed.";
-        Fault::new(Code::NoSuchUpload, "no-such-upload", message).with("UploadId", id)
-    };
+    let missing = || Fault::plain(Code::NoSuchUpload, "no-such-upload").with("UploadId", id);
     if id.is_empty() || id.len() > 128 || id.contains('\0') {
         return Err(missing().into());
     }

@@ -121,7 +121,8 @@ fn stretch(request: &Request, source: &ObjectRow) -> Result<(u64, u64), Fault> {
     if last >= size {
         return Err(bad(format!("Range specified is not valid for source object of size: {size}")));
     }
-    Ok((first, last.saturating_sub(first).saturating_add(1)))
+    let length = last.saturating_sub(first).saturating_add(1);
+    if length > LARGEST { Err(intake::too_large(length)) } else { Ok((first, length)) }
 }
 
 fn number(request: &Request) -> Result<u32, Fault> {

@@ -164,9 +164,7 @@ pub(super) fn no_such_key(key: &str) -> Fault {
 }
 
 pub(super) fn no_such_version(key: &str, version: &str) -> Fault {
-    Fault::new(Code::NoSuchVersion, "no-such-version", "The specified version does not exist.")
-        .with("Key", key)
-        .with("VersionId", version)
+    Fault::plain(Code::NoSuchVersion, "no-such-version").with("Key", key).with("VersionId", version)
 }
 
 pub(super) fn not_implemented(header: &'static str) -> Fault {

@@ -1,10 +1,25 @@
 //! Error documents of a store: read with bounds, written anew with the proxy's own ids.
 
 use crate::id::RequestId;
-use crate::s3::{fault, xml};
+use crate::s3::{Code, fault, xml};
 
 /// Elements kept of an error document; S3 sends fewer than ten.
 const ELEMENTS: usize = 32;
+
+/// Codes that speak of the proxy's own identity towards the store; a client would blame its own.
+const OWN_IDENTITY: [&str; 8] = [
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "MissingSecurityHeader",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "XAmzContentSHA256Mismatch",
+];
+
+/// Codes that send whoever asks to another endpoint; a client that went there would go round the proxy.
+const ELSEWHERE: [&str; 3] = ["PermanentRedirect", "Redirect", "TemporaryRedirect"];
 
 /// An error as the store told it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,10 +58,22 @@ impl StoreError {
         &self.message
     }
 
+    /// Whether it is about the proxy: its identity towards the store, or the endpoint that it asks. No client can
+    /// do anything about that.
+    pub fn is_of_proxy(&self) -> bool {
+        OWN_IDENTITY.iter().chain(&ELSEWHERE).any(|code| *code == self.code)
+    }
+
     /// The same about the same thing, in other words.
     #[must_use]
     pub fn saying(self, code: &str, message: &str) -> Self {
         Self { code: code.to_owned(), message: message.to_owned(), ..self }
+    }
+
+    /// What a client hears of what is none of its business.
+    fn internal() -> Self {
+        let code = Code::InternalError;
+        Self { code: code.as_str().to_owned(), message: code.message().to_owned(), elements: Vec::new() }
     }
 
     /// What a status without a document most likely means.
@@ -100,6 +127,12 @@ pub fn rewrite_late(
     called: &[(String, String)],
 ) -> (Vec<u8>, Option<String>) {
     if let Some(error) = StoreError::parse(document).map(|error| error.calling(called)) {
+        let error = if error.is_of_proxy() {
+            tracing::error!(id = id.as_str(), code = error.code, "after its 200, the store answered the proxy itself");
+            StoreError::internal()
+        } else {
+            error
+        };
         let rendered = error.render(id);
         let code = error.code;
         // The declaration has been sent already.
@@ -140,6 +173,18 @@ mod tests {
         assert_eq!(StoreError::parse(b"<Error><Message>no code</Message></Error>"), None);
         assert_eq!(StoreError::parse(b"<!DOCTYPE x><Error><Code>A</Code></Error>"), None);
         assert_eq!(StoreError::parse(b"<Error><Code>A"), None);
+    }
+
+    #[test]
+    fn an_error_about_the_proxy_is_not_told_behind_an_early_200_either() {
+        for code in ["InvalidAccessKeyId", "PermanentRedirect"] {
+            let told = format!("<Error><Code>{code}</Code><Message>m</Message><Endpoint>e.example</Endpoint></Error>");
+            let (out, code) = rewrite_late(told.as_bytes(), &id(), &[], &[]);
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.starts_with("<Error><Code>InternalError</Code><Message>We encountered"), "{text}");
+            assert!(!text.contains("e.example"), "{text}");
+            assert_eq!(code.as_deref(), Some("InternalError"));
+        }
     }
 
     #[test]

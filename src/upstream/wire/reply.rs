@@ -34,18 +34,7 @@ const ERROR_DOCUMENT: usize = 64 * 1024;
 const ATTRIBUTES: usize = 4 * 1024 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
-
-/// Codes that speak of the proxy's own identity towards the store; a client would blame its own.
-const OWN_IDENTITY: [&str; 8] = [
-    "AuthorizationHeaderMalformed",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "MissingSecurityHeader",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "XAmzContentSHA256Mismatch",
-];
+const WAIT: HeaderName = HeaderName::from_static("x-amz-retry-after");
 
 /// A response body that gives its connection back when it ends.
 #[derive(Debug)]
@@ -161,7 +150,8 @@ impl Body for Download {
 pub async fn reply(out: &Answering, head: Parts, body: Download) -> Result<Reply, Fault> {
     let upstream_id = head.headers.get(REQUEST_ID).cloned();
     if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
-        return Err(redirected(&head));
+        let document = body.read(ERROR_DOCUMENT).await.ok();
+        return Err(redirected(&head, document.as_deref().and_then(StoreError::parse).as_ref()));
     }
     if head.status.is_client_error() || head.status.is_server_error() {
         let error = read_error(out, &head, body).await?;
@@ -352,10 +342,17 @@ fn bare_status(out: &Answering) -> bool {
     out.operation.spec().method == "HEAD"
 }
 
-fn redirected(head: &Parts) -> Fault {
+/// Where a store sends the proxy, nobody is sent. `TemporaryRedirect` passes by itself; any other says that the
+/// configuration is wrong.
+fn redirected(head: &Parts, error: Option<&StoreError>) -> Fault {
     let region = head.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok()).unwrap_or("unknown");
-    Fault::plain(Code::InternalError, "upstream-redirect").detail(format!(
-        "the store redirects ({}, bucket region {region}): check upstream.endpoint and upstream.region",
+    let said = error.map_or("no code", |error| error.code.as_str());
+    let code = match said {
+        "TemporaryRedirect" => Code::ServiceUnavailable,
+        _ => Code::InternalError,
+    };
+    Fault::plain(code, "upstream-redirect").detail(format!(
+        "the store redirects ({}, {said}, bucket region {region}): check upstream.endpoint and upstream.region",
         head.status
     ))
 }
@@ -379,14 +376,17 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
         }
     }
     let bare = bare_status(out);
-    let document = if bare { Ok(Bytes::new()) } else { body.read(ERROR_DOCUMENT).await };
-    let document = document.ok().filter(|document| !document.is_empty());
+    let document = if bare { Some(Bytes::new()) } else { body.read(ERROR_DOCUMENT).await.ok() };
+    let is_empty = document.as_ref().is_some_and(Bytes::is_empty);
     let error = document.as_deref().and_then(StoreError::parse).map(|error| error.calling(&out.called));
     let (status, error) = out.said.as_s3((out.dialect, out.operation, &out.region), head.status, error);
-    if let Some(code) = error.as_ref().map(|error| error.code.as_str()).filter(|code| OWN_IDENTITY.contains(code)) {
+    if let Some(StoreError { code, .. }) = error.as_ref().filter(|error| error.is_of_proxy()) {
         return Err(Fault::plain(Code::InternalError, "upstream-refuses-us").detail(format!(
-            "the store answered {code} to the proxy's own signature: check upstream.credentials, region and clock"
+            "the store answered {code} to the proxy itself: check upstream.endpoint, credentials, region and clock"
         )));
+    }
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        hint(&mut headers);
     }
     match error {
         Some(error) => Ok(Reply {
@@ -399,7 +399,7 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
         }),
         None if matches!(head.status.as_u16(), 502..=504) => Err(unavailable(head.status)),
         // A HEAD has no document, and some stores send errors without one; the status says enough.
-        None if bare || head.status.is_client_error() => Ok(Reply {
+        None if bare || is_empty && head.status.is_client_error() => Ok(Reply {
             status,
             headers,
             code: None,
@@ -414,6 +414,15 @@ async fn read_error(out: &Answering, head: &Parts, body: Download) -> Result<Rep
         None => Err(Fault::plain(Code::InternalError, "upstream-unreadable")
             .detail(format!("the store answered {} without an S3 error document", head.status))),
     }
+}
+
+/// When to come back, in both spellings: without it SDKs take a few milliseconds.
+fn hint(headers: &mut HeaderMap) {
+    let number = |name: &HeaderName| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+    let seconds = number(&header::RETRY_AFTER);
+    let millis = number(&WAIT).or(seconds.and_then(|seconds| seconds.checked_mul(1000))).unwrap_or(1000);
+    headers.entry(WAIT).or_insert_with(|| millis.into());
+    headers.entry(header::RETRY_AFTER).or_insert_with(|| millis.div_ceil(1000).into());
 }
 
 fn unavailable(status: StatusCode) -> Fault {

@@ -93,6 +93,7 @@ fn refusals_name_the_region_and_the_target_that_clients_act_on() {
         (Ask { key: NOBODY, ..Ask::new("HEAD", "/bucket") }, 403),
         (Ask::new("HEAD", "/none"), 404),
         (Ask::new("HEAD", "/bucket"), 200),
+        (Ask::new("HEAD", "/bucket?unheard-of="), 501),
         (Ask { region: "eu-west-1", ..Ask::new("GET", "/bucket") }, 400),
     ] {
         let reply = gate.send(&ask);
@@ -103,6 +104,23 @@ fn refusals_name_the_region_and_the_target_that_clients_act_on() {
         let reply = gate.send(&Ask::new("GET", target));
         reply.refused(400, "InvalidURI");
         assert!(String::from_utf8_lossy(&reply.body).contains(&format!("<URI>{target}</URI>")), "{reply:?}");
+    }
+}
+
+#[test]
+fn a_condition_on_the_source_of_a_copy_that_fails_is_named() {
+    let gate = Gate::embedded();
+    assert_eq!(gate.send(&Ask::new("PUT", "/bucket")).status, 200);
+    assert_eq!(gate.send(&Ask::put("/bucket/k", b"data")).status, 200);
+    for (name, value) in
+        [("If-Match", "\"other\""), ("If-None-Match", "*"), ("If-Unmodified-Since", "Sat, 14 Mar 2020 09:26:53 GMT")]
+    {
+        let name = format!("x-amz-copy-source-{name}");
+        let copy = Ask::new("PUT", "/bucket/copy").header("x-amz-copy-source", "/bucket/k");
+        let reply = gate.send(&copy.header(name.to_ascii_lowercase().leak(), value));
+        reply.refused(412, "PreconditionFailed");
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        assert!(text.contains(&format!("<Condition>{name}</Condition>")), "{text}");
     }
 }
 

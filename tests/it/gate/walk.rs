@@ -104,6 +104,68 @@ fn a_redirect_is_not_followed_and_not_passed_on() {
     assert_eq!(store.seen().len(), 1);
 }
 
+/// An answer of a store as it goes over the wire.
+fn told(status: &str, lines: &str, document: &str) -> Script {
+    let length = document.len();
+    Script::answering(format!("HTTP/1.1 {status}\r\n{lines}content-length: {length}\r\n\r\n{document}").leak())
+}
+
+#[test]
+fn where_a_store_sends_the_proxy_no_client_is_sent() {
+    let place = "<Message>elsewhere</Message><Endpoint>store.example</Endpoint>";
+    for (status, code, expected) in [
+        ("307 Temporary Redirect", "TemporaryRedirect", (503, "ServiceUnavailable")),
+        ("301 Moved Permanently", "PermanentRedirect", (500, "InternalError")),
+        ("400 Bad Request", "PermanentRedirect", (500, "InternalError")),
+        ("403 Forbidden", "TemporaryRedirect", (500, "InternalError")),
+    ] {
+        let store = told(status, "", &format!("<Error><Code>{code}</Code>{place}</Error>"));
+        let gate = Gate::before(&store);
+        let reply = gate.send(&Ask::new("GET", "/bucket/k"));
+        reply.refused(expected.0, expected.1);
+        assert!(!String::from_utf8_lossy(&reply.body).contains("store.example"));
+        assert_eq!(reply.head.contains("x-amz-retry-after: "), expected.0 == 503, "{}", reply.head);
+    }
+}
+
+#[test]
+fn an_error_that_is_none_of_s3_is_not_guessed_at() {
+    let long = format!("<Error><Code>NoSuchKey</Code><Message>{}</Message></Error>", "m".repeat(64 << 10));
+    for (status, document, expected) in [
+        ("404 Not Found", "<html>no such page</html>", (500, "InternalError")),
+        ("403 Forbidden", "blocked", (500, "InternalError")),
+        ("404 Not Found", &long, (500, "InternalError")),
+        ("500 Internal Server Error", "<html/>", (500, "InternalError")),
+        ("502 Bad Gateway", "<html/>", (503, "ServiceUnavailable")),
+        ("504 Gateway Timeout", "", (503, "ServiceUnavailable")),
+    ] {
+        let store = told(status, "", document);
+        let gate = Gate::before(&store);
+        gate.send(&Ask::new("GET", "/bucket/k")).refused(expected.0, expected.1);
+    }
+    // Some stores say nothing but the status.
+    let store = told("404 Not Found", "", "");
+    Gate::before(&store).send(&Ask::new("GET", "/bucket/k")).refused(404, "NoSuchKey");
+}
+
+#[test]
+fn a_store_that_is_too_busy_is_passed_on_with_hints() {
+    let document = "<Error><Code>SlowDown</Code><Message>m</Message></Error>";
+    for (status, lines, hints) in [
+        ("503 Service Unavailable", "", ["retry-after: 1\r", "x-amz-retry-after: 1000\r"]),
+        ("503 Service Unavailable", "retry-after: 7\r\n", ["retry-after: 7\r", "x-amz-retry-after: 7000\r"]),
+        ("429 Too Many", "x-amz-retry-after: 1500\r\n", ["retry-after: 2\r", "x-amz-retry-after: 1500\r"]),
+    ] {
+        let store = told(status, lines, document);
+        let gate = Gate::before(&store);
+        let reply = gate.send(&Ask::new("GET", "/bucket/k"));
+        reply.refused(status[..3].parse().unwrap(), "SlowDown");
+        for hint in hints {
+            assert!(reply.head.contains(&format!("\n{hint}")), "{hint} in {}", reply.head);
+        }
+    }
+}
+
 #[test]
 fn a_store_that_is_not_there_is_said_so_with_hints() {
     let gone = Script { address: "127.0.0.1:1".to_owned(), seen: std::sync::Arc::default() };

@@ -195,6 +195,8 @@ fn versions_that_do_not_exist() {
     bench.on(Op::GetObject, "none").query("versionId", "null").refused(404, "NoSuchVersion");
     bench.on(Op::GetObject, "k").query("versionId", "").refused(400, "InvalidArgument");
     bench.on(Op::DeleteObject, "k").query("versionId", "a b").refused(400, "InvalidArgument");
+    bench.on(Op::GetObjectAcl, "k").query("versionId", "null").expect(200);
+    bench.on(Op::GetObjectAcl, "k").query("versionId", "abc").refused(404, "NoSuchVersion");
 }
 
 #[test]
@@ -228,6 +230,31 @@ fn many_objects_are_deleted_at_once() {
     ask(thousand + "<Object><Key>y</Key></Object>").refused(400, "MalformedXML");
     ask(String::new()).refused(400, "MalformedXML");
     bench.ask(Op::DeleteObjects).bucket("b").body(&vec![b' '; 5 << 20]).refused(400, "MaxMessageLengthExceeded");
+}
+
+#[test]
+fn a_deletion_under_a_condition_that_is_not_kept_deletes_nothing() {
+    let bench = Bench::with_bucket();
+    for condition in ["<Size>7</Size>", "<LastModifiedTime>Sat, 14 Mar 2026 09:26:52 GMT</LastModifiedTime>"] {
+        bench.put("k", b"1");
+        let body = format!("<Delete><Object><Key>k</Key>{condition}</Object></Delete>");
+        let answer = bench.ask(Op::DeleteObjects).bucket("b").body(body.as_bytes()).expect(200);
+        assert_eq!((answer.elements("Code"), answer.elements("Deleted").len()), (vec!["NotImplemented"], 0));
+        bench.on(Op::HeadObject, "k").expect(200);
+    }
+}
+
+#[test]
+fn a_bucket_has_the_tags_it_is_made_with() {
+    let bench = Bench::new();
+    let tagged = |tags: &str| format!("<CreateBucketConfiguration><Tags>{tags}</Tags></CreateBucketConfiguration>");
+    let tag = |key: &str| format!("<Tag><Key>{key}</Key><Value>v</Value></Tag>");
+    let make = |tags: &str| bench.ask(Op::CreateBucket).bucket("b").body(tagged(tags).as_bytes());
+    make(&tag("aws:mine")).refused(400, "InvalidTag");
+    make(&(0..51).map(|at| tag(&at.to_string())).collect::<String>()).refused(400, "BadRequest");
+    make(&tag("team")).expect(200);
+    let tags = bench.ask(Op::GetBucketTagging).bucket("b").expect(200);
+    assert_eq!((tags.element("Key"), tags.element("Value")), (Some("team"), Some("v")));
 }
 
 #[test]
