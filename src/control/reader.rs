@@ -437,12 +437,15 @@ impl<'r> Table<'r> {
 
     /// Refuses keys of features that this version lacks: ignoring them would be a hole.
     pub(super) fn unavailable(&mut self, keys: &[&'static str]) {
-        for key in keys {
-            let Some(span) = self.key_span(key) else { continue };
-            self.known.push(key);
-            let message = format!("`{}` is not available in this version", self.path_of(key));
-            self.fault(span, message, "would be ignored, so it is refused", "remove it, or use a version that has it");
-        }
+        keys.iter().for_each(|key| self.unavailable_but(key, "remove it, or use a version that has it"));
+    }
+
+    /// Refuses a key that this version does not have, with what to do instead.
+    pub(super) fn unavailable_but(&mut self, key: &'static str, help: &str) {
+        let Some(span) = self.key_span(key) else { return };
+        self.known.push(key);
+        let message = format!("`{}` is not available in this version", self.path_of(key));
+        self.fault(span, message, "would be ignored, so it is refused", help);
     }
 
     /// Refuses keys that make no sense beside another.

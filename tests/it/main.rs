@@ -11,6 +11,7 @@
 
 mod architecture;
 mod body;
+mod documents;
 mod fuzz;
 mod gate;
 mod profile;

@@ -23,11 +23,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 const SEGMENT: u64 = 64 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Tables and keys of features that are still to come.
-const LATER: [&str; 2] = ["detect", "public_access_block"];
-
 pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
-    root.unavailable(&LATER);
+    root.unavailable(&["detect"]);
+    let file = "write `accounts/ACCOUNT/public-access-block.json` in the policies folder (docs/policies.md)";
+    root.unavailable_but("public_access_block", file);
     let region = region(root, "region").unwrap_or_else(|| "us-east-1".to_owned());
     let account = root.parsed("account", "the 12 digits of an account", account).map(|found| found.value);
     if account.is_none() && !root.has("account") {
@@ -258,7 +257,7 @@ fn audit(root: &mut Table<'_>, upstreams: &[Upstream], region: &str) -> Audit {
         max_size: None,
     };
     let Some(mut table) = root.table("audit") else { return default };
-    table.unavailable(&["chain"]);
+    table.unavailable_but("chain", "remove it: the journal is always chained and signed (docs/journal.md)");
     let before = [("queued", Before::Queued), ("written", Before::Written), ("synced", Before::Synced)];
     let when_full = [("refuse", WhenFull::Refuse), ("drop", WhenFull::Drop)];
     let audit = Audit {
@@ -305,7 +304,9 @@ fn runtime(root: &mut Table<'_>) -> Runtime {
     let default = Runtime { workers: 0, accept: Accept::LeastLoaded, drain: SECOND * 30 };
     let Some(mut table) = root.table("runtime") else { return default };
     if table.word("accept").as_deref() == Some("shared") {
-        table.unavailable(&["accept"]);
+        let help = "write \"least-loaded\" or \"reuseport\": workers keep pools, keys and buffers to themselves, without locks";
+        let span = table.span_of("accept").unwrap_or_default();
+        table.fault(span, "`runtime.accept = \"shared\"` is not offered", "a request stays with its worker", help);
         table.finish();
         return default;
     }
@@ -322,7 +323,8 @@ fn runtime(root: &mut Table<'_>) -> Runtime {
 /// The admin listener speaks plain HTTP and asks nobody who they are, so it stays at home.
 fn admin(root: &mut Table<'_>, taken: &listen::Taken) -> Option<SocketAddr> {
     let mut table = root.table("admin")?;
-    table.unavailable(&["console", "metrics"]);
+    table.unavailable(&["console"]);
+    table.unavailable_but("metrics", "remove it: `address` answers /metrics, too");
     let address =
         table.parsed("address", "an address with a port such as \"127.0.0.1:9464\"", |text| text.parse().ok());
     if address.is_none() && !table.has("address") {

@@ -234,10 +234,24 @@ fn settings_of_later_versions_are_refused_and_not_ignored() {
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
         ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
         ("[audit]\nchain = true", "audit.chain"),
-        ("[runtime]\naccept = \"shared\"", "runtime.accept"),
     ] {
         let faults = refused(&with(more));
         assert!(faults.contains(&format!("`{key}` is not available in this version")), "{faults}");
+    }
+}
+
+/// Whoever writes what other versions had, or what is there all the same, hears how it is done here.
+#[test]
+fn what_is_done_in_another_way_is_told_with_the_way() {
+    for (more, told) in [
+        ("[public_access_block]\nblock_public_acls = true", "accounts/ACCOUNT/public-access-block.json"),
+        ("[audit]\nchain = true", "help: remove it: the journal is always chained and signed"),
+        ("[runtime]\naccept = \"shared\"", "help: write \"least-loaded\" or \"reuseport\""),
+        ("[admin]\naddress = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:9464\"", "`address` answers /metrics"),
+    ] {
+        let faults = refused(&with(more));
+        assert!(faults.contains(told), "{faults}");
+        assert!(!faults.contains("use a version that has it"), "{faults}");
     }
 }
 

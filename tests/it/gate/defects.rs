@@ -1,12 +1,36 @@
-//! The defects that peers had, one test for each family that applies to what is built. Absent keys in
-//! negated conditions are the policy language's, and come with it.
+//! The defects that peers had, one test for each family.
 
-use super::{Ask, Gate, Mode, Script, chunked};
+use super::forms::Form;
+use super::people::{READER, READER_POLICY, ROOT, USERS, by};
+use super::{Ask, Gate, Mode, Script, chunked, policies};
 
 /// A gate before a store that would take anything.
 fn gate() -> (Gate, Script) {
     let store = Script::ok();
     (Gate::before(&store), store)
+}
+
+/// The same with several users, one of whom may only read, and more files.
+fn gate_of_many(listen: &str, more: &[(&str, &str)]) -> (Gate, Script) {
+    let store = Script::ok();
+    (gate_before(&store, listen, more), store)
+}
+
+fn gate_before(store: &Script, listen: &str, more: &[(&str, &str)]) -> Gate {
+    let upstream = format!("[upstream]\n{}", store.upstream("us-east-1"));
+    let mut files = vec![("policies/credentials.toml", USERS), ("policies/identities/reader.json", READER_POLICY)];
+    files.extend_from_slice(more);
+    Gate::launch(listen, &upstream, &files).unwrap_or_else(|told| panic!("{told}"))
+}
+
+const BUCKET_POLICY: &str = "policies/buckets/bucket/policy.json";
+
+/// A policy of `bucket` that denies all of it under a condition.
+fn denies_if(condition: &str) -> String {
+    format!(
+        "{{\"Version\": \"2012-10-17\", \"Statement\": {{\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"s3:*\",
+          \"Resource\": [\"arn:aws:s3:::bucket\", \"arn:aws:s3:::bucket/*\"], \"Condition\": {condition}}}}}"
+    )
 }
 
 #[test]
@@ -17,6 +41,22 @@ fn unsigned_trailer_path_skips_authentication() {
     let text = String::from_utf8(Ask::put("/bucket/k", b"data").mode(Mode::Trailer).wire()).unwrap();
     let anonymous: String = text.split_inclusive("\r\n").filter(|line| !line.starts_with("authorization")).collect();
     gate.send_raw(anonymous.as_bytes()).refused(403, "AccessDenied");
+    // The key in the query, in both of the states that a signature can be in, and without any.
+    let body = chunked(b"data", "rfP0rQ==");
+    let told = format!(
+        "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nx-amz-decoded-content-length: 4\r\n\
+         x-amz-trailer: x-amz-checksum-crc32\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let presigned = policies::presigned("/bucket/k", 5);
+    let at = presigned.find("X-Amz-Signature=").unwrap() + 16;
+    let forged = presigned.replace(&presigned[at..at + 64], &"0".repeat(64));
+    let unsigned = presigned.replace(&presigned[at - 17..at + 64], "");
+    for (request, status) in [(&presigned, 403), (&forged, 403), (&unsigned, 400)] {
+        let head = request.replacen("GET", "PUT", 1);
+        let head = format!("{}\r\n{told}", head.trim_end());
+        assert_eq!(gate.send_raw(&[head.as_bytes(), &body].concat()).status, status, "{head}");
+    }
     assert!(store.seen().is_empty());
 }
 
@@ -30,6 +70,23 @@ fn signature_parsed_but_not_compared() {
         let status = gate.send_raw(forged.as_bytes()).status;
         assert!(status == 403 || status == 400, "{signature}: {status}");
     }
+    let presigned = policies::presigned("/bucket/k", 5);
+    let at = presigned.find("X-Amz-Signature=").unwrap() + 16;
+    let forged = presigned.replace(&presigned[at..at + 64], &"0".repeat(64));
+    gate.send_raw(forged.as_bytes()).refused(403, "SignatureDoesNotMatch");
+    gate.send_raw(&Form::new("k", b"data").forged().wire()).refused(403, "SignatureDoesNotMatch");
+    for trailer in [false, true] {
+        let (head, body) = Ask::put("/bucket/k", b"data").mode(Mode::Chunks(8192, trailer)).parts();
+        let mut text = String::from_utf8(body).unwrap();
+        let signatures: Vec<usize> = text.match_indices("signature").map(|(at, _)| at + 10).collect();
+        assert_eq!(signatures.len(), 2 + usize::from(trailer));
+        for at in signatures {
+            let kept = text.clone();
+            text.replace_range(at..at + 64, &"0".repeat(64));
+            gate.send_raw(format!("{head}{text}").as_bytes()).refused(403, "SignatureDoesNotMatch");
+            text = kept;
+        }
+    }
     assert!(store.seen().is_empty());
 }
 
@@ -39,6 +96,11 @@ fn no_freshness_check() {
     for ahead in [-1000, 1000] {
         gate.send(&Ask { ahead, ..Ask::new("GET", "/bucket/k") }).refused(403, "RequestTimeTooSkewed");
     }
+    // URLs of an hour, one over and one that has not begun; a form that has ended.
+    for ago in [3700, -1000] {
+        gate.send_raw(policies::presigned("/bucket/k", ago).as_bytes()).refused(403, "AccessDenied");
+    }
+    gate.send_raw(&Form::new("k", b"data").ended().wire()).refused(403, "AccessDenied");
     assert!(store.seen().is_empty());
 }
 
@@ -107,16 +169,40 @@ fn source_of_a_copy_not_authorised() {
         gate.send(&foreign).refused(403, "AccessDenied");
     }
     assert!(store.seen().is_empty());
+    // Whoever may write and not read, and whoever may read and not write.
+    let writer = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::*"}}"#;
+    for (policy, source) in [(writer, "bucket/k"), (READER_POLICY, "bucket/k")] {
+        let (gate, store) = gate_of_many("", &[("policies/identities/reader.json", policy)]);
+        for target in ["/bucket/copy", "/bucket/copy?partNumber=1&uploadId=u"] {
+            let copy = Ask::new("PUT", target).header("x-amz-copy-source", source);
+            gate.send(&by(READER, copy)).refused(403, "AccessDenied");
+        }
+        assert!(store.seen().is_empty(), "{:?}", store.seen());
+    }
 }
 
 #[test]
 fn batch_delete_judged_once() {
-    let (gate, store) = gate();
-    let document = b"<Delete><Object><Key>fine</Key></Object><Object><Key>../other/k</Key></Object></Delete>";
-    let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, document).to_base64();
-    let ask = Ask { body: document.to_vec(), ..Ask::new("POST", "/bucket?delete=") }.header("content-md5", &md5);
-    gate.send(&ask).refused(400, "InvalidArgument");
-    assert!(store.seen().is_empty());
+    let store = policies::telling("200 OK", "<DeleteResult><Deleted><Key>mine/a</Key></Deleted></DeleteResult>");
+    let gate = gate_before(&store, "", &[]);
+    let delete = |key, entries: &[&str]| {
+        let entries: String = entries.iter().map(|entry| format!("<Object>{entry}</Object>")).collect();
+        let document = format!("<Delete>{entries}</Delete>").into_bytes();
+        let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, &document).to_base64();
+        let ask = Ask { body: document, ..Ask::new("POST", "/bucket?delete=") }.header("content-md5", &md5);
+        gate.send(&by(key, ask))
+    };
+    delete(super::KEY, &["<Key>fine</Key>", "<Key>../other/k</Key>"]).refused(400, "InvalidArgument");
+    // The first key is granted; another one, or a version of it, is another question.
+    let reply =
+        delete(READER, &["<Key>mine/a</Key>", "<Key>yours/b</Key>", "<Key>mine/a</Key><VersionId>v</VersionId>"]);
+    let told = String::from_utf8_lossy(&reply.body);
+    assert_eq!(told.matches("<Code>AccessDenied</Code>").count(), 2, "{reply:?}");
+    let seen = store.seen();
+    let sent = String::from_utf8_lossy(&seen[0].body);
+    assert_eq!((seen.len(), sent.matches("<Object>").count()), (1, 1), "{sent}");
+    assert!(sent.contains("<Key>mine/a</Key>") && !sent.contains("VersionId"), "{sent}");
 }
 
 #[test]
@@ -162,6 +248,34 @@ fn policy_part_not_understood_and_ignored() {
     refused_at_start_or_asked("policies/credentials.toml", boundary, &Ask::new("GET", "/bucket/k"));
 }
 
+/// A negated operator holds where its key is absent; a plain one does not.
+#[test]
+fn absent_key_and_negation() {
+    let put = || Ask::put("/bucket/k", b"data");
+    let sealed = || put().header("x-amz-server-side-encryption", "AES256");
+    for (condition, silent, said) in [
+        ("{\"StringNotEquals\": {\"s3:x-amz-server-side-encryption\": \"AES256\"}}", 403, 200),
+        ("{\"StringNotLike\": {\"s3:x-amz-server-side-encryption\": \"AES*\"}}", 403, 200),
+        ("{\"StringNotEqualsIfExists\": {\"s3:x-amz-server-side-encryption\": \"AES256\"}}", 403, 200),
+        ("{\"Null\": {\"s3:x-amz-server-side-encryption\": \"true\"}}", 403, 200),
+        ("{\"StringEquals\": {\"s3:x-amz-server-side-encryption\": \"AES256\"}}", 200, 403),
+        ("{\"ForAnyValue:StringNotEquals\": {\"s3:x-amz-server-side-encryption\": \"AES256\"}}", 200, 200),
+        ("{\"ForAllValues:StringNotEquals\": {\"s3:x-amz-server-side-encryption\": \"AES256\"}}", 403, 200),
+        ("{\"ArnNotLike\": {\"aws:SourceArn\": \"arn:aws:s3:::x\"}}", 403, 403),
+        ("{\"NotIpAddress\": {\"aws:VpcSourceIp\": \"10.0.0.0/8\"}}", 403, 403),
+        ("{\"NumericNotEquals\": {\"s3:signatureAge\": \"5\"}}", 403, 403),
+        ("{\"Bool\": {\"aws:MultiFactorAuthPresent\": \"false\"}}", 200, 200),
+        ("{\"BoolIfExists\": {\"aws:MultiFactorAuthPresent\": \"false\"}}", 403, 403),
+    ] {
+        let policy = denies_if(condition);
+        let (gate, store) = gate_of_many("", &[(BUCKET_POLICY, &policy)]);
+        let statuses = (gate.send(&put()).status, gate.send(&sealed()).status);
+        assert_eq!(statuses, (silent, said), "{condition}");
+        let passed = store.seen().iter().filter(|seen| seen.head.starts_with("PUT ")).count();
+        assert_eq!(passed, [silent, said].iter().filter(|status| **status == 200).count(), "{condition}");
+    }
+}
+
 #[test]
 fn deny_does_not_win() {
     let deny = |resource: &str, who: &str| {
@@ -181,6 +295,18 @@ fn deny_does_not_win() {
     let gate = Gate::launch("", &upstream, &files).unwrap_or_else(|told| panic!("{told}"));
     gate.send(&ask).refused(403, "AccessDenied");
     assert!(store.seen().is_empty());
+    // For the owner of the bucket, and for whoever is allowed beside it in the same policy.
+    let both = deny(object, "\"Principal\": \"*\", ").replace(
+        "[{",
+        "[{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"s3:*\", \"Resource\": \"arn:aws:s3:::bucket/*\"}, {",
+    );
+    let (gate, store) = gate_of_many("", &[(BUCKET_POLICY, &both)]);
+    for key in [ROOT, super::KEY, READER] {
+        gate.send(&by(key, ask.clone())).refused(403, "AccessDenied");
+    }
+    gate.send_raw(b"GET /bucket/k HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .refused(403, "AccessDenied");
+    assert!(store.seen().is_empty());
 }
 
 #[test]
@@ -189,6 +315,17 @@ fn forwarded_address_believed() {
     gate.send(&Ask::new("GET", "/bucket/k").header("x-forwarded-for", "10.9.8.7").header("forwarded", "for=10.9.8.7"));
     let (records, _) = gate.finish();
     assert_eq!(records[0]["remote_ip"], "127.0.0.1", "{records:#?}");
+    // Nor is it when something is decided: neither to be let in nor not to be kept out.
+    let fence = denies_if("{\"NotIpAddress\": {\"aws:SourceIp\": \"192.0.2.0/24\"}}");
+    let trusted = "trusted_proxies = [\"10.0.0.0/8\"]\n";
+    for (listen, policy) in [("", &fence), (trusted, &fence)] {
+        let (gate, store) = gate_of_many(listen, &[(BUCKET_POLICY, policy)]);
+        for name in ["x-forwarded-for", "x-real-ip", "forwarded", "true-client-ip", "cf-connecting-ip", "x-client-ip"] {
+            let value = if name == "forwarded" { "for=192.0.2.7" } else { "192.0.2.7" };
+            gate.send(&Ask::new("GET", "/bucket/k").header(name, value)).refused(403, "AccessDenied");
+        }
+        assert!(store.seen().is_empty());
+    }
 }
 
 #[test]
@@ -255,12 +392,30 @@ fn secrets_in_logs() {
     let wire = ask.wire();
     gate.send_raw(&wire);
     gate.send(&Ask::put("/bucket/k", b"data"));
-    let text = String::from_utf8(wire).unwrap();
-    let at = text.find("Signature=").unwrap() + 10;
-    let signature = text[at..at + 64].to_owned();
+    let signature_of = |text: &str| {
+        let at = text.find("Signature=").unwrap() + 10;
+        text[at..at + 64].to_owned()
+    };
+    let signature = signature_of(&String::from_utf8(wire).unwrap());
+    // In URLs that hold and that do not, in headers, in what a client wrongly puts where nothing secret belongs.
+    let presigned = policies::presigned("/bucket/k", 5);
+    gate.send_raw(presigned.as_bytes());
+    gate.send_raw(presigned.replace("/bucket/k", "/bucket/other").as_bytes());
+    let key = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
+    let customer = Ask::put("/bucket/k", b"data")
+        .header("x-amz-server-side-encryption-customer-algorithm", "AES256")
+        .header("x-amz-server-side-encryption-customer-key", key)
+        .header("x-amz-server-side-encryption-customer-key-md5", "AAAAAAAAAAAAAAAAAAAAAA==");
+    gate.send(&customer);
+    gate.send(&Ask::new("GET", "/bucket/k").header("x-amz-security-token", "sessionsessionsession"));
+    gate.send_raw(b"GET /bucket/k HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer bearerbearerbearer\r\nconnection: close\r\n\r\n");
+    let form = String::from_utf8(Form::new("k", b"data").wire()).unwrap();
+    let policy = form.split_once("name=\"policy\"\r\n\r\n").unwrap().1.split("\r\n").next().unwrap();
+    gate.send_raw(form.as_bytes());
     let (records, told) = gate.finish();
     let all = format!("{records:?}{told}");
-    for secret in [super::SECRET, super::STORE_SECRET, &signature, "tokentokentoken"] {
+    let secrets = [super::SECRET, super::STORE_SECRET, &signature, &signature_of(&presigned), "tokentokentoken"];
+    for secret in secrets.into_iter().chain([key, policy, "sessionsessionsession", "bearerbearerbearer"]) {
         assert!(!all.contains(secret), "{secret}");
     }
     assert!(all.contains(super::KEY));

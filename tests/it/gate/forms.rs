@@ -65,6 +65,16 @@ impl Form {
         self
     }
 
+    /// Signed by somebody who does not have the secret.
+    pub(super) fn forged(self) -> Self {
+        Self { secret: "not the secret", ..self }
+    }
+
+    /// With a policy that has expired.
+    pub(super) fn ended(self) -> Self {
+        Self { life: -5, ..self }
+    }
+
     pub(super) fn wire(&self) -> Vec<u8> {
         let body = self.body();
         let mut out = format!(

@@ -19,7 +19,7 @@ fn text(reply: &Reply) -> String {
 }
 
 /// A store that answers everything with one document.
-fn telling(status: &str, document: &str) -> Script {
+pub(super) fn telling(status: &str, document: &str) -> Script {
     let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {}", document.len());
     Script::answering(Box::leak(format!("{head}\r\n\r\n{document}").into_boxed_str()))
 }
