@@ -397,6 +397,19 @@ mod tests {
     }
 
     #[test]
+    fn the_condition_that_failed_is_named_as_the_client_knows_it() {
+        const DATE: &str = "Sat, 14 Mar 2026 09:26:53 GMT";
+        for (status, asked, expected) in [
+            (304, headers(&[("if-none-match", "*"), ("if-modified-since", DATE)]), "x-amz-copy-source-If-None-Match"),
+            (304, headers(&[("if-modified-since", DATE)]), "x-amz-copy-source-If-Modified-Since"),
+            (412, headers(&[("if-match", "x"), ("if-unmodified-since", DATE)]), "x-amz-copy-source-If-Match"),
+            (412, headers(&[("if-unmodified-since", DATE)]), "x-amz-copy-source-If-Unmodified-Since"),
+        ] {
+            assert_eq!(condition(StatusCode::from_u16(status).unwrap(), &asked), expected);
+        }
+    }
+
+    #[test]
     fn directives_are_read_exactly() {
         for (value, expected) in [("COPY", Some(false)), ("REPLACE", Some(true)), ("copy", None)] {
             let headers = headers(&[("x-amz-metadata-directive", value)]);
