@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell};
 use super::ask::{Ask, Given, Side, Spelling};
 use super::document::{self, DAYS_OF_A_YEAR, Document};
 use super::facts::{Facts, Owner};
+use super::said::{creates, header_of};
 use super::stored::{Needs, Stored};
 use crate::identity::Kind;
 use crate::policy::context::{Context, Values};
@@ -175,9 +176,22 @@ impl Context for View<'_> {
         }
         self.known(key, tag)
     }
+
+    /// Of the bucket behind an access point the tags are its own, not those of the door, which its owner chose.
+    fn values_behind(&self, key: &str) -> Option<Values<'_>> {
+        match Key::find(key)? {
+            (Key::AwsResourceTag, Some(tag)) if self.ask.check.sees(Key::AwsResourceTag) => self.bucket_tag(tag),
+            _ => self.values(key),
+        }
+    }
 }
 
 impl View<'_> {
+    /// A tag of the bucket.
+    pub(super) fn bucket_tag(&self, tag: &str) -> Option<Values<'_>> {
+        find_tag(self.owner().tags?, tag).map(Values::One)
+    }
+
     /// The values of a key, whether the check may see it or not.
     pub(super) fn known(&self, key: Key, tag: Option<&str>) -> Option<Values<'_>> {
         match tag {
@@ -511,41 +525,6 @@ impl View<'_> {
             },
             _ => request.header(header_of(key)?),
         }
-    }
-}
-
-/// The header that a key shows as it is.
-fn header_of(key: Key) -> Option<&'static str> {
-    Some(match key {
-        Key::S3IfMatch => "if-match",
-        Key::S3IfNoneMatch => "if-none-match",
-        Key::S3ObjectLockEventHold => "x-amz-object-lock-event-hold",
-        Key::S3ObjectLockLegalHold => "x-amz-object-lock-legal-hold",
-        Key::S3ObjectLockMode => "x-amz-object-lock-mode",
-        Key::S3XAmzAcl => "x-amz-acl",
-        Key::S3XAmzBucketNamespace => "x-amz-bucket-namespace",
-        Key::S3XAmzGrantFullControl => "x-amz-grant-full-control",
-        Key::S3XAmzGrantRead => "x-amz-grant-read",
-        Key::S3XAmzGrantReadAcp => "x-amz-grant-read-acp",
-        Key::S3XAmzGrantWrite => "x-amz-grant-write",
-        Key::S3XAmzGrantWriteAcp => "x-amz-grant-write-acp",
-        Key::S3XAmzMetadataDirective => "x-amz-metadata-directive",
-        Key::S3XAmzObjectAnnotationDirective => "x-amz-object-annotation-directive",
-        Key::S3XAmzObjectIfMatch => "x-amz-object-if-match",
-        Key::S3XAmzServerSideEncryption => "x-amz-server-side-encryption",
-        Key::S3XAmzServerSideEncryptionCustomerAlgorithm => "x-amz-server-side-encryption-customer-algorithm",
-        Key::S3XAmzStorageClass => "x-amz-storage-class",
-        Key::S3XAmzWebsiteRedirectLocation => "x-amz-website-redirect-location",
-        _ => return None,
-    })
-}
-
-/// Whether the operation makes an object, or only a step towards one; neither for all others.
-fn creates(operation: Operation) -> Option<bool> {
-    match operation {
-        Operation::CompleteMultipartUpload | Operation::CopyObject | Operation::PutObject => Some(true),
-        Operation::CreateMultipartUpload | Operation::UploadPart | Operation::UploadPartCopy => Some(false),
-        _ => None,
     }
 }
 

@@ -212,6 +212,16 @@ impl Context for Imagined<'_> {
         }
         self.view.known(found, tag)
     }
+
+    fn values_behind(&self, key: &str) -> Option<Values<'_>> {
+        let (found, tag) = Key::find(key)?;
+        match tag {
+            Some(tag) if found == Key::AwsResourceTag && keys::carries(self.act, found) => {
+                self.by_hand.values(key).or_else(|| self.view.bucket_tag(tag))
+            }
+            _ => self.values(key),
+        }
+    }
 }
 
 impl Implausible {

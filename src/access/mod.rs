@@ -34,6 +34,7 @@ mod estate;
 mod facts;
 mod kms;
 mod point;
+mod said;
 mod stored;
 #[cfg(test)]
 mod tests;

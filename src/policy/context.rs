@@ -14,6 +14,20 @@ pub trait Context {
     /// The values of a key, by its name as [`asked`] makes it; `None` where the request has no such key. Of
     /// two tags that differ in letter case only it is the one that is spelled so, else the first.
     fn values(&self, key: &str) -> Option<Values<'_>>;
+
+    /// The same for a statement that is asked about what is behind an access point, whose resource is another.
+    fn values_behind(&self, key: &str) -> Option<Values<'_>> {
+        self.values(key)
+    }
+}
+
+/// What statements see that are asked about what is behind an access point.
+pub(super) struct Behind<'a>(pub(super) &'a dyn Context);
+
+impl Context for Behind<'_> {
+    fn values(&self, key: &str) -> Option<Values<'_>> {
+        self.0.values_behind(key)
+    }
 }
 
 /// A context that is simply a table, by names as [`asked`] makes them, in the order in which they were set.

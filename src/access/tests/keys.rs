@@ -27,6 +27,17 @@ impl<'a> Case<'a> {
         Self { routed, document, facts: facts(principal), stored: Looked::default() }
     }
 
+    /// The value that the check of an action sees where it is asked about what is behind an access point.
+    fn seen_behind(&self, action: &str, key: &str) -> Option<String> {
+        let given = given(&self.routed, &self.document);
+        let asks = checks(&given, &self.stored).unwrap();
+        let request = Request::new(given, self.facts, &self.stored).unwrap();
+        let ask = asks.iter().find(|ask| ask.action() == action).unwrap();
+        let view = request.view(ask);
+        let seen = view.values_behind(&asked(key)).and_then(|values| values.iter().next());
+        seen.map(str::to_owned)
+    }
+
     /// The values that the check of an action sees, joined; and what had to be looked up.
     fn seen(&self, action: &str, key: &str) -> Result<(Option<String>, Needs), Fault> {
         let given = given(&self.routed, &self.document);
@@ -505,6 +516,14 @@ fn an_access_point_is_seen_only_when_it_was_used() {
     case.check(get, "s3:AccessPointNetworkOrigin", Some("VPC"));
     case.check(get, "s3:AccessPointTag/env", Some("prod"));
     case.check(get, "aws:ResourceTag/env", Some("prod"));
+    // The bucket behind it has tags of its own, whatever somebody has written on the door.
+    let of_bucket = vec![("env".to_owned(), "closed".to_owned())];
+    for (tags, expected) in [(None, None), (Some(&of_bucket), Some("closed"))] {
+        case.facts.target.tags = tags;
+        case.check(get, "aws:ResourceTag/env", Some("prod"));
+        assert_eq!(case.seen_behind(get, "aws:ResourceTag/env"), expected.map(str::to_owned));
+        assert_eq!(case.seen_behind(get, "s3:AccessPointTag/env"), Some("prod".to_owned()));
+    }
     let both = vec![("env".to_owned(), "test".to_owned()), ("Env".to_owned(), "prod".to_owned())];
     case.facts.target.access_point =
         Some(AccessPoint { arn, account: OWNER, network_origin: "VPC", tags: Some(&both) });

@@ -296,7 +296,16 @@ struct Recalled<'a> {
 
 impl Context for Recalled<'_> {
     fn values(&self, key: &str) -> Option<Values<'_>> {
-        let values = self.context.values(key);
+        self.noted(key, self.context.values(key))
+    }
+
+    fn values_behind(&self, key: &str) -> Option<Values<'_>> {
+        self.noted(key, self.context.values_behind(key))
+    }
+}
+
+impl<'a> Recalled<'a> {
+    fn noted(&self, key: &str, values: Option<Values<'a>>) -> Option<Values<'a>> {
         if values.is_none()
             && let Some((found, tag)) = Key::find(key).filter(|(found, _)| !is_on_record(*found))
         {

@@ -181,14 +181,14 @@ pub(super) fn misses(asked: &Asked<'_>, statement: &Statement, kinds: Kinds) -> 
         (Miss::Resource, asked.resource_matches(statement)),
     ];
     let mut misses: Vec<Miss> = elements.into_iter().filter_map(|(miss, matches)| (!matches).then_some(miss)).collect();
-    if misses.is_empty() && !statement.conditions.iter().all(|clause| clause.holds(asked.question.context)) {
+    if misses.is_empty() && !statement.conditions.iter().all(|clause| clause.holds(asked.context)) {
         misses.push(Miss::Condition);
     }
     misses
 }
 
 fn beside(clause: &Condition, asked: &Asked<'_>) -> Clause {
-    let context = asked.question.context;
+    let context = asked.context;
     let values = context.values(&clause.key.asked);
     Clause {
         operator: operator(clause),

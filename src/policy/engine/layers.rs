@@ -1,6 +1,7 @@
 //! The layers that take part in one question, and the walk over them.
 
 use super::super::action::Action;
+use super::super::context::{Behind, Context};
 use super::super::document::{Effect, Statement};
 use super::acl::{self, AccessLists};
 use super::arn;
@@ -73,6 +74,8 @@ pub(super) trait Scan<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'q> {
     pub(super) question: &'q Question<'q>,
+    /// What conditions see.
+    pub(super) context: &'q dyn Context,
     pub(super) identity: Identity<'q>,
     /// The action, where the table knows it.
     pub(super) action: Option<Action>,
@@ -102,6 +105,7 @@ impl<'a> Layers<'a> {
         };
         let front = Asked {
             question,
+            context: question.context,
             identity: Identity {
                 caller: question.caller,
                 canonical_id: question.canonical_id,
@@ -115,7 +119,8 @@ impl<'a> Layers<'a> {
             of_role: false,
         }
         .about(question.resource);
-        let behind = question.behind.map_or(front, |arn| front.about(arn));
+        let context = Behind(question.context);
+        let behind = question.behind.map_or(front, |arn| Asked { context: &context, ..front.about(arn) });
         let through = self.access_point.is_some();
         let mut facts = Facts::default();
         if !self.service_control.is_empty() && question.caller.is_bound_by_organization() {
@@ -256,12 +261,12 @@ impl<'q> Asked<'q> {
     fn applies(&self, candidate: &Candidate<'_>) -> bool {
         let statement = candidate.statement;
         let resource = || match candidate.entry {
-            Some(entry) => entry.matches(self.resource, self.question.context),
+            Some(entry) => entry.matches(self.resource, self.context),
             None => self.resource_matches(statement),
         };
         // The index has seen to known actions.
         let action = self.action.is_some() || self.action_matches(statement);
-        action && resource() && statement.conditions.iter().all(|clause| clause.holds(self.question.context))
+        action && resource() && statement.conditions.iter().all(|clause| clause.holds(self.context))
     }
 
     pub(super) fn action_matches(&self, statement: &Statement) -> bool {
@@ -276,7 +281,7 @@ impl<'q> Asked<'q> {
     pub(super) fn resource_matches(&self, statement: &Statement) -> bool {
         // Elsewhere a statement without resources belongs to another kind of document, and is about nothing.
         statement.resource.as_ref().map_or(self.of_role, |element| {
-            element.entries.iter().any(|entry| entry.matches(self.resource, self.question.context)) != element.negated
+            element.entries.iter().any(|entry| entry.matches(self.resource, self.context)) != element.negated
         })
     }
 }

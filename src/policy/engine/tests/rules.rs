@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::super::context::Keys;
+use super::super::super::context::{Context, Keys};
 use super::super::super::document::Effect;
 use super::super::super::read::Kind;
 use super::super::acl::{self, Acl, AclGrant, Grantee, ObjectList, Ownership, Permission};
@@ -124,7 +124,7 @@ impl World {
     }
 }
 
-fn question<'a>(caller: Caller<'a>, action: &'a str, keys: &'a Keys) -> Question<'a> {
+fn question<'a>(caller: Caller<'a>, action: &'a str, keys: &'a dyn Context) -> Question<'a> {
     Question {
         caller,
         canonical_id: None,

@@ -1,6 +1,7 @@
 //! Promises about whom and what a document reaches: partitions, roles of services, patterns that are no ARN.
 
 use super::*;
+use crate::policy::context::Values;
 
 /// spec/policy-language.md 2
 #[test]
@@ -119,4 +120,65 @@ fn what_an_account_restricts_holds_for_its_access_points_to_buckets_of_others() 
     check(|rules| rules.block = Block::ALL, DANA, "allowed");
     let levels = Generation::new(world(|rules| rules.block = Block::ALL).sources).block_levels("b", HOME, Some(POINT));
     assert_eq!((levels.account, levels.access_point), (Block::default(), Block::ALL));
+}
+
+/// The same tag: `door` on the access point, `bucket` on what is behind it.
+struct TwoTags;
+
+impl Context for TwoTags {
+    fn values(&self, key: &str) -> Option<Values<'_>> {
+        (key == "aws:resourcetag/Class").then_some(Values::One("door"))
+    }
+
+    fn values_behind(&self, key: &str) -> Option<Values<'_>> {
+        (key == "aws:resourcetag/Class").then_some(Values::One("bucket"))
+    }
+}
+
+/// spec/s3-authorization.md 2, item 3: the keys of a resource come with the resource that is asked about.
+#[test]
+fn a_tag_on_the_door_neither_opens_nor_unlocks_the_bucket_behind_it() {
+    let of = |effect: &str, principal: Option<Value>, resource: &str, tag: &str| {
+        let mut document = document(effect, principal, "s3:*", resource);
+        document["Statement"][0]["Condition"] = json!({"StringEquals": {"aws:ResourceTag/Class": tag}});
+        document
+    };
+    let (bucket, door) = ("arn:aws:s3:::b/*", format!("{POINT}/object/*"));
+    let ask = |world: World, caller| {
+        let question = Question {
+            resource: &format!("{POINT}/object/k"),
+            behind: Some("arn:aws:s3:::b/k"),
+            ..question(caller, "s3:GetObject", &TwoTags)
+        };
+        let generation = Generation::new(world.sources);
+        let decision = generation.decide(&question, &Brought::default());
+        assert_eq!(generation.explain(&question, &Brought::default()).decision, decision);
+        decision.reason()
+    };
+    let away = || Some(json!({"AWS": AWAY}));
+    for (on_bucket, on_door, expected) in [
+        ("bucket", "door", "allowed"),
+        ("door", "door", "silent-resource"),
+        ("bucket", "bucket", "silent-access-point"),
+    ] {
+        let world = World::default()
+            .identity(DANA, &[of("Allow", None, "*", "door")], None)
+            .bucket(Some(of("Allow", away(), bucket, on_bucket)), |_| {})
+            .access_point(Some(of("Allow", away(), &door, on_door)), Block::default());
+        assert_eq!(ask(world, DANA), expected, "{on_bucket} {on_door}");
+    }
+    for (tag, expected) in [("bucket", "denied-resource"), ("door", "allowed")] {
+        let world = World::default()
+            .identity(BOB, &[everything("Allow")], None)
+            .bucket(Some(of("Deny", Some(json!("*")), bucket, tag)), |_| {})
+            .access_point(None, Block::default());
+        assert_eq!(ask(world, BOB), expected, "{tag}");
+        let rcp = || policy("organization/rcp", &of("Deny", Some(json!("*")), "*", tag), Kind::ResourceControl);
+        let world = World::default()
+            .identity(BOB, &[everything("Allow")], None)
+            .bucket(None, |_| {})
+            .access_point(None, Block::default())
+            .account(HOME, |rules| rules.resource_control = vec![vec![rcp()]]);
+        assert_eq!(ask(world, BOB), "denied-resource-control", "on either: {tag}");
+    }
 }
