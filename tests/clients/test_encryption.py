@@ -218,6 +218,17 @@ def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_buck
     assert "MDAwMDAw" not in text, "a key of a client is on record"
 
 
+def test_a_clients_key_is_an_answer_to_a_rule_that_the_store_confirms(own_bucket):
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
+    _, s3, bucket = own_bucket({"encryption": {"require": ["AES256"], "customer_keys": "allow"}})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data", **key)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", **key)["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"data", **key)["ETag"]
+    s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+    for name in ("k", "parts"):
+        assert s3.get_object(Bucket=bucket, Key=name, **key)["Body"].read() == b"data"
+
+
 def test_plain_http_is_not_a_way_to_a_bucket_with_a_floor(make_proxy, store):
     site = make_proxy(guard={"transport": {"rule": [{"bucket": "pay-*", "minimum": "1.3"}]}})
     s3 = closed(site)
