@@ -27,7 +27,7 @@ const SESSION_DEFAULT: Duration = Duration::from_secs(3600);
 /// Reads the file of access keys that a configuration names. Only its owner may be able to read it.
 pub fn load(config: &Config, environment: &dyn Environment) -> Result<(Directory, Findings), Findings> {
     let path = &config.credentials;
-    let text = files::read_private(path, FILE_LIMIT).map_err(|fault| {
+    let text = files::read_private(path, FILE_LIMIT).and_then(files::written).map_err(|fault| {
         let help = "it holds users and their keys, and only the user that runs the proxy may read it";
         Findings::from(Finding::file(path, format!("the file of access keys {fault}")).help(help))
     })?;

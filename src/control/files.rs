@@ -82,6 +82,11 @@ impl From<io::Error> for FileFault {
     }
 }
 
+/// Refuses a text that is empty: somebody is just writing the file, and what it said until now would be forgotten.
+pub(super) fn written(text: String) -> Result<String, FileFault> {
+    if text.trim_ascii().is_empty() { Err(FileFault::new("may not be empty".to_owned())) } else { Ok(text) }
+}
+
 /// Reads a text of at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, FileFault> {
     read_from(File::open(path)?, limit)

@@ -257,7 +257,7 @@ impl<'d> Desk<'d> {
     /// The text of a file; `what` begins the sentence if there is none.
     pub(super) fn text(&mut self, path: &Path, what: &str, help: &str) -> Option<String> {
         let drafted = self.drafts.iter().find(|draft| draft.path == path).and_then(|draft| draft.text.clone());
-        let text = match drafted.map_or_else(|| files::read_text(path, FILE_LIMIT), Ok) {
+        let text = match drafted.map_or_else(|| files::read_text(path, FILE_LIMIT).and_then(files::written), Ok) {
             Ok(text) => text,
             Err(fault) => {
                 self.findings.push(Finding::file(path, format!("{what} {fault}")).help(help));

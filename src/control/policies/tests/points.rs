@@ -60,7 +60,7 @@ fn an_access_point_that_could_be_taken_for_something_else_is_refused() {
     refused(&[("access-points/111122223333/under_score.json", STORED)], "no access point can have the name");
     refused(&[("access-points/111122223333/other.policy.json", "{}")], "no access point that this policy is of");
     refused(&[(FILE, &STORED.replace("bbb", "B"))], "reports.json:1:12");
-    refused(&[("buckets/reports-111122223333/settings.toml", "")], "has the host name of this bucket");
+    refused(&[("buckets/reports-111122223333/settings.toml", "# as ever")], "has the host name of this bucket");
     let alias = name::alias("reports", 0..=255).unwrap();
     let with_alias = STORED.replace('}', &format!(", \"Alias\": \"{alias}\"}}"));
     let theirs = "access-points/444455556666/reports.json";
@@ -69,7 +69,7 @@ fn an_access_point_that_could_be_taken_for_something_else_is_refused() {
         let text = bucket_statement("Allow", "\"*\"", "s3:GetObject", resource);
         refused(&[(POLICY, &text)], "reports.policy.json:1:");
     }
-    site().write("buckets/reports-444455556666/settings.toml", "").loaded();
+    site().write("buckets/reports-444455556666/settings.toml", "# as ever").loaded();
 }
 
 #[test]
