@@ -36,44 +36,43 @@ pub(super) async fn guard(
     at: usize,
     uploads: &Uploads,
 ) -> Result<Found, Fault> {
-    match apply(case, document, stores, at, uploads).await {
-        Ok(found) => Ok(found),
-        Err(fault) => {
-            let fault = Box::pin(unless_gone(case, stores.get(at), fault.into())).await.fault;
-            Err(if case.live.guard.explain { explained(fault) } else { fault })
+    let told = |fault| explained(case, fault);
+    check_store_has(case)?;
+    check_writes_of_its_own(case).map_err(told)?;
+    let setting = settings::guard(case, document, stores, at).await.map_err(told)?.map(Box::new);
+    let (encryption, headers) = match encryption::decide(case, uploads) {
+        Ok(decided) => decided,
+        Err(fault) => return Err(Box::pin(refused(case, stores.get(at), fault)).await),
+    };
+    let mut bound = None;
+    // Rarely needed, and large: the common way keeps a small future.
+    if encryption::reads_source(case.routed.operation) {
+        match Box::pin(source::check_source(case, stores.get(at), encryption.encryption.key())).await {
+            Ok(found) => bound = found,
+            Err(fault) => return Err(Box::pin(refused(case, stores.get(at), fault)).await),
         }
+    } else if source::asks_for_checksums(case.routed) {
+        Box::pin(source::check_attributes(case, stores.get(at))).await.map_err(told)?;
     }
+    let source_size = bound.as_ref().and_then(Bound::size);
+    Ok(Found { setting, encryption, source_size, headers, bound })
+}
+
+/// What a rule refuses, unless the bucket is not there at all.
+async fn refused(case: &Case<'_>, store: Option<&Store>, fault: Fault) -> Fault {
+    explained(case, unless_gone(case, store, fault.into()).await.fault)
 }
 
 /// A refusal that says which rule it was, where the operator wants that told (spec/encryption.md 9).
-fn explained(fault: Fault) -> Fault {
+fn explained(case: &Case<'_>, fault: Fault) -> Fault {
+    if !case.live.guard.explain || fault.code() != Code::AccessDenied {
+        return fault;
+    }
     let reason = match fault.reason() {
         "encryption-missing" | "encryption-weaker" => "encryption-required",
         other => other,
     };
-    if fault.code() == Code::AccessDenied { fault.with("ProxyReason", reason) } else { fault }
-}
-
-async fn apply(
-    case: &Case<'_>,
-    document: Option<&Bytes>,
-    stores: &[Store],
-    at: usize,
-    uploads: &Uploads,
-) -> Result<Found, Fault> {
-    check_store_has(case)?;
-    check_writes_of_its_own(case)?;
-    let setting = settings::guard(case, document, stores, at).await?.map(Box::new);
-    let (encryption, headers) = encryption::decide(case, uploads)?;
-    let mut bound = None;
-    // Rarely needed, and large: the common way keeps a small future.
-    if encryption::reads_source(case.routed.operation) {
-        bound = Box::pin(source::check_source(case, stores.get(at), encryption.encryption.key())).await?;
-    } else if source::asks_for_checksums(case.routed) {
-        Box::pin(source::check_attributes(case, stores.get(at))).await?;
-    }
-    let source_size = bound.as_ref().and_then(Bound::size);
-    Ok(Found { setting, encryption, source_size, headers, bound })
+    fault.with("ProxyReason", reason)
 }
 
 /// A store would take what it does not know for something else.
