@@ -218,6 +218,8 @@ def test_keys_of_clients_reach_a_store_only_where_they_are_taken(store, own_buck
     assert "MDAwMDAw" not in text, "a key of a client is on record"
 
 
+# MinIO takes keys of clients over TLS alone.
+@pytest.mark.stores("embedded", "radosgw")
 def test_a_clients_key_is_an_answer_to_a_rule_that_the_store_confirms(own_bucket):
     key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
     _, s3, bucket = own_bucket({"encryption": {"require": ["AES256"], "customer_keys": "allow"}})
