@@ -422,9 +422,8 @@ impl<'a> Case<'a> {
         if let Err(fault) = named {
             // A level stands in the place of the key's own policy.
             let told = key_denied(&caller, &used, &Decision::ImplicitDeny(Layer::Resource)).message().to_owned();
-            let fault = Fault::new(Code::AccessDenied, fault.reason(), told)
-                .detail(fault.private_detail().unwrap_or_default().to_owned());
-            return Err(fault);
+            let detail = fault.private_detail().unwrap_or_default();
+            return Err(Fault::new(Code::AccessDenied, fault.reason(), told).detail(detail));
         }
         context.clone().with_s3_arn(&object).map_err(|_| bad_context())?;
         self.ask_for_key(&used)?;

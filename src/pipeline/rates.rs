@@ -341,12 +341,6 @@ fn requester(who: &Principal, access_key: Option<&str>) -> String {
 
 /// A request, as far as its cost depends on it.
 pub(super) fn of<'a>(routed: &'a Routed, requester: &'a str, new: &'a Encryption) -> Use<'a> {
-    let says = |name: &str, word: &str| {
-        routed.headers.get_all(name).iter().any(|value| {
-            let said = String::from_utf8_lossy(value.as_bytes());
-            said.split(',').any(|said| said.trim().eq_ignore_ascii_case(word))
-        })
-    };
     Use {
         operation: routed.operation,
         requester,
@@ -360,11 +354,22 @@ pub(super) fn of<'a>(routed: &'a Routed, requester: &'a str, new: &'a Encryption
             version: source.version.as_deref(),
         }),
         checksum: match routed.operation {
-            Operation::GetObjectAttributes => says("x-amz-object-attributes", "Checksum"),
-            _ => says("x-amz-checksum-mode", "ENABLED"),
+            Operation::GetObjectAttributes => says(routed, OBJECT_ATTRIBUTES, "Checksum"),
+            _ => says(routed, "x-amz-checksum-mode", "ENABLED"),
         },
         new,
     }
+}
+
+/// What GetObjectAttributes asks for.
+pub(super) const OBJECT_ATTRIBUTES: &str = "x-amz-object-attributes";
+
+/// Whether a word stands in the list that a header is, over all its lines and however a store may read it.
+pub(super) fn says(routed: &Routed, name: &str, word: &str) -> bool {
+    routed.headers.get_all(name).iter().any(|value| {
+        let said = String::from_utf8_lossy(value.as_bytes());
+        said.split(',').any(|said| said.trim().eq_ignore_ascii_case(word))
+    })
 }
 
 /// What an answer says of encryption. `whole` makes an ARN of what names a key.

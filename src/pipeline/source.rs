@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::judge::Case;
 use super::look;
+use super::rates::{OBJECT_ATTRIBUTES, says};
 use super::walk::Store;
 use crate::access::Side;
 use crate::s3::route::Routed;
@@ -45,13 +46,8 @@ pub(super) async fn check_attributes(case: &Case<'_>, store: Option<&Store>) -> 
 
 /// Whether a request asks for the checksums of an object as a whole or of its parts.
 pub(super) fn asks_for_checksums(routed: &Routed) -> bool {
-    // However a store reads it.
-    let names = |value: &HeaderValue| {
-        let said = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        said.split(',').any(|said| matches!(said.trim(), "checksum" | "objectparts"))
-    };
     routed.operation == Operation::GetObjectAttributes
-        && routed.headers.get_all("x-amz-object-attributes").iter().any(names)
+        && ["Checksum", "ObjectParts"].into_iter().any(|name| says(routed, OBJECT_ATTRIBUTES, name))
 }
 
 const IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");

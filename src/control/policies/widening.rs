@@ -93,7 +93,7 @@ fn is_point_open(sources: &Sources, point: &AccessPointRules) -> bool {
     let bucket = sources.buckets.get(&point.bucket);
     let account = bucket.and_then(|bucket| sources.accounts.get(&bucket.owner));
     let own = sources.accounts.get(&point.owner);
-    let own = own.map(|account| account.organization_block.unwrap_or(account.block)).unwrap_or_default();
+    let own = own.map(|account| Block::of_account(account.organization_block, account.block)).unwrap_or_default();
     let levels = BlockLevels {
         organization: account.and_then(|account| account.organization_block),
         account: account.map(|account| account.block).unwrap_or_default(),

@@ -280,7 +280,8 @@ impl Generation {
     /// what that one has set holds for it, too (spec/access-points.md 7.3).
     fn block_of(&self, point: &Point, owner: &str) -> Block {
         let foreign = if point.owner == owner { None } else { self.accounts.get(&point.owner) };
-        foreign.map_or(point.block, |account| point.block.or(account.organization_block.unwrap_or(account.block)))
+        foreign
+            .map_or(point.block, |account| point.block.or(Block::of_account(account.organization_block, account.block)))
     }
 
     /// The layers that take part in a question. A caller without policies of its own has an empty identity

@@ -96,6 +96,11 @@ impl Block {
     pub const ALL: Self =
         Self { public_acls: true, ignore_public_acls: true, public_policy: true, restrict_public_buckets: true };
 
+    /// What is in force for an account: what its organization says, else what it says itself.
+    pub fn of_account(organization: Option<Self>, own: Self) -> Self {
+        organization.unwrap_or(own)
+    }
+
     /// What is on here or there.
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -114,7 +119,7 @@ impl BlockLevels {
     }
 
     fn owner(&self) -> Block {
-        self.organization.unwrap_or(self.account)
+        Block::of_account(self.organization, self.account)
     }
 
     /// Whether a policy may be written.

@@ -42,16 +42,6 @@ static CONDITIONS: [(HeaderName, HeaderName); 4] = [
     (HeaderName::from_static("x-amz-copy-source-if-modified-since"), IF_MODIFIED_SINCE),
     (HeaderName::from_static("x-amz-copy-source-if-unmodified-since"), IF_UNMODIFIED_SINCE),
 ];
-/// Which condition on the source has failed: an entity tag, where there is one, beats the date beside it.
-fn condition(status: StatusCode, asked: &HeaderMap) -> &'static str {
-    match status {
-        StatusCode::NOT_MODIFIED if asked.contains_key(IF_NONE_MATCH) => "x-amz-copy-source-If-None-Match",
-        StatusCode::NOT_MODIFIED => "x-amz-copy-source-If-Modified-Since",
-        _ if asked.contains_key(IF_MATCH) => "x-amz-copy-source-If-Match",
-        _ => "x-amz-copy-source-If-Unmodified-Since",
-    }
-}
-
 /// What a copy takes over with the metadata of its source.
 const SYSTEM: [HeaderName; 6] =
     [CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES];
@@ -72,6 +62,16 @@ struct Data {
     length: u64,
     /// The key that its checksums are sealed with.
     key: Option<ObjectKey>,
+}
+
+/// Which condition on the source has failed: an entity tag, where there is one, beats the date beside it.
+fn condition(status: StatusCode, asked: &HeaderMap) -> &'static str {
+    match status {
+        StatusCode::NOT_MODIFIED if asked.contains_key(IF_NONE_MATCH) => "x-amz-copy-source-If-None-Match",
+        StatusCode::NOT_MODIFIED => "x-amz-copy-source-If-Modified-Since",
+        _ if asked.contains_key(IF_MATCH) => "x-amz-copy-source-If-Match",
+        _ => "x-amz-copy-source-If-Unmodified-Since",
+    }
 }
 
 impl Sealed {
