@@ -7,14 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::answer;
 use super::pulse::{Phase, Pulse};
 use super::seen::{HeadScan, Seen};
-use crate::turn::Socket;
+use crate::turn::{InPieces, Socket};
 
 /// Below TLS: reads ahead in large pieces while a client uploads, because rustls asks for 4 KiB at a
 /// time. A connection that does not upload holds no buffer.
@@ -99,24 +98,11 @@ impl AsyncWrite for Ahead {
     }
 }
 
-/// What rustls is given in one piece, in octets. It copies every piece into a record, and the C library copies
-/// what is longer than 2112 octets with an instruction (`rep movsb`) that some processors take three times as
-/// long for where the two places lie badly to each other, as the begin of a page and of a record do
-/// (benches/README.md).
-const COPIED: usize = 2048;
-/// So many of these are as much as rustls takes at a time.
-const MOST_COPIED: usize = 32;
-
-/// The begin of the pieces, cut as rustls should copy it.
-fn cut<'a>(pieces: &'a [IoSlice<'_>]) -> SmallVec<[IoSlice<'a>; MOST_COPIED]> {
-    pieces.iter().flat_map(|piece| piece.chunks(COPIED)).take(MOST_COPIED).map(IoSlice::new).collect()
-}
-
 /// A socket, with or without TLS.
 #[derive(Debug)]
 pub(super) enum Io {
     Plain(Socket),
-    Tls(Box<TlsStream<Ahead>>),
+    Tls(Box<InPieces<TlsStream<Ahead>>>),
 }
 
 impl Io {
@@ -130,10 +116,7 @@ impl Io {
     fn write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Self::Tls(stream) => match pieces.iter().all(|piece| piece.len() <= COPIED) {
-                true => Pin::new(stream).poll_write_vectored(cx, pieces),
-                false => Pin::new(stream).poll_write_vectored(cx, &cut(pieces)),
-            },
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 
@@ -155,7 +138,7 @@ impl Io {
     fn socket(&mut self) -> &mut Socket {
         match self {
             Self::Plain(stream) => stream,
-            Self::Tls(stream) => &mut stream.get_mut().0.stream,
+            Self::Tls(stream) => &mut stream.get_mut().get_mut().0.stream,
         }
     }
 }
@@ -324,30 +307,6 @@ impl Handle {
             Ok(count) if count == full.len() => Poll::Ready(Ok(claimed)),
             Ok(_) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_pieces_are_cut_and_nothing_is_lost_or_moved() {
-        let data: Vec<u8> = (0..200_000_u32).map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect();
-        for lengths in [vec![0, 1, 2048], vec![300, 70_000], vec![2049, 0, 5, 100_000], vec![200_000]] {
-            let mut at = 0;
-            let mut next = |length: &usize| {
-                at += length;
-                IoSlice::new(&data[at - length..at])
-            };
-            let pieces: Vec<IoSlice<'_>> = lengths.iter().map(&mut next).collect();
-            let cut = cut(&pieces);
-            assert!(cut.iter().all(|piece| (1..=COPIED).contains(&piece.len())), "{lengths:?}");
-            let joined = cut.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<u8>>();
-            let all: usize = lengths.iter().sum();
-            assert!(joined.len() == all || cut.len() == MOST_COPIED, "{lengths:?}: {} octets", joined.len());
-            assert_eq!(joined, data[..joined.len()], "{lengths:?}");
         }
     }
 }

@@ -30,7 +30,7 @@ use super::seats::{Counters, Everywhere, Gate, Seat, count};
 use super::settings::{Limits, Listener};
 use super::wire::{Ahead, Handle, Io, Wire};
 use crate::access::proxy_protocol::Preface;
-use crate::turn::{self, Socket};
+use crate::turn::{self, InPieces, Socket};
 
 /// What all threads of one server share.
 #[derive(Debug)]
@@ -284,7 +284,7 @@ async fn shake(stream: Socket, gate: &Gate, pulse: &Pulse) -> Option<(Io, Option
         Ok(stream) => {
             let session = stream.get_ref().1;
             let (facts, http2) = (TlsFacts::of(session), session.alpn_protocol() == Some(b"h2"));
-            Some((Io::Tls(Box::new(stream)), Some(facts), http2))
+            Some((Io::Tls(Box::new(InPieces::new(stream))), Some(facts), http2))
         }
         Err(error) => {
             tracing::debug!(listener = gate.listener.name, %error, "TLS handshake failed");

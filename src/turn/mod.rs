@@ -7,6 +7,7 @@
 //! timer runs. What that is worth is in benches/README.md.
 
 mod outbox;
+mod pieces;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 pub use outbox::{Socket, open};
+pub use pieces::InPieces;
 
 /// Lets everything that is ready in this turn come first.
 pub fn others_first() -> OthersFirst {

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::outgoing::Outgoing;
-use crate::turn::Socket;
+use crate::turn::{InPieces, Socket};
 
 /// Where a store listens.
 #[derive(Clone, Debug)]
@@ -266,7 +266,7 @@ async fn handshake(endpoint: &Endpoint) -> Result<Spoken, ConnectError> {
     let Some(config) = &endpoint.tls else { return speak(TokioIo::new(tcp)).await };
     let name = ServerName::try_from(endpoint.host.clone()).map_err(io::Error::other)?;
     let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
-    speak(TokioIo::new(tls)).await
+    speak(TokioIo::new(InPieces::new(tls))).await
 }
 
 async fn speak<T>(io: T) -> Result<Spoken, ConnectError>
