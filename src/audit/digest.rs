@@ -194,6 +194,14 @@ pub fn object_name(prefix: &str, account: &str, region: &str, trail: &str, home:
     )
 }
 
+/// Which chain a digest belongs to, by its name: the prefix, and account, regions and trail without the time.
+pub fn chain_of(object: &str) -> (&str, &str) {
+    let prefix = object.split_once("AWSLogs/").map_or("", |(prefix, _)| prefix);
+    let file = object.rsplit('/').next().unwrap_or(object);
+    let file = file.strip_suffix(BACKFILL).unwrap_or(file);
+    (prefix, file.rsplit_once('_').map_or(file, |(chain, _)| chain))
+}
+
 /// Lower-case hex.
 pub(super) fn hex(octets: &[u8]) -> String {
     use std::fmt::Write as _;

@@ -245,7 +245,8 @@ impl DataResource {
 /// Whether a value of a classic selector covers an object: a bucket's name ends where the value's does.
 fn covers(value: &str, arn: &str) -> bool {
     match value.split_once(":::") {
-        Some((_, rest)) if !rest.contains('/') => {
+        // Without a bucket's name it stands for all of them, as the start of every ARN.
+        Some((_, rest)) if !rest.is_empty() && !rest.contains('/') => {
             arn.strip_prefix(value).is_some_and(|key| key.is_empty() || key.starts_with('/'))
         }
         _ => arn.starts_with(value),

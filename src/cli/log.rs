@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -14,6 +15,7 @@ use crate::audit::follow::{Follow, Followed};
 use crate::audit::selector::Selectors;
 use crate::audit::{self, Event, Pairs, access_log, cloudtrail};
 use crate::control::config::Config;
+use crate::delivery;
 use crate::time::{Millis, Seconds};
 
 /// How often a followed journal is looked at.
@@ -168,12 +170,14 @@ struct Printer {
     account: Option<String>,
     selectors: Option<Selectors>,
     trail: cloudtrail::Setting,
+    delivery: Arc<delivery::Settings>,
 }
 
 impl Printer {
     fn new(format: Format, config: &Config) -> Self {
         let trail = cloudtrail::Setting { account: config.account.clone(), region: config.region.clone() };
-        Self { format, bucket: None, account: None, selectors: None, trail }
+        let delivery = Arc::clone(&config.audit.delivery);
+        Self { format, bucket: None, account: None, selectors: None, trail, delivery }
     }
 
     /// Appends what is printed of an event, line by line.
@@ -181,6 +185,8 @@ impl Printer {
         if self.bucket.as_deref().is_some_and(|bucket| !names_bucket(event, bucket)) {
             return;
         }
+        let located = self.delivery.located(event);
+        let event = located.as_ref().unwrap_or(event);
         match self.format {
             Format::Cloudtrail => {
                 let records = match &self.account {

@@ -5,7 +5,7 @@
 //! digest with `.signature` at the end of its name, or else from the digest that follows, which names it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
@@ -103,7 +103,7 @@ struct Rest {
     unnamed: Vec<String>,
     /// Objects that lie there twice. Only one of the two was verified.
     doubled: Vec<String>,
-    /// The end of the last hour that a valid digest speaks of.
+    /// The end of the last hour that valid digests of every chain speak of.
     covered: Option<Seconds>,
     /// Up to when they were to reach, if they do not.
     short: Option<Seconds>,
@@ -121,7 +121,13 @@ impl Rest {
             let digest: Digest = serde_json::from_slice(&held.document).ok()?;
             Seconds::from_rfc3339(&digest.digest_end_time)
         };
-        let covered = held.iter().filter(valid).filter_map(end).max();
+        let mut chains: BTreeMap<_, Option<Seconds>> = BTreeMap::new();
+        for held in held {
+            let reached = chains.entry(digest::chain_of(&held.object)).or_default();
+            *reached = (*reached).max(Some(held).filter(valid).and_then(end));
+        }
+        // One that goes on does not speak for another that ends.
+        let covered = chains.into_values().min().flatten();
         let unnamed = files.logs.iter().filter(|log| !named.contains(log.as_str())).cloned().collect();
         let short = until.filter(|until| covered.is_none_or(|covered| covered < *until));
         Self { unnamed, doubled: files.doubled.iter().cloned().collect(), covered, short }
@@ -149,7 +155,8 @@ impl Rest {
         }
         if let Some(short) = self.short {
             io.complain(&format!(
-                "error: no valid digest reaches {}\nhelp: copy the newest digests, with their signatures\n",
+                "error: no valid digest reaches {}, or not in every trail\nhelp: copy the newest digests, with their \
+                 signatures, and verify a trail that has ended by itself\n",
                 short.rfc3339()
             ));
         }

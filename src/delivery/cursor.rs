@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::trail::Trail;
@@ -41,6 +42,9 @@ pub(super) struct Pending {
     pub(super) last: u64,
     /// When it was planned, in unix seconds.
     pub(super) at: i64,
+    /// What nobody else knows of its names. Plans of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) salt: Option<u64>,
     /// Since when it fails, in unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failing_since: Option<i64>,
@@ -56,6 +60,20 @@ pub(super) struct Written {
     pub(super) octets: u64,
     /// When it was begun, in unix seconds.
     pub(super) begun: i64,
+}
+
+impl Pending {
+    /// A plan whose names nobody can tell beforehand: an object that somebody has put under one of them would be
+    /// taken for what was delivered there (spec/access-logs.md 11).
+    ///
+    /// # Errors
+    /// No random number can be had.
+    pub(super) fn new(last: u64, at: i64) -> io::Result<Self> {
+        let mut salt = [0; 8];
+        let filled = SystemRandom::new().fill(&mut salt);
+        filled.map_err(|_| io::Error::other("no random number could be had"))?;
+        Ok(Self { last, at, salt: Some(u64::from_be_bytes(salt)), failing_since: None })
+    }
 }
 
 impl Cursor {
@@ -111,7 +129,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deeper/a.json");
         assert_eq!(Cursor::load(&path).unwrap(), None);
-        let pending = Some(Pending { last: 9, at: 1_700_000_000, failing_since: Some(1_700_000_001) });
+        let pending = Pending { failing_since: Some(1_700_000_001), ..Pending::new(9, 1_700_000_000).unwrap() };
+        let pending = Some(pending);
         let file = Some(Written { inode: 1, octets: 2, begun: 3 });
         let cursor = Cursor { instance: "ab".to_owned(), resume_from: 3, delivered: 5, pending, file, trail: None };
         cursor.store(&path).unwrap();

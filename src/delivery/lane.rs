@@ -311,7 +311,7 @@ impl<W: World> Lane<W> {
         }
         if self.out.is_named() && self.cursor.pending.is_none() {
             let at = self.common.world.now().seconds().0;
-            self.cursor.pending = Some(Pending { last: load.last, at, failing_since: None });
+            self.cursor.pending = Some(Pending::new(load.last, at)?);
             if let Err(trouble) = self.store() {
                 self.cursor.pending = None;
                 return Err(trouble);
@@ -380,7 +380,9 @@ impl<W: World> Lane<W> {
     fn note_failure(&mut self, load: &Load) {
         self.note_lag(load);
         let now = self.common.world.now().seconds().0;
-        let pending = self.cursor.pending.get_or_insert(Pending { last: load.last, at: now, failing_since: None });
+        // What has a name was planned before.
+        let plan = Pending { last: load.last, at: now, salt: None, failing_since: None };
+        let pending = self.cursor.pending.get_or_insert(plan);
         if pending.failing_since.is_none() {
             pending.failing_since = Some(now);
             drop(self.store()); // said already

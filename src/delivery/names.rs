@@ -18,6 +18,8 @@ pub(super) struct Range<'a> {
     pub(super) last: u64,
     /// What else tells files of one delivery apart.
     pub(super) part: &'a str,
+    /// What nobody else knows of the plan.
+    pub(super) salt: Option<u64>,
 }
 
 impl Range<'_> {
@@ -29,6 +31,9 @@ impl Range<'_> {
         }
         hash.update(&self.first.to_be_bytes());
         hash.update(&self.last.to_be_bytes());
+        if let Some(salt) = self.salt {
+            hash.update(&salt.to_be_bytes());
+        }
         hash.finish().as_ref().try_into().unwrap_or_default()
     }
 
@@ -98,7 +103,7 @@ pub(super) fn json(prefix: &str, at: Seconds, unique: &str) -> String {
 mod tests {
     use super::*;
 
-    const RANGE: Range<'_> = Range { sink: "a", instance: "i", first: 1, last: 9, part: "bucket" };
+    const RANGE: Range<'_> = Range { sink: "a", instance: "i", first: 1, last: 9, part: "bucket", salt: None };
 
     #[test]
     fn names_are_those_that_are_documented() {
@@ -137,6 +142,7 @@ mod tests {
             Range { first: 2, ..RANGE },
             Range { last: 8, ..RANGE },
             Range { part: "other", ..RANGE },
+            Range { salt: Some(0), ..RANGE },
             Range { sink: "ai", instance: "", ..RANGE },
         ] {
             assert_ne!(other.hexadecimal(), unique, "{other:?}");

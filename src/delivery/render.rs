@@ -64,8 +64,8 @@ impl Rendering {
         if !self.concerns(event) {
             return Vec::new();
         }
-        let dressed = self.dressed(event);
-        let event = dressed.as_ref().unwrap_or(event);
+        let located = self.settings.located(event);
+        let event = located.as_ref().unwrap_or(event);
         match self.format {
             Format::AccessLog if self.takes(event) => self.lines(event),
             Format::Json if self.takes(event) => {
@@ -88,18 +88,6 @@ impl Rendering {
         }
         let Some(only) = self.only.as_ref().map(|of| of.bucket.as_str()) else { return true };
         event.bucket() == Some(only) || event.source().is_some_and(|source| source.bucket() == Some(only))
-    }
-
-    /// What leaves may say more than the journal, and less.
-    fn dressed(&self, event: &Event) -> Option<Event> {
-        let address = event.text("remote_ip").and_then(|text| text.parse().ok());
-        let unknown = event.text("source_region").is_none();
-        let region = address.filter(|_| unknown).and_then(|address| self.settings.region_of(address));
-        region.map(|region| {
-            let mut members = event.members().clone();
-            members.insert("source_region".to_owned(), region.into());
-            Event::of(event.at, event.recorded, members)
-        })
     }
 
     fn lines(&self, event: &Event) -> Vec<Piece> {
@@ -130,8 +118,8 @@ impl Rendering {
         let shown = records(&self.hidden(event));
         let is_taken = |at: usize| taken.as_ref().is_none_or(|taken| taken.get(at).copied().unwrap_or(true));
         let piece = |record: &cloudtrail::Record| {
-            let mut text = serde_json::to_vec(record).unwrap_or_default();
-            text.push(b'\n');
+            let mut text = Vec::with_capacity(2048);
+            record.write(&mut text);
             plain(event.ended(), text)
         };
         shown.iter().enumerate().filter(|(at, _)| is_taken(*at)).map(|(_, record)| piece(record)).collect()
@@ -153,4 +141,36 @@ impl Rendering {
 
 fn plain(time: Millis, text: Vec<u8>) -> Piece {
     Piece { bucket: String::new(), account: None, region: None, time, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::At;
+
+    #[test]
+    fn no_record_breaks_the_lines_of_whoever_reads_it_or_turns_its_text_around() {
+        let members = serde_json::json!({
+            "operation": "GetObject", "bucket_name": "b", "method": "GET", "target": "/b/k", "http_status": 200,
+            "key": "a\u{2028}b\u{85}c\u{202e}d", "user_agent": "e\u{7f}f\u{2029}",
+        });
+        let event = Event::of(At::default(), Millis(0), members.as_object().unwrap().clone());
+        for format in [Format::AccessLog, Format::CloudTrail, Format::Json] {
+            let rendering = Rendering {
+                format,
+                select: None,
+                account: None,
+                only: None,
+                parcel: None,
+                trail: cloudtrail::Setting::default(),
+                hide: None,
+                settings: Arc::new(Settings::default()),
+            };
+            let pieces = rendering.pieces(&event);
+            let text = std::str::from_utf8(&pieces[0].text).unwrap();
+            let (line, end) = text.split_at(text.len() - 1);
+            assert_eq!((pieces.len(), end), (1, "\n"), "{format:?}");
+            assert!(line.bytes().all(|octet| (0x20..0x7F).contains(&octet)), "{format:?}: {line}");
+        }
+    }
 }

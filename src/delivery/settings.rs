@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::render::Selection;
 use crate::access::origin::Cidr;
+use crate::audit::Event;
 use crate::policy::logging::KeyFormat;
 use crate::sigv4::Secret;
 
@@ -46,6 +47,16 @@ impl Settings {
     pub fn region_of(&self, address: IpAddr) -> Option<&str> {
         let found = self.source_regions.iter().find(|(range, _)| range.contains(address));
         found.map(|(_, region)| region.as_str())
+    }
+
+    /// An event with the region of the client's address, where that is named and the journal does not say one
+    /// (spec/access-logs.md 2, field 27); none where nothing is to be added.
+    pub fn located(&self, event: &Event) -> Option<Event> {
+        let address = event.text("remote_ip").and_then(|text| text.parse().ok());
+        let address = address.filter(|_| event.text("source_region").is_none())?;
+        let mut members = event.members().clone();
+        members.insert("source_region".to_owned(), self.region_of(address)?.into());
+        Some(Event::of(event.at, event.recorded, members))
     }
 }
 

@@ -115,6 +115,12 @@ impl Service for Gate {
         let (head, fault) = (Box::new(head.clone()), fault.clone());
         tokio::task::spawn_local(async move { pipeline::record_refusal(head, fault, id, facts, &worker).await });
     }
+
+    fn unread(&self, fault: &Fault, id: RequestId, sent: u64, connection: &Connection) {
+        let (facts, worker) = (connection.keep(facts), Rc::clone(&self.worker));
+        let fault = fault.clone();
+        tokio::task::spawn_local(async move { pipeline::record_unread(fault, id, sent, &facts, &worker).await });
+    }
 }
 
 /// What is on record about a connection, made once for all its requests.

@@ -68,7 +68,7 @@ pub(super) fn response(reply: Reply, id: &RequestId, mut closing: Closing, cut: 
             Kind::Full(Some(data).filter(|data| !data.is_empty()))
         }
         ReplyBody::Late(late) => {
-            closing.await_code(late.code());
+            closing.await_error(late.error());
             Kind::Late(Metered::new(Cut::new(late, cut), closing))
         }
         ReplyBody::Opened(opened) => Kind::Opened(Metered::new(Cut::new(opened, cut), closing)),

@@ -148,9 +148,10 @@ impl Demanded {
 /// An answer that says 200 early and may still fail, read to its end.
 async fn in_hand(reply: Reply) -> Result<Reply, Fault> {
     let Reply { status, headers, body: ReplyBody::Late(late), upstream_id, size, .. } = reply else { return Ok(reply) };
-    let code = late.code();
+    let error = late.error();
     let body = ReplyBody::Late(late).whole(LONGEST).await?;
-    Ok(Reply { status, headers, body: ReplyBody::Full(body), upstream_id, code: code.get().cloned(), size })
+    let code = error.get().map(|error| error.code.clone());
+    Ok(Reply { status, headers, body: ReplyBody::Full(body), upstream_id, code, size })
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

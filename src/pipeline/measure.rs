@@ -12,7 +12,11 @@ use crate::audit::record::SHOWN_OF_ANSWERS;
 use crate::s3::route::Auth;
 use crate::s3::xml::Element;
 use crate::s3::{Code, Operation};
+use crate::upstream::wire::StoreError;
 use crate::upstream::{Reply, ReplyBody};
+
+/// What an answer to a HEAD may mean that its status alone does not say.
+const WITHOUT_DOCUMENT: [Code; 4] = [Code::NoSuchBucket, Code::NoSuchVersion, Code::NotImplemented, Code::SlowDown];
 
 /// What was asked, as far as it decides what the record of the answer says.
 #[derive(Debug)]
@@ -109,6 +113,19 @@ impl Measure {
             status @ 400.. => said.or_else(|| Some(self.code_of(status).as_str().to_owned())),
             _ => said,
         }
+    }
+
+    /// The message of the error document; of an answer that has none, as to a HEAD, what S3 says of its code
+    /// (spec/cloudtrail.md 6).
+    pub(super) fn message(&self, reply: &Reply, code: Option<&str>) -> Option<String> {
+        let code = code?;
+        if let ReplyBody::Full(document) = &reply.body
+            && let Some(error) = StoreError::parse(document)
+        {
+            return Some(error.message().to_owned());
+        }
+        let mut likely = [self.code_of(reply.status.as_u16())].into_iter().chain(WITHOUT_DOCUMENT);
+        likely.find(|likely| likely.as_str() == code).map(|likely| likely.message().to_owned())
     }
 
     fn code_of(&self, status: u16) -> Code {

@@ -57,7 +57,7 @@ pub use open::{Finished, Observe, Span};
 pub use own::own_put;
 pub use points::{no_point, point_exists};
 pub use rates::{Gates, RateReading, Rates};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, record_unread};
 pub use service::{LogOf, check_log};
 pub use settings::{Change, Keeper};
 pub use stage::{Addressed, Admitted, Authenticated, Authorized, Guarded, Logged, Parsed};

@@ -30,7 +30,7 @@ use crate::s3::Fault;
 use crate::time::Millis;
 use crate::trace::Trace;
 use crate::upstream::Reply;
-use crate::upstream::wire::LateCode;
+use crate::upstream::wire::{LateError, StoreError};
 
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 
@@ -322,12 +322,14 @@ impl Open {
         self.told.source_size = self.told.source_size.or(reply.size);
         let (first_byte_ms, turn_around_ms) = (self.elapsed(), self.turned_around());
         let etag = reply.headers.get(header::ETAG).cloned();
+        let code = self.asked.code(reply);
         Closing {
             ending: Some(Box::new(Ending {
                 status: reply.status.as_u16(),
                 size: self.asked.size(reply, self.data_in(), self.told.source_size),
                 shown: self.asked.shown(reply),
-                code: self.asked.code(reply),
+                message: self.asked.message(reply, code.as_deref()),
+                code,
                 late: None,
                 missing: self.asked.missing(reply),
                 upstream_id: reply.upstream_id.take(),
@@ -382,7 +384,8 @@ struct Ending {
     open: Box<Open>,
     status: u16,
     code: Option<String>,
-    late: Option<LateCode>,
+    message: Option<String>,
+    late: Option<LateError>,
     upstream_id: Option<HeaderValue>,
     size: Option<u64>,
     first_byte_ms: Option<u64>,
@@ -395,10 +398,10 @@ struct Ending {
 }
 
 impl Closing {
-    /// An error code may still turn up at the end of the body.
-    pub(super) fn await_code(&mut self, code: LateCode) {
+    /// An error may still turn up at the end of the body.
+    pub(super) fn await_error(&mut self, error: LateError) {
         if let Some(ending) = &mut self.ending {
-            ending.late = Some(code);
+            ending.late = Some(error);
         }
     }
 
@@ -413,6 +416,7 @@ impl Closing {
             mut open,
             status,
             code,
+            message,
             late,
             upstream_id,
             size,
@@ -422,13 +426,14 @@ impl Closing {
             missing,
             shown,
         } = *ending;
-        let code = code.or_else(|| late.and_then(|late| late.get().cloned()));
+        let late = late.as_ref().and_then(|late| late.get());
+        let error_code = code.as_deref().or_else(|| late.map(|error| &*error.code));
+        let error_message = message.as_deref().or_else(|| late.map(StoreError::message));
         let outcome = match end {
             End { complete: true, .. } => Outcome::Completed,
             End { failed: true, .. } => Outcome::UpstreamFailed,
             _ => Outcome::ClientGone,
         };
-        let error_code = code.as_deref();
         let sent = end.complete || end.bytes > 0;
         let (issued, deleted) = (open.issued.take(), std::mem::take(&mut open.told.deleted));
         let created = shown.iter().find(|(name, _)| *name == VERSION_ID && open.asked.makes_versions());
@@ -437,6 +442,7 @@ impl Closing {
             issued_key: issued.as_deref(),
             status: Some(status),
             error_code,
+            error_message,
             bytes_in: open.bytes_in(),
             bytes_out: end.bytes,
             object_size: size.filter(|_| error_code.is_none()),

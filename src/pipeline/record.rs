@@ -219,12 +219,13 @@ impl Asker {
 }
 
 impl Connection {
-    fn record(&self, client: Option<IpAddr>) -> audit::Connection<'_> {
+    pub(super) fn record(&self, client: Option<IpAddr>) -> audit::Connection<'_> {
         audit::Connection {
             remote: Some(client.unwrap_or(self.peer)),
             tls_version: self.tls.as_ref().map(|tls| tls.version),
             cipher: self.tls.as_ref().map(|tls| tls.cipher),
             key_exchange: self.tls.as_ref().and_then(|tls| tls.key_exchange),
+            vpc_endpoint: self.vpc_endpoint.as_deref(),
             ..audit::Connection::default()
         }
     }
@@ -242,6 +243,11 @@ fn text<'a>(known: Option<&'a str>, named: Option<&'a str>) -> Option<&'a [u8]> 
 
 /// The type of who could not, or not yet, prove to be somebody (spec/cloudtrail.md 2).
 const UNPROVED: &str = "Unknown";
+
+/// Somebody of whom nothing was looked at.
+pub(super) fn unproved() -> Requester<'static> {
+    Requester { kind: Some(UNPROVED), ..Requester::default() }
+}
 
 const fn kind(kind: &Kind) -> &'static str {
     match kind {

@@ -7,14 +7,15 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::answer::{Answer, stamp, stamp_sts};
 use super::deletions::refusals;
 use super::early::Early;
-use super::facts::Facts;
+use super::facts::{Connection, Facts};
 use super::live::Asked;
 use super::open::{Finished, Open, Span};
+use super::record::unproved;
 use super::rehearsal;
 use super::rule::{Instead, Overruled};
 use super::task::{Envelope, Task};
 use super::walk::Worker;
-use crate::audit::{Completion, Decision, JournalFull, Outcome, SourceEnd};
+use crate::audit::{Completion, Decision, Intent, JournalFull, Outcome, SourceEnd};
 use crate::id::RequestId;
 use crate::limit::surface::{NEVER, is_of_key_service};
 use crate::s3::{Code, Fault, Operation, xml};
@@ -168,6 +169,28 @@ async fn record(facts: &Facts, answer: LoggedRefusal, instead: Option<Instead>, 
         Ok(_filed) => answer,
         Err(full) => LoggedRefusal::new(journal_full(&full), answer.id, answer.bare, answer.envelope),
     }
+}
+
+/// Puts on record that a head could not be read. Of what was asked nothing is known, nor who asked: it is answered
+/// before anybody could look.
+pub async fn record_unread(fault: Fault, id: RequestId, sent: u64, connection: &Connection, worker: &Worker) {
+    let completion = Completion { bytes_out: sent, total_ms: Some(0), ..completion(&fault) };
+    let finished = Finished {
+        rehearsed: None,
+        observed: None,
+        wait: None,
+        operation: None,
+        outcome: Outcome::Refused,
+        reason: fault.reason(),
+        milliseconds: 0,
+        first_byte: None,
+        bytes_in: 0,
+        bytes_out: 0,
+    };
+    worker.observer.finished(&finished);
+    let intent = Intent::new(id, worker.clock.now_millis());
+    let intent = Intent { connection: connection.record(None), requester: unproved(), ..intent };
+    let _answered_already = worker.journal.refuse(&intent, &completion).await;
 }
 
 impl LoggedRefusal {

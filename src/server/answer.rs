@@ -60,10 +60,21 @@ pub(super) fn slow_down(reason: &'static str) -> Fault {
     Fault::plain(Code::SlowDown, reason).header("Retry-After", "1").header("x-amz-retry-after", "1000")
 }
 
+/// A head that cannot be read, and how it is answered.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) fault: Fault,
+    pub(super) id: RequestId,
+    /// Octets of the answer's document.
+    pub(super) length: u64,
+    /// The whole answer, as it is sent.
+    pub(super) octets: Vec<u8>,
+}
+
 /// Our answer in place of the bare one that the HTTP parser writes when it cannot read a head at all;
 /// none when these octets are anything else. The parser's answers have no `server` header, ours do.
 /// `longest_head`: octets that a head may have.
-pub(super) fn instead_of(bare: &[u8], longest_head: usize) -> Option<Vec<u8>> {
+pub(super) fn instead_of(bare: &[u8], longest_head: usize) -> Option<Unread> {
     let text = std::str::from_utf8(bare).ok().filter(|text| text.len() < 256 && text.ends_with("\r\n\r\n"))?;
     let status = text.strip_prefix("HTTP/1.1 ").or_else(|| text.strip_prefix("HTTP/1.0 "))?.get(..3)?;
     if !text.contains("\r\ncontent-length: 0\r\n") || text.contains("\r\nserver:") {
@@ -76,7 +87,8 @@ pub(super) fn instead_of(bare: &[u8], longest_head: usize) -> Option<Vec<u8>> {
             .with("MaxSizeAllowed", longest_head.to_string()),
         _ => return None,
     };
-    let response = response(&fault, fresh_id());
+    let id = fresh_id();
+    let response = response(&fault, id);
     let status = response.status();
     let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(b"HTTP/1.1 ");
@@ -99,7 +111,7 @@ pub(super) fn instead_of(bare: &[u8], longest_head: usize) -> Option<Vec<u8>> {
     line(b"date", date.as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(response.body());
-    Some(out)
+    Some(Unread { fault, id, length: response.body().len() as u64, octets: out })
 }
 
 #[cfg(test)]
@@ -128,7 +140,7 @@ mod tests {
     #[test]
     fn a_head_that_is_too_large_is_told_how_large_it_may_be() {
         let bare = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n\r\n";
-        let full = String::from_utf8(instead_of(bare.as_bytes(), 16_384).unwrap()).unwrap();
+        let full = String::from_utf8(instead_of(bare.as_bytes(), 16_384).unwrap().octets).unwrap();
         assert!(full.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{full}");
         assert!(full.contains("<Code>RequestHeaderSectionTooLarge</Code>"), "{full}");
         assert!(full.contains("<MaxSizeAllowed>16384</MaxSizeAllowed>"), "{full}");
@@ -137,7 +149,7 @@ mod tests {
     #[test]
     fn only_the_parsers_bare_answers_are_replaced() {
         let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
-        let full = String::from_utf8(instead_of(bare.as_bytes(), 16_384).unwrap()).unwrap();
+        let full = String::from_utf8(instead_of(bare.as_bytes(), 16_384).unwrap().octets).unwrap();
         assert!(full.starts_with("HTTP/1.1 400 Bad Request\r\n") && full.contains("<Code>BadRequest</Code>"));
         for other in [
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -146,7 +158,7 @@ mod tests {
             "HTTP/1.1 100 Continue\r\n\r\n",
             "",
         ] {
-            assert_eq!(instead_of(other.as_bytes(), 16_384), None, "{other:?}");
+            assert!(instead_of(other.as_bytes(), 16_384).is_none(), "{other:?}");
         }
     }
 }

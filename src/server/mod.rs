@@ -69,6 +69,10 @@ pub trait Service: 'static {
 
     /// Told of a request that was refused before it could become one, for the record.
     fn refused(&self, _head: &Parts, _fault: &Fault, _id: RequestId, _connection: &Connection) {}
+
+    /// Told of a head that could not be read and was answered with a document of so many octets, for the record:
+    /// nobody knows what was asked.
+    fn unread(&self, _fault: &Fault, _id: RequestId, _sent: u64, _connection: &Connection) {}
 }
 
 /// Binds, announces each address, serves until told to stop, drains.

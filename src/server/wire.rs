@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
-use super::answer;
+use super::answer::{self, Unread};
 use super::pulse::{Phase, Pulse};
 use super::seen::{HeadScan, Seen};
 use crate::turn::{InPieces, Socket};
@@ -162,12 +162,13 @@ pub(super) struct Wire {
     scan: Cell<HeadScan>,
     upload: Cell<Upload>,
     linger: Cell<bool>,
+    unread: RefCell<Option<Box<Unread>>>,
 }
 
 impl Wire {
     pub(super) fn new(io: Io, pulse: Rc<Pulse>, http1: bool) -> Self {
         let (scan, upload) = (Cell::default(), Cell::new(Upload::Read));
-        Self { io: RefCell::new(io), pulse, http1, scan, upload, linger: Cell::new(false) }
+        Self { io: RefCell::new(io), pulse, http1, scan, upload, linger: Cell::new(false), unread: RefCell::default() }
     }
 
     pub(super) fn is_http1(&self) -> bool {
@@ -193,6 +194,11 @@ impl Wire {
             self.linger.set(true);
         }
         close
+    }
+
+    /// The head that could not be read, if that is what ended the connection.
+    pub(super) fn unread(&self) -> Option<Box<Unread>> {
+        self.unread.take()
     }
 
     fn received(&self, bytes: &[u8]) {
@@ -275,7 +281,7 @@ impl AsyncWrite for Handle {
             && let Some(full) = answer::instead_of(bare, wire.pulse.longest_head())
         {
             wire.linger.set(true);
-            return self.substitute(cx, &full, bare.len());
+            return self.substitute(cx, full, bare.len());
         }
         let written = wire.with(|io| io.write(cx, pieces));
         wire.pulse.blocked(written.is_pending());
@@ -302,9 +308,12 @@ impl AsyncWrite for Handle {
 impl Handle {
     /// Sends our answer in place of the parser's bare one, and claims that the bare one was sent. The
     /// socket is empty at this point, so a few hundred octets go out at once or the client is gone.
-    fn substitute(&self, cx: &mut Context<'_>, full: &[u8], claimed: usize) -> Poll<io::Result<usize>> {
-        match ready!(self.0.with(|io| io.write(cx, &[IoSlice::new(full)]))) {
-            Ok(count) if count == full.len() => Poll::Ready(Ok(claimed)),
+    fn substitute(&self, cx: &mut Context<'_>, full: Unread, claimed: usize) -> Poll<io::Result<usize>> {
+        let written = self.0.with(|io| io.write(cx, &[IoSlice::new(&full.octets)]));
+        let length = full.octets.len();
+        self.0.unread.replace(Some(Box::new(full)));
+        match ready!(written) {
+            Ok(count) if count == length => Poll::Ready(Ok(claimed)),
             Ok(_) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Err(error) => Poll::Ready(Err(error)),
         }

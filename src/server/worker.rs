@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Service;
 use super::accept;
+use super::answer::Unread;
 use super::connection::{Connection, TlsFacts};
 use super::detach::Tally;
 use super::door::{Door, Floor, enter};
@@ -220,13 +221,19 @@ impl<S: Service> Worker<S> {
         let linger = gate.listener.limits.linger_bytes;
         let head = gate.listener.limits.head;
         let floor = Rc::new(Floor { wire: Rc::clone(&wire), gate, hall: Arc::clone(&self.hall) });
-        let door = Rc::new(Door { service: Rc::clone(&self.service), connection, floor });
+        let service = Rc::clone(&self.service);
+        let door = Rc::new(Door { service, connection: Rc::clone(&connection), floor });
         let serve = service_fn(move |request| enter(Rc::clone(&door), request));
         let io = TokioIo::new(Handle(Rc::clone(&wire)));
         let ended = match http2 {
             true => drive(&pulse, second(head).serve_connection(io, serve)).await,
             false => drive(&pulse, first(head).serve_connection(io, serve)).await,
         };
+        if let Some(unread) = wire.unread() {
+            let Unread { fault, id, length, .. } = *unread;
+            tracing::debug!(%id, %peer, reason = fault.reason(), "head not read");
+            self.service.unread(&fault, id, length, &connection);
+        }
         match ended {
             None => return,
             Some(Err(error)) => tracing::debug!(%peer, %error, "connection ended"),

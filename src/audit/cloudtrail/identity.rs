@@ -47,12 +47,17 @@ pub(super) fn identity(event: &Event) -> Members {
     out
 }
 
-/// What is left of it in the copy for the owner of the bucket, where that is another account (section 7).
+/// What is left of it in the copy for the owner of the bucket, where that is another account (section 7). Of who
+/// named nobody, or could not prove it, there is nothing to take away.
 pub(super) fn reduced(event: &Event) -> Members {
+    let caller = event.caller();
+    if caller.failed() || caller.is_anonymous() {
+        return identity(event);
+    }
     let mut out = Members::default();
     out.put("type", "AWSAccount");
     out.maybe("principalId", principal_id(event));
-    out.maybe("accountId", event.caller().account());
+    out.maybe("accountId", caller.account());
     out
 }
 

@@ -36,7 +36,7 @@ pub(super) const ASKED: [&str; 22] = [
 ];
 
 /// `requestParameters`, and the names of query parameters that have no room in it: they are there twice,
-/// or are called as what stands there already.
+/// or are called as what stands there already: the bucket, a header, the document.
 pub(super) fn asked(event: &Event, called: &Called<'_>) -> (Members, Vec<String>) {
     let mut out = Members::default();
     let mut omitted = Vec::new();
@@ -45,6 +45,13 @@ pub(super) fn asked(event: &Event, called: &Called<'_>) -> (Members, Vec<String>
     out.maybe("key", event.key());
     out.maybe("roleArn", event.text("role_arn"));
     out.maybe("roleSessionName", event.text("role_session_name"));
+    let document = document::read(event);
+    // What was sent beside the target counts more than what is only called so there.
+    let is_taken = |name: &str| {
+        matches!(name, "bucketName" | "Host" | "key")
+            || document.as_ref().is_some_and(|(root, _)| root == name)
+            || ASKED.contains(&name) && event.header(name).is_some()
+    };
     for (name, value) in query(event) {
         let lower = name.to_ascii_lowercase();
         let hidden = lower == "x-amz-mfa";
@@ -57,18 +64,16 @@ pub(super) fn asked(event: &Event, called: &Called<'_>) -> (Members, Vec<String>
         if called.source == STS && (asked_twice() || mask::is_secret(lower.as_bytes())) {
             continue;
         }
-        if matches!(name.as_str(), "bucketName" | "Host" | "key") || out.has(&name) {
+        if is_taken(&name) || out.has(&name) {
             omitted.push(name);
             continue;
         }
         out.put(name, if hidden { String::from_utf8_lossy(HIDDEN).into_owned() } else { value });
     }
     for name in ASKED {
-        if let Some(value) = event.header(name) {
-            out.set(name, value);
-        }
+        out.maybe(name, event.header(name));
     }
-    if let Some((root, document)) = document::read(event) {
+    if let Some((root, document)) = document {
         if out.has(&root) {
             omitted.push(root);
         } else {

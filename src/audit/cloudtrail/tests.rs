@@ -197,6 +197,24 @@ fn parameters_are_what_was_asked_and_nobody_can_forge_the_key() {
 }
 
 #[test]
+fn no_parameter_takes_the_place_of_a_document_or_of_a_header() {
+    let hidden = value(json!({
+        "operation": "PutBucketPolicy", "key": null, "target": "/data?policy&bucketPolicy=harmless&x-amz-acl=private",
+        "document": r#"{"Statement":[{"Sid":"Evil"}]}"#, "headers": { "x-amz-acl": "public-read" },
+    }));
+    let parameters = &hidden["requestParameters"];
+    assert_eq!(parameters["bucketPolicy"], json!({ "Statement": [{ "Sid": "Evil" }] }));
+    assert_eq!(parameters["x-amz-acl"], "public-read");
+    let omitted = &hidden["additionalEventData"]["proxy"]["omittedParameters"];
+    assert_eq!(*omitted, json!(["bucketPolicy", "x-amz-acl"]));
+    let grants = value(json!({
+        "operation": "PutBucketAcl", "key": null, "target": "/data?acl&AccessControlPolicy=",
+        "document": "<AccessControlPolicy><Owner><ID>1</ID></Owner></AccessControlPolicy>",
+    }));
+    assert_eq!(grants["requestParameters"]["AccessControlPolicy"]["Owner"]["ID"], "1");
+}
+
+#[test]
 fn documents_of_configuration_are_json() {
     let parameters = |operation: &str, document: &str| {
         value(json!({ "operation": operation, "document": document, "key": null, "target": "/data" }))
@@ -352,6 +370,25 @@ fn nobody_copies_from_another_account_without_its_owner_hearing() {
     }
     let read = event(json!({ "source": source }));
     assert_eq!(accounts(&read, &setting()), ["111122223333"]);
+}
+
+#[test]
+fn who_named_nobody_or_could_not_prove_it_is_told_as_that_to_every_owner() {
+    let copy = json!({
+        "operation": "CopyObject", "method": "PUT", "requester": null, "requester_account": null,
+        "source": { "bucket_name": "theirs", "key": "k", "bucket_account": "444455556666" },
+    });
+    let identities = |over: Value| {
+        let mut members = copy.clone();
+        members.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
+        let event = event(members);
+        let of = |account: &str| serde_json::to_value(&records_for(&event, &setting(), account)[0]).unwrap();
+        accounts(&event, &setting()).iter().map(|account| of(account)["userIdentity"].clone()).collect::<Vec<_>>()
+    };
+    let nobody = json!({ "type": "AWSAccount", "principalId": "", "accountId": "anonymous" });
+    assert_eq!(identities(json!({ "requester_type": null, "access_key_id": null })), [nobody.clone(), nobody]);
+    let failed = json!({ "type": "Unknown", "accessKeyId": "AKIADA27E3NRTYCS2KXW" });
+    assert_eq!(identities(json!({ "requester_type": "Unknown" })), [failed.clone(), failed]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::{ALGORITHM, BACKFILL, Digest, HASH, LONGEST, PublicKey, hash, string_to_sign};
+use super::{ALGORITHM, BACKFILL, Digest, HASH, LONGEST, PublicKey, chain_of, hash, string_to_sign};
 use crate::time::Seconds;
 
 /// A digest as it was fetched.
@@ -296,19 +296,20 @@ fn judge_logs(links: &[Link<'_>], logs: &Logs<'_>) -> Vec<FileReport> {
     found.into_iter().map(report).collect()
 }
 
-/// Stretches of time between valid digests, and where a chain begins anew behind others. Late additions
+/// Stretches of time between valid digests of a chain, and where it begins anew behind others. Late additions
 /// stand beside the chain.
 fn gaps(links: &[Link<'_>]) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    let mut reached: Option<Seconds> = None;
+    let mut chains: HashMap<_, Option<Seconds>> = HashMap::new();
     let hours = links.iter().filter(|link| link.why.is_none() && !link.presented.object.ends_with(BACKFILL));
     for link in hours {
         let (Some(start), Some(end)) = (link.start(), link.end()) else { continue };
         let restart = link.digest.as_ref().is_some_and(|digest| digest.previous_object.is_none());
+        let reached = chains.entry((link.presented.bucket, chain_of(link.presented.object))).or_default();
         if let Some(from) = reached.filter(|from| restart || *from < start) {
             gaps.push(Gap { from, until: start.max(from), restart });
         }
-        reached = reached.max(Some(end));
+        *reached = (*reached).max(Some(end));
     }
     gaps
 }

@@ -59,6 +59,10 @@ fn name(hour: i64) -> String {
 
 /// Three hours: two log files, none, two.
 fn store() -> Store {
+    store_of(&name)
+}
+
+fn store_of(name: &dyn Fn(i64) -> String) -> Store {
     let key = key();
     let mut store = Store { digests: Vec::new(), logs: HashMap::new(), keys: vec![key.public().clone()] };
     let mut previous: Option<Previous> = None;
@@ -228,4 +232,43 @@ fn what_is_no_rsa_key_is_refused() {
     assert_eq!(SigningKey::from_pem(b"x").map(|_| ()), Err(KeyError::Pem));
     let pem = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     assert_eq!(SigningKey::from_pem(pem.as_bytes()).map(|_| ()), Err(KeyError::Rsa));
+}
+
+#[test]
+fn two_trails_in_one_bucket_are_two_chains() {
+    let mut both = store();
+    let end = |hour: i64| Seconds(START + (hour + 1) * HOUR);
+    let mut other = store_of(&|hour| object_name("", "111122223333", "eu-west-1", "other", "eu-west-1", end(hour)));
+    // It begins when the first has been going for an hour, and vouches for the same files.
+    other.digests.remove(0);
+    let mut later = Store { digests: Vec::new(), ..other.clone() };
+    let (object, document, _) = &other.digests[0];
+    let digest: Digest = serde_json::from_slice(document).unwrap();
+    let hour = Hour {
+        account: "111122223333",
+        start: Seconds(START + HOUR),
+        end: end(1),
+        bucket: BUCKET,
+        object,
+        previous: None,
+        logs: digest.log_files,
+        proxy: None,
+    };
+    let signed = sign(hour, &key()).unwrap();
+    later.digests.push((object.clone(), signed.document, signed.as_previous.signature));
+    both.digests.extend(later.digests);
+    assert!(both.report().is_sound(), "{:?}", both.report());
+    // No digest of the one speaks of the hour of the other.
+    both.digests.retain(|(object, ..)| *object != name(1));
+    assert_eq!(both.report().gaps, [Gap { from: end(0), until: end(1), restart: false }]);
+}
+
+#[test]
+fn a_chain_is_told_by_the_names_of_its_digests() {
+    let of = |prefix, trail| object_name(prefix, "111122223333", "eu-west-1", trail, "us-east-1", Seconds(START));
+    let (plain, later) = (of("org", "a_b"), of("org", "a_b").replace(".json.gz", BACKFILL));
+    assert_eq!(chain_of(&plain), ("org/", "111122223333_CloudTrail-Digest_eu-west-1_a_b_us-east-1"));
+    assert_eq!(chain_of(&plain), chain_of(&later));
+    assert_ne!(chain_of(&plain), chain_of(&of("", "a_b")));
+    assert_ne!(chain_of(&plain), chain_of(&of("org", "a")));
 }

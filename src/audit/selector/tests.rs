@@ -25,6 +25,7 @@ fn classic_selectors_choose_by_reading_category_and_prefix() {
     let (read, write, management) = (record(json!({})), write(), management());
     let data = |values: &[&str]| json!({ "DataResources": [{ "Type": "AWS::S3::Object", "Values": values }] });
     assert!(takes(&data(&["arn:aws:s3"]), &read));
+    assert!(takes(&data(&["arn:aws:s3:::"]), &read), "every ARN begins so");
     assert!(takes(&data(&["arn:aws:s3:::data/"]), &read));
     assert!(takes(&data(&["arn:aws:s3:::data"]), &read));
     assert!(takes(&data(&["arn:aws:s3:::data/a/"]), &read));

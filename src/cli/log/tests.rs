@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::super::Exit;
 use super::super::tests::{Ran, run};
-use crate::audit::{Completion, Decision, Intent, Journal, Outcome, Requester, Settings, access_log};
+use crate::audit::{Completion, Connection, Decision, Intent, Journal, Outcome, Requester, Settings, access_log};
 use crate::id::RequestId;
 use crate::time::Millis;
 
@@ -50,7 +50,9 @@ fn site() -> tempfile::TempDir {
     let record = |intent: &Intent<'_>| runtime.block_on(journal.record(intent)).unwrap();
     let end = |outcome, status| Completion { outcome, status: Some(status), ..Completion::default() };
     let write = record(&intent(1, "PutObject", b"logs", b"red/b"));
-    record(&intent(2, "GetObject", b"logs", b"blue/a")).complete(&end(Outcome::Completed, 200));
+    let from = Connection { remote: Some([192, 0, 2, 7].into()), ..Connection::default() };
+    record(&Intent { connection: from, ..intent(2, "GetObject", b"logs", b"blue/a") })
+        .complete(&end(Outcome::Completed, 200));
     write.complete(&end(Outcome::Completed, 200));
     let refusal = Completion { reason: Some("denied"), error_code: Some("AccessDenied"), ..end(Outcome::Refused, 403) };
     let _ = runtime.block_on(journal.refuse(&intent(3, "GetObject", b"other", b"red/c"), &refusal)).unwrap();
@@ -152,6 +154,21 @@ fn the_last_requests_are_printed_in_any_form() {
     assert_eq!((ran.exit, lines(&ran).len()), (Exit::Fine, 3));
     // The journal's own records, a seal left out.
     assert_eq!(lines(&run(dir.path(), &["log", "tail"])).len(), 5);
+}
+
+#[test]
+fn a_line_says_the_region_of_its_address_here_as_where_it_is_delivered() {
+    let dir = site();
+    let file = dir.path().join("bartizan.toml");
+    let regions = "[audit]\nsource_regions = { \"192.0.2.0/24\" = \"eu-central-1\" }";
+    let config = std::fs::read_to_string(&file).unwrap().replace("[audit]", regions);
+    std::fs::write(&file, config).unwrap();
+    for command in [&["log", "export"][..], &["log", "tail"], &["log", "find", "--bucket", "logs"]] {
+        let ran = run(dir.path(), &[command, &["--format", "s3"]].concat());
+        assert_eq!((ran.exit, ran.err.as_str()), (Exit::Fine, ""), "{command:?}");
+        let is_told = |line: &&str| line.ends_with(" - - - - eu-central-1");
+        assert_eq!(lines(&ran).iter().filter(|line| is_told(line)).count(), 1, "{command:?}: {}", ran.out);
+    }
 }
 
 #[test]

@@ -249,3 +249,30 @@ fn a_trail_with_files_that_no_digest_names_or_without_its_newest_hours_does_not_
     let ran = verify(&["--until", "1970-01-01T02:00:00Z"]);
     assert_eq!(ran.exit, Exit::No, "{}", ran.out);
 }
+
+#[test]
+fn a_trail_that_goes_on_does_not_hide_that_another_ends() {
+    let (dir, _) = trail();
+    let key = SigningKey::from_pem(include_bytes!("../../audit/digest/tests/test-only.rsa.pem")).unwrap();
+    let object = digest::object_name("", "1", "r", "other", "r", Seconds(3600));
+    let hour = Hour {
+        account: "1",
+        start: Seconds(0),
+        end: Seconds(3600),
+        bucket: "trail",
+        object: &object,
+        previous: None,
+        logs: Vec::new(),
+        proxy: None,
+    };
+    let signed = digest::sign(hour, &key).unwrap();
+    std::fs::write(dir.path().join(&object), signed.document).unwrap();
+    std::fs::write(dir.path().join(format!("{object}.signature")), signed.as_previous.signature).unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let at = dir.path().to_str().unwrap();
+    let verify = |until: &str| run(empty.path(), &["log", "verify", "--trail", at, "--until", until]);
+    let ran = verify("1970-01-01T01:00:00Z");
+    assert!(ran.exit == Exit::Fine && ran.out.contains("until 1970-01-01T01:00:00Z"), "{}{}", ran.out, ran.err);
+    let ran = verify("1970-01-01T02:00:00Z");
+    assert!(ran.exit == Exit::No && ran.err.contains("or not in every trail"), "{}{}", ran.out, ran.err);
+}

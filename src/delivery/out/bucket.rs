@@ -52,6 +52,7 @@ impl BucketOut {
                 first: load.first,
                 last: load.last,
                 part: &part,
+                salt: cursor.pending.and_then(|pending| pending.salt),
             };
             let name = self.name(key, body, at, range);
             let (content, content_type) = whole(self.format, &body.text);

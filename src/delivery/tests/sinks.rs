@@ -1,6 +1,6 @@
 //! Destinations of the configuration.
 
-use super::sim::Mood;
+use super::sim::{Mood, text};
 use super::*;
 use crate::delivery::cursor::Cursor;
 
@@ -57,6 +57,29 @@ fn a_crash_between_delivery_and_cursor_delivers_the_same_again_under_the_same_na
     let all: String = posts[1..].iter().map(|post| String::from_utf8(post.content.to_vec()).unwrap()).collect();
     assert_eq!(keys(&all), (0..30).collect::<Vec<_>>());
     assert_eq!(of(&readings, "server").records, 30);
+}
+
+#[test]
+fn nobody_can_tell_a_name_beforehand_and_put_something_else_there() {
+    let dirs = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    write(dirs[0].path(), (0..3).map(asked));
+    // Whoever has the records themselves knows the journal, the sink and the range.
+    std::fs::create_dir(dirs[1].path().join("journal")).unwrap();
+    for entry in std::fs::read_dir(dirs[0].path().join("journal")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), dirs[1].path().join("journal").join(entry.file_name())).unwrap();
+    }
+    for format in [Format::Json, Format::CloudTrail, Format::AccessLog] {
+        let [one, other] = [0, 1].map(|at| {
+            let sim = Sim::new();
+            let name = format!("{format:?}").to_lowercase();
+            deliver(dirs[at].path(), &sim, &[bucket(&name, format)], 600, End::Stop);
+            let names = sim.names(&name);
+            (text(&sim.object(&names[0])), names)
+        });
+        assert_eq!(one.0, other.0, "{format:?}: the same records");
+        assert_ne!(one.1, other.1, "{format:?}");
+    }
 }
 
 #[test]

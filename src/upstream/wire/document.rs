@@ -125,7 +125,7 @@ pub fn rewrite_late(
     id: &RequestId,
     told: &[(&str, Option<&str>)],
     called: &[(String, String)],
-) -> (Vec<u8>, Option<String>) {
+) -> (Vec<u8>, Option<StoreError>) {
     if let Some(error) = StoreError::parse(document).map(|error| error.calling(called)) {
         let error = if error.is_of_proxy() {
             tracing::error!(id = id.as_str(), code = error.code, "after its 200, the store answered the proxy itself");
@@ -134,10 +134,9 @@ pub fn rewrite_late(
             error
         };
         let rendered = error.render(id);
-        let code = error.code;
         // The declaration has been sent already.
         let at = memchr::memmem::find(&rendered, b"<Error>").unwrap_or_default();
-        return (rendered.get(at..).unwrap_or_default().to_vec(), Some(code));
+        return (rendered.get(at..).unwrap_or_default().to_vec(), Some(error));
     }
     let mut out = document.to_vec();
     for (name, text) in told {
@@ -179,24 +178,24 @@ mod tests {
     fn an_error_about_the_proxy_is_not_told_behind_an_early_200_either() {
         for code in ["InvalidAccessKeyId", "PermanentRedirect"] {
             let told = format!("<Error><Code>{code}</Code><Message>m</Message><Endpoint>e.example</Endpoint></Error>");
-            let (out, code) = rewrite_late(told.as_bytes(), &id(), &[], &[]);
+            let (out, error) = rewrite_late(told.as_bytes(), &id(), &[], &[]);
             let text = String::from_utf8(out).unwrap();
             assert!(text.starts_with("<Error><Code>InternalError</Code><Message>We encountered"), "{text}");
             assert!(!text.contains("e.example"), "{text}");
-            assert_eq!(code.as_deref(), Some("InternalError"));
+            assert_eq!(error.unwrap().code, "InternalError");
         }
     }
 
     #[test]
     fn the_location_of_a_completion_names_the_proxy() {
-        let (out, code) = rewrite_late(
+        let (out, error) = rewrite_late(
             b"<R><Location>http://minio:9000/b/k</Location><Key>k</Key></R>",
             &id(),
             &[("Location", Some("https://proxy/b/k&l")), ("Bucket", None)],
             &[],
         );
         assert_eq!(out, b"<R><Location>https://proxy/b/k&amp;l</Location><Key>k</Key></R>");
-        assert_eq!(code, None);
+        assert_eq!(error, None);
     }
 
     #[test]

@@ -28,11 +28,12 @@ use http::{HeaderValue, Request};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
+pub use document::StoreError;
 pub use outgoing::Outgoing;
 pub use pool::{Endpoint, Limits};
 pub(super) use pool::{Line, Pool};
 pub use profile::Profile;
-pub use reply::{Download, Late, LateCode};
+pub use reply::{Download, Late, LateError};
 
 use crate::body::{SealedBody, Verdict};
 use crate::s3::{Code, Fault};

@@ -235,7 +235,7 @@ pub struct Late {
     held: BytesMut,
     declared: bool,
     ended: bool,
-    code: LateCode,
+    error: LateError,
 }
 
 /// Writes the document of a success anew.
@@ -247,8 +247,8 @@ impl std::fmt::Debug for Late {
     }
 }
 
-/// The error code found after an early 200, once the body has ended.
-pub type LateCode = Rc<OnceCell<String>>;
+/// The error found after an early 200, once the body has ended.
+pub type LateError = Rc<OnceCell<StoreError>>;
 
 impl Late {
     fn new(incoming: Download, answering: &Answering) -> Self {
@@ -259,13 +259,13 @@ impl Late {
             held: BytesMut::new(),
             declared: false,
             ended: false,
-            code: LateCode::default(),
+            error: LateError::default(),
         }
     }
 
-    /// Where the code will stand.
-    pub fn code(&self) -> LateCode {
-        Rc::clone(&self.code)
+    /// Where the error will stand.
+    pub fn error(&self) -> LateError {
+        Rc::clone(&self.error)
     }
 
     /// Has the document written anew once it is whole, if it is no error.
@@ -291,10 +291,10 @@ impl Late {
         self.ended = true;
         let Answering { id, location, shown, called, .. } = &self.answering;
         let told = [("Location", location.as_deref()), ("Bucket", shown.as_deref())];
-        let (document, code) = rewrite_late(&self.held, id, &told, called);
-        match (code, self.rewrite.take()) {
-            (Some(code), _) => {
-                let _ = self.code.set(code); // only ever set here
+        let (document, error) = rewrite_late(&self.held, id, &told, called);
+        match (error, self.rewrite.take()) {
+            (Some(error), _) => {
+                let _ = self.error.set(error); // only ever set here
                 Bytes::from(document)
             }
             (None, Some(rewrite)) => Bytes::from(rewrite(document)),

@@ -105,10 +105,29 @@ fn what_is_written_and_read_is_on_record_with_its_owner_its_size_and_its_times()
         is_number(record, &["turn_around_time"]);
     }
     says(missing, json!({"http_status": 404, "error_code": "NoSuchKey", "bytes_sent": 0, "object_size": null}));
+    says(missing, json!({"error_message": "The specified key does not exist."}));
     says(unchanged, json!({"http_status": 304, "error_code": null, "object_size": null, "turn_around_time": null}));
+    says(unchanged, json!({"error_message": null}));
     says(absent, json!({"http_status": 404, "error_code": "NoSuchKey", "object_size": null}));
+    says(absent, json!({"error_message": "The specified key does not exist."}));
     assert!(absent["bytes_sent"].as_u64().unwrap() > 100, "the document counts");
     says(deleted, json!({"http_status": 204, "object_size": null, "turn_around_time": null}));
+}
+
+#[test]
+fn an_error_of_the_store_is_on_record_in_its_words_whenever_it_is_told() {
+    let error = "<Error><Code>InvalidPart</Code><Message>Part 7 of X-Amz-Signature=abc is not there.</Message></Error>";
+    for status in ["400 Bad Request", "200 OK"] {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{error}", error.len());
+        let gate = Gate::before(&Script::answering(answer.leak()));
+        let parts =
+            "<CompleteMultipartUpload><Part><PartNumber>7</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>";
+        let ask = Ask { method: "POST", ..Ask::put("/bucket/k?uploadId=u", parts.as_bytes()) };
+        assert!(String::from_utf8_lossy(&gate.send(&ask).body).contains("<Code>InvalidPart</Code>"));
+        let records = finished(gate);
+        let told = "Part 7 of X-Amz-Signature=XXXXXXXX";
+        says(records.last().unwrap(), json!({"error_code": "InvalidPart", "error_message": told}));
+    }
 }
 
 #[test]

@@ -179,6 +179,37 @@ fn a_bucket_that_is_not_there_has_no_log() {
 }
 
 #[test]
+fn a_head_that_cannot_be_read_is_on_record_under_the_id_of_its_answer() {
+    let gate = Gate::embedded();
+    good(&gate.send(&Ask::new("PUT", "/bucket")));
+    let long = format!("GET /bucket/k HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(20_000));
+    let told = [
+        (long.as_str(), "RequestHeaderSectionTooLarge"),
+        ("GET /bucket/a b HTTP/1.1\r\nhost: localhost\r\n\r\n", "BadRequest"),
+        ("GET /bucket/k HTTP/1.1\r\nhost: localhost\r\na b: c\r\n\r\n", "BadRequest"),
+        ("GET /bucket/k HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", "BadRequest"),
+    ];
+    let answers = told.map(|(octets, code)| {
+        let answer = gate.send_raw(octets.as_bytes());
+        answer.refused(400, code);
+        answer
+    });
+    let records = finished(gate);
+    for ((record, answer), (_, code)) in records[1..].iter().zip(&answers).zip(told) {
+        let id = answer.head.lines().find_map(|line| line.strip_prefix("x-amz-request-id: ")).unwrap();
+        says(record, json!({"request_id": id, "error_code": code, "http_status": 400, "outcome": "refused"}));
+        says(
+            record,
+            json!({"remote_ip": "127.0.0.1", "bytes_sent": answer.body.len(), "target": null, "method": null}),
+        );
+        assert!(lines(record).is_empty(), "nobody knows of a bucket");
+        assert_eq!(audited(record)["userIdentity"], json!({"type": "Unknown"}), "nor of who it was");
+        assert_eq!(audited(record)["eventName"], "UnknownOperation");
+    }
+    assert_eq!(records.len(), 1 + told.len());
+}
+
+#[test]
 fn who_asks_about_an_object_leaves_its_size_whether_that_was_asked_or_not() {
     let gate = Gate::embedded();
     good(&gate.send(&Ask::new("PUT", "/bucket")));
