@@ -12,6 +12,7 @@ mod decisions;
 mod digests;
 mod kms;
 mod logs;
+mod pii;
 mod policy;
 mod public;
 mod report;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         Some("policy") => policy::run,
         Some("public") => public::run,
         Some("sigv4") => sigv4::run,
-        Some("pii") => return unusable("not built yet"),
+        Some("pii") => pii::run,
         _ => return unusable("KIND is one of sigv4, addressing, policy, public, kms, logs, pii"),
     };
     match run(Path::new(&directory)) {

@@ -60,7 +60,7 @@ pub use cut::Cut;
 pub use early::FormHead;
 pub use form::{FormDecoder, FormEvent};
 pub use metered::{End, Metered, Tell};
-pub use seal::{MadeData, SealedBody, Unread, Verified};
+pub use seal::{Ear, MadeData, SealedBody, Unread, Verified};
 pub use verdict::Verdict;
 
 /// An error of a body, whatever it was.

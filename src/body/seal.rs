@@ -82,7 +82,17 @@ where
             (Start::Untouched(body), false) => body,
             (Start::Begun(begun), true) => {
                 let state = State::Flowing(Box::new(Flow::of_file(*begun, checks)));
-                return Ok(Sealed { state, verified: None, verdict, length, presumed, handed_out: 0, declared }.boxed());
+                return Ok(Sealed {
+                    state,
+                    verified: None,
+                    verdict,
+                    length,
+                    presumed,
+                    handed_out: 0,
+                    declared,
+                    ear: None,
+                }
+                .boxed());
             }
             _ => return Err(Fault::plain(Code::InternalError, "contract-of-another-body")),
         };
@@ -98,11 +108,13 @@ where
             let verified = checks.finish(None)?;
             verdict.verified();
             let (state, verified) = (State::Whole(None), Some(verified));
-            return Ok(Sealed { state, verified, verdict, length: 0, presumed, handed_out: 0, declared }.boxed());
+            return Ok(
+                Sealed { state, verified, verdict, length: 0, presumed, handed_out: 0, declared, ear: None }.boxed()
+            );
         }
         let incoming = Box::pin(body.map_err(Into::into));
         let state = State::Flowing(Box::new(Flow::new(incoming, checks, framing)));
-        Ok(Sealed { state, verified: None, verdict, length, presumed, handed_out: 0, declared }.boxed())
+        Ok(Sealed { state, verified: None, verdict, length, presumed, handed_out: 0, declared, ear: None }.boxed())
     }
 }
 
@@ -158,7 +170,11 @@ struct Sealed {
     presumed: bool,
     handed_out: u64,
     declared: Known,
+    ear: Option<Ear>,
 }
+
+/// Who hears every piece of object data once, on its way out and before it is known to hold.
+pub type Ear = Box<dyn FnMut(&[u8])>;
 
 enum State {
     /// Coming in.
@@ -224,7 +240,8 @@ impl SealedBody {
         let verified = Verified { length, sha256: None, md5: None, checksum: None };
         let state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         let declared = Known::default();
-        Sealed { state, verified: Some(verified), verdict, length, presumed: false, handed_out: 0, declared }.boxed()
+        Sealed { state, verified: Some(verified), verdict, length, presumed: false, handed_out: 0, declared, ear: None }
+            .boxed()
     }
 
     /// Data made here piece by piece, `length` octets of it: of a body that was read, whose verdict goes on
@@ -236,12 +253,20 @@ impl SealedBody {
         let state = State::Made(Box::new(Made { data, hasher, counts }));
         let declared = Known { checksum: checksum.map(|algorithm| (algorithm, None)), ..Known::default() };
         let verdict = of.unwrap_or_default();
-        Sealed { state, verified: None, verdict, length, presumed: false, handed_out: 0, declared }.boxed()
+        Sealed { state, verified: None, verdict, length, presumed: false, handed_out: 0, declared, ear: None }.boxed()
     }
 
     /// Whether the data is made here on the way, so that nobody but the proxy can vouch for it.
     pub fn is_made(&self) -> bool {
         matches!(self.0.state, State::Made(_))
+    }
+
+    /// Lets somebody hear the data. What is in hand already is told at once.
+    pub fn overhear(&mut self, mut ear: Ear) {
+        match &self.0.state {
+            State::Whole(data) => ear(data.as_deref().unwrap_or_default()),
+            _ => self.0.ear = Some(ear),
+        }
     }
 
     /// Octets of object data, known before the first one. Only a document that came without a length
@@ -387,6 +412,7 @@ impl SealedBody {
         self.0.length = data.len() as u64;
         self.0.presumed = false;
         self.0.handed_out = 0;
+        self.0.ear = None; // it has heard all of it
         self.0.state = State::Whole(Some(data).filter(|data| !data.is_empty()));
         self
     }
@@ -510,6 +536,9 @@ impl Body for SealedBody {
             },
         };
         let Some(data) = data else { return Poll::Ready(None) };
+        if let Some(ear) = &mut this.ear {
+            ear(&data);
+        }
         this.handed_out = this.handed_out.saturating_add(data.len() as u64);
         Poll::Ready(Some(Ok(Frame::data(data))))
     }

@@ -37,6 +37,9 @@ pub trait Probes {
     fn connections(&self) -> u64;
     /// Rates and quotas; the one question that takes a moment.
     fn limits(&self) -> Limits;
+    /// What was found in uploads; none where nobody looks.
+    fn inspection(&self) -> Option<crate::inspect::Reading>;
+
     /// What deliveries have counted.
     fn deliveries(&self) -> Vec<crate::delivery::Reading>;
 }
@@ -171,6 +174,9 @@ fn rendered(state: &State<'_>) -> Answer {
         connections: state.probes.connections(),
     };
     state.metrics.take_deliveries(&state.probes.deliveries());
+    if let Some(reading) = state.probes.inspection() {
+        state.metrics.take_inspection(&reading);
+    }
     let body = state.metrics.render(&reading, &state.probes.limits(), state.now);
     Answer { status: 200, content_type: metrics::CONTENT_TYPE, body }
 }
@@ -235,6 +241,10 @@ mod tests {
 
         fn limits(&self) -> Limits {
             Limits::default()
+        }
+
+        fn inspection(&self) -> Option<crate::inspect::Reading> {
+            None
         }
 
         fn deliveries(&self) -> Vec<crate::delivery::Reading> {

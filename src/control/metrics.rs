@@ -6,6 +6,7 @@
 //! - a worker counts through handles of its own, without a lock after the first time.
 
 mod delivery;
+mod inspection;
 mod journal;
 
 use std::cell::RefCell;
@@ -139,6 +140,7 @@ pub struct Metrics {
     certificate_expiry: Real,
     upstream_keys_expiry: Real,
     deliveries: delivery::Deliveries,
+    inspection: inspection::Inspection,
 }
 
 /// One worker's way to the metrics. It belongs to one thread.
@@ -256,6 +258,7 @@ impl Default for Metrics {
             certificate_expiry: Real::default(),
             upstream_keys_expiry: Real::default(),
             deliveries: delivery::Deliveries::default(),
+            inspection: inspection::Inspection::default(),
         };
         metrics.register();
         metrics
@@ -302,6 +305,7 @@ impl Metrics {
         let keys = self.upstream_keys_expiry.clone();
         registry.register("upstream_keys_expiry_seconds", "Time until the first keys from elsewhere end", keys);
         self.deliveries.register(registry);
+        self.inspection.register(registry);
         registry.register("connections", "Open client connections", self.connections.clone());
     }
 
@@ -323,6 +327,11 @@ impl Metrics {
     /// Counts a generation of policies that was refused.
     pub fn policy_reload_failed(&self) {
         self.reload_failures.inc();
+    }
+
+    /// Takes in what was found in uploads.
+    pub fn take_inspection(&self, reading: &crate::inspect::Reading) {
+        self.inspection.take(reading);
     }
 
     /// Takes in what deliveries have counted.

@@ -18,6 +18,7 @@ use crate::control::policies::Loaded;
 use crate::guard::naming::{Ledger, Mode};
 use crate::guard::{MOST_WRITES, Replay};
 use crate::identity::{Directory, TokenKeys};
+use crate::inspect::{Inspector, Looking};
 use crate::kms::Ring;
 use crate::limit::InFlight;
 use crate::limit::rehearsal::Rehearsals;
@@ -82,6 +83,16 @@ pub(super) fn in_flight(config: &Config) -> InFlight {
 /// The memory of signed writes, where it is switched on.
 pub(super) fn replay(config: &Config) -> Option<Arc<Replay>> {
     config.signature.replay.then(|| Arc::new(Replay::new(short_seed(), MOST_WRITES)))
+}
+
+/// Who looks at what is stored, where that is switched on.
+///
+/// # Errors
+/// The file of findings cannot be opened, or there is no thread.
+pub(super) fn inspector(config: &Config) -> Result<Option<(Arc<Inspector>, Looking)>, GateError> {
+    let Some(settings) = config.detect.clone() else { return Ok(None) };
+    let path = settings.findings.clone();
+    Inspector::start(settings).map(Some).map_err(|error| GateError::Inspect { path, error })
 }
 
 /// Rates and quotas.

@@ -18,6 +18,7 @@ mod spans;
 mod sweeping;
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,14 @@ pub enum GateError {
     /// Deliveries cannot begin.
     #[error("{0}")]
     Deliveries(PlanError),
+    /// Uploads cannot be looked at.
+    #[error("findings cannot be written to `{}`: {error}", path.display())]
+    Inspect {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
     /// There is no thread to keep policies with.
     #[error("the threads that keep and watch the policies cannot be made: {0}")]
     Thread(std::io::Error),
@@ -150,6 +159,7 @@ impl GateError {
             }
             Self::Mint(_) => Some("name the CA and its key that `bartizan init` made, or leave `mint` out"),
             Self::Trust { .. } => Some("name a file with CA certificates in PEM there"),
+            Self::Inspect { .. } => Some("name a file that this user may write to with `detect.findings`"),
             Self::Thread(_) => Some("look at the limits of this user: `ulimit -u`"),
             Self::Server(_) | Self::Temporary(_) | Self::Keyring(_) => None, // findings bring their own advice
         }
@@ -192,6 +202,7 @@ pub fn run(
     let stores = build::stores(&config, build::workers(&config), &clock, &ring, &mut renewals)?;
     let renewing = Renewing::start(renewals, &clock)?;
     let (spans, _sending) = Spans::start(&config, metrics)?.unzip();
+    let (inspector, looking) = build::inspector(&config)?.unzip();
     let deliveries = Arc::new(Counts::default());
     let prepared = delivering::prepare(&config, &deliveries)?;
     let server = Server::bind(build::server(&config, mints(&config, &live, &clock)?))?;
@@ -211,6 +222,7 @@ pub fn run(
         deliveries,
         seed: build::seed(),
         trace: config.trace.rules(),
+        inspector,
         spans,
     });
     let delivering = Delivering::start(&shared, &config, prepared).map_err(GateError::Thread)?;
@@ -248,6 +260,7 @@ pub fn run(
     drop(watch); // ends its thread
     running.stop();
     drop(sweeping);
+    drop(looking); // what waits is looked at
     drop(delivering); // what is on record by now is delivered first, and that is on record too
     if let Err(error) = journal.close() {
         tracing::error!(%error, "the journal could not be sealed");

@@ -176,6 +176,10 @@ impl Probes for Running {
         self.control.connections() as u64
     }
 
+    fn inspection(&self) -> Option<crate::inspect::Reading> {
+        self.shared.inspector.as_ref().map(|inspector| inspector.reading())
+    }
+
     fn deliveries(&self) -> Vec<crate::delivery::Reading> {
         self.shared.deliveries.read()
     }

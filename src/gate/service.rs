@@ -17,6 +17,7 @@ use crate::control::metrics::{self, Metrics};
 use crate::delivery::Counts;
 use crate::guard::Replay;
 use crate::id::RequestId;
+use crate::inspect::Inspector;
 use crate::limit::{InFlight, Room};
 use crate::pipeline::{
     self, Answer, Finished, Keeper, Last, Live, Observe, Rates, Span, Store, TlsFacts, Uploads, Worker, walk,
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     pub(super) deliveries: Arc<Counts>,
     pub(super) seed: [u8; 32],
     pub(super) trace: trace::Rules,
+    pub(super) inspector: Option<Arc<Inspector>>,
     pub(super) spans: Option<Spans>,
 }
 
@@ -90,6 +92,7 @@ impl Gate {
             keys: KeyCache::default(),
             ids: (shared.seed, Cell::new(first)),
             trace: shared.trace,
+            inspector: shared.inspector.clone(),
             observer: Rc::new(Counting { metrics: shared.metrics.worker(), spans: shared.spans.clone() }),
         };
         Self { worker: Rc::new(worker) }

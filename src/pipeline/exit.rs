@@ -1,7 +1,10 @@
 //! Where a request that has passed every stage goes.
 
+use std::rc::Rc;
+
 use super::after::After;
 use super::here::Here;
+use super::home::Home;
 use super::open::Open;
 use crate::body::SealedBody;
 use crate::upstream::Forward;
@@ -28,4 +31,6 @@ pub struct Out {
     pub open: Box<Open>,
     /// What is left to be done with the answer.
     pub(super) after: After,
+    /// Where it is at home.
+    pub(super) home: Option<Rc<Home>>,
 }

@@ -15,6 +15,7 @@ mod encryption;
 mod exit;
 mod facts;
 mod guard;
+mod heard;
 mod here;
 mod home;
 mod judge;

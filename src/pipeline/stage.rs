@@ -484,8 +484,9 @@ where
         Ok(match task {
             Task::Store(routed) => {
                 let out = Box::new(super::walk::forward(&facts, *routed, &who, owners));
+                let home = facts.home.clone();
                 let after = After::of(&out, facts, site, &who, refused);
-                Exit::Store(Out { store, out, body, open, after })
+                Exit::Store(Out { store, out, body, open, after, home })
             }
             Task::Tokens(ask) => Exit::Here(Box::new(Here::tokens(ask, who, open))),
         })

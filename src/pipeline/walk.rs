@@ -20,6 +20,7 @@ use super::arriving::{Arrived, Arriving};
 use super::early::in_time;
 use super::exit::{Exit, Out};
 use super::facts::{Begun, Connection, Facts};
+use super::heard::Heard;
 use super::here::Here;
 use super::live::{EXPECTED_OWNER, EXPECTED_SOURCE_OWNER, Live};
 use super::open::Observe;
@@ -36,6 +37,7 @@ use crate::body::SealedBody;
 use crate::guard::Replay;
 use crate::id::RequestId;
 use crate::identity::Principal;
+use crate::inspect::Inspector;
 use crate::limit::{InFlight, Room, Taken};
 use crate::s3::route::Routed;
 use crate::s3::{Code, Fault, Operation};
@@ -128,12 +130,16 @@ const fn patience(octets: u64) -> Duration {
 
 /// Hands the request to its store: small bodies whole and verified, large ones as they come.
 async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<Answer>, Refusal> {
-    let Out { store, out, body, mut open, after } = out;
+    let Out { store, out, body, mut open, after, home } = out;
     open.watch(worker);
     let (id, verdict, called) = (out.id, body.verdict(), out.called());
     open.reads(&verdict);
     open.wait().await;
-    let (body, _in_hand) = in_hand(body, live.verify_first.max(LEAST_WHOLE), &worker.files).await;
+    let (mut body, _in_hand) = in_hand(body, live.verify_first.max(LEAST_WHOLE), &worker.files).await;
+    let heard = match (&worker.inspector, &mut body) {
+        (Some(inspector), Ok(body)) => Heard::begin(inspector, &out, home.as_deref(), body),
+        _ => None,
+    };
     others_first().await;
     let sent = match (body, worker.stores.get(store)) {
         (Ok(body), Some(store)) => store.send(out, body).await,
@@ -151,6 +157,9 @@ async fn deliver(out: Out, live: &Live, worker: &Rc<Worker>) -> Result<Response<
     let measured = measured.and_then(Reply::shown);
     match measured {
         Ok(reply) => {
+            if let Some(heard) = heard {
+                heard.answered(&reply, worker.clock.now_millis());
+            }
             if let Some(Err(throttled)) =
                 open.spent().map(|spent| spent.told(&worker.rates, &reply, worker.clock.ticks()))
             {
@@ -258,6 +267,8 @@ pub struct Worker {
     pub ids: ([u8; 32], Cell<u64>),
     /// What is done with traces.
     pub trace: trace::Rules,
+    /// Who looks at what is stored, if anybody does.
+    pub inspector: Option<Arc<Inspector>>,
     /// Who counts.
     pub observer: Rc<dyn Observe>,
 }

@@ -386,3 +386,31 @@ fn data_never_shows_in_a_log() {
     let unread = Unread::new(Wire::of(["secret"]));
     assert!(!format!("{body:?} {open:?} {unread:?}").contains("secret"));
 }
+
+#[test]
+fn who_overhears_a_body_hears_every_octet_once_whichever_way_it_goes() {
+    let data = sample(3000);
+    let open = || object(Payload::Unsigned, data.len(), &[], Wire::pieces(&data, 700)).unwrap();
+    let listening = |body: &mut SealedBody| {
+        let heard = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let ear = std::rc::Rc::clone(&heard);
+        body.overhear(Box::new(move |piece| ear.borrow_mut().extend_from_slice(piece)));
+        heard
+    };
+    let mut streamed = open();
+    let heard = listening(&mut streamed);
+    assert!(heard.borrow().is_empty(), "nothing before it is read");
+    assert_eq!(drain(&mut streamed), whole(&data));
+    assert_eq!(*heard.borrow(), data);
+
+    let mut settled = run(open().settle(4000)).unwrap();
+    let heard = listening(&mut settled);
+    assert_eq!(drain(&mut settled), whole(&data));
+    assert_eq!(*heard.borrow(), data, "in hand already");
+
+    let mut later = open();
+    let heard = listening(&mut later);
+    let mut later = run(later.settle(4000)).unwrap();
+    assert_eq!(drain(&mut later), whole(&data));
+    assert_eq!(*heard.borrow(), data, "heard while it was read, not again when it left");
+}

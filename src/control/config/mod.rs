@@ -12,6 +12,7 @@ use crate::delivery;
 use crate::guard;
 use crate::guard::naming::{Naming, Settings as NamingSettings};
 use crate::identity::Directory;
+use crate::inspect;
 use crate::limit::rehearsal::Rehearsal;
 use crate::s3::Operation;
 use crate::s3::encryption::Kind;
@@ -20,6 +21,7 @@ use crate::sigv4::{OwnKeys, Secret};
 
 mod changed;
 mod credentials;
+mod detect;
 mod encryption;
 mod keys;
 mod listen;
@@ -90,6 +92,8 @@ pub struct Config {
     pub audit: Audit,
     /// What may be asked how often.
     pub rates: Rates,
+    /// What is looked for in uploads, if anything is.
+    pub detect: Option<inspect::Settings>,
     /// The stores, at least one. With several, each has its own region, one of them that of the proxy.
     pub upstreams: Vec<Upstream>,
     /// Threads and shutdown.

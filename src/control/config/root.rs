@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{
     Accept, Audit, Before, Config, Guard, Log, LogFormat, LogLevel, NameRule, Names, PayloadRule, Profile, Runtime,
-    Signature, Target, Temporary, Upstream, WhenFull, encryption, keys, listen, naming, rate, rehearsal, sink, trace,
-    upstream,
+    Signature, Target, Temporary, Upstream, WhenFull, detect, encryption, keys, listen, naming, rate, rehearsal, sink,
+    trace, upstream,
 };
 use crate::control::reader::{Located, Table};
 use crate::delivery;
@@ -24,7 +24,6 @@ const SEGMENT: u64 = 64 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
-    root.unavailable(&["detect"]);
     let file = "write `accounts/ACCOUNT/public-access-block.json` in the policies folder (docs/policies.md)";
     root.unavailable_but("public_access_block", file);
     let region = region(root, "region").unwrap_or_else(|| "us-east-1".to_owned());
@@ -54,6 +53,7 @@ pub(super) fn read(root: &mut Table<'_>, path: &Path) -> Option<Config> {
         key_service,
         temporary,
         policies,
+        detect: detect::read(root, &state),
         state,
         signature: signature(root),
         guard: rules(root, &upstreams),

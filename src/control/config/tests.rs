@@ -219,6 +219,8 @@ fn unknown_keys_are_refused_at_every_level() {
         ("[[rate.dimension]]\nname = \"a\"\nrate = 1\ncolor = 1", "rate.dimension[0].color"),
         ("[credentials]\nkey = 1", "credentials.key"),
         ("[keys]\nkey = 1", "keys.key"),
+        ("[detect]\nfinding = 1", "detect.finding"),
+        ("[detect.content]\nkind = 1", "detect.content.kind"),
         ("[surprise]\nx = 1", "surprise"),
     ] {
         let faults = refused(&with(more));
@@ -230,7 +232,8 @@ fn unknown_keys_are_refused_at_every_level() {
 fn settings_of_later_versions_are_refused_and_not_ignored() {
     for (more, key) in [
         ("[guard.worm]\nx = 1", "guard.worm"),
-        ("[detect]\nlearn = \"7d\"", "detect"),
+        ("[detect]\nlearn = \"7d\"", "detect.learn"),
+        ("[detect]\non_finding = {}", "detect.on_finding"),
         ("[public_access_block]\nblock_public_acls = true", "public_access_block"),
         ("[credentials]\nreload_grace = \"5m\"", "credentials.reload_grace"),
         ("[audit]\nchain = true", "audit.chain"),

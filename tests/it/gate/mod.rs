@@ -1,5 +1,6 @@
 //! The whole program, as a process, before the embedded store or a scripted one.
 
+mod content;
 mod defects;
 mod delivery;
 mod doors;
