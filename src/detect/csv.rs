@@ -122,9 +122,13 @@ impl Csv {
         self.hand_on(out);
         let (row, column) = (self.row, self.column);
         match &mut self.columns {
-            Columns::Unknown { cells, found, .. } => {
+            Columns::Unknown { cells, octets, found } => {
                 self.text.finish(&mut |one| found.push((column, one)));
                 cells.push(Vec::new());
+                *octets += 1; // cells are kept, too, that hold nothing
+                if *octets > LONGEST_HEADER {
+                    self.no_header(out);
+                }
             }
             Columns::Known(names) => {
                 let name = name_of(names, column);

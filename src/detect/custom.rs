@@ -38,8 +38,8 @@ pub enum CustomError {
     /// It is no expression, or says what a finite automaton cannot do.
     #[error("`regex` is not usable: {0}")]
     Regex(String),
-    /// It captures, or looks around.
-    #[error("`regex` may hold no groups that capture, and no look-around: write `(?:...)` for a group")]
+    /// It captures.
+    #[error("`regex` may hold no groups that capture: write `(?:...)` for a group")]
     Captures,
     /// A list is too long, or a word of it too short or too long.
     #[error("`{list}` takes up to {most} words of {} to {} characters", length.start(), length.end())]
@@ -68,7 +68,7 @@ impl Custom {
         let broken = |error: &dyn std::fmt::Display| CustomError::Regex(error.to_string());
         let parsed = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(regex);
         let parsed = parsed.map_err(|error| broken(&error))?;
-        if captures(&parsed) || !parsed.properties().look_set().is_empty() {
+        if captures(&parsed) {
             return Err(CustomError::Captures);
         }
         let config = Regex::config().nfa_size_limit(Some(SIZE)).hybrid_cache_capacity(SIZE).utf8_empty(false);

@@ -83,17 +83,18 @@ impl Format {
                 return Some(Self::Json);
             }
         }
-        Some(if separator(head).is_some() { Self::Csv } else { Self::Text })
+        Some(if separator(head, 2).is_some() { Self::Csv } else { Self::Text })
     }
 }
 
-/// What stands between the cells: as often in each of the first records, of which there are at least two.
-pub(super) fn separator(head: &[u8]) -> Option<u8> {
+/// What stands between the cells: as often in each of the first records, of which there are at least so many.
+pub(super) fn separator(head: &[u8], least: usize) -> Option<u8> {
     let whole = head.len() < HEAD;
     let head = head.get(..HEAD).unwrap_or(head);
     SEPARATORS.into_iter().find(|separator| {
         let counts = counts(head, *separator, whole);
-        matches!(counts.as_slice(), [first @ (1..), rest @ ..] if !rest.is_empty() && rest.iter().all(|count| count == first))
+        counts.len() >= least
+            && counts.first().is_some_and(|first| *first > 0 && counts.iter().all(|count| count == first))
     })
 }
 

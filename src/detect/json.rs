@@ -81,6 +81,9 @@ impl Json {
     /// Takes the next piece; where it is no JSON, how much of it was.
     pub(super) fn feed(&mut self, octets: &[u8], out: &mut Out) -> Result<(), usize> {
         let read = self.read(octets, out);
+        if read.is_err() && self.is_within_value() {
+            self.end_of_value(out); // what there is of it
+        }
         self.hand_on(out);
         read
     }
@@ -91,10 +94,14 @@ impl Json {
             self.end_of_value(out);
         }
         let whole = self.above.is_empty() && self.state == State::Value;
-        if self.state == State::String && !self.naming {
+        if self.is_within_value() {
             self.end_of_value(out); // what there is of it
         }
         whole
+    }
+
+    fn is_within_value(&self) -> bool {
+        matches!(self.state, State::String | State::Escape | State::Unicode(..)) && !self.naming
     }
 
     fn read(&mut self, octets: &[u8], out: &mut Out) -> Result<(), usize> {

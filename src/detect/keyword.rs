@@ -116,7 +116,7 @@ impl Keywords {
         let mut split = Vec::with_capacity(name.len() + 8);
         for (at, octet) in name.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|at| name.get(at));
-            if octet.is_ascii_uppercase() && before.is_some_and(u8::is_ascii_lowercase) {
+            if octet.is_ascii_uppercase() && before.is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit()) {
                 split.push(b'_');
             }
             split.push(*octet);

@@ -1,9 +1,10 @@
 //! Kinds of sensitive content, and how they are told from what only looks like them (spec/detection.md 9).
 //!
 //! - `table`: the detectors, as data; `check`: their check digits and dates; `keyword`: words that must stand near.
+//! - `heads`: which detectors a position can be of at all.
 //! - `text`: one text as a stream; `csv` and `json`: texts within tables and documents.
 //! - [`Scanner`]: an object as a stream, opened, told what it is, and looked at.
-//! - [`severity`](mod@severity): what the counts come to; [`Custom`]: detectors that somebody else defines.
+//! - [`severity()`]: what the counts come to; [`Custom`]: detectors that somebody else defines.
 //!
 //! Invariants:
 //! - what is reported never depends on how the input is cut;
@@ -15,6 +16,7 @@ mod csv;
 mod custom;
 mod decode;
 mod format;
+mod heads;
 mod json;
 mod keyword;
 mod scanner;

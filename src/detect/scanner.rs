@@ -245,7 +245,7 @@ impl Content {
             _ if noise => self.skip(Reason::EncryptedOrCompressed),
             None => self.skip(Reason::UnsupportedType),
             Some(Format::Text) => Texts::One(Box::new(Text::new(detectors, Labels::default(), year)), 0),
-            Some(Format::Csv) => Texts::Cells(Box::new(Csv::new(separator(begin).unwrap_or(b','), detectors, year))),
+            Some(Format::Csv) => Texts::Cells(Box::new(Csv::new(separator(begin, 1).unwrap_or(b','), detectors, year))),
             Some(Format::Tsv) => Texts::Cells(Box::new(Csv::new(b'\t', detectors, year))),
             Some(format @ (Format::Json | Format::JsonLines)) => {
                 Texts::Values(Box::new(Json::new(format == Format::JsonLines, detectors, year)), 0)

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind, meta};
 use serde::Deserialize;
 
-use super::check::Check;
+use super::check::{Check, digits};
+use super::heads::Heads;
 use super::keyword::{Keywords, Labels};
 use super::severity::{Category, Class};
 use crate::near::nearest;
@@ -49,13 +51,20 @@ pub(super) struct Form {
     pub(super) follow: Option<Dfa>,
 }
 
-pub(super) type Dfa = dense::DFA<Vec<u32>>;
+/// A pattern as an automaton that is asked where it stands, octet by octet, greedily.
+pub(super) struct Dfa {
+    automaton: dense::DFA<Vec<u32>>,
+    start: StateID,
+}
 
 pub(super) enum Shape {
     Pattern(Box<Dfa>),
     /// The length of an account number by its country, with or without blanks after every fourth character.
     ByCountry(Vec<([u8; 2], usize)>),
 }
+
+/// The longest form of a row that is not wide, in octets.
+pub(super) const NARROW: usize = 64;
 
 /// One detector.
 pub(super) struct Row {
@@ -71,6 +80,8 @@ pub(super) struct Row {
     pub(super) group: Option<Box<meta::Regex>>,
     /// An octet that each of its forms holds: without it nothing need be tried.
     pub(super) needs: Option<u8>,
+    /// A form may be longer than [`NARROW`].
+    pub(super) wide: bool,
     /// What is reported where no keyword is near.
     pub(super) fallback: Option<String>,
 }
@@ -78,9 +89,14 @@ pub(super) struct Row {
 /// All detectors.
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
+    /// The digits of cards that are none, as values.
     pub(super) excluded: Vec<Box<[u8]>>,
     /// The rows that anything may stand before.
     pub(super) unguarded: u64,
+    /// The rows with a wide form.
+    pub(super) wide: u64,
+    /// The rows that need an octet, and which.
+    pub(super) needing: Vec<(u64, u8)>,
 }
 
 /// A selection of the table, compiled.
@@ -88,8 +104,9 @@ pub struct Detectors {
     /// The rows that are on, by their place in the table.
     pub(super) on: Labels,
     pub(super) keywords: Keywords,
-    /// For each octet, the rows one of whose forms can begin with it.
-    pub(super) first: Box<[u64; 256]>,
+    /// What their forms begin with, and those forms that need no keyword.
+    pub(super) heads: Heads,
+    pub(super) free: Heads,
 }
 
 impl std::fmt::Debug for Detectors {
@@ -147,17 +164,14 @@ impl Detectors {
 
     fn of(wanted: Labels) -> Self {
         let table = Table::built_in();
-        let mut first = Box::new([0_u64; 256]);
+        let rows = || table.rows.iter().enumerate().filter(|(place, _)| wanted.has(*place));
+        let forms = || rows().flat_map(|(place, row)| row.forms.iter().map(move |form| (place, row, form)));
         let mut on = Labels::default();
-        for (place, row) in table.rows.iter().enumerate().filter(|(place, _)| wanted.has(*place)) {
-            on |= Labels::one(place);
-            for (octet, rows) in (0..=u8::MAX).zip(first.iter_mut()) {
-                if row.forms.iter().any(|form| form.shape.can_begin(octet)) {
-                    *rows |= 1 << place;
-                }
-            }
-        }
-        Self { on, keywords: Keywords::of(&table.rows, on), first }
+        rows().for_each(|(place, _)| on |= Labels::one(place));
+        let heads = Heads::of(forms().map(|(place, _, form)| (Labels::one(place).0, form)));
+        let free = forms().filter(|(_, row, form)| row.is_free(form));
+        let free = Heads::of(free.map(|(place, _, form)| (Labels::one(place).0, form)));
+        Self { on, keywords: Keywords::of(&table.rows, on), heads, free }
     }
 
     /// Which detectors find one of their keywords in a name.
@@ -167,6 +181,15 @@ impl Detectors {
 }
 
 impl Row {
+    /// Whether this form of it can be found without a keyword.
+    pub(super) fn is_free(&self, form: &Form) -> bool {
+        match self.nearness {
+            Nearness::No => true,
+            Nearness::UnlessFormatted => form.formatted || self.fallback.is_some(),
+            Nearness::Before | Nearness::Required => self.fallback.is_some(),
+        }
+    }
+
     fn is(&self, identifier: &str) -> bool {
         self.id == identifier || self.fallback.as_deref() == Some(identifier)
     }
@@ -185,10 +208,15 @@ impl Table {
     fn read() -> Self {
         let Written { excluded, rows } = serde_json::from_str(TABLE).unwrap_or_default();
         let rows: Vec<Row> = rows.into_iter().filter_map(WrittenRow::compile).collect();
-        let places = rows.iter().enumerate().filter(|(_, row)| row.guard == Guard::None);
-        let unguarded = places.fold(0, |all, (place, _)| all | Labels::one(place).0);
-        let excluded = excluded.into_iter().map(|card| card.into_bytes().into()).collect();
-        Self { rows, excluded, unguarded }
+        let all = |which: fn(&Row) -> bool| {
+            let places = rows.iter().enumerate().filter(|(_, row)| which(row));
+            places.fold(0, |all, (place, _)| all | Labels::one(place).0)
+        };
+        let (unguarded, wide) = (all(|row| row.guard == Guard::None), all(|row| row.wide));
+        let needs = |(place, row): (usize, &Row)| row.needs.map(|octet| (Labels::one(place).0, octet));
+        let needing = rows.iter().enumerate().filter_map(needs).collect();
+        let excluded = excluded.iter().map(|card| digits(card.as_bytes()).to_vec().into()).collect();
+        Self { rows, excluded, unguarded, wide, needing }
     }
 }
 
@@ -234,6 +262,7 @@ impl WrittenRow {
             Some(_) => Some(Box::new(meta::Builder::new().syntax(octets()).build(pattern).ok()?)),
         };
         let check = Check::named(&self.check)?;
+        let wide = !self.forms.iter().all(|form| form.longest().is_some_and(|longest| longest <= NARROW));
         Some(Row {
             category: Category::named(&self.category)?,
             class: Class::named(&self.severity_class)?,
@@ -245,12 +274,25 @@ impl WrittenRow {
             check,
             group,
             needs: (check == Check::Email).then_some(b'@'),
+            wide,
             fallback: self.fallback,
         })
     }
 }
 
 impl WrittenForm {
+    /// The longest text of this form, in octets, if there is one.
+    fn longest(&self) -> Option<usize> {
+        match (&self.pattern, &self.per_country_length) {
+            (Some(pattern), _) => {
+                let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+                parser.ok()?.properties().maximum_len()
+            }
+            (None, Some(lengths)) => lengths.values().max().map(|length| length + length / 4),
+            (None, None) => None,
+        }
+    }
+
     fn compile(self) -> Option<Form> {
         let of_country = |(country, length): (String, usize)| Some((country.into_bytes().try_into().ok()?, length));
         let shape = match (self.pattern, self.per_country_length) {
@@ -273,32 +315,61 @@ fn octets() -> syntax::Config {
 /// Matched where it is asked for alone, greedily, octet by octet.
 fn compile(pattern: &str) -> Option<Dfa> {
     let config = dense::Config::new().start_kind(StartKind::Anchored).match_kind(MatchKind::LeftmostFirst);
-    dense::Builder::new().configure(config).syntax(octets()).build(pattern).ok()
+    let automaton = dense::Builder::new().configure(config).syntax(octets()).build(pattern).ok()?;
+    // Nothing in the table looks at what stands before, so that there is one start.
+    let start = automaton.start_state_forward(&Input::new("").anchored(Anchored::Yes)).ok()?;
+    Some(Dfa { automaton, start })
+}
+
+impl Dfa {
+    pub(super) fn start(&self) -> StateID {
+        self.start
+    }
+
+    /// The state behind an octet; none where nothing can match any more.
+    #[inline]
+    pub(super) fn next(&self, state: StateID, octet: u8) -> Option<StateID> {
+        let next = self.automaton.next_state(state, octet);
+        (!self.automaton.is_dead_state(next)).then_some(next)
+    }
+
+    /// Whether what led to this state matches.
+    pub(super) fn ends(&self, state: StateID) -> bool {
+        self.automaton.is_match_state(self.automaton.next_eoi_state(state))
+    }
+
+    /// Whether anything matches at the begin of the text.
+    pub(super) fn stands_at(&self, text: &[u8]) -> bool {
+        let found = self.automaton.try_search_fwd(&Input::new(text).anchored(Anchored::Yes).earliest(true));
+        found.is_ok_and(|found| found.is_some())
+    }
+
+    /// The length of what matches at the begin of the text.
+    #[inline]
+    pub(super) fn matches(&self, text: &[u8]) -> Option<usize> {
+        let (mut state, mut length) = (self.start, None);
+        for (at, octet) in text.iter().enumerate() {
+            state = self.automaton.next_state(state, *octet);
+            if self.automaton.is_special_state(state) {
+                if self.automaton.is_match_state(state) {
+                    length = Some(at); // a match is known one octet later
+                } else if self.automaton.is_dead_state(state) {
+                    return length;
+                }
+            }
+        }
+        if self.ends(state) { Some(text.len()) } else { length }
+    }
 }
 
 impl Shape {
     /// The length of what has this shape at the begin of the text.
     pub(super) fn matches(&self, text: &[u8]) -> Option<usize> {
         match self {
-            Self::Pattern(dfa) => matches(dfa, text),
+            Self::Pattern(dfa) => dfa.matches(text),
             Self::ByCountry(lengths) => account(lengths, text),
         }
     }
-
-    fn can_begin(&self, octet: u8) -> bool {
-        match self {
-            Self::ByCountry(lengths) => lengths.iter().any(|([first, _], _)| *first == octet),
-            Self::Pattern(dfa) => {
-                let start = dfa.start_state_forward(&Input::new(&[octet]).anchored(Anchored::Yes));
-                start.is_ok_and(|start| !dfa.is_dead_state(dfa.next_state(start, octet)))
-            }
-        }
-    }
-}
-
-pub(super) fn matches(dfa: &Dfa, text: &[u8]) -> Option<usize> {
-    let found = dfa.try_search_fwd(&Input::new(text).anchored(Anchored::Yes));
-    found.ok().flatten().map(|end| end.offset())
 }
 
 /// Country, two digits, then capitals and digits; a blank after every fourth character, or none.

@@ -71,6 +71,21 @@ fn a_keyword_counts_thirty_characters_away_and_no_further() {
 }
 
 #[test]
+fn octets_that_are_no_characters_do_not_show_where_the_input_was_cut() {
+    for count in 180..190 {
+        let octets = [&b". ".repeat(55_108)[..], b".xssn", &b"\x80".repeat(count), b"064098688", &b". ".repeat(60_000)];
+        let octets = octets.concat();
+        for size in [65_535, 6, 70_000] {
+            assert_eq!(
+                told(&scan(Some(Format::Text), Encoding::Identity, &octets, &[size])),
+                [""; 0],
+                "{count} {size}"
+            );
+        }
+    }
+}
+
+#[test]
 fn guards_look_one_octet_further_where_a_separator_stands() {
     text("ssn 1.064098688", &[]);
     text("ssn .064098688", &["USA_SOCIAL_SECURITY_NUMBER 5..14"]);
@@ -91,6 +106,7 @@ fn tables_are_read_as_they_are_written() {
     let csv = Some(Format::Csv);
     let ssn = "USA_SOCIAL_SECURITY_NUMBER 0..9";
     check(csv, "a;ssn\n1;064098688\n", &[&format!("{ssn} 2:2 ssn")]);
+    check(csv, "a;b@example.com", &["EMAIL_ADDRESS 0..13 1:2 -"]);
     check(csv, "a|ssn\r1|064098688\r", &[&format!("{ssn} 2:2 ssn")]);
     check(csv, "a\tssn\r\n1\t064098688", &[&format!("{ssn} 2:2 ssn")]);
     check(csv, "\"my \"\"ssn\"\"\",b\n064098688,2\n", &[&format!("{ssn} 2:1 my \"ssn\"")]);
@@ -103,9 +119,12 @@ fn tables_are_read_as_they_are_written() {
     assert_eq!(open.status, Status::Partial(Reason::Malformed));
     check(None, "id,ssn\n1,064098688\n2,212098688\n", &[&format!("{ssn} 2:2 ssn"), &format!("{ssn} 3:2 ssn")]);
     check(None, "Dear all, the ssn, as ever: 064098688\n", &["USA_SOCIAL_SECURITY_NUMBER 28..37"]);
+    check(csv, "address1Phone,b\n2025550143,2\n", &["PHONE_NUMBER 0..10 2:1 address1Phone"]);
     // What is too long for a header is none.
     let long = format!("{},ssn\n1,064098688\n", "x".repeat(70_000));
     check(csv, &long, &[]);
+    let empty = format!("{}\nssn 064098688\n", ",".repeat(70_000));
+    check(csv, &empty, &["USA_SOCIAL_SECURITY_NUMBER 4..13 2:1 -"]); // nor is one of too many cells kept
 }
 
 #[test]
@@ -140,6 +159,10 @@ fn what_is_no_document_is_text_from_there_on() {
     let report = scan(Some(Format::Json), Encoding::Identity, broken.as_bytes(), &[]);
     assert_eq!(told(&report), ["USA_SOCIAL_SECURITY_NUMBER 13..22"]);
     assert_eq!(report.status, Status::Partial(Reason::Malformed));
+    for broken in [r#"{"a":"ssn 064098688 \q"}"#, r#"{"a":"ssn 064098688\uZZ"}"#, r#"{"a":"ssn 064098688\"#] {
+        // What there was of a value is looked at.
+        check(Some(Format::Json), broken, &["USA_SOCIAL_SECURITY_NUMBER 4..13 0 $.a"]);
+    }
     let deep = format!("{}\"ssn 064098688\"", "[".repeat(65));
     let report = scan(Some(Format::Json), Encoding::Identity, deep.as_bytes(), &[]);
     assert_eq!((told(&report).len(), report.status), (1, Status::Partial(Reason::Malformed)));
@@ -234,15 +257,15 @@ fn of_each_kind_fifteen_places_are_told_and_all_are_counted() {
 fn what_somebody_defines_is_within_its_limits() {
     let new = |regex: &str, keywords: &[&str], distance| Custom::new(regex, keywords, &[], distance).map(drop);
     assert_eq!(new("EMP-[0-9]{6}", &["badge"], Some(300)), Ok(()));
-    for (regex, says) in
-        [("(a)", "(?:...)"), (r"\bx", "look-around"), ("a(?=b)", "not usable"), (r"(?:a)\1", "not usable")]
-    {
+    for (regex, says) in [("(a)", "(?:...)"), ("a(?=b)", "not usable"), (r"(?:a)\1", "not usable")] {
         assert!(new(regex, &[], None).unwrap_err().to_string().contains(says), "{regex}");
     }
     assert!(matches!(new(&"a".repeat(513), &[], None), Err(CustomError::Long)));
     assert!(matches!(new("a", &["ab"], None), Err(CustomError::Words { list: "keywords", .. })));
     assert!(matches!(new("a", &[], Some(0)), Err(CustomError::Distance)));
     assert!(new("(?:a{100}){100}{100}", &[], None).is_err(), "too large");
+    let edges = Custom::new(r"\bEMP-[0-9]{6}\b", &[], &[], None).unwrap();
+    assert_eq!(edges.find(b"xEMP-123456 EMP-123456"), [(12, 22)]);
     let multi = Custom::new("[0-9]{4}", &["née"], &[], Some(10)).unwrap();
     assert_eq!(multi.find("née –––––1234".as_bytes()), [(20, 24)]);
     assert!(multi.find("née ––––––1234".as_bytes()).is_empty());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::keyword::{Hit, LONGEST, Labels};
-use super::table::{Detectors, Form, Guard, Nearness, Row, Table, matches};
+use super::table::{Detectors, Form, Guard, NARROW, Nearness, Row, Table};
 
 /// The longest form, in octets. What is longer is not reported.
 const REACH: usize = 16 * 1024;
@@ -18,8 +18,10 @@ const CLOSE: usize = 12;
 const AROUND: usize = NEAR * 4 + LONGEST + 2;
 /// What must follow a position before it is decided.
 const AHEAD: usize = REACH + FOLLOW + AROUND;
-/// What is kept before it.
-const BEHIND: usize = AROUND + 2;
+/// What is kept before it: a keyword that ends as far away as one counts, and the octet before it.
+const BEHIND: usize = AROUND + LONGEST + 2;
+/// Which keywords are near is kept for so many positions together.
+const STRIDE: usize = 64;
 /// How much is decided at a time.
 const BLOCK: usize = 64 * 1024;
 
@@ -48,13 +50,15 @@ pub(super) struct Text {
     /// How far what was told reaches.
     covered: u64,
     hits: Vec<Hit>,
+    /// For each stride of the buffer, the detectors with a keyword so near that it may count there.
+    near: Vec<u64>,
 }
 
 impl Text {
     pub(super) fn new(detectors: Arc<Detectors>, labels: Labels, year: u16) -> Self {
         let resumes = vec![0; Table::built_in().rows.len()];
-        let (buffer, pending, hits) = (Vec::new(), Vec::new(), Vec::new());
-        Self { detectors, labels, year, buffer, base: 0, position: 0, resumes, pending, covered: 0, hits }
+        let (buffer, pending, hits, near) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { detectors, labels, year, buffer, base: 0, position: 0, resumes, pending, covered: 0, hits, near }
     }
 
     /// Takes the next piece.
@@ -90,15 +94,33 @@ impl Text {
         for hit in &mut self.hits {
             (hit.start, hit.end) = (hit.start + from, hit.end + from);
         }
-        let possible = self.possible();
-        let mut before = self.position.checked_sub(1).and_then(|at| self.buffer.get(at)).copied();
-        for position in self.position..limit {
-            let Some(octet) = self.buffer.get(position).copied() else { break };
-            let begin = detectors.first.get(usize::from(octet)).copied().unwrap_or_default() & possible;
-            if begin != 0 && begin & allowed(before) != 0 {
-                self.look(position, begin & allowed(before));
+        self.draw_near(limit);
+        let table = Table::built_in();
+        let ahead = self.buffer.get(self.position..).unwrap_or_default();
+        let lacking = table.needing.iter().filter(|(_, octet)| memchr::memchr(*octet, ahead).is_none());
+        let possible = detectors.on.0 & !lacking.fold(0, |all, (row, _)| all | row);
+        let guarded = possible & table.unguarded;
+        let mut inside = self.position.checked_sub(1).and_then(|at| self.buffer.get(at)).is_some_and(is_inside);
+        let mut position = self.position;
+        while position < limit {
+            let near = self.near.get(position / STRIDE).copied().unwrap_or_default();
+            let until = limit.min((position / STRIDE + 1) * STRIDE);
+            while position < until {
+                let here = self.buffer.get(position..).unwrap_or_default();
+                let Some(octet) = here.first() else {
+                    position = limit;
+                    break;
+                };
+                let asked = if inside { guarded } else { possible } & detectors.heads.begun_by(*octet);
+                inside = is_inside(octet);
+                if asked != 0 {
+                    let begin = detectors.free.rows(here, asked & !near) | detectors.heads.rows(here, asked & near);
+                    if begin != 0 {
+                        self.look(position, begin, Labels(near));
+                    }
+                }
+                position += 1;
             }
-            before = Some(octet);
         }
         self.position = limit;
         self.release(self.base + limit as u64, found);
@@ -108,25 +130,20 @@ impl Text {
         self.position -= gone;
     }
 
-    /// The detectors that can find anything here: those that need no keyword, or have one.
-    fn possible(&self) -> u64 {
-        let mut labels = self.labels;
-        self.hits.iter().for_each(|hit| labels |= hit.rows);
-        let rows = Table::built_in().rows.iter().enumerate();
-        let free = rows.filter(|(_, row)| {
-            row.nearness == Nearness::No
-                || row.fallback.is_some()
-                || (row.nearness == Nearness::UnlessFormatted && row.forms.iter().any(|form| form.formatted))
-        });
-        free.for_each(|(place, _)| labels |= Labels::one(place));
-        let rows = Table::built_in().rows.iter().enumerate();
-        let ahead = self.buffer.get(self.position..).unwrap_or_default();
-        let without = rows.filter(|(_, row)| row.needs.is_some_and(|octet| memchr::memchr(octet, ahead).is_none()));
-        labels.0 & self.detectors.on.0 & !without.fold(0, |all, (place, _)| all | Labels::one(place).0)
+    /// Finds out where which keywords may count: before them, behind them, and everywhere for wide forms.
+    fn draw_near(&mut self, limit: usize) {
+        let wide = self.hits.iter().fold(0, |all, hit| all | hit.rows.0) & Table::built_in().wide;
+        self.near.clear();
+        self.near.resize(limit / STRIDE + 1, self.labels.0 | wide);
+        for hit in &self.hits {
+            let from = hit.start.saturating_sub(AROUND + NARROW) / STRIDE;
+            let strides = self.near.iter_mut().take((hit.end + AROUND) / STRIDE + 1).skip(from);
+            strides.for_each(|near| *near |= hit.rows.0);
+        }
     }
 
     /// Asks those detectors at one position.
-    fn look(&mut self, position: usize, mut asked: u64) {
+    fn look(&mut self, position: usize, mut asked: u64, near: Labels) {
         let here = self.base + position as u64;
         while asked != 0 {
             let place = asked.trailing_zeros() as usize;
@@ -136,7 +153,7 @@ impl Text {
             {
                 continue;
             }
-            if let Some((found, end)) = self.accept(place, row, position) {
+            if let Some((found, end)) = self.accept(place, row, position, near.has(place)) {
                 self.pending.push(found);
                 if let Some(resumes) = self.resumes.get_mut(place) {
                     *resumes = self.base + end as u64;
@@ -146,11 +163,11 @@ impl Text {
     }
 
     /// The first form that everything holds of (spec/detection.md 9.2), and where it ends.
-    fn accept(&self, place: usize, row: &'static Row, position: usize) -> Option<(Found, usize)> {
+    fn accept(&self, place: usize, row: &'static Row, position: usize, near: bool) -> Option<(Found, usize)> {
         let end = self.buffer.len().min(position + REACH);
         let ahead = self.buffer.get(position..end)?;
         let table = Table::built_in();
-        for form in &row.forms {
+        for form in row.forms.iter().filter(|form| near || row.is_free(form)) {
             let Some(length) = form.shape.matches(ahead).filter(|length| *length > 0) else { continue };
             let (text, end) = (ahead.get(..length)?, position + length);
             if !self.guards(row.guard, end, false) {
@@ -185,7 +202,7 @@ impl Text {
     fn follows(&self, form: &Form, end: usize) -> bool {
         let Some(follow) = &form.follow else { return true };
         let until = self.buffer.len().min(end + FOLLOW);
-        self.buffer.get(end..until).is_some_and(|behind| matches(follow, behind).is_some())
+        self.buffer.get(end..until).is_some_and(|behind| follow.stands_at(behind))
     }
 
     /// Whether the octets beside an edge leave it one.
@@ -225,24 +242,25 @@ impl Text {
         if !needed || self.labels.has(place) {
             return true;
         }
+        // The nearest before and the nearest behind: no other can be nearer, or have fewer digits between. A keyword
+        // may not be a part of the candidate.
+        let split = self.hits.partition_point(|hit| hit.end <= candidate.start);
+        let (before, behind) = self.hits.split_at_checked(split).unwrap_or_default();
         let earliest = candidate.start.saturating_sub(AROUND);
-        let from = self.hits.partition_point(|hit| hit.end < earliest);
-        let near = self.hits.get(from..).unwrap_or_default().iter();
-        let near = near.take_while(|hit| hit.end <= candidate.end + AROUND).filter(|hit| hit.rows.has(place));
-        let close = row.nearness == Nearness::Before;
-        near.into_iter().any(|hit| {
-            let (between, before) = match (hit.end <= candidate.start, candidate.end <= hit.start) {
-                (true, _) => (hit.end..candidate.start, true),
-                (_, true) => (candidate.end..hit.start, false),
-                _ => return false, // a keyword may not be a part of it
-            };
-            let between = self.buffer.get(between).unwrap_or_default();
-            let characters = between.iter().filter(|octet| **octet & 0xc0 != 0x80).count();
-            match close {
-                true => before && characters <= CLOSE && !between.iter().any(u8::is_ascii_digit),
-                false => characters <= NEAR,
-            }
-        })
+        let before = before.iter().rev().take_while(|hit| hit.end >= earliest).find(|hit| hit.rows.has(place));
+        let between = |from: usize, to: usize| self.buffer.get(from..to).unwrap_or_default();
+        let is_within =
+            |between: &[u8], most: usize| between.iter().filter(|octet| **octet & 0xc0 != 0x80).count() <= most;
+        if row.nearness == Nearness::Before {
+            return before.is_some_and(|hit| {
+                let between = between(hit.end, candidate.start);
+                is_within(between, CLOSE) && !between.iter().any(u8::is_ascii_digit)
+            });
+        }
+        let behind = behind.iter().take_while(|hit| hit.end <= candidate.end + AROUND);
+        let behind = behind.filter(|hit| candidate.end <= hit.start && hit.rows.has(place)).map(|hit| hit.start).min();
+        before.is_some_and(|hit| is_within(between(hit.end, candidate.start), NEAR))
+            || behind.is_some_and(|start| is_within(between(candidate.end, start), NEAR))
     }
 
     /// Tells what begins before `decided`, but for what lies within something longer: that begins before it, or
@@ -264,10 +282,7 @@ impl Text {
     }
 }
 
-/// The detectors whose guard does not refuse this octet before them; the guard itself looks closer.
-fn allowed(before: Option<u8>) -> u64 {
-    match before {
-        Some(octet) if octet.is_ascii_alphanumeric() => Table::built_in().unguarded,
-        _ => u64::MAX,
-    }
+/// Whether every guard refuses this octet before a candidate; the guards themselves look closer.
+fn is_inside(before: &u8) -> bool {
+    before.is_ascii_alphanumeric()
 }

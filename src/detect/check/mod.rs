@@ -138,7 +138,7 @@ fn bare(text: &[u8]) -> Octets {
 }
 
 /// The values of the digits.
-fn digits(text: &[u8]) -> Octets {
+pub(super) fn digits(text: &[u8]) -> Octets {
     text.iter().filter(|octet| octet.is_ascii_digit()).map(|digit| digit - b'0').collect()
 }
 
