@@ -191,7 +191,7 @@ fn authorize_get(bencher: Bencher) {
         target: Owner { account: Some(ACCOUNT), ..Owner::default() },
         source: Owner::default(),
         content_sha256: Some("UNSIGNED-PAYLOAD"),
-        user_agent: Some("aws-cli/2.31.0"),
+        user_agent: Some(b"aws-cli/2.31.0"),
         referer: None,
         kms_key: None,
     };

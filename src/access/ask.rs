@@ -70,49 +70,55 @@ enum Holds {
 /// A header that says one of a few words.
 struct Words {
     name: &'static str,
-    words: [&'static str; 2],
+    words: &'static [&'static str],
     /// Where conditions never compare it.
     any_case: bool,
     message: &'static str,
 }
 
-const WORDS: [Words; 7] = [
+const WORDS: [Words; 8] = [
     Words {
         name: "x-amz-bypass-governance-retention",
-        words: ["true", "false"],
+        words: &["true", "false"],
         any_case: true,
         message: "This header is true or false.",
     },
     Words {
         name: "x-amz-bucket-object-lock-enabled",
-        words: ["true", "false"],
+        words: &["true", "false"],
         any_case: true,
         message: "This header is true or false.",
     },
-    Words { name: "x-amz-object-lock-mode", words: MODES, any_case: false, message: "Unknown wormMode directive." },
+    Words { name: "x-amz-object-lock-mode", words: &MODES, any_case: false, message: "Unknown wormMode directive." },
     Words {
         name: "x-amz-object-lock-legal-hold",
-        words: ON_OFF,
+        words: &ON_OFF,
         any_case: false,
         message: "Legal Hold must be either of 'ON' or 'OFF'",
     },
     Words {
         name: "x-amz-object-lock-event-hold",
-        words: ON_OFF,
+        words: &ON_OFF,
         any_case: false,
         message: "Event Hold must be either of 'ON' or 'OFF'",
     },
     Words {
         name: "x-amz-tagging-directive",
-        words: ["COPY", "REPLACE"],
+        words: &["COPY", "REPLACE"],
         any_case: true,
         message: "Unknown tagging directive.",
     },
     Words {
         name: "x-amz-metadata-directive",
-        words: ["COPY", "REPLACE"],
+        words: &["COPY", "REPLACE"],
         any_case: false,
         message: "Unknown metadata directive.",
+    },
+    Words {
+        name: "x-amz-checksum-mode",
+        words: &["ENABLED"],
+        any_case: true,
+        message: "The checksum mode is ENABLED or not said.",
     },
 ];
 

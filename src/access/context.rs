@@ -53,8 +53,10 @@ struct Made {
     hold_days: OnceCell<String>,
     issued: OnceCell<String>,
     provider: OnceCell<String>,
+    referer: OnceCell<String>,
     remaining_days: OnceCell<String>,
     tag_keys: OnceCell<Vec<String>>,
+    user_agent: OnceCell<String>,
     user_id: OnceCell<String>,
 }
 
@@ -280,8 +282,8 @@ impl View<'_> {
         let facts = &self.request.facts;
         match key {
             Key::AwsCurrentTime | Key::AwsEpochTime => Some(self.time(key)),
-            Key::AwsUserAgent => facts.user_agent,
-            Key::AwsReferer => facts.referer,
+            Key::AwsUserAgent => facts.user_agent.map(|sent| shown(sent, &self.request.made().user_agent)),
+            Key::AwsReferer => facts.referer.map(|sent| shown(sent, &self.request.made().referer)),
             Key::AwsRequestedRegion => Some(facts.region),
             Key::AwsViaAWSService => Some("false"),
             Key::AwsResourceAccount | Key::S3ResourceAccount => self.owner().account,
@@ -568,6 +570,12 @@ fn bad_date(given: Given<'_>) -> Fault {
     };
     let message = "The retain until date must be provided in ISO 8601 format";
     Fault::new(Code::InvalidArgument, "retain-until", message).with("ArgumentName", name)
+}
+
+/// A header's text as conditions compare it. Octets that are no text stand in it as U+FFFD: were it absent, one of
+/// them would be the way past a Deny.
+fn shown<'t>(sent: &'t [u8], made: &'t OnceCell<String>) -> &'t str {
+    std::str::from_utf8(sent).unwrap_or_else(|_| made.get_or_init(|| String::from_utf8_lossy(sent).into_owned()))
 }
 
 const fn ceiling(amount: i64, unit: i64) -> i64 {

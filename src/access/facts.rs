@@ -107,10 +107,10 @@ pub struct Facts<'a> {
     pub source: Owner<'a>,
     /// `x-amz-content-sha256`, as sent in a header.
     pub content_sha256: Option<&'a str>,
-    /// `User-Agent`, as sent.
-    pub user_agent: Option<&'a str>,
-    /// `Referer`, as sent.
-    pub referer: Option<&'a str>,
+    /// `User-Agent`, as sent; conditions see what is not UTF-8 in it as U+FFFD.
+    pub user_agent: Option<&'a [u8]>,
+    /// `Referer`, likewise.
+    pub referer: Option<&'a [u8]>,
     /// The ARN that the KMS key of the request resolves to, where keys are resolved before policy sees them
     /// (spec/encryption.md 5). None: conditions see what was sent.
     pub kms_key: Option<&'a str>,

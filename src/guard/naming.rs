@@ -21,6 +21,7 @@ mod words;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use estimate::is_region;
 pub use ledger::{Ledger, LedgerError, Standing};
 pub use pattern::{Pattern, USUAL as USUAL_PATTERN};
 pub use rules::{Rule, Severity, is_confusable, regional};

@@ -38,6 +38,7 @@ pub(super) async fn guard(
 ) -> Result<Found, Fault> {
     let told = |fault| explained(case, fault);
     check_store_has(case)?;
+    check_store_keeps(case)?;
     check_writes_of_its_own(case).map_err(told)?;
     let setting = settings::guard(case, document, stores, at).await.map_err(told)?.map(Box::new);
     let (encryption, headers) = match encryption::decide(case, uploads) {
@@ -87,6 +88,23 @@ fn check_store_has(case: &Case<'_>) -> Result<(), Fault> {
     let message = "The store behind this endpoint is not known to have this operation.";
     let detail = format!("{}: if the store has it, name it in `upstream.operations`", operation.name());
     Err(Fault::new(Code::NotImplemented, "store-without-operation", message).detail(detail))
+}
+
+/// A condition that a store does not know is none there: what the client wanted kept would be gone.
+///
+/// # Errors
+/// `NotImplemented`
+fn check_store_keeps(case: &Case<'_>) -> Result<(), Fault> {
+    let Some((profile, _)) = case.site.kind.as_ref().filter(|(profile, _)| !profile.delete_conditions) else {
+        return Ok(());
+    };
+    let mut entries = case.facts.deletions.iter();
+    let Some((key, name)) = entries.find_map(|entry| Some((&entry.key, entry.condition()?))) else { return Ok(()) };
+    let message = format!(
+        "The store behind this endpoint is not known to keep the condition {name} of a deletion, so nothing was deleted."
+    );
+    let detail = format!("profile \"{}\"; the first entry with one has the key {key:?}", profile.name);
+    Err(Fault::new(Code::NotImplemented, "condition-not-kept", message).detail(detail))
 }
 
 /// What a store writes by itself, now or later, passes no rule here: where there are rules about encryption,

@@ -226,7 +226,7 @@ impl<'a> Case<'a> {
     pub(super) fn access_facts(&self) -> Result<access::Facts<'a>, Fault> {
         let Self { live, site, facts, .. } = *self;
         let connection = &facts.connection;
-        let header = |name: &http::HeaderName| facts.head.headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &http::HeaderName| facts.head.headers.get(name).map(http::HeaderValue::as_bytes);
         let vpc = live.vpc(connection);
         let id = self.endpoint();
         Ok(access::Facts {
@@ -245,7 +245,7 @@ impl<'a> Case<'a> {
             region: &site.address.region,
             target: self.target(),
             source: self.source(),
-            content_sha256: header(&CONTENT_SHA256),
+            content_sha256: header(&CONTENT_SHA256).and_then(|sent| std::str::from_utf8(sent).ok()),
             user_agent: header(&http::header::USER_AGENT),
             referer: header(&http::header::REFERER),
             kms_key: self.kms_key_seen(),

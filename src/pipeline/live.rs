@@ -176,9 +176,10 @@ impl Live {
                 asked: Asked::Tokens(asked.map_err(Box::new)),
             });
         }
+        // Also where a path has a key: what is wrong with that is told once the form has been verified.
         let form_bucket = match &kept {
-            Ok(Resource::Bucket { bucket, key: None }) if auth == Auth::Form => Some(bucket.clone()),
-            Ok(Resource::AccessPoint { through, key: None, .. }) if auth == Auth::Form => Some(through.shown.clone()),
+            Ok(Resource::Bucket { bucket, .. }) if auth == Auth::Form => Some(bucket.clone()),
+            Ok(Resource::AccessPoint { through, .. }) if auth == Auth::Form => Some(through.shown.clone()),
             _ => None,
         };
         let routed = kept.and_then(|resource| match resource {

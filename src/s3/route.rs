@@ -170,7 +170,7 @@ pub fn route(
 
 fn operation(level: Level, head: &Head<'_>, query: &Query<'_>, auth: Auth) -> Result<Operation, Fault> {
     let Some(method) = method(head.method) else {
-        return Err(not_allowed(head.method, "method", "GET, HEAD, PUT, POST, DELETE, OPTIONS"));
+        return Err(not_allowed(level, head.method, "method", "GET, HEAD, PUT, POST, DELETE, OPTIONS"));
     };
     if method == "OPTIONS" {
         return Ok(Operation::OptionsObject);
@@ -228,8 +228,8 @@ fn plain(level: Level, method: &str, head: &Head<'_>, query: &Query<'_>, auth: A
         (Level::Object, "PUT") if names_copy_source(head, query, auth) => Operation::CopyObject,
         (Level::Object, "PUT") => Operation::PutObject,
         (Level::Object, "DELETE") => Operation::DeleteObject,
-        (Level::Service, _) => return Err(not_allowed(head.method, "method", "GET")),
-        _ => return Err(not_allowed(head.method, "method", "GET, HEAD, PUT, DELETE")),
+        (Level::Service, _) => return Err(not_allowed(level, head.method, "method", "GET")),
+        _ => return Err(not_allowed(level, head.method, "method", "GET, HEAD, PUT, DELETE")),
     })
 }
 
@@ -250,7 +250,7 @@ fn select(
         let mut allowed: Vec<&str> = candidates.iter().map(|operation| operation.spec().method).collect();
         allowed.sort_unstable();
         allowed.dedup();
-        return Err(not_allowed(head.method, "method", &allowed.join(", ")));
+        return Err(not_allowed(level, head.method, "method", &allowed.join(", ")));
     }
     if method == "PUT" && subresource == "uploadId" {
         return match (query.first(b"partNumber").is_some(), names_copy_source(head, query, auth)) {
@@ -577,10 +577,10 @@ fn part_number(message: &'static str) -> Fault {
     Fault::argument("part-number", message, "partNumber", None)
 }
 
-fn not_allowed(method: &[u8], reason: &'static str, allow: &str) -> Fault {
+fn not_allowed(level: Level, method: &[u8], reason: &'static str, allow: &str) -> Fault {
     Fault::plain(Code::MethodNotAllowed, reason)
         .with("Method", String::from_utf8_lossy(method))
-        .with("ResourceType", "RESOURCE")
+        .with("ResourceType", level.resource_type())
         .header("allow", allow)
 }
 

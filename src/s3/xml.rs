@@ -148,6 +148,18 @@ pub struct DeleteEntry {
     pub size: Option<String>,
 }
 
+impl DeleteEntry {
+    /// The name of its first condition.
+    pub const fn condition(&self) -> Option<&'static str> {
+        match self {
+            Self { etag: Some(_), .. } => Some("ETag"),
+            Self { last_modified: Some(_), .. } => Some("LastModifiedTime"),
+            Self { size: Some(_), .. } => Some("Size"),
+            _ => None,
+        }
+    }
+}
+
 /// The body of DeleteObjects.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Delete {

@@ -327,6 +327,13 @@ fn a_word_that_decides_is_one_that_is_known_or_the_request_is_refused() {
         let expected = (name.to_owned(), bad.to_owned(), message.to_owned());
         assert_eq!(told("PUT", "/b/k", &[copy, (name, bad)]), Err(expected));
     }
+    const CHECKSUMS: &str = "x-amz-checksum-mode";
+    for says in ["foo", "DISABLED", "", "ENABLED,ENABLED", "ENABLE%44"] {
+        for method in ["GET", "HEAD"] {
+            let (name, value, _) = told(method, "/b/k", &[(CHECKSUMS, says)]).unwrap_err();
+            assert_eq!((name.as_str(), value.as_str()), (CHECKSUMS, says));
+        }
+    }
     let hoisted = "/b/k?x-amz-object-lock-mode=Governance&X-Amz-Signature=0";
     assert!(told("PUT", hoisted, &[]).is_err(), "in a presigned URL as well");
     for (name, good) in [
@@ -338,8 +345,14 @@ fn a_word_that_decides_is_one_that_is_known_or_the_request_is_refused() {
         ("x-amz-object-lock-event-hold", "ON"),
         ("x-amz-tagging-directive", "replace"),
         ("x-amz-metadata-directive", "COPY"),
+        (CHECKSUMS, "ENABLED"),
+        (CHECKSUMS, "enabled"),
     ] {
-        let (method, headers) = if name == BYPASS { ("DELETE", vec![]) } else { ("PUT", vec![copy]) };
+        let (method, headers) = match name {
+            BYPASS => ("DELETE", vec![]),
+            CHECKSUMS => ("GET", vec![]),
+            _ => ("PUT", vec![copy]),
+        };
         assert_eq!(told(method, "/b/k", &[headers, vec![(name, good)]].concat()), Ok(()), "{name}: {good}");
     }
 }

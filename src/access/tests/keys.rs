@@ -373,12 +373,18 @@ fn a_signature_is_seen_by_its_kind() {
 fn the_way_a_request_came_is_seen() {
     let principal = user();
     let mut case = Case::new(&principal, "GET", "/b/k", &[], "");
-    case.facts.user_agent = Some("aws-cli/2");
+    case.facts.user_agent = Some(b"aws-cli/2");
     let get = "s3:GetObject";
     case.check(get, "aws:SecureTransport", Some("true"));
     case.check(get, "s3:TlsVersion", Some("1.3"));
     case.check(get, "aws:SourceIp", Some("203.0.113.9"));
     case.check(get, "aws:UserAgent", Some("aws-cli/2"));
+    for (sent, seen) in [(&b"evil/1 \xff"[..], "evil/1 \u{FFFD}"), ("evil/1 é".as_bytes(), "evil/1 é"), (b"", "")] {
+        let mut odd = Case::new(&principal, "GET", "/b/k", &[], "");
+        (odd.facts.user_agent, odd.facts.referer) = (Some(sent), Some(sent));
+        odd.check(get, "aws:UserAgent", Some(seen));
+        odd.check(get, "aws:Referer", Some(seen));
+    }
     case.check(get, "aws:referer", None);
     case.check(get, "aws:RequestedRegion", Some("eu-central-1"));
     case.check(get, "aws:CurrentTime", Some("2026-03-02T10:20:30Z"));

@@ -121,8 +121,8 @@ fn full_cases(principal: &Principal) -> Vec<Case<'_>> {
         case.facts.signature.kind = Auth::Query;
         case.facts.caller.organization = Some(organization);
         case.facts.content_sha256 = Some("UNSIGNED-PAYLOAD");
-        case.facts.user_agent = Some("a");
-        case.facts.referer = Some("a");
+        case.facts.user_agent = Some(b"a");
+        case.facts.referer = Some(b"a");
         let owner = Owner {
             account: Some(OWNER),
             organization: Some(organization),

@@ -245,8 +245,8 @@ impl Past<'_> {
             target: routed.bucket.as_deref().map(|bucket| of(bucket, routed.through.as_deref())).unwrap_or_default(),
             source: routed.copy_source.as_ref().map(|source| of(&source.bucket, None)).unwrap_or_default(),
             content_sha256: header("x-amz-content-sha256"),
-            user_agent: self.whole("user_agent")?,
-            referer: self.whole("referer")?,
+            user_agent: self.whole("user_agent")?.map(str::as_bytes),
+            referer: self.whole("referer")?.map(str::as_bytes),
             kms_key: None,
         })
     }

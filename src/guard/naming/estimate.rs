@@ -97,8 +97,8 @@ pub(super) fn is_date(text: &str) -> bool {
         && number(day).is_some_and(|day| (1..=31).contains(&day))
 }
 
-/// `eu-west-1`
-pub(super) fn is_region(text: &str) -> bool {
+/// Whether a text is like the name of a region of AWS: `eu-west-1`.
+pub fn is_region(text: &str) -> bool {
     AREAS.into_iter().any(|area| {
         let rest = text.strip_prefix(area).and_then(|rest| rest.strip_prefix('-'));
         let Some((direction, number)) = rest.and_then(|rest| rest.split_once('-')) else { return false };

@@ -54,6 +54,18 @@ pub enum Level {
     Service,
 }
 
+impl Level {
+    /// What `ResourceType` of an error calls it (spec/errors.md).
+    pub const fn resource_type(self) -> &'static str {
+        match self {
+            Self::Bucket => "BUCKET",
+            Self::Object => "OBJECT",
+            Self::Other => "RESOURCE",
+            Self::Service => "SERVICE",
+        }
+    }
+}
+
 /// What the body of a request is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BodyKind {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 
-use super::{Auth, Names, Routed, Rules, not_allowed};
+use super::{Auth, Level, Names, Routed, Rules, not_allowed};
 use crate::s3::name::{ALIAS_ENDING, is_access_point};
 use crate::s3::uri::{Parameter, Query, decode};
 use crate::s3::{Code, Fault, Head, Operation};
@@ -170,7 +170,7 @@ fn by_method(head: &Head<'_>, known: &[(&[u8], Operation)]) -> Result<Operation,
         return Ok(*operation);
     }
     let methods: Vec<Cow<'_, str>> = known.iter().map(|(method, _)| String::from_utf8_lossy(method)).collect();
-    Err(not_allowed(head.method, "method", &methods.join(", ")))
+    Err(not_allowed(Level::Other, head.method, "method", &methods.join(", ")))
 }
 
 impl Point {

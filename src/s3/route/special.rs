@@ -22,14 +22,14 @@ pub(super) fn preflight(bucket: Option<String>, key: Option<String>, head: &Head
 /// yes.
 pub fn no_cors(preflight: &Routed) -> Fault {
     let asked = preflight.headers.get(ACCESS_CONTROL_REQUEST_METHOD).map(HeaderValue::as_bytes).unwrap_or_default();
-    let resource = match (&preflight.bucket, &preflight.key) {
-        (None, _) => "SERVICE",
-        (_, None) => "BUCKET",
-        _ => "OBJECT",
+    let level = match (&preflight.bucket, &preflight.key) {
+        (None, _) => Level::Service,
+        (_, None) => Level::Bucket,
+        _ => Level::Object,
     };
     Fault::new(Code::AccessForbidden, "no-cors", "CORSResponse: CORS is not enabled for this bucket.")
         .with("Method", String::from_utf8_lossy(asked))
-        .with("ResourceType", resource)
+        .with("ResourceType", level.resource_type())
 }
 
 /// Answers S3 gives for well-known mistakes (rule 8).

@@ -286,7 +286,25 @@ fn what_no_access_point_takes_is_refused_with_the_methods_that_it_takes() {
         let fault = through(method, target, key);
         assert_eq!((fault.code(), fault.reason()), (Code::MethodNotAllowed, NOT_THROUGH), "{method} {target}");
         assert_eq!(fault.headers(), [("allow", allow.to_owned())], "{method} {target}");
-        let elements = [("Method", method.to_owned()), ("ResourceType", "RESOURCE".to_owned())];
+        let resource = if key.is_some() { "OBJECT" } else { "BUCKET" };
+        let elements = [("Method", method.to_owned()), ("ResourceType", resource.to_owned())];
+        assert_eq!(fault.elements(), elements, "{method} {target}");
+    }
+}
+
+#[test]
+fn a_method_that_is_not_taken_is_told_with_what_it_was_asked_of() {
+    for (method, target, resource) in [
+        ("PATCH", "/b/k", "OBJECT"),
+        ("PATCH", "/b", "BUCKET"),
+        ("PUT", "/", "SERVICE"),
+        ("POST", "/b/k", "OBJECT"),
+        ("DELETE", "/b/k?acl", "OBJECT"),
+        ("DELETE", "/b?versioning", "BUCKET"),
+    ] {
+        let fault = ask(method, target, &[], Auth::Header).unwrap_err();
+        assert_eq!(fault.code(), Code::MethodNotAllowed, "{method} {target}");
+        let elements = [("Method", method.to_owned()), ("ResourceType", resource.to_owned())];
         assert_eq!(fault.elements(), elements, "{method} {target}");
     }
 }

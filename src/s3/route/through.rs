@@ -33,7 +33,7 @@ pub fn route_through(
     let level = if key.is_some() { Level::Object } else { Level::Bucket };
     let operation = operation(level, head, query, auth)?;
     if !operation.on_access_points() {
-        let fault = not_allowed(head.method, NOT_THROUGH, &allowed(level, query)?);
+        let fault = not_allowed(level, head.method, NOT_THROUGH, &allowed(level, query)?);
         return Err(fault.detail(format!("{} is asked of the bucket itself", operation.name())));
     }
     let routed = route(Some(bucket), key, head, query, auth, rules)?;

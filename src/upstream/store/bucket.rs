@@ -5,6 +5,7 @@ use http::StatusCode;
 use http_body::Body;
 use redb::ReadableTable;
 
+use crate::guard::naming::is_region;
 use crate::identity::canonical_id;
 use crate::s3::{Code, Fault, Operation};
 
@@ -125,6 +126,11 @@ fn check_location(location: Option<&str>, region: &str) -> Result<(), Fault> {
         None if region == "us-east-1" => Ok(()),
         Some("EU") if region == "eu-west-1" => Ok(()),
         Some(location) if location == region => Ok(()),
+        Some(location) if location != "EU" && !is_region(location) => {
+            let message = "The specified location-constraint is not valid";
+            Err(Fault::new(Code::InvalidLocationConstraint, "location-unknown", message)
+                .with("LocationConstraint", location))
+        }
         location => {
             let message = format!(
                 "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",

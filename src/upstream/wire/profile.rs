@@ -27,6 +27,9 @@ pub struct Profile {
     pub signed_chunks: bool,
     /// The operations it has besides those that every store has; none where it has all of them.
     pub besides: Option<&'static [Operation]>,
+    /// Keeps the conditions of entries of DeleteObjects (`ETag`, `LastModifiedTime`, `Size`). A store that does
+    /// not know them deletes what the client wanted kept.
+    pub delete_conditions: bool,
     /// Treats keys as plain octets, so dot segments and empty segments mean nothing special there.
     pub keys_are_octets: bool,
     /// In whose words it speaks of keys.
@@ -40,6 +43,7 @@ impl Profile {
         besides: None,
         trailers: true,
         signed_chunks: true,
+        delete_conditions: true,
         keys_are_octets: true,
         dialect: Dialect::S3,
     };
@@ -49,6 +53,7 @@ impl Profile {
         besides: Some(operations::MINIO),
         trailers: true,
         signed_chunks: true,
+        delete_conditions: false,
         keys_are_octets: false,
         dialect: Dialect::Minio,
     };
@@ -58,6 +63,7 @@ impl Profile {
         besides: Some(operations::CEPH),
         trailers: false,
         signed_chunks: true,
+        delete_conditions: false,
         keys_are_octets: false,
         dialect: Dialect::Ceph,
     };
@@ -67,6 +73,7 @@ impl Profile {
         besides: Some(operations::GARAGE),
         trailers: true,
         signed_chunks: true,
+        delete_conditions: false,
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -76,6 +83,7 @@ impl Profile {
         besides: Some(&[]),
         trailers: false,
         signed_chunks: false,
+        delete_conditions: false,
         keys_are_octets: false,
         dialect: Dialect::S3,
     };

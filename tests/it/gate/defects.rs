@@ -248,6 +248,52 @@ fn policy_part_not_understood_and_ignored() {
     refused_at_start_or_asked("policies/credentials.toml", boundary, &Ask::new("GET", "/bucket/k"));
 }
 
+/// Most stores know no condition of an entry, and would delete what the client wanted kept.
+#[test]
+fn condition_of_a_deletion_that_the_store_ignores() {
+    let (_, store) = gate();
+    for (profile, refused) in [("minio", true), ("ceph", true), ("garage", true), ("strict", true), ("aws", false)] {
+        let upstream = store.upstream("us-east-1").replace("profile = \"minio\"", &format!("profile = \"{profile}\""));
+        let gate = Gate::launch("", &format!("[upstream]\n{upstream}"), &[]).unwrap_or_else(|told| panic!("{told}"));
+        for condition in [
+            "<ETag>\"a\"</ETag>",
+            "<ETag/>",
+            "<Size>7</Size>",
+            "<LastModifiedTime>Sat, 14 Mar 2026 09:26:52 GMT</LastModifiedTime>",
+        ] {
+            let document =
+                format!("<Delete><Object><Key>a</Key></Object><Object><Key>b</Key>{condition}</Object></Delete>")
+                    .into_bytes();
+            let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, &document).to_base64();
+            let deletions = || store.seen().iter().filter(|seen| seen.head.starts_with("POST ")).count();
+            let before = deletions();
+            let ask = Ask { body: document, ..Ask::new("POST", "/bucket?delete=") }.header("content-md5", &md5);
+            let reply = gate.send(&ask);
+            if refused {
+                reply.refused(501, "NotImplemented");
+            }
+            assert_eq!(deletions() - before, usize::from(!refused), "{profile}: {condition}");
+        }
+    }
+}
+
+/// A Deny for a client or a page holds whatever octet stands beside its name.
+#[test]
+fn odd_octet_makes_a_header_absent() {
+    for (key, header) in [("aws:UserAgent", "user-agent"), ("aws:Referer", "referer")] {
+        let policy = denies_if(&format!("{{\"StringLike\": {{\"{key}\": \"evil*\"}}}}"));
+        let (gate, store) = gate_of_many("", &[(BUCKET_POLICY, &policy)]);
+        for (odd, status) in [(&b""[..], 403), (b"\xff", 403), ("é".as_bytes(), 403)] {
+            let mut wire = Ask::new("GET", "/bucket/k").wire();
+            let at = wire.windows(2).position(|pair| pair == b"\r\n").unwrap();
+            let line = [format!("\r\n{header}: evil/1 ").as_bytes(), odd].concat();
+            wire.splice(at..at, line);
+            assert_eq!(gate.send_raw(&wire).status, status, "{header} {odd:?}");
+        }
+        assert!(store.seen().is_empty(), "{header}");
+    }
+}
+
 /// A negated operator holds where its key is absent; a plain one does not.
 #[test]
 fn absent_key_and_negation() {

@@ -424,6 +424,19 @@ fn bucket_and_key_come_from_one_place() {
     assert!(!String::from_utf8_lossy(&list.body).contains("<Key>"), "{list:?}");
 }
 
+/// The key of a form is a field (spec/sigv4.md 10): a path with a key is no place for one, and that is what is told,
+/// not that the policy speaks of another bucket.
+#[test]
+fn a_form_for_a_path_with_a_key_hears_that_there_is_none() {
+    let gate = gate();
+    let form = Form { target: "/bucket/k2", ..Form::new("k", b"data") };
+    send(&gate, &form).refused(405, "MethodNotAllowed");
+    send(&gate, &form.clone().forged()).refused(403, "SignatureDoesNotMatch");
+    send(&gate, &Form { target: "/other/k2", ..form.clone() }).refused(403, "AccessDenied");
+    send(&gate, &Form { target: "/bucket/k2?uploads", ..form }).refused(403, "AccessDenied");
+    assert_eq!(gate.send(&Ask::new("GET", "/bucket/k2")).status, 404);
+}
+
 #[test]
 fn a_form_signs_nothing_but_an_upload() {
     let gate = gate();

@@ -287,10 +287,20 @@ fn a_bucket_is_made_in_the_stores_region_only() {
             "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
         )
     };
+    for nonsense in ["foo", "eu-west-1-", "a/b", "mars-west-1"] {
+        let answer = Bench::in_region("us-east-1")
+            .ask(Op::CreateBucket)
+            .bucket("b")
+            .body(located(nonsense).as_bytes())
+            .expect(400);
+        let told = (answer.element("Code"), answer.element("LocationConstraint"));
+        assert_eq!(told, (Some("InvalidLocationConstraint"), Some(nonsense)));
+    }
     for (home, asked, status) in [
         ("us-east-1", None, 200),
         ("us-east-1", Some("us-east-1"), 200),
         ("us-east-1", Some("eu-west-1"), 400),
+        ("us-east-1", Some("EU"), 400),
         ("eu-west-1", None, 400),
         ("eu-west-1", Some("eu-west-1"), 200),
         ("eu-west-1", Some("EU"), 200),
