@@ -106,6 +106,18 @@ impl Millis {
     }
 }
 
+/// How many days a month of the calendar has; none where there is no such month.
+pub const fn days_in_month(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => 0,
+    }
+}
+
 impl Seconds {
     /// Reads `20260314T092653Z`, exactly 16 octets and a real instant of the years 1970 to 9999; no
     /// leap second.
@@ -132,15 +144,8 @@ impl Seconds {
 
     /// The instant of a calendar date and time in UTC, if it is a real one from 1970 on.
     pub fn from_civil(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<Self> {
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days_in_month = match month {
-            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-            4 | 6 | 9 | 11 => 30,
-            2 => 28 + i64::from(leap),
-            _ => return None,
-        };
         let real = (1970..=9999).contains(&year)
-            && (1..=days_in_month).contains(&day)
+            && (1..=days_in_month(year, month)).contains(&day)
             && (0..24).contains(&hour)
             && (0..60).contains(&minute)
             && (0..60).contains(&second);

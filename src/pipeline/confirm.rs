@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use http::header::AsHeaderName;
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -154,7 +155,7 @@ async fn in_hand(reply: Reply) -> Result<Reply, Fault> {
     Ok(Reply { status, headers, body: ReplyBody::Full(body), upstream_id, code, size })
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-
+use super::confirm::text;
 use super::home::Home;
 use crate::body::{SealedBody, Verdict};
 use crate::inspect::{Hearing, Inspector, Object};
@@ -72,8 +71,4 @@ impl Heard {
         object.encryption = kind.or_else(customer).map(|kind| (kind, key));
         hearing.stored(object);
     }
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

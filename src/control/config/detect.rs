@@ -20,7 +20,7 @@ pub(super) fn read(root: &mut Table<'_>, state: &Path) -> Option<Settings> {
     }
     table.finish();
     let mut content = content?;
-    let share = if content.has("sample") { content.share("sample").unwrap_or(ALL) } else { ALL };
+    let share = content.share("sample").unwrap_or(ALL);
     let most = content.size("most", 1024..=ROOM / 8, MOST);
     let detectors = kinds(&mut content);
     content.finish();

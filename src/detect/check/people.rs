@@ -1,6 +1,7 @@
 //! Dates of birth, telephones, addresses of mail, places, vehicles.
 
 use super::{all_equal, digits, kinds, number, weighted};
+use crate::time::days_in_month;
 
 const MONTHS: [&[u8]; 12] =
     [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
@@ -46,15 +47,8 @@ pub(super) fn date_of_birth(text: &[u8], year: u16) -> bool {
 }
 
 fn is_date(year: u64, month: u64, day: u64) -> bool {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=days).contains(&day)
+    let whole = |number: u64| i64::try_from(number).unwrap_or_default();
+    (1..=days_in_month(whole(year), whole(month))).contains(&whole(day))
 }
 
 pub(super) fn phone(text: &[u8]) -> bool {
