@@ -23,7 +23,6 @@ use crate::kms::Ring;
 use crate::limit::InFlight;
 use crate::limit::rehearsal::Rehearsals;
 use crate::pipeline::{Live, Rates, Site, StoreEncryption, StoreKeys, Way};
-use crate::s3::Operation;
 use crate::s3::address::{self, AccessPoints};
 use crate::s3::encryption::Kind;
 use crate::s3::name::KeyRules;
@@ -182,12 +181,14 @@ fn confirms_owners(upstream: &config::Upstream) -> bool {
     matches!(&upstream.target, Target::S3(remote) if remote.profile == config::Profile::Aws)
 }
 
-/// What operations a store has.
-fn kind(upstream: &config::Upstream) -> Option<(wire::Profile, Arc<[Operation]>)> {
-    match &upstream.target {
-        Target::Embedded => None,
-        Target::S3(remote) => Some((profile(remote.profile), remote.operations.as_slice().into())),
-    }
+/// What a store has and keeps.
+fn kind(upstream: &config::Upstream) -> Option<wire::Kind> {
+    let Target::S3(remote) = &upstream.target else { return None };
+    Some(wire::Kind {
+        profile: profile(remote.profile),
+        operations: remote.operations.as_slice().into(),
+        conditions: remote.conditions.as_slice().into(),
+    })
 }
 
 fn profile(named: config::Profile) -> wire::Profile {

@@ -110,7 +110,7 @@ impl Service for Gate {
         }
         // Who hangs up after sending a write cannot hide its outcome.
         let worker = Rc::clone(&self.worker);
-        detach(async move { walk(head, body, facts, &worker).await }).await
+        detach(move || async move { walk(head, body, facts, &worker).await }).await
     }
 
     fn refused(&self, head: &Parts, fault: &Fault, id: RequestId, connection: &Connection) {

@@ -25,6 +25,7 @@ use crate::identity::Principal;
 use crate::s3::encryption::KIND;
 use crate::s3::xml::{DeleteEntry, Element, S3_NAMESPACE, Writer, with_text};
 use crate::s3::{Code, Fault, Operation, xml};
+use crate::turn::apart;
 use crate::upstream::{Forward, Reply, ReplyBody};
 
 /// The longest list that is read whole to be written anew.
@@ -152,16 +153,24 @@ impl After {
     /// # Errors
     /// `AccessDenied` in the place of an absence; a list that cannot be read; a change that cannot be kept.
     pub(super) async fn measure(self, around: &Around<'_>, told: &mut Told, reply: Reply) -> Result<Reply, Fault> {
+        match self {
+            Self::Nothing => Ok(reply),
+            Self::Read(read) => read.measure(around.live, told, reply),
+            other => apart(|| other.measure_more(around, told, reply)).await,
+        }
+    }
+
+    async fn measure_more(self, around: &Around<'_>, told: &mut Told, reply: Reply) -> Result<Reply, Fault> {
         let Around { live, known, keeper, store } = *around;
         match self {
             Self::Shown { shown, element, then } => {
-                let reply = Box::pin(then.measure(around, told, reply)).await?;
+                let reply = then.measure(around, told, reply).await?;
                 self::shown(reply, element, &shown).await
             }
             Self::Encrypted(both) => {
                 let (confirm, then) = *both;
-                let reply = Box::pin(confirm.measure(live, store, reply)).await?;
-                Box::pin(then.measure(around, told, reply)).await
+                let reply = confirm.measure(live, store, reply).await?;
+                then.measure(around, told, reply).await
             }
             Self::Read(read) => read.measure(live, told, reply),
             Self::Buckets { account } if reply.status == StatusCode::OK => buckets(live, &account, reply).await,

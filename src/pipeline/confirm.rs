@@ -190,7 +190,7 @@ async fn taken_back(mut undo: Forward, store: &Store, reply: Reply) -> String {
         },
         _ => match (text(&reply.headers, &VERSION_ID), reply.headers.get(&ETAG)) {
             (Some(version), _) => undo.query.push(("versionId".to_owned(), version)),
-            // What somebody else has written there meanwhile stays.
+            // What somebody else has written there meanwhile stays, where the store keeps such a condition.
             (None, Some(etag)) => drop(undo.headers.insert(IF_MATCH, etag.clone())),
             (None, None) => {}
         },

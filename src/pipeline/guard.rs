@@ -10,7 +10,10 @@ use super::source::{self, Bound};
 use super::uploads::Uploads;
 use super::walk::Store;
 use crate::s3::route::Routed;
+use crate::s3::xml::DeleteEntry;
 use crate::s3::{Code, Fault, Operation};
+use crate::turn::apart;
+use crate::upstream::wire::About;
 
 /// What they come to.
 #[derive(Debug, Default)]
@@ -43,17 +46,16 @@ pub(super) async fn guard(
     let setting = settings::guard(case, document, stores, at).await.map_err(told)?.map(Box::new);
     let (encryption, headers) = match encryption::decide(case, uploads) {
         Ok(decided) => decided,
-        Err(fault) => return Err(Box::pin(refused(case, stores.get(at), fault)).await),
+        Err(fault) => return Err(apart(|| refused(case, stores.get(at), fault)).await),
     };
     let mut bound = None;
-    // Rarely needed, and large: the common way keeps a small future.
     if encryption::reads_source(case.routed.operation) {
-        match Box::pin(source::check_source(case, stores.get(at), encryption.encryption.key())).await {
+        match apart(|| source::check_source(case, stores.get(at), encryption.encryption.key())).await {
             Ok(found) => bound = found,
-            Err(fault) => return Err(Box::pin(refused(case, stores.get(at), fault)).await),
+            Err(fault) => return Err(apart(|| refused(case, stores.get(at), fault)).await),
         }
     } else if source::asks_for_checksums(case.routed) {
-        Box::pin(source::check_attributes(case, stores.get(at))).await.map_err(told)?;
+        apart(|| source::check_attributes(case, stores.get(at))).await.map_err(told)?;
     }
     let source_size = bound.as_ref().and_then(Bound::size);
     Ok(Found { setting, encryption, source_size, headers, bound })
@@ -81,8 +83,8 @@ fn explained(case: &Case<'_>, fault: Fault) -> Fault {
 /// # Errors
 /// `NotImplemented`
 fn check_store_has(case: &Case<'_>) -> Result<(), Fault> {
-    let (operation, Some((profile, more))) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
-    if case.routed.account.is_some() || settings::is_kept_here(operation) || profile.has(operation, more) {
+    let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
+    if case.routed.account.is_some() || settings::is_kept_here(operation) || kind.has(operation) {
         return Ok(());
     }
     let message = "The store behind this endpoint is not known to have this operation.";
@@ -95,15 +97,30 @@ fn check_store_has(case: &Case<'_>) -> Result<(), Fault> {
 /// # Errors
 /// `NotImplemented`
 fn check_store_keeps(case: &Case<'_>) -> Result<(), Fault> {
-    let Some((profile, _)) = case.site.kind.as_ref().filter(|(profile, _)| !profile.delete_conditions) else {
+    let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
+    // What is read whatever the condition says is at worst read in vain.
+    if operation.is_read() {
         return Ok(());
+    }
+    let lost = |about: About| !kind.keeps(operation, about);
+    let of_entries = || {
+        let named = |entry: &DeleteEntry| Some((entry.condition()?, Some(entry.key.clone())));
+        case.facts.deletions.iter().find_map(named).filter(|_| lost(About::Target))
     };
-    let mut entries = case.facts.deletions.iter();
-    let Some((key, name)) = entries.find_map(|entry| Some((&entry.key, entry.condition()?))) else { return Ok(()) };
+    let of_headers = || {
+        let name = case.routed.headers.keys().find(|name| About::header(name).is_some_and(lost))?;
+        Some((name.as_str(), None))
+    };
+    let Some((condition, key)) = of_headers().or_else(of_entries) else { return Ok(()) };
+    let name = operation.name();
     let message = format!(
-        "The store behind this endpoint is not known to keep the condition {name} of a deletion, so nothing was deleted."
+        "The store behind this endpoint is not known to keep the condition {condition} of {name}, so nothing was changed."
     );
-    let detail = format!("profile \"{}\"; the first entry with one has the key {key:?}", profile.name);
+    let entry = key.map_or_else(String::new, |key| format!(" of the entry {key:?}"));
+    let detail = format!(
+        "{condition}{entry}: profile \"{}\" does not say so; if the store keeps it, name {name} in `upstream.conditions`",
+        kind.profile.name
+    );
     Err(Fault::new(Code::NotImplemented, "condition-not-kept", message).detail(detail))
 }
 

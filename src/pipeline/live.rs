@@ -20,11 +20,11 @@ use crate::s3::address::{self, AccessPoints, Resource};
 use crate::s3::external::External;
 use crate::s3::route::{self, Auth, Routed, Rules};
 use crate::s3::uri::Query;
-use crate::s3::{Code, Fault, Head, Operation};
+use crate::s3::{Code, Fault, Head};
 use crate::sigv4::{self, Credential, Diagnosis, Hints, KeyCache, KeySource, Opened, Rejection, Verified};
 use crate::sts::{self, Ask, Circumstances, Grantor};
 use crate::time::Seconds;
-use crate::upstream::wire::Profile;
+use crate::upstream::wire::Kind;
 
 /// Checked here against our own accounts, and never sent on: a store has others.
 pub(super) const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
@@ -44,9 +44,8 @@ pub struct Site {
     pub rules: Rules,
     /// Its store, by its place among the worker's.
     pub store: usize,
-    /// What kind of store it is, and what operations it has besides; none for the one in this process, which
-    /// says itself what it has.
-    pub kind: Option<(Profile, Arc<[Operation]>)>,
+    /// What kind of store it is; none for the one in this process, which says itself what it has.
+    pub kind: Option<Kind>,
     /// What the store does with what it is told of encryption.
     pub encryption: StoreEncryption,
     /// Whether the store has accounts of its own, and must confirm the owners that decisions were taken for.

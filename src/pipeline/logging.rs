@@ -194,7 +194,7 @@ async fn ask(
 
 /// Whether the store knows an operation. The one in this process has neither setting.
 fn has(site: &Site, operation: Operation) -> bool {
-    site.kind.as_ref().is_some_and(|(profile, more)| profile.has(operation, more))
+    site.kind.as_ref().is_some_and(|kind| kind.has(operation))
 }
 
 fn bad_target(reason: &'static str, message: impl Into<std::borrow::Cow<'static, str>>, target: &str) -> Fault {

@@ -10,6 +10,7 @@ use crate::access::{Document, Looked, Needs, Side};
 use crate::policy::Grant;
 use crate::s3::address::may_be_access_point;
 use crate::s3::{Code, Fault, Operation};
+use crate::turn::apart;
 
 /// How often a decision may hang on something else again: once for every kind of fact there is, and once
 /// more.
@@ -70,13 +71,12 @@ pub(super) async fn rule(case: &Case<'_>, store: Option<&Store>, uploads: &Uploa
                     looked.upload = Some(uploads.of(case.routed));
                 }
                 let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
-                // Rarely needed, and large: the common way keeps a small future.
-                Box::pin(look::look(case, store, needs, &mut looked)).await?;
+                apart(|| look::look(case, store, needs, &mut looked)).await?;
                 continue;
             }
             Err(fault) => fault.into(),
         };
-        return Err(Box::pin(unless_gone(case, store, overruled)).await);
+        return Err(apart(|| unless_gone(case, store, overruled)).await);
     }
     Err(Fault::plain(Code::InternalError, "decision-hangs").into())
 }
@@ -95,7 +95,7 @@ pub(super) async fn check(case: &Case<'_>, store: &Store) -> Result<(), Fault> {
                 let none = || Fault::plain(Code::AccessDenied, "nothing-granted");
                 return Grant::of(&grants).map(drop).ok_or_else(none);
             }
-            Round::Look(needs) => Box::pin(look::look(case, store, needs, &mut looked)).await?,
+            Round::Look(needs) => apart(|| look::look(case, store, needs, &mut looked)).await?,
         }
     }
     Err(Fault::plain(Code::InternalError, "decision-hangs"))
@@ -123,7 +123,7 @@ pub(super) async fn unless_gone(case: &Case<'_>, store: Option<&Store>, overrule
 async fn settle(case: &Case<'_>, store: Option<&Store>, ruling: Ruling) -> Result<Ruled, Overruled> {
     let Ruling { grants, entries, denial } = ruling;
     if let Some(denial) = denial {
-        return Err(overruled(case, store, denial).await);
+        return Err(apart(|| overruled(case, store, denial)).await);
     }
     let refused = refused(case, entries);
     if let (Document::Delete(delete), Some(first)) = (case.document, refused.first())
@@ -144,7 +144,7 @@ async fn overruled(case: &Case<'_>, store: Option<&Store>, denial: Denial) -> Ov
     let Denial { fault, statement, source, look_first } = denial;
     let denied = Overruled { fault, statement, source, instead: None };
     let (Some(side), Some(store)) = (look_first, store) else { return denied };
-    match Box::pin(look::is_there(case, store, side)).await {
+    match look::is_there(case, store, side).await {
         Ok(false) => Overruled { source: side == Side::Source, ..case.missing(side).into() },
         // Where the store does not say, the denial stands.
         Ok(true) | Err(_) => denied,

@@ -30,6 +30,7 @@ use crate::policy::put;
 use crate::s3::tags::Tags;
 use crate::s3::xml::{CONTROL_NAMESPACE, Element, S3_NAMESPACE, Writer};
 use crate::s3::{Code, Fault, Operation};
+use crate::turn::apart;
 use crate::upstream::{Reply, ReplyBody};
 
 /// A change of what policies say.
@@ -201,23 +202,47 @@ pub(super) async fn guard(
     let routed = case.routed;
     let document = document.map(Bytes::as_ref).unwrap_or_default();
     if let Some(account) = &routed.account {
-        let setting = match routed.operation {
-            Operation::DeletePublicAccessBlock | Operation::GetPublicAccessBlock | Operation::PutPublicAccessBlock => {
-                of_account(case, account, document)
-            }
-            _ => Box::pin(points::settle(case, account, document, stores, at)).await,
-        };
-        return setting.map(Some);
+        return apart(|| guard_account(case, account, document, stores, at)).await.map(Some);
     }
     let Some(bucket) = routed.bucket.as_deref() else { return Ok(None) };
     naming::check(case, bucket)?;
-    let estate = &case.live.estate;
     if guard::speaks_of_lists(routed) {
         let creates = routed.operation == Operation::CreateBucket;
+        let estate = &case.live.estate;
         let owner = if creates { case.who.account.as_str() } else { estate.owner(bucket) };
         guard::check_acl(routed, &estate.canonical_id(owner), document)?;
     }
     destination::check(case, bucket, document)?;
+    let of_names = matches!(routed.operation, Operation::CreateBucket | Operation::DeleteBucket);
+    if of_names || is_kept_here(routed.operation) {
+        return apart(|| guard_bucket(case, bucket, document, stores, at)).await;
+    }
+    Ok(None)
+}
+
+async fn guard_account(
+    case: &Case<'_>,
+    account: &str,
+    document: &[u8],
+    stores: &[Store],
+    at: usize,
+) -> Result<Setting, Fault> {
+    match case.routed.operation {
+        Operation::DeletePublicAccessBlock | Operation::GetPublicAccessBlock | Operation::PutPublicAccessBlock => {
+            of_account(case, account, document)
+        }
+        _ => points::settle(case, account, document, stores, at).await,
+    }
+}
+
+async fn guard_bucket(
+    case: &Case<'_>,
+    bucket: &str,
+    document: &[u8],
+    stores: &[Store],
+    at: usize,
+) -> Result<Option<Setting>, Fault> {
+    let (routed, estate) = (case.routed, &case.live.estate);
     check_elsewhere(case, bucket, stores, at).await?;
     check_host_name(case, bucket)?;
     let foreign = routed.operation == Operation::CreateBucket && case.who.account != estate.owner(bucket);
@@ -225,7 +250,7 @@ pub(super) async fn guard(
         return Ok(None);
     }
     let store = stores.get(at).ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
-    let there = Box::pin(look::has_bucket(case, store, bucket)).await?;
+    let there = look::has_bucket(case, store, bucket).await?;
     if foreign {
         if !case.live.policy_api {
             let message = "Buckets of this account are made by the operator of this endpoint.";
@@ -238,11 +263,11 @@ pub(super) async fn guard(
         return Err(case.no_bucket(bucket));
     }
     let of_object = matches!(routed.operation, Operation::GetObjectAcl | Operation::PutObjectAcl);
-    if of_object && !Box::pin(look::is_there(case, store, Side::Target)).await? {
+    if of_object && !look::is_there(case, store, Side::Target).await? {
         return Err(case.missing(Side::Target));
     }
     if routed.operation == Operation::PutBucketLogging {
-        let logging = Box::pin(logging::settle(case, bucket, document, stores, at)).await?;
+        let logging = logging::settle(case, bucket, document, stores, at).await?;
         return Ok(Some(Setting::Change(Change::Logging { bucket: bucket.to_owned(), logging })));
     }
     settle(case, bucket, document).map(Some)
@@ -261,7 +286,7 @@ async fn check_elsewhere(case: &Case<'_>, bucket: &str, stores: &[Store], at: us
         return Ok(());
     }
     for (_, store) in stores.iter().enumerate().filter(|(place, _)| *place != at) {
-        if !Box::pin(look::has_bucket(case, store, bucket)).await? {
+        if !look::has_bucket(case, store, bucket).await? {
             continue;
         }
         let message = "Another store behind this endpoint has a bucket of this name, and both have the same policies.";

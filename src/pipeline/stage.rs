@@ -74,6 +74,7 @@ use crate::policy::Grant;
 use crate::s3::route::Auth;
 use crate::s3::{Code, Fault};
 use crate::time::Clock;
+use crate::turn::apart;
 use crate::upstream::Owners;
 
 /// One authority, one framing, a legal target. The body is unread.
@@ -228,7 +229,7 @@ where
         let tokens = matches!(self.asked, Asked::Tokens(_));
         let Some(part) = early::needed(self.auth, tokens) else { return Ok(self) };
         let Some(body) = self.parsed.body.take() else { return Ok(self) };
-        match early::read(part, &self.parsed.facts, body).await {
+        match apart(|| early::read(part, &self.parsed.facts, body)).await {
             Ok((early, body)) => {
                 (self.early, self.parsed.body) = (early, body);
                 Ok(self)
@@ -256,7 +257,7 @@ where
         let rules = live.site(self.facts.connection.listener, self.site).map(|site| site.rules);
         let read = match (self.task.routed(), std::mem::replace(&mut self.body, Payload::Spent), rules) {
             (Some(routed), Payload::Unread(body, Ok(contract)), Ok(rules)) => {
-                let document = document::read_within(room, body, *contract, routed).await;
+                let document = apart(|| document::read_within(room, body, *contract, routed)).await;
                 document.and_then(|document| Ok((document::understand(&document, operation, rules)?, document)))
             }
             (Some(_), Payload::Unread(_, Err(fault)), _) => Err(*fault),
@@ -335,7 +336,7 @@ where
     pub async fn read_document(mut self: Box<Self>) -> Result<Box<Self>, Refusal> {
         let Some(routed) = self.inner.task.routed().filter(|routed| routed.has_document()) else { return Ok(self) };
         match std::mem::replace(&mut self.inner.body, Payload::Spent) {
-            Payload::Unread(body, Ok(contract)) => match document::read(body, *contract, routed).await {
+            Payload::Unread(body, Ok(contract)) => match apart(|| document::read(body, *contract, routed)).await {
                 Ok(document) => {
                     self.inner.facts.keep_document(routed.operation, document.whole());
                     self.inner.body = Payload::Document(document);
@@ -365,7 +366,7 @@ where
         }
         let (live, inner) = (newest.load_full(), self.inner);
         match live.check_still(inner.facts.access_key.as_deref(), &inner.who) {
-            Ok(()) => inner.authorize(&live, stores, uploads).await.map(|renewed| (live, renewed)),
+            Ok(()) => apart(|| inner.authorize(&live, stores, uploads)).await.map(|renewed| (live, renewed)),
             Err(fault) => Err(inner.refused(fault)),
         }
     }

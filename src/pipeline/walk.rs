@@ -44,7 +44,7 @@ use crate::s3::{Code, Fault, Operation};
 use crate::sigv4::KeyCache;
 use crate::time::{Clock, Millis, Seconds};
 use crate::trace::{self, Said};
-use crate::turn::others_first;
+use crate::turn::{apart, others_first};
 use crate::upstream::sealed::Sealed;
 use crate::upstream::store;
 use crate::upstream::wire::Wire;
@@ -58,7 +58,7 @@ where
 {
     match run(head, body, connection, worker).await {
         Ok(response) => response,
-        Err(refusal) => refusal.log(worker).await.into_response(),
+        Err(refusal) => apart(|| refusal.log(worker)).await.into_response(),
     }
 }
 
@@ -112,7 +112,7 @@ where
     let staged = guarded.admit(&live, &worker.gates(now.seconds()))?;
     match staged.log_intent(&worker.journal).await?.into_exit()? {
         Exit::Store(out) => deliver(out, &live, worker).await,
-        Exit::Here(here) => answer_here(*here, &live, now.seconds(), worker).await,
+        Exit::Here(here) => apart(|| answer_here(*here, &live, now.seconds(), worker)).await,
     }
 }
 
@@ -230,8 +230,8 @@ pub enum Store {
 impl Upstream for Store {
     async fn send(&self, out: Box<Forward>, body: SealedBody) -> Result<Reply, Fault> {
         match self {
-            Self::Embedded(store) => store.send(out, body).await,
-            Self::Sealed(sealed) => sealed.send(out, body).await,
+            Self::Embedded(store) => apart(|| store.send(out, body)).await,
+            Self::Sealed(sealed) => apart(|| sealed.send(out, body)).await,
             Self::Wire(wire) => wire.send(out, body).await,
         }
     }

@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
+use crate::turn::apart;
+
 /// What is alive on a worker: connections and detached work. The drain waits for both.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -52,12 +54,15 @@ impl Drop for Alive {
 /// Runs `work` to its end even if the caller is dropped, as happens when a client hangs up: for
 /// requests that change something, so that the outcome is known and recorded. Must be called on a
 /// worker. A drain waits for it; a panic in it is the caller's panic.
-pub async fn detach<T: 'static>(work: impl Future<Output = T> + 'static) -> T {
+pub async fn detach<F>(work: impl FnOnce() -> F + 'static) -> F::Output
+where
+    F: Future<Output: 'static> + 'static,
+{
     let alive = TALLY.with(|tally| tally.borrow().enter());
-    let task = tokio::task::spawn_local(async move {
+    let task = tokio::task::spawn_local(apart(move || async move {
         let _alive = alive;
-        work.await
-    });
+        work().await
+    }));
     match task.await {
         Ok(value) => value,
         Err(error) => match error.try_into_panic() {
@@ -81,7 +86,7 @@ mod tests {
             let (go, gone) = tokio::sync::oneshot::channel::<()>();
             let done = Rc::new(Cell::new(false));
             let seen = Rc::clone(&done);
-            let mut call = Box::pin(detach(async move {
+            let mut call = Box::pin(detach(move || async move {
                 gone.await.unwrap();
                 seen.set(true);
             }));

@@ -31,7 +31,7 @@ use super::seats::{Counters, Everywhere, Gate, Seat, count};
 use super::settings::{Limits, Listener};
 use super::wire::{Ahead, Handle, Io, Wire};
 use crate::access::proxy_protocol::Preface;
-use crate::turn::{self, InPieces, Socket};
+use crate::turn::{self, InPieces, Socket, apart};
 
 /// What all threads of one server share.
 #[derive(Debug)]
@@ -203,21 +203,16 @@ impl<S: Service> Worker<S> {
     }
 
     async fn serve(self: &Rc<Self>, stream: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate>, pulse: Rc<Pulse>) {
-        let Ok((mut stream, local)) = prepare(stream) else { return };
-        let mut peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let Some(preface) = introduce(&mut stream, peer, &gate, &pulse).await else {
+        let Ok((stream, local)) = prepare(stream) else { return };
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let Some(met) = apart(|| meet(stream, peer, &gate, &pulse)).await else {
             return count(&self.hall.counters.handshakes_failed);
         };
-        if let Some(source) = preface.source {
-            peer = SocketAddr::new(source, 0);
-        }
-        let Some((io, tls, http2)) = shake(Socket::new(stream), &gate, &pulse).await else {
-            return count(&self.hall.counters.handshakes_failed);
-        };
+        let Met { io, peer, tls, http2, vpc_endpoint } = met;
         pulse.enter(if http2 { Phase::Idle } else { Phase::Head });
         let wire = Rc::new(Wire::new(io, Rc::clone(&pulse), !http2));
-        let (listener, endpoint) = (Arc::clone(&gate.listener), preface.vpc_endpoint);
-        let connection = Rc::new(Connection::new(listener, (peer, local), endpoint, tls, self.index));
+        let listener = Arc::clone(&gate.listener);
+        let connection = Rc::new(Connection::new(listener, (peer, local), vpc_endpoint, tls, self.index));
         let linger = gate.listener.limits.linger_bytes;
         let head = gate.listener.limits.head;
         let floor = Rc::new(Floor { wire: Rc::clone(&wire), gate, hall: Arc::clone(&self.hall) });
@@ -226,7 +221,7 @@ impl<S: Service> Worker<S> {
         let serve = service_fn(move |request| enter(Rc::clone(&door), request));
         let io = TokioIo::new(Handle(Rc::clone(&wire)));
         let ended = match http2 {
-            true => drive(&pulse, second(head).serve_connection(io, serve)).await,
+            true => apart(|| drive(&pulse, second(head).serve_connection(io, serve))).await,
             false => drive(&pulse, first(head).serve_connection(io, serve)).await,
         };
         if let Some(unread) = wire.unread() {
@@ -239,7 +234,7 @@ impl<S: Service> Worker<S> {
             Some(Err(error)) => tracing::debug!(%peer, %error, "connection ended"),
             Some(Ok(())) => {}
         }
-        pulse.unless_killed(wire.close(linger)).await;
+        apart(|| pulse.unless_killed(wire.close(linger))).await;
     }
 }
 
@@ -259,6 +254,23 @@ fn prepare(stream: std::net::TcpStream) -> std::io::Result<(TcpStream, SocketAdd
     let local = stream.local_addr()?;
     stream.set_nodelay(true)?;
     Ok((TcpStream::from_std(stream)?, SocketAddr::new(local.ip().to_canonical(), local.port())))
+}
+
+/// A connection that has been introduced.
+struct Met {
+    io: Io,
+    peer: SocketAddr,
+    tls: Option<TlsFacts>,
+    http2: bool,
+    vpc_endpoint: Option<String>,
+}
+
+/// Everything before the first request; none when it failed or took too long.
+async fn meet(mut stream: TcpStream, peer: SocketAddr, gate: &Gate, pulse: &Pulse) -> Option<Met> {
+    let preface = introduce(&mut stream, peer, gate, pulse).await?;
+    let peer = preface.source.map_or(peer, |source| SocketAddr::new(source, 0));
+    let (io, tls, http2) = shake(Socket::new(stream), gate, pulse).await?;
+    Some(Met { io, peer, tls, http2, vpc_endpoint: preface.vpc_endpoint })
 }
 
 /// What a balancer says of the connection, on a listener that demands it; none when it is refused or took

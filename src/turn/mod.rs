@@ -6,6 +6,7 @@
 //! ([`others_first`]), and what it writes leaves at the end of the turn ([`Socket`]). Alone it goes on at once; no
 //! timer runs. What that is worth is in benches/README.md.
 
+mod apart;
 mod outbox;
 mod pieces;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+pub use apart::apart;
 pub use outbox::{Socket, open};
 pub use pieces::InPieces;
 

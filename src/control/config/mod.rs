@@ -371,6 +371,8 @@ pub struct Remote {
     pub payload: UpstreamPayload,
     /// Operations that it has besides those of its kind.
     pub operations: Vec<Operation>,
+    /// Operations whose conditions it keeps, besides what its kind is known to keep.
+    pub conditions: Vec<Operation>,
     /// What it does with headers about encryption.
     pub encryption: StoreEncryption,
     /// What to do with parameters and headers that the operation table does not know.

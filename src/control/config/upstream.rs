@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What only a server has.
-const REMOTE_KEYS: [&str; 13] = [
+const REMOTE_KEYS: [&str; 14] = [
     "endpoint",
     "addressing",
     "credentials",
@@ -28,6 +28,7 @@ const REMOTE_KEYS: [&str; 13] = [
     "encryption",
     "kms_keys",
     "operations",
+    "conditions",
     "sealed_foreign",
 ];
 
@@ -146,8 +147,12 @@ fn remote(table: &mut Table<'_>, region: &str) -> Option<Remote> {
     }
     let encryption = encryption(table, profile);
     let named = |name: &str| Operation::ALL.into_iter().find(|operation| operation.name() == name);
-    let operations = table.list("operations", "the name of an operation such as \"GetObjectTagging\"", named);
-    let operations = operations.into_iter().map(|found| found.value).collect();
+    let mut listed = |key: &'static str, like: &'static str| {
+        let operations = table.list(key, like, named);
+        operations.into_iter().map(|found| found.value).collect()
+    };
+    let operations = listed("operations", "the name of an operation such as \"GetObjectTagging\"");
+    let conditions = listed("conditions", "the name of an operation such as \"DeleteObject\"");
     let unknown = table.choice("unknown", &[("refuse", Unknown::Refuse), ("pass", Unknown::Pass)], Unknown::Refuse);
     let connections = table.integer("connections", 1..=65_536, 256);
     let timeouts = timeouts(table);
@@ -161,6 +166,7 @@ fn remote(table: &mut Table<'_>, region: &str) -> Option<Remote> {
         profile,
         payload,
         operations,
+        conditions,
         encryption,
         unknown,
         connections,

@@ -32,13 +32,14 @@ pub use document::StoreError;
 pub use outgoing::Outgoing;
 pub use pool::{Endpoint, Limits};
 pub(super) use pool::{Line, Pool};
-pub use profile::Profile;
+pub use profile::{About, Kind, Profile};
 pub use reply::{Download, Late, LateError};
 
 use crate::body::{SealedBody, Verdict};
 use crate::s3::{Code, Fault};
 use crate::sigv4::Signer;
 use crate::time::{Clock, Seconds};
+use crate::turn::apart;
 use crate::upstream::{Forward, Reply, Upstream};
 use owners::Confirmed;
 use pool::ConnectError;
@@ -139,11 +140,11 @@ impl Wire {
         let kept = !line.is_fresh();
         match self.send_on(&mut line, request, sent).await {
             Ok(response) => Ok((response, line)),
-            Err(Sent::Not(request)) if kept => self.once_more(*request, sent).await,
+            Err(Sent::Not(request)) if kept => apart(|| self.once_more(*request, sent)).await,
             Err(Sent::Broken) if kept && repeatable => {
                 self.retries.set(self.retries.get() + 1);
-                let again = self.build(out, SealedBody::empty()).await?;
-                self.once_more(again, sent).await
+                let again = apart(|| self.build(out, SealedBody::empty())).await?;
+                apart(|| self.once_more(again, sent)).await
             }
             Err(failed) => Err(failed.into_fault(self.settings.first_byte)),
         }

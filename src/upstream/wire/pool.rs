@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::outgoing::Outgoing;
-use crate::turn::{InPieces, Socket};
+use crate::turn::{InPieces, Socket, apart};
 
 /// Where a store listens.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ impl Pool {
                 return Ok(line);
             }
         }
-        self.connect().await
+        apart(|| self.connect()).await
     }
 
     /// A new connection, whatever is idle.

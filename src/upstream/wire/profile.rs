@@ -1,7 +1,35 @@
 //! What is known about kinds of stores, as data.
 
+use std::sync::Arc;
+
+use http::HeaderName;
+
 use super::operations;
 use crate::s3::Operation;
+
+/// What a condition of a write is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum About {
+    /// What is there already: `If-Match`, `If-None-Match`, and for deletions also its length and time, be they
+    /// headers or parts of an entry of DeleteObjects.
+    Target,
+    /// What is copied or renamed: `x-amz-copy-source-if-match` and its like.
+    Source,
+}
+
+impl About {
+    /// What the condition in a header is about; none if it holds none.
+    pub fn header(name: &HeaderName) -> Option<Self> {
+        let name = name.as_str();
+        if name.contains("-source-if-") {
+            return Some(Self::Source);
+        }
+        (name.starts_with("if-") || name.contains("-if-")).then_some(Self::Target)
+    }
+}
+
+/// Conditions of writes, by their operation.
+type Conditions = &'static [(Operation, About)];
 
 /// In whose words a store speaks of keys.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -27,14 +55,27 @@ pub struct Profile {
     pub signed_chunks: bool,
     /// The operations it has besides those that every store has; none where it has all of them.
     pub besides: Option<&'static [Operation]>,
-    /// Keeps the conditions of entries of DeleteObjects (`ETag`, `LastModifiedTime`, `Size`). A store that does
-    /// not know them deletes what the client wanted kept.
-    pub delete_conditions: bool,
+    /// The conditions of writes that it keeps; none where it keeps all of them. A store that does not know a
+    /// condition writes over, or deletes, what the client wanted kept.
+    pub conditions: Option<Conditions>,
     /// Treats keys as plain octets, so dot segments and empty segments mean nothing special there.
     pub keys_are_octets: bool,
     /// In whose words it speaks of keys.
     pub dialect: Dialect,
 }
+
+/// As Garage's sources have it; it ignores the other ones (design/stores.md).
+const COPIES: Conditions = &[(Operation::CopyObject, About::Source), (Operation::UploadPartCopy, About::Source)];
+
+/// Tried, as radosgw's are, by tests/clients/test_conditions.py.
+const MINIO_KEEPS: Conditions = &[
+    (Operation::PutObject, About::Target),
+    (Operation::CompleteMultipartUpload, About::Target),
+    (Operation::CopyObject, About::Source),
+    (Operation::UploadPartCopy, About::Source),
+];
+
+const CEPH_KEEPS: Conditions = &[(Operation::PutObject, About::Target)];
 
 impl Profile {
     /// Amazon S3.
@@ -43,7 +84,7 @@ impl Profile {
         besides: None,
         trailers: true,
         signed_chunks: true,
-        delete_conditions: true,
+        conditions: None,
         keys_are_octets: true,
         dialect: Dialect::S3,
     };
@@ -53,7 +94,7 @@ impl Profile {
         besides: Some(operations::MINIO),
         trailers: true,
         signed_chunks: true,
-        delete_conditions: false,
+        conditions: Some(MINIO_KEEPS),
         keys_are_octets: false,
         dialect: Dialect::Minio,
     };
@@ -63,7 +104,7 @@ impl Profile {
         besides: Some(operations::CEPH),
         trailers: false,
         signed_chunks: true,
-        delete_conditions: false,
+        conditions: Some(CEPH_KEEPS),
         keys_are_octets: false,
         dialect: Dialect::Ceph,
     };
@@ -73,7 +114,7 @@ impl Profile {
         besides: Some(operations::GARAGE),
         trailers: true,
         signed_chunks: true,
-        delete_conditions: false,
+        conditions: Some(COPIES),
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -83,7 +124,7 @@ impl Profile {
         besides: Some(&[]),
         trailers: false,
         signed_chunks: false,
-        delete_conditions: false,
+        conditions: Some(&[]),
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -91,14 +132,33 @@ impl Profile {
     /// Every profile, in the order the configuration documents them.
     pub const ALL: [Self; 5] = [Self::AWS, Self::MINIO, Self::CEPH, Self::GARAGE, Self::STRICT];
 
-    /// Whether the store has an operation. `more`: what somebody has said that this one has besides.
-    pub fn has(&self, operation: Operation, more: &[Operation]) -> bool {
-        let Some(besides) = self.besides else { return true };
-        [operations::EVERYWHERE, besides, more].iter().any(|list| list.contains(&operation))
-    }
-
     /// The profile of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|profile| profile.name == name)
+    }
+}
+
+/// One store: its kind, and what somebody has said of it besides.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    /// What is known of its kind.
+    pub profile: Profile,
+    /// Operations that it has besides (`upstream.operations`).
+    pub operations: Arc<[Operation]>,
+    /// Operations whose conditions it keeps, all of them (`upstream.conditions`).
+    pub conditions: Arc<[Operation]>,
+}
+
+impl Kind {
+    /// Whether the store is known to have an operation.
+    pub fn has(&self, operation: Operation) -> bool {
+        let Some(besides) = self.profile.besides else { return true };
+        [operations::EVERYWHERE, besides, &self.operations].iter().any(|list| list.contains(&operation))
+    }
+
+    /// Whether it is known to keep such a condition of a write.
+    pub fn keeps(&self, operation: Operation, about: About) -> bool {
+        let Some(kept) = self.profile.conditions else { return true };
+        kept.contains(&(operation, about)) || self.conditions.contains(&operation)
     }
 }

@@ -277,6 +277,67 @@ fn condition_of_a_deletion_that_the_store_ignores() {
     }
 }
 
+/// A store that does not know a condition writes over, or deletes, what the client wanted kept. What is read is
+/// at worst read in vain.
+#[test]
+fn condition_of_a_write_that_the_store_ignores() {
+    let copy = || Ask::new("PUT", "/bucket/k").header("x-amz-copy-source", "/bucket/s");
+    let complete = || {
+        let document =
+            b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag></Part></CompleteMultipartUpload>";
+        Ask { body: document.to_vec(), ..Ask::new("POST", "/bucket/k?uploadId=u") }
+    };
+    type Write = (&'static str, &'static [&'static str], fn() -> Ask);
+    let writes: [(Write, &str); 9] = [
+        (("PutObject", &["minio", "ceph"], || Ask::put("/bucket/k", b"data")), "if-none-match"),
+        (("PutObject", &["minio", "ceph"], || Ask::put("/bucket/k", b"data")), "if-match"),
+        (("CompleteMultipartUpload", &["minio"], complete), "if-match"),
+        (("CopyObject", &["minio", "garage"], copy), "x-amz-copy-source-if-match"),
+        (("CopyObject", &[], copy), "if-match"),
+        (("DeleteObject", &[], || Ask::new("DELETE", "/bucket/k")), "if-match"),
+        (("DeleteObject", &[], || Ask::new("DELETE", "/bucket/k")), "x-amz-if-match-size"),
+        (("DeleteObject", &[], || Ask::new("DELETE", "/bucket/k")), "x-amz-if-match-last-modified-time"),
+        (("AbortMultipartUpload", &[], || Ask::new("DELETE", "/bucket/k?uploadId=u")), "x-amz-if-match-initiated-time"),
+    ];
+    let reads = [("GET", "if-match"), ("HEAD", "if-none-match")];
+    let value = |name: &str| match name {
+        "if-none-match" | "x-amz-copy-source-if-match" => "*",
+        "x-amz-if-match-size" => "7",
+        name if name.ends_with("time") => "Sat, 14 Mar 2026 09:26:52 GMT",
+        _ => "\"a\"",
+    };
+    let (_, store) = gate();
+    let launch = |profile: &str, said: &str| {
+        let kind = format!("profile = \"{profile}\"\n{said}");
+        let upstream = store.upstream("us-east-1").replace("profile = \"minio\"", &kind);
+        Gate::launch("", &format!("[upstream]\n{upstream}"), &[]).unwrap_or_else(|told| panic!("{told}"))
+    };
+    let line = |name: &str| store.seen().last().is_some_and(|seen| seen.head.contains(&format!("\r\n{name}: ")));
+    for profile in ["aws", "minio", "ceph", "garage", "strict"] {
+        let gate = launch(profile, "");
+        for ((operation, kept_by, ask), name) in &writes {
+            let before = store.seen().len();
+            let reply = gate.send(&ask().header(name, value(name)));
+            if profile == "aws" || kept_by.contains(&profile) {
+                assert!(store.seen().len() > before && line(name), "{profile} {operation} {name}: {}", reply.status);
+            } else {
+                reply.refused(501, "NotImplemented");
+                let told = String::from_utf8_lossy(&reply.body);
+                assert!(told.contains(name) && told.contains(operation), "{told}");
+                assert_eq!(store.seen().len(), before, "{profile} {operation} {name}");
+            }
+        }
+        for (method, name) in reads {
+            gate.send(&Ask::new(method, "/bucket/k").header(name, value(name)));
+            assert!(line(name), "{profile} {method} {name}");
+        }
+    }
+    let gate = launch("strict", "conditions = [\"DeleteObject\"]");
+    gate.send(&Ask::new("DELETE", "/bucket/k").header("if-match", "\"a\""));
+    assert!(line("if-match"), "the operator vouches for it");
+    gate.send(&Ask::put("/bucket/k", b"data").header("if-match", "\"a\"")).refused(501, "NotImplemented");
+}
+
 /// A Deny for a client or a page holds whatever octet stands beside its name.
 #[test]
 fn odd_octet_makes_a_header_absent() {

@@ -69,14 +69,14 @@ impl Service for Toy {
                     answer(200, "waited")
                 }
                 "/detach" => {
-                    let done = async move {
+                    let done = move || async move {
                         shared.go.acquire().await.unwrap().forget();
                         shared.finished.fetch_add(1, Ordering::SeqCst);
                     };
                     detach(done).await;
                     answer(200, "done")
                 }
-                "/detached-panic" => detach(async { panic!("a bug") }).await,
+                "/detached-panic" => detach(|| async { panic!("a bug") }).await,
                 "/large" => answer(200, vec![b'x'; 4 << 20]),
                 "/facts" => answer(200, facts(&connection)),
                 other => answer(200, format!("hello {other}")),

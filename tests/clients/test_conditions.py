@@ -1,0 +1,85 @@
+"""boto3, default settings: a condition of a write is kept, or the write is refused. It is never ignored."""
+
+import datetime
+
+import botocore.exceptions
+import pytest
+
+OTHER = '"ffffffffffffffffffffffffffffffff"'
+LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+
+KEPT = {
+    "embedded": {"put", "complete", "copy", "copy-source", "part-copy-source", "delete"},
+    "minio": {"put", "complete", "copy-source", "part-copy-source"},
+    "radosgw": {"put"},
+}
+"""What the profiles promise; docs/configuration.md."""
+
+KINDS = ["put", "complete", "copy", "copy-source", "part-copy-source", "delete", "delete-size", "delete-time", "abort"]
+
+
+def put(s3, bucket: str, key: str, body: bytes = b"old") -> str:
+    return s3.put_object(Bucket=bucket, Key=key, Body=body)["ETag"]
+
+
+def upload(s3, bucket: str) -> tuple[str, list[dict]]:
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    tag = s3.upload_part(Bucket=bucket, Key="k", UploadId=begun, PartNumber=1, Body=b"new")["ETag"]
+    return begun, [{"PartNumber": 1, "ETag": tag}]
+
+
+def attempt(s3, bucket: str, kind: str, tag: str, source: str):
+    """A write under a condition on what is there (`tag`) or what is copied (`source`)."""
+    at = {"Bucket": bucket, "Key": "k"}
+    of = {"CopySource": {"Bucket": bucket, "Key": "source"}}
+    match kind:
+        case "put":
+            s3.put_object(**at, Body=b"new", IfMatch=tag)
+        case "complete":
+            begun, parts = upload(s3, bucket)
+            s3.complete_multipart_upload(**at, UploadId=begun, MultipartUpload={"Parts": parts}, IfMatch=tag)
+        case "copy":
+            s3.copy_object(**at, **of, IfMatch=tag)
+        case "copy-source":
+            s3.copy_object(**at, **of, CopySourceIfMatch=source)
+        case "part-copy-source":
+            begun, _ = upload(s3, bucket)
+            s3.upload_part_copy(**at, **of, UploadId=begun, PartNumber=2, CopySourceIfMatch=source)
+        case "delete":
+            s3.delete_object(**at, IfMatch=tag)
+        case "delete-size":
+            s3.delete_object(**at, IfMatchSize=999)
+        case "delete-time":
+            s3.delete_object(**at, IfMatchLastModifiedTime=LONG_AGO)
+        case "abort":
+            begun, _ = upload(s3, bucket)
+            s3.abort_multipart_upload(**at, UploadId=begun, IfMatchInitiatedTime=LONG_AGO)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_condition_that_does_not_hold_stops_the_write(s3, bucket, store, kind):
+    put(s3, bucket, "source", b"new")
+    put(s3, bucket, "k")
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        attempt(s3, bucket, kind, OTHER, OTHER)
+    expected = ("PreconditionFailed", 412) if kind in KEPT[store.name] else ("NotImplemented", 501)
+    answer = caught.value.response
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == expected, answer
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"old"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(("delete-", "abort"))])
+def test_a_condition_that_holds_lets_it_through_where_the_store_keeps_it(s3, bucket, store, kind):
+    source = put(s3, bucket, "source", b"new")
+    tag = put(s3, bucket, "k")
+    if kind not in KEPT[store.name]:
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            attempt(s3, bucket, kind, tag, source)
+        assert caught.value.response["Error"]["Code"] == "NotImplemented"
+        assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"old"
+        return
+    attempt(s3, bucket, kind, tag, source)
+    if kind == "delete":
+        assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="k")
+    elif kind != "part-copy-source":
+        assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"
