@@ -7,13 +7,12 @@ use super::judge::Case;
 use super::rule::unless_gone;
 use super::settings::{self, Setting};
 use super::source::{self, Bound};
+use super::understood;
 use super::uploads::Uploads;
 use super::walk::Store;
 use crate::s3::route::Routed;
-use crate::s3::xml::DeleteEntry;
 use crate::s3::{Code, Fault, Operation};
 use crate::turn::apart;
-use crate::upstream::wire::About;
 
 /// What they come to.
 #[derive(Debug, Default)]
@@ -40,8 +39,7 @@ pub(super) async fn guard(
     uploads: &Uploads,
 ) -> Result<Found, Fault> {
     let told = |fault| explained(case, fault);
-    check_store_has(case)?;
-    check_store_keeps(case)?;
+    understood::check(case)?;
     check_writes_of_its_own(case).map_err(told)?;
     let setting = settings::guard(case, document, stores, at).await.map_err(told)?.map(Box::new);
     let (encryption, headers) = match encryption::decide(case, uploads) {
@@ -76,52 +74,6 @@ fn explained(case: &Case<'_>, fault: Fault) -> Fault {
         other => other,
     };
     fault.with("ProxyReason", reason)
-}
-
-/// A store would take what it does not know for something else.
-///
-/// # Errors
-/// `NotImplemented`
-fn check_store_has(case: &Case<'_>) -> Result<(), Fault> {
-    let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
-    if case.routed.account.is_some() || settings::is_kept_here(operation) || kind.has(operation) {
-        return Ok(());
-    }
-    let message = "The store behind this endpoint is not known to have this operation.";
-    let detail = format!("{}: if the store has it, name it in `upstream.operations`", operation.name());
-    Err(Fault::new(Code::NotImplemented, "store-without-operation", message).detail(detail))
-}
-
-/// A condition that a store does not know is none there: what the client wanted kept would be gone.
-///
-/// # Errors
-/// `NotImplemented`
-fn check_store_keeps(case: &Case<'_>) -> Result<(), Fault> {
-    let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
-    // What is read whatever the condition says is at worst read in vain.
-    if operation.is_read() {
-        return Ok(());
-    }
-    let lost = |about: About| !kind.keeps(operation, about);
-    let of_entries = || {
-        let named = |entry: &DeleteEntry| Some((entry.condition()?, Some(entry.key.clone())));
-        case.facts.deletions.iter().find_map(named).filter(|_| lost(About::Target))
-    };
-    let of_headers = || {
-        let name = case.routed.headers.keys().find(|name| About::header(name).is_some_and(lost))?;
-        Some((name.as_str(), None))
-    };
-    let Some((condition, key)) = of_headers().or_else(of_entries) else { return Ok(()) };
-    let name = operation.name();
-    let message = format!(
-        "The store behind this endpoint is not known to keep the condition {condition} of {name}, so nothing was changed."
-    );
-    let entry = key.map_or_else(String::new, |key| format!(" of the entry {key:?}"));
-    let detail = format!(
-        "{condition}{entry}: profile \"{}\" does not say so; if the store keeps it, name {name} in `upstream.conditions`",
-        kind.profile.name
-    );
-    Err(Fault::new(Code::NotImplemented, "condition-not-kept", message).detail(detail))
 }
 
 /// What a store writes by itself, now or later, passes no rule here: where there are rules about encryption,

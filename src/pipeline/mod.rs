@@ -42,6 +42,7 @@ mod source;
 mod spent;
 mod stage;
 mod task;
+mod understood;
 mod uploads;
 mod walk;
 

@@ -222,7 +222,7 @@ impl<S: Service> Worker<S> {
         let io = TokioIo::new(Handle(Rc::clone(&wire)));
         let ended = match http2 {
             true => apart(|| drive(&pulse, second(head).serve_connection(io, serve))).await,
-            false => drive(&pulse, first(head).serve_connection(io, serve)).await,
+            false => apart(|| drive(&pulse, first(head).serve_connection(io, serve))).await,
         };
         if let Some(unread) = wire.unread() {
             let Unread { fault, id, length, .. } = *unread;

@@ -15,7 +15,7 @@ KEPT = {
 }
 """What the profiles promise; docs/configuration.md."""
 
-KINDS = ["put", "complete", "copy", "copy-source", "part-copy-source", "delete", "delete-size", "delete-time", "abort"]
+KINDS = ["put", "complete", "copy", "copy-source", "part-copy-source", "delete", "delete-size", "delete-time", "abort", "append"]
 
 
 def put(s3, bucket: str, key: str, body: bytes = b"old") -> str:
@@ -51,6 +51,8 @@ def attempt(s3, bucket: str, kind: str, tag: str, source: str):
             s3.delete_object(**at, IfMatchSize=999)
         case "delete-time":
             s3.delete_object(**at, IfMatchLastModifiedTime=LONG_AGO)
+        case "append":
+            s3.put_object(**at, Body=b"new", WriteOffsetBytes=99)
         case "abort":
             begun, _ = upload(s3, bucket)
             s3.abort_multipart_upload(**at, UploadId=begun, IfMatchInitiatedTime=LONG_AGO)
@@ -68,7 +70,7 @@ def test_a_condition_that_does_not_hold_stops_the_write(s3, bucket, store, kind)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"old"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(("delete-", "abort"))])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(("delete-", "ab", "ap"))])
 def test_a_condition_that_holds_lets_it_through_where_the_store_keeps_it(s3, bucket, store, kind):
     source = put(s3, bucket, "source", b"new")
     tag = put(s3, bucket, "k")

@@ -15,12 +15,17 @@ pub enum About {
     Target,
     /// What is copied or renamed: `x-amz-copy-source-if-match` and its like.
     Source,
+    /// Where it ends: `x-amz-write-offset-bytes`, without which what is appended takes the place of all.
+    End,
 }
 
 impl About {
     /// What the condition in a header is about; none if it holds none.
     pub fn header(name: &HeaderName) -> Option<Self> {
         let name = name.as_str();
+        if name == "x-amz-write-offset-bytes" {
+            return Some(Self::End);
+        }
         if name.contains("-source-if-") {
             return Some(Self::Source);
         }

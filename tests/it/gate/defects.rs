@@ -338,6 +338,63 @@ fn condition_of_a_write_that_the_store_ignores() {
     gate.send(&Ask::put("/bucket/k", b"data").header("if-match", "\"a\"")).refused(501, "NotImplemented");
 }
 
+/// A store that knows no versions takes the object itself for any of them, so that who may read or delete its
+/// versions could read or delete it; and locks and tags that it does not know are lost without a word.
+#[test]
+fn what_a_store_does_not_know_is_not_said_to_it() {
+    let list = |version: &str| {
+        let document = format!("<Delete><Object><Key>k</Key>{version}</Object></Delete>").into_bytes();
+        let md5 = bartizan::s3::checksum::of(bartizan::s3::checksum::Algorithm::Md5, &document).to_base64();
+        Ask { body: document, ..Ask::new("POST", "/bucket?delete=") }.header("content-md5", &md5)
+    };
+    let put = || Ask::put("/bucket/k", b"data");
+    let copy = |from: &str| Ask::new("PUT", "/bucket/k").header("x-amz-copy-source", from);
+    let until = ("x-amz-object-lock-retain-until-date", "2040-01-01T00:00:00Z");
+    let locked = || put().header("x-amz-object-lock-mode", "GOVERNANCE").header(until.0, until.1);
+    let unknown: [(&str, Ask); 10] = [
+        ("versions", Ask::new("GET", "/bucket/k?versionId=v1")),
+        ("versions", Ask::new("HEAD", "/bucket/k?versionId=v1")),
+        ("versions", Ask::new("DELETE", "/bucket/k?versionId=v1")),
+        ("versions", list("<VersionId>v1</VersionId>")),
+        ("versions", copy("/bucket/s?versionId=v1")),
+        ("locks", locked()),
+        ("locks", put().header("x-amz-object-lock-legal-hold", "ON")),
+        ("locks", Ask::new("PUT", "/new-bucket").header("x-amz-bucket-object-lock-enabled", "true")),
+        ("tags", put().header("x-amz-tagging", "a=b")),
+        ("end", put().header("x-amz-write-offset-bytes", "4")),
+    ];
+    let known = [
+        Ask::new("GET", "/bucket/k?versionId=null"),
+        list("<VersionId>null</VersionId>"),
+        copy("/bucket/s?versionId=null"),
+        Ask::new("PUT", "/new-bucket").header("x-amz-bucket-object-lock-enabled", "false"),
+        put().header("x-amz-tagging", ""),
+    ];
+    let (_, store) = gate();
+    for (profile, knows) in
+        [("aws", &["versions", "locks", "tags", "end"][..]), ("minio", &["versions", "locks", "tags"]), ("garage", &[])]
+    {
+        let upstream = store.upstream("us-east-1").replace("profile = \"minio\"", &format!("profile = \"{profile}\""));
+        let gate = Gate::launch("", &format!("[upstream]\n{upstream}"), &[]).unwrap_or_else(|told| panic!("{told}"));
+        for (what, ask) in &unknown {
+            let before = store.seen().len();
+            let reply = gate.send(ask);
+            let sent = store.seen().len() > before;
+            assert_eq!(
+                (reply.status == 501, sent),
+                (!knows.contains(what), knows.contains(what)),
+                "{profile} {} {what}",
+                ask.target
+            );
+        }
+        for ask in &known {
+            let before = store.seen().len();
+            gate.send(ask);
+            assert!(store.seen().len() > before, "{profile} {}", ask.target);
+        }
+    }
+}
+
 /// A Deny for a client or a page holds whatever octet stands beside its name.
 #[test]
 fn odd_octet_makes_a_header_absent() {
