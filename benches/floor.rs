@@ -1,7 +1,10 @@
 //! The floor under the proxy: a forwarder on the same libraries that checks, signs and records nothing.
 //! What it costs per request is what hyper, tokio and rustls cost; nothing built on them costs less.
 //!
-//!     cargo bench --bench floor -- LISTEN UPSTREAM CERTIFICATE KEY
+//!     cargo bench --bench floor -- LISTEN UPSTREAM CERTIFICATE KEY [FOLDER]
+//!
+//! With a folder it also does to a GET what the proxy cannot do without (floor/pieces.rs), and lets a journal grow
+//! there: nothing that verifies, decides, records and signs costs less than that.
 //!
 //! TLS in, plain HTTP/1.1 out, kept connections on both sides, one thread. As in the proxy, the task
 //! that waits for an answer drives the connection to the store. Loopback only; README.md says what it told.
@@ -15,6 +18,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+#[path = "floor/pieces.rs"]
+mod pieces;
+
+use bartizan::turn;
 use bytes::Bytes;
 use http::{Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
@@ -30,6 +37,8 @@ use tokio_rustls::TlsAcceptor;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+use pieces::Pieces;
+
 type Idle = Rc<RefCell<Vec<Line>>>;
 
 /// One connection to the store, driven by whoever has it.
@@ -42,7 +51,8 @@ impl Line {
     async fn to(upstream: SocketAddr) -> Self {
         let tcp = TcpStream::connect(upstream).await.expect("the store listens");
         tcp.set_nodelay(true).unwrap();
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp)).await.unwrap();
+        let io = TokioIo::new(turn::Socket::new(tcp));
+        let (sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
         Self { sender, connection: Box::pin(connection) }
     }
 
@@ -107,11 +117,41 @@ async fn forward(mut request: Request<Incoming>, upstream: SocketAddr, idle: Idl
     Ok(response.map(|body| Answer { body, line: Some(line), idle }))
 }
 
-async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, upstream: SocketAddr, idle: Idle) {
-    let Ok(tls) = acceptor.accept(tcp).await else { return };
-    let service = service_fn(move |request| forward(request, upstream, Rc::clone(&idle)));
+/// The same, but for what is done to the request first, and to its record at last.
+async fn checked(
+    mut request: Request<Incoming>,
+    pieces: Rc<Pieces>,
+    upstream: SocketAddr,
+    idle: Idle,
+) -> hyper::Result<Response<Answer>> {
+    let receipt = pieces.admit(&mut request).await;
+    let response = forward(request, upstream, idle).await;
+    pieces::complete(receipt);
+    response
+}
+
+/// How every connection is served.
+struct House {
+    acceptor: TlsAcceptor,
+    upstream: SocketAddr,
+    idle: Idle,
+    pieces: Option<Rc<Pieces>>,
+}
+
+async fn serve(tcp: TcpStream, house: Rc<House>) {
+    // Without an outbox, which only the pieces open, such a socket is like any other.
+    let Ok(tls) = house.acceptor.accept(turn::Socket::new(tcp)).await else { return };
     let mut builder = hyper::server::conn::http1::Builder::new();
-    let _ended = builder.header_read_timeout(None).serve_connection(TokioIo::new(tls), service).await;
+    let builder = builder.header_read_timeout(None);
+    let (io, upstream, pieces) = (TokioIo::new(tls), house.upstream, house.pieces.clone());
+    let idle = move || Rc::clone(&house.idle);
+    let _ended = match pieces {
+        None => builder.serve_connection(io, service_fn(move |request| forward(request, upstream, idle()))).await,
+        Some(pieces) => {
+            let service = service_fn(move |request| checked(request, Rc::clone(&pieces), upstream, idle()));
+            builder.serve_connection(io, service).await
+        }
+    };
 }
 
 fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
@@ -129,17 +169,21 @@ fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [listen, upstream, certificate, key] = arguments.as_slice() else {
+    let [listen, upstream, certificate, key, folder @ ..] = arguments.as_slice() else {
         return; // `cargo bench` without arguments runs every bench
     };
     let upstream = upstream.parse().expect("an address");
+    let pieces = folder.first().map(|folder| Rc::new(Pieces::new(folder.as_ref())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let (listener, acceptor, idle) =
-            (TcpListener::bind(listen).await.unwrap(), acceptor(certificate, key), Idle::default());
+        if pieces.is_some() {
+            tokio::task::spawn_local(turn::open());
+        }
+        let listener = TcpListener::bind(listen).await.unwrap();
+        let house = Rc::new(House { acceptor: acceptor(certificate, key), upstream, idle: Idle::default(), pieces });
         while let Ok((tcp, _)) = listener.accept().await {
             tcp.set_nodelay(true).unwrap();
-            tokio::task::spawn_local(serve(tcp, acceptor.clone(), upstream, Rc::clone(&idle)));
+            tokio::task::spawn_local(serve(tcp, Rc::clone(&house)));
         }
     });
 }
