@@ -80,11 +80,10 @@ fn check_said(kind: &Kind, routed: &Routed) -> Result<(), Fault> {
 /// A condition that a store does not know is none there: what the client wanted kept would be gone.
 fn check_conditions(kind: &Kind, routed: &Routed, deletions: &[DeleteEntry]) -> Result<(), Fault> {
     let operation = routed.operation;
-    let lost = |about: About| !kind.keeps(operation, about);
-    let of_header = routed.headers.keys().find(|name| About::header(name).is_some_and(lost));
+    let of_header = routed.headers.iter().find(|(name, value)| !kind.keeps_header(operation, name, value));
     let of_entry = || deletions.iter().find_map(|entry| Some((entry.condition()?, &entry.key)));
-    let (condition, entry) = match (of_header, of_entry().filter(|_| lost(About::Target))) {
-        (Some(name), _) => (name.as_str(), String::new()),
+    let (condition, entry) = match (of_header, of_entry().filter(|_| !kind.keeps(operation, About::Target))) {
+        (Some((name, _)), _) => (name.as_str(), String::new()),
         (None, Some((condition, key))) => (condition, format!(" of the entry {key:?}")),
         (None, None) => return Ok(()),
     };

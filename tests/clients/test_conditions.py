@@ -15,7 +15,7 @@ KEPT = {
 }
 """What the profiles promise; docs/configuration.md."""
 
-KINDS = ["put", "complete", "copy", "copy-source", "part-copy-source", "delete", "delete-size", "delete-time", "abort", "append"]
+KINDS = ["put", "put-none-match", "complete", "copy", "copy-source", "part-copy-source", "delete", "delete-size", "delete-time", "abort", "append"]
 
 
 def put(s3, bucket: str, key: str, body: bytes = b"old") -> str:
@@ -35,6 +35,8 @@ def attempt(s3, bucket: str, kind: str, tag: str, source: str):
     match kind:
         case "put":
             s3.put_object(**at, Body=b"new", IfMatch=tag)
+        case "put-none-match":
+            s3.put_object(**at, Body=b"new", IfNoneMatch=s3.head_object(**at)["ETag"])
         case "complete":
             begun, parts = upload(s3, bucket)
             s3.complete_multipart_upload(**at, UploadId=begun, MultipartUpload={"Parts": parts}, IfMatch=tag)
@@ -70,7 +72,7 @@ def test_a_condition_that_does_not_hold_stops_the_write(s3, bucket, store, kind)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"old"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(("delete-", "ab", "ap"))])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(("put-", "delete-", "ab", "ap"))])
 def test_a_condition_that_holds_lets_it_through_where_the_store_keeps_it(s3, bucket, store, kind):
     source = put(s3, bucket, "source", b"new")
     tag = put(s3, bucket, "k")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::operations;
 use crate::s3::Operation;
@@ -21,7 +21,7 @@ pub enum About {
 
 impl About {
     /// What the condition in a header is about; none if it holds none.
-    pub fn header(name: &HeaderName) -> Option<Self> {
+    fn header(name: &HeaderName) -> Option<Self> {
         let name = name.as_str();
         if name == "x-amz-write-offset-bytes" {
             return Some(Self::End);
@@ -69,7 +69,7 @@ pub struct Profile {
     pub dialect: Dialect,
 }
 
-/// As Garage's sources have it; it ignores the other ones (design/stores.md).
+/// As Garage's sources have it; it ignores the other ones.
 const COPIES: Conditions = &[(Operation::CopyObject, About::Source), (Operation::UploadPartCopy, About::Source)];
 
 /// Tried, as radosgw's are, by tests/clients/test_conditions.py.
@@ -163,7 +163,27 @@ impl Kind {
 
     /// Whether it is known to keep such a condition of a write.
     pub fn keeps(&self, operation: Operation, about: About) -> bool {
-        let Some(kept) = self.profile.conditions else { return true };
-        kept.contains(&(operation, about)) || self.conditions.contains(&operation)
+        self.keeps_all(operation) || self.profile.conditions.is_some_and(|kept| kept.contains(&(operation, about)))
+    }
+
+    /// The same of the condition in a header, if it holds one.
+    pub fn keeps_header(&self, operation: Operation, name: &HeaderName, value: &HeaderValue) -> bool {
+        let Some(about) = About::header(name) else { return true };
+        self.keeps(operation, about) && (self.keeps_all(operation) || is_usual(name, value))
+    }
+
+    fn keeps_all(&self, operation: Operation) -> bool {
+        self.profile.conditions.is_none() || self.conditions.contains(&operation)
+    }
+}
+
+/// Whether stores that keep a condition keep it in this spelling. S3 itself knows `If-None-Match: *` alone of a write;
+/// MinIO takes a list or a weak entity tag for one that matches nothing, radosgw any tag in quotes.
+fn is_usual(name: &HeaderName, value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    match name.as_str() {
+        "if-none-match" => value == b"*",
+        name if name.ends_with("-if-none-match") => !value.contains(&b',') && !value.starts_with(b"W/"),
+        _ => true,
     }
 }

@@ -332,6 +332,19 @@ fn condition_of_a_write_that_the_store_ignores() {
             assert!(line(name), "{profile} {method} {name}");
         }
     }
+    for (profile, name, value, sent) in [
+        ("minio", "if-none-match", "\"a\"", false),
+        ("ceph", "if-none-match", "\"a\"", false),
+        ("aws", "if-none-match", "\"a\"", true),
+        ("minio", "x-amz-copy-source-if-none-match", "\"a\"", true),
+        ("minio", "x-amz-copy-source-if-none-match", "\"a\", \"b\"", false),
+        ("minio", "x-amz-copy-source-if-none-match", "W/\"a\"", false),
+    ] {
+        let (gate, before) = (launch(profile, ""), store.seen().len());
+        let ask = if name == "if-none-match" { Ask::put("/bucket/k", b"data") } else { copy() };
+        gate.send(&ask.header(name, value));
+        assert_eq!(store.seen().len() > before, sent, "{profile} {name} {value}");
+    }
     let gate = launch("strict", "conditions = [\"DeleteObject\"]");
     gate.send(&Ask::new("DELETE", "/bucket/k").header("if-match", "\"a\""));
     assert!(line("if-match"), "the operator vouches for it");
