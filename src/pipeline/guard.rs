@@ -39,7 +39,7 @@ pub(super) async fn guard(
     uploads: &Uploads,
 ) -> Result<Found, Fault> {
     let told = |fault| explained(case, fault);
-    understood::check(case)?;
+    understood::check(case, document)?;
     check_writes_of_its_own(case).map_err(told)?;
     let setting = settings::guard(case, document, stores, at).await.map_err(told)?.map(Box::new);
     let (encryption, headers) = match encryption::decide(case, uploads) {

@@ -104,7 +104,19 @@ async fn tags(case: &Case<'_>, store: &Store, object: Object<'_>) -> Result<Tags
     }
 }
 
+/// What a store does not know it takes for the plain read: for the tags of an object it would give the object, whose
+/// author could so say what its tags are.
 async fn ask(case: &Case<'_>, store: &Store, operation: Operation, object: Object<'_>) -> Result<Reply, Fault> {
+    let of_version = object.version.filter(|version| *version != "null").map(|_| Operation::ListObjectVersions);
+    for needed in std::iter::once(operation).chain(of_version) {
+        if case.site.kind.as_ref().is_some_and(|kind| !kind.has(needed)) {
+            let detail = format!(
+                "a decision hangs on what the store is not known to have: if it has {0}, name it in `upstream.operations`",
+                needed.name()
+            );
+            return Err(Fault::plain(Code::ServiceUnavailable, "upstream-look-up").detail(detail));
+        }
+    }
     let subresource = (operation == Operation::GetObjectTagging).then(|| ("tagging".to_owned(), String::new()));
     let version = object.version.map(|version| ("versionId".to_owned(), version.to_owned()));
     let out = Forward {

@@ -81,7 +81,7 @@ impl Bound {
                 let time = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
                 match (time(headers.get(http::header::LAST_MODIFIED)), time(Some(since))) {
                     (Some(modified), Some(since)) if modified > since => return failed(BEFORE, "modified since"),
-                    (None, _) => return failed(BEFORE, "no date"),
+                    (None, _) | (_, None) => return failed(BEFORE, "no date"),
                     _ => {}
                 }
             }

@@ -2,25 +2,18 @@
 //! know for something else, or for nothing, and says that all is well: so what is not known of its kind
 //! (`upstream.profile`) is refused, and nothing is changed.
 
+use bytes::Bytes;
+
 use super::judge::Case;
 use super::settings;
 use crate::s3::route::Routed;
-use crate::s3::xml::DeleteEntry;
+use crate::s3::xml::{self, DeleteEntry};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::wire::{About, Kind};
 
-/// Headers that say something which a store keeps if it has an operation that says it alone. Of those that begin
-/// alike the first one counts.
-const ALSO_SAID_BY: [(&str, Operation); 4] = [
-    ("x-amz-bucket-object-lock-enabled", Operation::PutObjectLockConfiguration),
-    ("x-amz-object-lock-legal-hold", Operation::PutObjectLegalHold),
-    ("x-amz-object-lock-", Operation::PutObjectRetention),
-    ("x-amz-tagging", Operation::PutObjectTagging),
-];
-
 /// # Errors
 /// `NotImplemented`
-pub(super) fn check(case: &Case<'_>) -> Result<(), Fault> {
+pub(super) fn check(case: &Case<'_>, document: Option<&Bytes>) -> Result<(), Fault> {
     let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
     if case.routed.account.is_some() || settings::is_kept_here(operation) {
         return Ok(());
@@ -28,6 +21,7 @@ pub(super) fn check(case: &Case<'_>) -> Result<(), Fault> {
     check_operation(kind, operation)?;
     check_versions(kind, case.routed, &case.facts.deletions)?;
     check_said(kind, case.routed)?;
+    check_document(kind, case.routed, document)?;
     // What is read whatever the condition says is at worst read in vain.
     if operation.is_read() { Ok(()) } else { check_conditions(kind, case.routed, &case.facts.deletions) }
 }
@@ -60,21 +54,37 @@ fn check_versions(kind: &Kind, routed: &Routed, deletions: &[DeleteEntry]) -> Re
 
 /// Who locks or tags an object while writing it must not hear of success from a store that does neither.
 fn check_said(kind: &Kind, routed: &Routed) -> Result<(), Fault> {
-    for (name, value) in &routed.headers {
-        let said_by = |(header, _): &&(&str, Operation)| match header.strip_suffix('-') {
-            Some(_) => name.as_str().starts_with(header),
-            None => name.as_str() == *header,
-        };
-        let Some((_, operation)) = ALSO_SAID_BY.iter().find(said_by).filter(|_| !value.is_empty()) else { continue };
-        let unlocked =
-            *operation == Operation::PutObjectLockConfiguration && value.as_bytes().eq_ignore_ascii_case(b"false");
-        if !unlocked && !kind.has(*operation) {
-            let message = format!("The store behind this endpoint is not known to keep what {name} says.");
-            let detail = format!("{name}: if the store keeps it, name {} in `upstream.operations`", operation.name());
-            return Err(Fault::new(Code::NotImplemented, "header-not-kept", message).detail(detail));
+    let operation = routed.operation;
+    match routed.headers.iter().find(|(name, value)| !kind.keeps_said(operation, name, value)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let operation = operation.name();
+            let message =
+                format!("The store behind this endpoint is not known to keep what {name} says of {operation}.");
+            let detail = format!("{name}: profile \"{}\" does not say so", kind.profile.name);
+            Err(Fault::new(Code::NotImplemented, "header-not-kept", message).detail(detail))
         }
     }
-    Ok(())
+}
+
+/// What a document says that the store does not know is left out there: a rule would hold for more than was meant, a
+/// lock would not be one.
+fn check_document(kind: &Kind, routed: &Routed, document: Option<&Bytes>) -> Result<(), Fault> {
+    let (Some(known), Some(document)) = (kind.elements(routed.operation), document) else { return Ok(()) };
+    if document.is_empty() {
+        return Ok(());
+    }
+    match xml::first_but(document, known)? {
+        None => Ok(()),
+        Some(element) => {
+            let operation = routed.operation.name();
+            let message = format!(
+                "The store behind this endpoint is not known to keep the element {element} of {operation}, so nothing was changed."
+            );
+            let detail = format!("{element}: profile \"{}\" does not say so", kind.profile.name);
+            Err(Fault::new(Code::NotImplemented, "element-not-kept", message).detail(detail))
+        }
+    }
 }
 
 /// A condition that a store does not know is none there: what the client wanted kept would be gone.

@@ -431,8 +431,10 @@ impl Names<'_> {
             return Ok(());
         }
         if !known {
-            // What is misplaced is not unknown: a store that ignores it would seem to have encrypted.
-            if self.rules.unknown == Unknown::Refuse || is_of_encryption(lower) {
+            // What is misplaced is not unknown: a store that ignores it would seem to have encrypted. And who
+            // writes as one store to another is spared the bucket's own retention by MinIO.
+            let replicated = lower.ends_with(b"-replication-status");
+            if self.rules.unknown == Unknown::Refuse || is_of_encryption(lower) || replicated {
                 return Err(unknown_header(lower));
             }
             if is_checksum_value(lower) {

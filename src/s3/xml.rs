@@ -63,6 +63,25 @@ impl Element {
     }
 }
 
+/// The first element of a document that is not among these, as `Parent/Name`; none if all are.
+///
+/// # Errors
+/// `MalformedXML`
+pub fn first_but(document: &[u8], known: &[&str]) -> Result<Option<String>, Fault> {
+    let root = read(document).ok_or_else(malformed)?;
+    let mut open = vec![&root];
+    while let Some(parent) = open.pop() {
+        for child in &parent.children {
+            let path = format!("{}/{}", parent.name, child.name);
+            if !known.contains(&path.as_str()) {
+                return Ok(Some(path));
+            }
+            open.push(child);
+        }
+    }
+    Ok(None)
+}
+
 /// Whether a document can be read in one way only: well-formed UTF-8 with one root, no document type, no
 /// entities but the predefined ones, bounded.
 ///

@@ -4,7 +4,7 @@
 //! several requests in one turn it is cheaper to do the same for all of them and then the next thing for all of
 //! them: the code is at hand from the second one on. So a request stands back between two parts of its way
 //! ([`others_first`]), and what it writes leaves at the end of the turn ([`Socket`]). Alone it goes on at once; no
-//! timer runs. What is large and rarely needed is kept out of the way ([`apart`]). What all that is worth is in
+//! timer runs. What is large and rarely needed is kept out of the way ([`apart()`]). What all that is worth is in
 //! benches/README.md.
 
 mod apart;

@@ -91,6 +91,9 @@ fn what_a_request_says_of_encryption_is_passed_on_unknown_to_no_store() {
     let rules = Rules { unknown: Unknown::Pass, ..RULES };
     let ask = |headers: &[(&str, &str)]| ask_by(rules, "PUT", "/b/k?partNumber=1&uploadId=u", headers, Auth::Header);
     assert!(ask(&[("x-amz-new-thing", "1")]).is_ok());
+    for name in ["x-amz-replication-status", "x-amz-bucket-replication-status"] {
+        assert_eq!(ask(&[(name, "REPLICA")]).unwrap_err().code(), Code::NotImplemented, "who writes as a store");
+    }
     for name in ["", "-aws-kms-key-id", "-context", "-bucket-key-enabled"] {
         let name = format!("x-amz-server-side-encryption{name}");
         let fault = ask(&[(name.as_str(), "AES256")]).unwrap_err();

@@ -87,7 +87,9 @@ impl Sealed {
         if replaces {
             told::check_metadata(&out.headers)?;
         }
-        let here = source.metadata.as_ref().filter(|_| parts_of(source.stored.etag()).is_none());
+        let tagged = source.headers.get(TAGGING_COUNT).is_some_and(|count| count.as_bytes() != b"0");
+        let loses_tags = tagged && !self.wire.copies_tags();
+        let here = source.metadata.as_ref().filter(|_| !loses_tags && parts_of(source.stored.etag()).is_none());
         let moved = match here {
             Some(metadata) => {
                 let (from, to) = ((metadata, source.stored.name()), (&wanted, name(&out)));
@@ -111,6 +113,9 @@ impl Sealed {
         replaces: bool,
     ) -> Result<Reply, Fault> {
         let context = out.headers.get(CONTEXT).cloned();
+        if !self::replaces(&out.headers, &TAGGING_DIRECTIVE)? {
+            out.headers.remove(TAGGING);
+        }
         told::strip(&mut out.headers);
         if !replaces {
             take_over(&mut out.headers, &source.headers);
@@ -145,6 +150,8 @@ impl Sealed {
         let mut put = look(&out, Operation::PutObject, name(&out).bucket, name(&out).key);
         put.owners.target.clone_from(&out.owners.target);
         put.headers = out.headers.clone();
+        // What a copy says of tags counts under its directive alone: nobody was asked about it otherwise.
+        put.headers.remove(TAGGING);
         put.headers.extend(self.tags(&out, &source).await?.map(|tags| (TAGGING, tags)));
         told::strip(&mut put.headers);
         if !replaces {
@@ -239,10 +246,10 @@ impl Sealed {
         Ok(Data { body, length, key: Some(key) })
     }
 
-    /// The tags that go with a copy: those of its source, where it brings none of its own.
+    /// The tags that go with a copy: its own, where its directive says so, else those of its source.
     async fn tags(&self, out: &Forward, source: &Source) -> Result<Option<HeaderValue>, Fault> {
         if replaces(&out.headers, &TAGGING_DIRECTIVE)? {
-            return Ok(None);
+            return Ok(out.headers.get(TAGGING).cloned());
         }
         if source.headers.get(TAGGING_COUNT).is_none_or(|count| count.as_bytes() == b"0") {
             return Ok(None);

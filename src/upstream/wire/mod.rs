@@ -113,6 +113,11 @@ impl Wire {
         self.settings.profile.trailers
     }
 
+    /// Whether a copy with other metadata keeps the tags of its source. radosgw drops them.
+    pub fn copies_tags(&self) -> bool {
+        self.settings.profile.dialect != profile::Dialect::Ceph
+    }
+
     /// The present.
     pub fn now(&self) -> Seconds {
         self.clock.now()

@@ -29,7 +29,8 @@ pub const EVERYWHERE: &[Operation] = &[
     GetBucketLocation,
 ];
 
-/// What Garage has besides.
+/// What Garage has besides. PutBucketWebsite is not among them: there it shows the bucket to everybody, on a port of
+/// its own that no policy here reaches.
 pub const GARAGE: &[Operation] = &[
     DeleteBucketCors,
     DeleteBucketLifecycle,
@@ -39,7 +40,6 @@ pub const GARAGE: &[Operation] = &[
     GetBucketWebsite,
     PutBucketCors,
     PutBucketLifecycleConfiguration,
-    PutBucketWebsite,
 ];
 
 /// What MinIO has besides.
@@ -107,4 +107,86 @@ pub const CEPH: &[Operation] = &[
     PutObjectLockConfiguration,
     PutObjectRetention,
     PutObjectTagging,
+];
+
+/// The elements that stores other than S3 itself are known to keep of a document, as `Parent/Name`; none where all
+/// that are known to us may go on.
+pub fn elements(profile: &str, operation: Operation) -> Option<&'static [&'static str]> {
+    match (profile, operation) {
+        ("aws", _) => None,
+        ("ceph", PutBucketLifecycleConfiguration) => Some(CEPH_LIFECYCLE),
+        ("garage", PutBucketLifecycleConfiguration) => Some(GARAGE_LIFECYCLE),
+        ("ceph", PutBucketVersioning) => Some(&["VersioningConfiguration/Status", "VersioningConfiguration/MfaDelete"]),
+        (_, PutBucketVersioning) => Some(&["VersioningConfiguration/Status"]),
+        (_, PutObjectRetention) => Some(&["Retention/Mode", "Retention/RetainUntilDate"]),
+        (_, PutObjectLockConfiguration) => Some(&[
+            "ObjectLockConfiguration/ObjectLockEnabled",
+            "ObjectLockConfiguration/Rule",
+            "Rule/DefaultRetention",
+            "DefaultRetention/Mode",
+            "DefaultRetention/Days",
+            "DefaultRetention/Years",
+        ]),
+        (_, CreateBucket) => Some(&["CreateBucketConfiguration/LocationConstraint"]),
+        (_, RestoreObject) => Some(&[
+            "RestoreRequest/Days",
+            "RestoreRequest/Tier",
+            "RestoreRequest/Description",
+            "RestoreRequest/GlacierJobParameters",
+            "GlacierJobParameters/Tier",
+        ]),
+        _ => None,
+    }
+}
+
+/// radosgw 16 takes a filter by size, or one that it does not know, for one that takes everything, and drops
+/// `NewerNoncurrentVersions`.
+const CEPH_LIFECYCLE: &[&str] = &[
+    "LifecycleConfiguration/Rule",
+    "Rule/ID",
+    "Rule/Status",
+    "Rule/Prefix",
+    "Rule/Filter",
+    "Filter/Prefix",
+    "Filter/Tag",
+    "Filter/And",
+    "And/Prefix",
+    "And/Tag",
+    "Tag/Key",
+    "Tag/Value",
+    "Rule/Expiration",
+    "Expiration/Days",
+    "Expiration/Date",
+    "Expiration/ExpiredObjectDeleteMarker",
+    "Rule/NoncurrentVersionExpiration",
+    "NoncurrentVersionExpiration/NoncurrentDays",
+    "Rule/Transition",
+    "Transition/Days",
+    "Transition/Date",
+    "Transition/StorageClass",
+    "Rule/NoncurrentVersionTransition",
+    "NoncurrentVersionTransition/NoncurrentDays",
+    "NoncurrentVersionTransition/StorageClass",
+    "Rule/AbortIncompleteMultipartUpload",
+    "AbortIncompleteMultipartUpload/DaysAfterInitiation",
+];
+
+/// As Garage's sources read it; what they do not name they leave out.
+const GARAGE_LIFECYCLE: &[&str] = &[
+    "LifecycleConfiguration/Rule",
+    "Rule/ID",
+    "Rule/Status",
+    "Rule/Filter",
+    "Filter/Prefix",
+    "Filter/ObjectSizeGreaterThan",
+    "Filter/ObjectSizeLessThan",
+    "Filter/And",
+    "And/Prefix",
+    "And/ObjectSizeGreaterThan",
+    "And/ObjectSizeLessThan",
+    "Rule/Expiration",
+    "Expiration/Days",
+    "Expiration/Date",
+    "Rule/AbortIncompleteMultipartUpload",
+    "AbortIncompleteMultipartUpload/DaysAfterInitiation",
 ];

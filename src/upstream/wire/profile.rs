@@ -36,6 +36,16 @@ impl About {
 /// Conditions of writes, by their operation.
 type Conditions = &'static [(Operation, About)];
 
+/// Headers of locks and tags, and the operations that they are kept of.
+type Said = &'static [(&'static str, &'static [Operation])];
+
+const BUCKET_LOCK: &str = "x-amz-bucket-object-lock-enabled";
+const MODE: &str = "x-amz-object-lock-mode";
+const UNTIL: &str = "x-amz-object-lock-retain-until-date";
+const HOLD: &str = "x-amz-object-lock-legal-hold";
+const TAGGING: &str = "x-amz-tagging";
+const TAGGING_DIRECTIVE: &str = "x-amz-tagging-directive";
+
 /// In whose words a store speaks of keys.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Dialect {
@@ -63,6 +73,8 @@ pub struct Profile {
     /// The conditions of writes that it keeps; none where it keeps all of them. A store that does not know a
     /// condition writes over, or deletes, what the client wanted kept.
     pub conditions: Option<Conditions>,
+    /// What writes say besides, which it keeps; none where it keeps all of it.
+    pub said: Option<Said>,
     /// Treats keys as plain octets, so dot segments and empty segments mean nothing special there.
     pub keys_are_octets: bool,
     /// In whose words it speaks of keys.
@@ -82,6 +94,38 @@ const MINIO_KEEPS: Conditions = &[
 
 const CEPH_KEEPS: Conditions = &[(Operation::PutObject, About::Target)];
 
+const MINIO_SAID: Said = &[
+    (BUCKET_LOCK, &[Operation::CreateBucket]),
+    (MODE, WRITES),
+    (UNTIL, WRITES),
+    (HOLD, WRITES),
+    (TAGGING, WRITES),
+    (TAGGING_DIRECTIVE, WRITES),
+];
+const WRITES: &[Operation] = &[Operation::PutObject, Operation::CopyObject, Operation::CreateMultipartUpload];
+
+/// radosgw 16 forgets them of a multipart upload and of a copy.
+const CEPH_SAID: Said = &[
+    (BUCKET_LOCK, &[Operation::CreateBucket]),
+    (MODE, &[Operation::PutObject]),
+    (UNTIL, &[Operation::PutObject]),
+    (HOLD, &[Operation::PutObject]),
+    (TAGGING, &[Operation::PutObject]),
+];
+
+/// The operation that says by itself what a header of locks or tags says beside a write, if stores have one; none of
+/// other headers.
+fn said_alone(name: &str) -> Option<Option<Operation>> {
+    match name {
+        BUCKET_LOCK => Some(Some(Operation::PutObjectLockConfiguration)),
+        HOLD => Some(Some(Operation::PutObjectLegalHold)),
+        MODE | UNTIL => Some(Some(Operation::PutObjectRetention)),
+        TAGGING | TAGGING_DIRECTIVE => Some(Some(Operation::PutObjectTagging)),
+        // Holds that end with an event, and whatever comes.
+        name => name.starts_with("x-amz-object-lock-").then_some(None),
+    }
+}
+
 impl Profile {
     /// Amazon S3.
     pub const AWS: Self = Self {
@@ -90,6 +134,7 @@ impl Profile {
         trailers: true,
         signed_chunks: true,
         conditions: None,
+        said: None,
         keys_are_octets: true,
         dialect: Dialect::S3,
     };
@@ -100,6 +145,7 @@ impl Profile {
         trailers: true,
         signed_chunks: true,
         conditions: Some(MINIO_KEEPS),
+        said: Some(MINIO_SAID),
         keys_are_octets: false,
         dialect: Dialect::Minio,
     };
@@ -110,6 +156,7 @@ impl Profile {
         trailers: false,
         signed_chunks: true,
         conditions: Some(CEPH_KEEPS),
+        said: Some(CEPH_SAID),
         keys_are_octets: false,
         dialect: Dialect::Ceph,
     };
@@ -120,6 +167,7 @@ impl Profile {
         trailers: true,
         signed_chunks: true,
         conditions: Some(COPIES),
+        said: Some(&[]),
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -130,6 +178,7 @@ impl Profile {
         trailers: false,
         signed_chunks: false,
         conditions: Some(&[]),
+        said: Some(&[]),
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -161,6 +210,11 @@ impl Kind {
         [operations::EVERYWHERE, besides, &self.operations].iter().any(|list| list.contains(&operation))
     }
 
+    /// The elements that it is known to keep of an operation's document, as `Parent/Name`; none where all are.
+    pub fn elements(&self, operation: Operation) -> Option<&'static [&'static str]> {
+        operations::elements(self.profile.name, operation)
+    }
+
     /// Whether it is known to keep such a condition of a write.
     pub fn keeps(&self, operation: Operation, about: About) -> bool {
         self.keeps_all(operation) || self.profile.conditions.is_some_and(|kept| kept.contains(&(operation, about)))
@@ -169,7 +223,22 @@ impl Kind {
     /// The same of the condition in a header, if it holds one.
     pub fn keeps_header(&self, operation: Operation, name: &HeaderName, value: &HeaderValue) -> bool {
         let Some(about) = About::header(name) else { return true };
-        self.keeps(operation, about) && (self.keeps_all(operation) || is_usual(name, value))
+        self.keeps(operation, about) && (self.profile.conditions.is_none() || is_usual(name, value))
+    }
+
+    /// Whether it is known to keep what a header says of locks or tags. An operator who has named the operation
+    /// that says the same by itself vouches for it.
+    pub fn keeps_said(&self, operation: Operation, name: &HeaderName, value: &HeaderValue) -> bool {
+        let (name, value) = (name.as_str(), value.as_bytes());
+        let (Some(kept), Some(alone)) = (self.profile.said, said_alone(name)) else { return true };
+        let nothing = match name {
+            BUCKET_LOCK => value.eq_ignore_ascii_case(b"false"),
+            TAGGING_DIRECTIVE => value == b"COPY",
+            _ => value.is_empty(),
+        };
+        nothing
+            || kept.iter().any(|(said, of)| *said == name && of.contains(&operation))
+            || alone.is_some_and(|alone| self.operations.contains(&alone))
     }
 
     fn keeps_all(&self, operation: Operation) -> bool {
@@ -178,12 +247,14 @@ impl Kind {
 }
 
 /// Whether stores that keep a condition keep it in this spelling. S3 itself knows `If-None-Match: *` alone of a write;
-/// MinIO takes a list or a weak entity tag for one that matches nothing, radosgw any tag in quotes.
+/// MinIO takes a list or a weak entity tag for one that matches nothing, radosgw any tag in quotes, and MinIO takes
+/// an empty condition, or a date that it cannot read, for none.
 fn is_usual(name: &HeaderName, value: &HeaderValue) -> bool {
-    let value = value.as_bytes();
+    let Some(value) = value.to_str().ok().filter(|value| !value.is_empty()) else { return false };
     match name.as_str() {
-        "if-none-match" => value == b"*",
-        name if name.ends_with("-if-none-match") => !value.contains(&b',') && !value.starts_with(b"W/"),
+        "if-none-match" => value == "*",
+        name if name.ends_with("-if-none-match") => !value.contains(',') && !value.starts_with("W/"),
+        name if name.ends_with("-since") => httpdate::parse_http_date(value).is_ok(),
         _ => true,
     }
 }

@@ -30,6 +30,7 @@ mod signing;
 mod start;
 mod tokens;
 mod trace;
+mod understood;
 mod walk;
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};

@@ -460,3 +460,27 @@ fn what_was_not_sealed_is_passed_or_refused_as_the_configuration_says() {
     }
     assert_eq!(refuse.send(&Ask::new("HEAD", "/bucket/foreign")).status, 403);
 }
+
+/// What a copy says of tags counts under its directive alone: nobody is asked about it otherwise.
+#[test]
+fn a_copy_gets_no_tags_that_nobody_allowed() {
+    let vault = Vault::new();
+    let house = vault.house("sealed_foreign = \"pass\"", "Enabled");
+    assert_eq!(house.send(&Ask::put("/bucket/sealed", b"data")).status, 200);
+    vault.put("/bucket/bare", Stored { headers: Vec::new(), data: b"data".to_vec() });
+    let copy = |from: &str| {
+        Ask::new("PUT", "/bucket/to").header("x-amz-copy-source", from).header("x-amz-tagging", "public=yes")
+    };
+    let tagged = |ask: &Ask| {
+        vault.inner.lock().unwrap().heads.clear();
+        assert_eq!(house.send(ask).status, 200);
+        let heads = vault.inner.lock().unwrap().heads.clone();
+        assert!(heads.iter().any(|head| head.starts_with("PUT /bucket/to")), "{heads:?}");
+        heads.iter().any(|head| head.contains("public=yes"))
+    };
+    for from in ["/bucket/sealed", "/bucket/bare"] {
+        assert!(!tagged(&copy(from)), "{from}");
+        assert!(!tagged(&copy(from).header("x-amz-tagging-directive", "COPY")), "{from}");
+        assert!(tagged(&copy(from).header("x-amz-tagging-directive", "REPLACE")), "{from}");
+    }
+}
