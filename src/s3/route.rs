@@ -412,8 +412,9 @@ impl Names<'_> {
         }
         let known = among(spec.headers, lower) || spec.metadata && lower.starts_with(b"x-amz-meta-");
         if !known && !amz {
-            // S3 does not look at it either; MinIO does at its own.
-            return if lower.starts_with(b"x-minio-") { Err(unknown_header(lower)) } else { Ok(()) };
+            // S3 ignores it; MinIO does not ignore its own, and a condition of a write must not be lost.
+            let condition = lower.starts_with(b"if-") && !self.operation.is_read();
+            return if condition || lower.starts_with(b"x-minio-") { Err(unknown_header(lower)) } else { Ok(()) };
         }
         if amz && memchr::memmem::find(lower, UNPACK).is_some() {
             return Err(unknown_header(lower));
@@ -431,10 +432,9 @@ impl Names<'_> {
             return Ok(());
         }
         if !known {
-            // What is misplaced is not unknown: a store that ignores it would seem to have encrypted. And who
-            // writes as one store to another is spared the bucket's own retention by MinIO.
-            let replicated = lower.ends_with(b"-replication-status");
-            if self.rules.unknown == Unknown::Refuse || is_of_encryption(lower) || replicated {
+            // A store would seem to have encrypted; and MinIO spares other stores the bucket's own retention.
+            let refused = is_of_encryption(lower) || lower.ends_with(b"-replication-status");
+            if refused || self.rules.unknown == Unknown::Refuse {
                 return Err(unknown_header(lower));
             }
             if is_checksum_value(lower) {

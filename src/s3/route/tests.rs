@@ -234,6 +234,9 @@ fn aws_chunked_is_no_property_of_the_object() {
 fn what_stores_read_differently_is_settled_here() {
     check("GET", "/b/k?versionId=", &[], Err(Code::InvalidArgument));
     check("GET", "/b/k", &[("x-minio-source-mtime", "1")], Err(Code::NotImplemented));
+    // A condition that nobody would look at.
+    check("DELETE", "/b/k", &[("if-none-match", "*")], Err(Code::NotImplemented));
+    check("PUT", "/b/k", &[("if-unmodified-since", "Sat, 14 Mar 2026 09:26:52 GMT")], Err(Code::NotImplemented));
     let unpack = [("X-Amz-Meta-Snowball-Auto-Extract", "true")];
     check("PUT", "/b/k", &unpack, Err(Code::NotImplemented));
     check("POST", "/b/k?uploads", &unpack, Err(Code::NotImplemented));

@@ -84,7 +84,7 @@ pub struct Profile {
 /// As Garage's sources have it; it ignores the other ones.
 const COPIES: Conditions = &[(Operation::CopyObject, About::Source), (Operation::UploadPartCopy, About::Source)];
 
-/// Tried, as radosgw's are, by tests/clients/test_conditions.py.
+/// Tried, as radosgw's are, by tests/clients/test_understood.py.
 const MINIO_KEEPS: Conditions = &[
     (Operation::PutObject, About::Target),
     (Operation::CompleteMultipartUpload, About::Target),

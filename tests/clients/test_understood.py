@@ -1,4 +1,5 @@
-"""boto3, default settings: a condition of a write is kept, or the write is refused. It is never ignored."""
+"""boto3, default settings: what a store would ignore of a request is refused. These tests hold the profiles of stores
+(docs/configuration.md) to the stores themselves."""
 
 import datetime
 
@@ -87,3 +88,47 @@ def test_a_condition_that_holds_lets_it_through_where_the_store_keeps_it(s3, buc
         assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="k")
     elif kind != "part-copy-source":
         assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"
+
+
+TAGS = [{"Key": "colour", "Value": "red"}]
+
+
+def tag(s3, bucket: str, kind: str):
+    at = {"Bucket": bucket, "Key": "k", "Tagging": "colour=red"}
+    match kind:
+        case "put":
+            s3.put_object(**at, Body=b"new")
+        case "multipart":
+            begun = s3.create_multipart_upload(**at)["UploadId"]
+            part = s3.upload_part(Bucket=bucket, Key="k", UploadId=begun, PartNumber=1, Body=b"new")["ETag"]
+            parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+            s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=begun, MultipartUpload=parts)
+        case "copy":
+            s3.copy_object(**at, CopySource={"Bucket": bucket, "Key": "source"}, TaggingDirective="REPLACE")
+
+
+@pytest.mark.parametrize("kind", ["put", "multipart", "copy"])
+def test_tags_that_a_write_says_are_there_or_it_is_refused(s3, bucket, store, kind):
+    put(s3, bucket, "source", b"new")
+    if store.name == "radosgw" and kind != "put":
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            tag(s3, bucket, kind)
+        assert caught.value.response["Error"]["Code"] == "NotImplemented"
+        return
+    tag(s3, bucket, kind)
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == TAGS
+
+
+@pytest.mark.stores("minio", "radosgw")
+@pytest.mark.parametrize("wanted", [{"Prefix": "logs/"}, {"Tag": TAGS[0]}, {"ObjectSizeGreaterThan": 1 << 40}], ids=lambda wanted: next(iter(wanted)))
+def test_the_filter_of_a_lifecycle_rule_is_kept_or_it_is_refused(s3, bucket, store, wanted):
+    rule = {"ID": "r", "Status": "Enabled", "Filter": wanted, "Expiration": {"Days": 365}}
+    call = {"Bucket": bucket, "LifecycleConfiguration": {"Rules": [rule]}}
+    if store.name == "radosgw" and "ObjectSizeGreaterThan" in wanted:
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            s3.put_bucket_lifecycle_configuration(**call)
+        assert caught.value.response["Error"]["Code"] == "NotImplemented"
+        return
+    s3.put_bucket_lifecycle_configuration(**call)
+    kept = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Filter"]
+    assert kept == wanted
