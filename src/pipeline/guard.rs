@@ -49,6 +49,7 @@ pub(super) async fn guard(
     let mut bound = None;
     if encryption::reads_source(case.routed.operation) {
         match apart(|| source::check_source(case, stores.get(at), encryption.encryption.key())).await {
+            Ok(None) => understood::check_unseen_source(case)?,
             Ok(found) => bound = found,
             Err(fault) => return Err(apart(|| refused(case, stores.get(at), fault)).await),
         }

@@ -25,7 +25,7 @@ pub(super) async fn check_source(
     to: Option<&Arc<str>>,
 ) -> Result<Option<Bound>, Fault> {
     let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
-    let Some(headers) = Box::pin(look::head_of(case, store, Side::Source)).await? else { return Ok(None) };
+    let Some(headers) = look::head_of(case, store, Side::Source).await? else { return Ok(None) };
     let from = case.stored(&headers);
     case.check_opening(&from)?;
     case.live.guard.levels.check_copy(from.key().map(AsRef::as_ref), to.map(AsRef::as_ref))?;
@@ -38,7 +38,7 @@ pub(super) async fn check_source(
 /// E-11, E-12, E-15 to E-18; `ServiceUnavailable` where the store does not say.
 pub(super) async fn check_attributes(case: &Case<'_>, store: Option<&Store>) -> Result<(), Fault> {
     let store = store.ok_or_else(|| Fault::plain(Code::InternalError, "no-store"))?;
-    match Box::pin(look::head_of(case, store, Side::Target)).await? {
+    match look::head_of(case, store, Side::Target).await? {
         Some(headers) => case.check_read(&headers),
         None => Ok(()),
     }
@@ -51,7 +51,37 @@ pub(super) fn asks_for_checksums(routed: &Routed) -> bool {
 }
 
 const IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
+const IF_NONE_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-none-match");
+const IF_MODIFIED_SINCE: HeaderName = HeaderName::from_static("x-amz-copy-source-if-modified-since");
 const IF_UNMODIFIED_SINCE: HeaderName = HeaderName::from_static("x-amz-copy-source-if-unmodified-since");
+
+/// Which condition on the source of a copy does not hold. One on the entity tag beats the date beside it; a date that
+/// cannot be read holds for nothing.
+fn failed(object: &HeaderMap, etag: &HeaderValue, asked: &HeaderMap) -> Option<&'static str> {
+    let bare = |tag: &[u8]| tag.iter().filter(|octet| **octet != b'"').copied().collect::<Vec<_>>();
+    let is_named = |tags: &HeaderValue| {
+        let mut tags = tags.as_bytes().split(|octet| *octet == b',').map(<[u8]>::trim_ascii);
+        tags.any(|tag| tag == b"*" || bare(tag.strip_prefix(b"W/").unwrap_or(tag)) == bare(etag.as_bytes()))
+    };
+    let time = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
+    let modified = time(object.get(http::header::LAST_MODIFIED));
+    let later_than = |date: &HeaderValue| Some(modified? > time(Some(date))?);
+    let fails =
+        |tags: &HeaderName, date: &HeaderName, named: bool, later: bool| match (asked.get(tags), asked.get(date)) {
+            (Some(tags), _) => is_named(tags) != named,
+            (None, Some(date)) => later_than(date) != Some(later),
+            (None, None) => false,
+        };
+    if fails(&IF_MATCH, &IF_UNMODIFIED_SINCE, true, false) {
+        let of_tag = asked.contains_key(&IF_MATCH);
+        return Some(if of_tag { "x-amz-copy-source-If-Match" } else { "x-amz-copy-source-If-Unmodified-Since" });
+    }
+    if fails(&IF_NONE_MATCH, &IF_MODIFIED_SINCE, false, true) {
+        let of_tag = asked.contains_key(&IF_NONE_MATCH);
+        return Some(if of_tag { "x-amz-copy-source-If-None-Match" } else { "x-amz-copy-source-If-Modified-Since" });
+    }
+    None
+}
 
 /// What holds a copy to the object that was looked at.
 #[derive(Debug)]
@@ -62,30 +92,11 @@ pub(super) struct Bound {
 
 impl Bound {
     fn to(headers: &HeaderMap, routed: &Routed) -> Result<Self, Fault> {
-        let failed = |condition: &str, detail: &str| {
-            let fault = Fault::plain(Code::PreconditionFailed, "copy-source").with("Condition", condition);
-            Err(fault.detail(detail.to_owned()))
-        };
-        const BEFORE: &str = "x-amz-copy-source-If-Unmodified-Since";
         let Some(etag) = headers.get(http::header::ETAG) else {
             return Err(Fault::plain(Code::ServiceUnavailable, "upstream-look-up").detail("an object without an ETag"));
         };
-        let bare =
-            |value: &HeaderValue| value.as_bytes().iter().filter(|octet| **octet != b'"').copied().collect::<Vec<_>>();
-        match (routed.headers.get(&IF_MATCH), routed.headers.get(&IF_UNMODIFIED_SINCE)) {
-            (Some(wanted), _) if wanted != "*" && bare(wanted) != bare(etag) => {
-                return failed("x-amz-copy-source-If-Match", "another ETag");
-            }
-            // Beside a condition on the ETag that holds, this one would not count any more.
-            (None, Some(since)) => {
-                let time = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
-                match (time(headers.get(http::header::LAST_MODIFIED)), time(Some(since))) {
-                    (Some(modified), Some(since)) if modified > since => return failed(BEFORE, "modified since"),
-                    (None, _) | (_, None) => return failed(BEFORE, "no date"),
-                    _ => {}
-                }
-            }
-            _ => {}
+        if let Some(condition) = failed(headers, etag, &routed.headers) {
+            return Err(Fault::plain(Code::PreconditionFailed, "copy-source").with("Condition", condition));
         }
         let length = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         Ok(Self { etag: etag.clone(), size: length.and_then(|length| length.parse().ok()) })

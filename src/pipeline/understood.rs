@@ -3,7 +3,9 @@
 //! (`upstream.profile`) is refused, and nothing is changed.
 
 use bytes::Bytes;
+use http::HeaderName;
 
+use super::encryption::reads_source;
 use super::judge::Case;
 use super::settings;
 use crate::s3::route::Routed;
@@ -15,11 +17,14 @@ use crate::upstream::wire::{About, Kind};
 /// `NotImplemented`
 pub(super) fn check(case: &Case<'_>, document: Option<&Bytes>) -> Result<(), Fault> {
     let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
-    if case.routed.account.is_some() || settings::is_kept_here(operation) {
+    if case.routed.account.is_some() {
+        return Ok(());
+    }
+    check_versions(kind, case.routed, &case.facts.deletions)?;
+    if settings::is_kept_here(operation) {
         return Ok(());
     }
     check_operation(kind, operation)?;
-    check_versions(kind, case.routed, &case.facts.deletions)?;
     check_said(kind, case.routed)?;
     check_document(kind, case.routed, document)?;
     // What is read whatever the condition says is at worst read in vain.
@@ -61,7 +66,11 @@ fn check_said(kind: &Kind, routed: &Routed) -> Result<(), Fault> {
             let operation = operation.name();
             let message =
                 format!("The store behind this endpoint is not known to keep what {name} says of {operation}.");
-            let detail = format!("{name}: profile \"{}\" does not say so", kind.profile.name);
+            let detail = format!(
+                "{name}: profile \"{}\" does not say so; if the store keeps it, name in `upstream.operations` the \
+                 operation that says the same by itself",
+                kind.profile.name
+            );
             Err(Fault::new(Code::NotImplemented, "header-not-kept", message).detail(detail))
         }
     }
@@ -81,7 +90,10 @@ fn check_document(kind: &Kind, routed: &Routed, document: Option<&Bytes>) -> Res
             let message = format!(
                 "The store behind this endpoint is not known to keep the element {element} of {operation}, so nothing was changed."
             );
-            let detail = format!("{element}: profile \"{}\" does not say so", kind.profile.name);
+            let detail = format!(
+                "{element}: profile \"{}\" does not say so; if the store keeps it, name {operation} in `upstream.operations`",
+                kind.profile.name
+            );
             Err(Fault::new(Code::NotImplemented, "element-not-kept", message).detail(detail))
         }
     }
@@ -90,13 +102,33 @@ fn check_document(kind: &Kind, routed: &Routed, document: Option<&Bytes>) -> Res
 /// A condition that a store does not know is none there: what the client wanted kept would be gone.
 fn check_conditions(kind: &Kind, routed: &Routed, deletions: &[DeleteEntry]) -> Result<(), Fault> {
     let operation = routed.operation;
-    let of_header = routed.headers.iter().find(|(name, value)| !kind.keeps_header(operation, name, value));
+    // Those of a source are kept here (`source::Bound`), if the store tells what there is.
+    let by_store = |name: &HeaderName| About::header(name) != Some(About::Source) || !reads_source(operation);
+    let lost = |name, value| by_store(name) && !kind.keeps_header(operation, name, value);
+    let of_header = routed.headers.iter().find(|(name, value)| lost(*name, *value));
     let of_entry = || deletions.iter().find_map(|entry| Some((entry.condition()?, &entry.key)));
     let (condition, entry) = match (of_header, of_entry().filter(|_| !kind.keeps(operation, About::Target))) {
         (Some((name, _)), _) => (name.as_str(), String::new()),
         (None, Some((condition, key))) => (condition, format!(" of the entry {key:?}")),
         (None, None) => return Ok(()),
     };
+    Err(not_kept(kind, operation, condition, &entry))
+}
+
+/// The same of the source of a copy that could not be looked at.
+///
+/// # Errors
+/// `NotImplemented`
+pub(super) fn check_unseen_source(case: &Case<'_>) -> Result<(), Fault> {
+    let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
+    let of_source = |name: &&HeaderName| About::header(name) == Some(About::Source);
+    match case.routed.headers.keys().find(of_source) {
+        Some(name) if !kind.keeps(operation, About::Source) => Err(not_kept(kind, operation, name.as_str(), "")),
+        _ => Ok(()),
+    }
+}
+
+fn not_kept(kind: &Kind, operation: Operation, condition: &str, entry: &str) -> Fault {
     let name = operation.name();
     let message = format!(
         "The store behind this endpoint is not known to keep the condition {condition} of {name}, so nothing was changed."
@@ -105,5 +137,5 @@ fn check_conditions(kind: &Kind, routed: &Routed, deletions: &[DeleteEntry]) -> 
         "{condition}{entry}: profile \"{}\" does not say so; if the store keeps it, name {name} in `upstream.conditions`",
         kind.profile.name
     );
-    Err(Fault::new(Code::NotImplemented, "condition-not-kept", message).detail(detail))
+    Fault::new(Code::NotImplemented, "condition-not-kept", message).detail(detail)
 }

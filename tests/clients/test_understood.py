@@ -12,7 +12,7 @@ LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 KEPT = {
     "embedded": {"put", "complete", "copy", "copy-source", "part-copy-source", "delete"},
     "minio": {"put", "complete", "copy-source", "part-copy-source"},
-    "radosgw": {"put"},
+    "radosgw": {"put", "copy-source", "part-copy-source"},
 }
 """What the profiles promise; docs/configuration.md."""
 

@@ -113,9 +113,9 @@ impl Wire {
         self.settings.profile.trailers
     }
 
-    /// Whether a copy with other metadata keeps the tags of its source. radosgw drops them.
+    /// Whether a copy with other metadata keeps the tags of its source.
     pub fn copies_tags(&self) -> bool {
-        self.settings.profile.dialect != profile::Dialect::Ceph
+        self.settings.profile.copies_tags
     }
 
     /// The present.

@@ -109,35 +109,46 @@ pub const CEPH: &[Operation] = &[
     PutObjectTagging,
 ];
 
-/// The elements that stores other than S3 itself are known to keep of a document, as `Parent/Name`; none where all
-/// that are known to us may go on.
-pub fn elements(profile: &str, operation: Operation) -> Option<&'static [&'static str]> {
-    match (profile, operation) {
-        ("aws", _) => None,
-        ("ceph", PutBucketLifecycleConfiguration) => Some(CEPH_LIFECYCLE),
-        ("garage", PutBucketLifecycleConfiguration) => Some(GARAGE_LIFECYCLE),
-        ("ceph", PutBucketVersioning) => Some(&["VersioningConfiguration/Status", "VersioningConfiguration/MfaDelete"]),
-        (_, PutBucketVersioning) => Some(&["VersioningConfiguration/Status"]),
-        (_, PutObjectRetention) => Some(&["Retention/Mode", "Retention/RetainUntilDate"]),
-        (_, PutObjectLockConfiguration) => Some(&[
+/// The elements of an operation's document that a store is known to keep, as `Parent/Name`.
+pub type Elements = (Operation, &'static [&'static str]);
+
+/// What stores other than S3 itself keep, if nothing else is said of them. (What MinIO has of its own in a document
+/// about versions takes prefixes out of it, which nobody here would know of.)
+pub const USUAL: &[Elements] = &[
+    (PutBucketVersioning, &["VersioningConfiguration/Status"]),
+    (PutObjectRetention, &["Retention/Mode", "Retention/RetainUntilDate"]),
+    (
+        PutObjectLockConfiguration,
+        &[
             "ObjectLockConfiguration/ObjectLockEnabled",
             "ObjectLockConfiguration/Rule",
             "Rule/DefaultRetention",
             "DefaultRetention/Mode",
             "DefaultRetention/Days",
             "DefaultRetention/Years",
-        ]),
-        (_, CreateBucket) => Some(&["CreateBucketConfiguration/LocationConstraint"]),
-        (_, RestoreObject) => Some(&[
+        ],
+    ),
+    (CreateBucket, &["CreateBucketConfiguration/LocationConstraint"]),
+    (
+        RestoreObject,
+        &[
             "RestoreRequest/Days",
             "RestoreRequest/Tier",
             "RestoreRequest/Description",
             "RestoreRequest/GlacierJobParameters",
             "GlacierJobParameters/Tier",
-        ]),
-        _ => None,
-    }
-}
+        ],
+    ),
+];
+
+/// What radosgw 16 keeps.
+pub const OF_CEPH: &[Elements] = &[
+    (PutBucketLifecycleConfiguration, CEPH_LIFECYCLE),
+    (PutBucketVersioning, &["VersioningConfiguration/Status", "VersioningConfiguration/MfaDelete"]),
+];
+
+/// What Garage keeps.
+pub const OF_GARAGE: &[Elements] = &[(PutBucketLifecycleConfiguration, GARAGE_LIFECYCLE)];
 
 /// radosgw 16 takes a filter by size, or one that it does not know, for one that takes everything, and drops
 /// `NewerNoncurrentVersions`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-use super::operations;
+use super::operations::{self, Elements};
 use crate::s3::Operation;
 
 /// What a condition of a write is about.
@@ -21,15 +21,13 @@ pub enum About {
 
 impl About {
     /// What the condition in a header is about; none if it holds none.
-    fn header(name: &HeaderName) -> Option<Self> {
-        let name = name.as_str();
-        if name == "x-amz-write-offset-bytes" {
-            return Some(Self::End);
+    pub fn header(name: &HeaderName) -> Option<Self> {
+        match name.as_str() {
+            "x-amz-write-offset-bytes" => Some(Self::End),
+            name if name.starts_with("x-amz-meta-") => None,
+            name if name.contains("-source-if-") => Some(Self::Source),
+            name => (name.starts_with("if-") || name.contains("-if-")).then_some(Self::Target),
         }
-        if name.contains("-source-if-") {
-            return Some(Self::Source);
-        }
-        (name.starts_with("if-") || name.contains("-if-")).then_some(Self::Target)
     }
 }
 
@@ -75,6 +73,10 @@ pub struct Profile {
     pub conditions: Option<Conditions>,
     /// What writes say besides, which it keeps; none where it keeps all of it.
     pub said: Option<Said>,
+    /// What it keeps of documents: the first list that an operation is in; all of those that are in none.
+    pub elements: &'static [&'static [Elements]],
+    /// Whether a copy with other metadata keeps the tags of its source.
+    pub copies_tags: bool,
     /// Treats keys as plain octets, so dot segments and empty segments mean nothing special there.
     pub keys_are_octets: bool,
     /// In whose words it speaks of keys.
@@ -135,6 +137,8 @@ impl Profile {
         signed_chunks: true,
         conditions: None,
         said: None,
+        elements: &[],
+        copies_tags: true,
         keys_are_octets: true,
         dialect: Dialect::S3,
     };
@@ -146,6 +150,8 @@ impl Profile {
         signed_chunks: true,
         conditions: Some(MINIO_KEEPS),
         said: Some(MINIO_SAID),
+        elements: &[operations::USUAL],
+        copies_tags: true,
         keys_are_octets: false,
         dialect: Dialect::Minio,
     };
@@ -157,6 +163,8 @@ impl Profile {
         signed_chunks: true,
         conditions: Some(CEPH_KEEPS),
         said: Some(CEPH_SAID),
+        elements: &[operations::OF_CEPH, operations::USUAL],
+        copies_tags: false,
         keys_are_octets: false,
         dialect: Dialect::Ceph,
     };
@@ -168,6 +176,8 @@ impl Profile {
         signed_chunks: true,
         conditions: Some(COPIES),
         said: Some(&[]),
+        elements: &[operations::OF_GARAGE, operations::USUAL],
+        copies_tags: true,
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -179,6 +189,8 @@ impl Profile {
         signed_chunks: false,
         conditions: Some(&[]),
         said: Some(&[]),
+        elements: &[operations::USUAL],
+        copies_tags: true,
         keys_are_octets: false,
         dialect: Dialect::S3,
     };
@@ -210,9 +222,14 @@ impl Kind {
         [operations::EVERYWHERE, besides, &self.operations].iter().any(|list| list.contains(&operation))
     }
 
-    /// The elements that it is known to keep of an operation's document, as `Parent/Name`; none where all are.
+    /// The elements that it is known to keep of an operation's document, as `Parent/Name`; none where all are, or an
+    /// operator who has named the operation vouches for it.
     pub fn elements(&self, operation: Operation) -> Option<&'static [&'static str]> {
-        operations::elements(self.profile.name, operation)
+        if self.operations.contains(&operation) {
+            return None;
+        }
+        let mut lists = self.profile.elements.iter().copied().flatten();
+        lists.find(|(of, _)| *of == operation).map(|(_, elements)| *elements)
     }
 
     /// Whether it is known to keep such a condition of a write.
@@ -223,7 +240,7 @@ impl Kind {
     /// The same of the condition in a header, if it holds one.
     pub fn keeps_header(&self, operation: Operation, name: &HeaderName, value: &HeaderValue) -> bool {
         let Some(about) = About::header(name) else { return true };
-        self.keeps(operation, about) && (self.profile.conditions.is_none() || is_usual(name, value))
+        self.keeps_all(operation) || self.keeps(operation, about) && is_usual(name, value)
     }
 
     /// Whether it is known to keep what a header says of locks or tags. An operator who has named the operation
@@ -233,7 +250,7 @@ impl Kind {
         let (Some(kept), Some(alone)) = (self.profile.said, said_alone(name)) else { return true };
         let nothing = match name {
             BUCKET_LOCK => value.eq_ignore_ascii_case(b"false"),
-            TAGGING_DIRECTIVE => value == b"COPY",
+            TAGGING_DIRECTIVE => value.eq_ignore_ascii_case(b"COPY") || !self.has(Operation::PutObjectTagging),
             _ => value.is_empty(),
         };
         nothing
@@ -248,13 +265,10 @@ impl Kind {
 
 /// Whether stores that keep a condition keep it in this spelling. S3 itself knows `If-None-Match: *` alone of a write;
 /// MinIO takes a list or a weak entity tag for one that matches nothing, radosgw any tag in quotes, and MinIO takes
-/// an empty condition, or a date that it cannot read, for none.
+/// an empty condition for none.
 fn is_usual(name: &HeaderName, value: &HeaderValue) -> bool {
-    let Some(value) = value.to_str().ok().filter(|value| !value.is_empty()) else { return false };
     match name.as_str() {
         "if-none-match" => value == "*",
-        name if name.ends_with("-if-none-match") => !value.contains(',') && !value.starts_with("W/"),
-        name if name.ends_with("-since") => httpdate::parse_http_date(value).is_ok(),
-        _ => true,
+        _ => !value.is_empty(),
     }
 }

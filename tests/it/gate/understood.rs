@@ -53,7 +53,7 @@ fn locks_and_tags_that_would_be_forgotten_are_refused() {
         (&["aws", "minio"], &["ceph", "garage"], begin().header("x-amz-tagging", "a=b")),
         (&["aws", "minio"], &["ceph", "garage"], begin().header("x-amz-object-lock-legal-hold", "ON")),
         (&["aws", "minio"], &["ceph", "garage"], replaced().header("x-amz-tagging", "a=b")),
-        (&["aws", "minio"], &["ceph", "garage"], replaced()),
+        (&["aws", "minio", "garage"], &["ceph"], replaced()),
         (&["aws", "minio", "ceph", "garage"], &[], copy().header("x-amz-tagging-directive", "COPY")),
         (&[], &["minio", "ceph", "garage"], put().header("x-amz-object-lock-event-hold", "ON")),
     ]);
@@ -114,21 +114,67 @@ fn elements_that_would_be_left_out_are_refused() {
     ]);
 }
 
-/// MinIO takes an empty condition, and a date that it cannot read, for none.
+/// MinIO takes an empty condition for none; metadata is none.
 #[test]
 fn conditions_that_nobody_can_read_are_not_kept() {
-    let copy = || Ask::new("PUT", "/bucket/k").header("x-amz-copy-source", "/bucket/s");
-    let since = |date: &str| copy().header("x-amz-copy-source-if-unmodified-since", date);
     let put = || Ask::put("/bucket/k", b"data");
+    let all: &[&str] = &["aws", "minio", "ceph", "garage"];
     goes_on(&[
         (&[], &["minio", "ceph", "garage"], put().header("if-match", "")),
         (&[], &["minio", "ceph"], put().header("if-none-match", "\"*\"")),
-        (&[], &["minio", "ceph", "garage"], copy().header("x-amz-copy-source-if-none-match", "")),
-        (&["minio", "garage"], &["ceph"], since("Sat, 14 Mar 2099 09:26:52 GMT")),
-        (&[], &["minio", "ceph", "garage"], since("2001-01-01T00:00:00Z")),
-        (&[], &["minio", "ceph", "garage"], since("978307200")),
-        (&[], &["minio", "ceph", "garage"], since("")),
+        (all, &[], put().header("x-amz-meta-what-if-model", "1")),
+        (all, &[], put().header("x-amz-meta-the-source-if-any", "")),
     ]);
+}
+
+/// MinIO takes a date that it cannot read for no condition, radosgw all conditions of a source: so they are kept here.
+#[test]
+fn conditions_on_the_source_of_a_copy_hold_before_every_store() {
+    const OLD: &str = "Wed, 14 Mar 2001 09:26:52 GMT";
+    let store = Script::answering(
+        "HTTP/1.1 200 OK\r\netag: \"abc\"\r\nlast-modified: Sat, 14 Mar 2026 09:26:52 GMT\r\ncontent-length: 0\r\n\r\n",
+    );
+    let sent = |conditions: &[(&'static str, &str)], gate: &Gate| {
+        let copy = Ask::new("PUT", "/bucket/k").header("x-amz-copy-source", "/bucket/s");
+        let ask = conditions.iter().fold(copy, |ask, (name, value)| ask.header(name, value));
+        let reply = gate.send(&ask);
+        let put = store.seen().last().is_some_and(|seen| seen.head.starts_with("PUT "));
+        assert!(put || reply.status == 412, "{conditions:?}: {reply:?}");
+        put
+    };
+    let (same, none) = ("x-amz-copy-source-if-match", "x-amz-copy-source-if-none-match");
+    let (since, before_) = ("x-amz-copy-source-if-modified-since", "x-amz-copy-source-if-unmodified-since");
+    let now = "Sat, 14 Mar 2026 09:26:52 GMT";
+    for profile in ["minio", "ceph", "strict"] {
+        let gate = before(&store, profile, "", None);
+        for conditions in [
+            &[(same, "\"abc\"")][..],
+            &[(same, "\"x\", \"abc\"")],
+            &[(same, "*")],
+            &[(same, "abc"), (before_, OLD)],
+            &[(none, "\"x\"")],
+            &[(none, "\"x\""), (since, now)],
+            &[(since, OLD)],
+            &[(before_, now)],
+        ] {
+            assert!(sent(conditions, &gate), "{profile} {conditions:?}");
+        }
+        for conditions in [
+            &[(same, "\"x\"")][..],
+            &[(same, "")],
+            &[(none, "\"abc\"")],
+            &[(none, "*")],
+            &[(none, "\"x\", W/\"abc\"")],
+            &[(none, "\"abc\""), (since, OLD)],
+            &[(since, now)],
+            &[(since, "yesterday")],
+            &[(before_, OLD)],
+            &[(before_, "2001-01-01T00:00:00Z")],
+            &[(before_, "")],
+        ] {
+            assert!(!sent(conditions, &gate), "{profile} {conditions:?}");
+        }
+    }
 }
 
 /// A store without tags gives the object itself when it is asked for them, and its author would say what they are.
