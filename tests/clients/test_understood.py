@@ -5,6 +5,9 @@ import datetime
 
 import botocore.exceptions
 import pytest
+from boto3.s3.transfer import TransferConfig
+
+from support.data import some_bytes
 
 OTHER = '"ffffffffffffffffffffffffffffffff"'
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -132,3 +135,13 @@ def test_the_filter_of_a_lifecycle_rule_is_kept_or_it_is_refused(s3, bucket, sto
     s3.put_bucket_lifecycle_configuration(**call)
     kept = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Filter"]
     assert kept == wanted
+
+
+def test_a_managed_copy_in_parts_says_which_source_it_means_and_goes_through(s3, bucket):
+    """boto3 and the aws command send x-amz-copy-source-if-match with every part."""
+    body = some_bytes(11 << 20)
+    s3.put_object(Bucket=bucket, Key="source", Body=body)
+    parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
+    s3.copy({"Bucket": bucket, "Key": "source"}, bucket, "k", Config=parts)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == body
+    assert s3.head_object(Bucket=bucket, Key="k")["ETag"].endswith('-3"')
