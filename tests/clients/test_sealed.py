@@ -256,7 +256,7 @@ def test_the_upload_manager_of_boto3(s3, house, bucket, scratch):
     assert sum(f" {len(body)} " in line for line in listed.splitlines()) == 2, listed
 
 
-def test_copies(s3, behind, bucket):
+def test_copies(s3, behind, bucket, store):
     body = some_bytes(200_000, 12)
     s3.put_object(Bucket=bucket, Key="a", Body=body, Metadata={"m": "1"}, ContentType="text/x-a", Tagging="t=1&u=%2B")
     before, _ = stored(behind, bucket, "a")
@@ -265,8 +265,10 @@ def test_copies(s3, behind, bucket):
     got = s3.get_object(Bucket=bucket, Key="b")
     assert (got["Body"].read(), got["Metadata"], got["ContentType"]) == (body, {"m": "1"}, "text/x-a")
     after, metadata = stored(behind, bucket, "b")
-    assert after == before, "the sealed octets were copied, the data key wrapped anew"
+    # radosgw would drop the tags of a copy with a data key wrapped anew: what has tags is sealed again there.
+    assert (after == before) == (store.name != "radosgw"), "the sealed octets were copied, the data key wrapped anew"
     assert metadata["s3hp-dek"] != stored(behind, bucket, "a")[1]["s3hp-dek"]
+    assert s3.get_object_tagging(Bucket=bucket, Key="b") | {"ResponseMetadata": None} == s3.get_object_tagging(Bucket=bucket, Key="a") | {"ResponseMetadata": None}
     # Another key: sealed anew.
     s3.copy_object(Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "a"}, **KMS)
     assert stored(behind, bucket, "c")[0] != before
