@@ -332,9 +332,8 @@ fn stretch(range: Option<&str>, size: u64) -> Result<(u64, u64), Fault> {
 /// Whether a directive says that what is copied gets its own.
 fn replaces(headers: &HeaderMap, name: &HeaderName) -> Result<bool, Fault> {
     match headers.get(name).map(HeaderValue::as_bytes) {
-        None => Ok(false),
-        Some(word) if word.eq_ignore_ascii_case(b"COPY") => Ok(false),
-        Some(word) if word.eq_ignore_ascii_case(b"REPLACE") => Ok(true),
+        None | Some(b"COPY") => Ok(false),
+        Some(b"REPLACE") => Ok(true),
         Some(other) => {
             let what = if *name == METADATA_DIRECTIVE { "metadata" } else { "tagging" };
             let sent = String::from_utf8_lossy(other).into_owned();
