@@ -13,6 +13,8 @@ use crate::s3::xml::{self, DeleteEntry};
 use crate::s3::{Code, Fault, Operation};
 use crate::upstream::wire::{About, Kind};
 
+/// Refuses what the store behind a request is not known to know of it.
+///
 /// # Errors
 /// `NotImplemented`
 pub(super) fn check(case: &Case<'_>, document: Option<&Bytes>) -> Result<(), Fault> {
@@ -60,20 +62,12 @@ fn check_versions(kind: &Kind, routed: &Routed, deletions: &[DeleteEntry]) -> Re
 /// Who locks or tags an object while writing it must not hear of success from a store that does neither.
 fn check_said(kind: &Kind, routed: &Routed) -> Result<(), Fault> {
     let operation = routed.operation;
-    match routed.headers.iter().find(|(name, value)| !kind.keeps_said(operation, name, value)) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let operation = operation.name();
-            let message =
-                format!("The store behind this endpoint is not known to keep what {name} says of {operation}.");
-            let detail = format!(
-                "{name}: profile \"{}\" does not say so; if the store keeps it, name in `upstream.operations` the \
-                 operation that says the same by itself",
-                kind.profile.name
-            );
-            Err(Fault::new(Code::NotImplemented, "header-not-kept", message).detail(detail))
-        }
-    }
+    let Some((name, _)) = routed.headers.iter().find(|(name, value)| !kind.keeps_said(operation, name, value)) else {
+        return Ok(());
+    };
+    let kept = format!("what {name} says of {}", operation.name());
+    let vouch = "in `upstream.operations` the operation that says the same by itself";
+    Err(not_kept(kind, "header-not-kept", &kept, name.as_str(), vouch))
 }
 
 /// What a document says that the store does not know is left out there: a rule would hold for more than was meant, a
@@ -83,20 +77,10 @@ fn check_document(kind: &Kind, routed: &Routed, document: Option<&Bytes>) -> Res
     if document.is_empty() {
         return Ok(());
     }
-    match xml::first_but(document, known)? {
-        None => Ok(()),
-        Some(element) => {
-            let operation = routed.operation.name();
-            let message = format!(
-                "The store behind this endpoint is not known to keep the element {element} of {operation}, so nothing was changed."
-            );
-            let detail = format!(
-                "{element}: profile \"{}\" does not say so; if the store keeps it, name {operation} in `upstream.operations`",
-                kind.profile.name
-            );
-            Err(Fault::new(Code::NotImplemented, "element-not-kept", message).detail(detail))
-        }
-    }
+    let Some(element) = xml::first_but(document, known)? else { return Ok(()) };
+    let operation = routed.operation.name();
+    let kept = format!("the element {element} of {operation}, so nothing was changed");
+    Err(not_kept(kind, "element-not-kept", &kept, &element, &format!("{operation} in `upstream.operations`")))
 }
 
 /// A condition that a store does not know is none there: what the client wanted kept would be gone.
@@ -112,7 +96,7 @@ fn check_conditions(kind: &Kind, routed: &Routed, deletions: &[DeleteEntry]) -> 
         (None, Some((condition, key))) => (condition, format!(" of the entry {key:?}")),
         (None, None) => return Ok(()),
     };
-    Err(not_kept(kind, operation, condition, &entry))
+    Err(lost_condition(kind, operation, condition, &entry))
 }
 
 /// The same of the source of a copy that could not be looked at.
@@ -123,19 +107,22 @@ pub(super) fn check_unseen_source(case: &Case<'_>) -> Result<(), Fault> {
     let (operation, Some(kind)) = (case.routed.operation, &case.site.kind) else { return Ok(()) };
     let of_source = |name: &&HeaderName| About::header(name) == Some(About::Source);
     match case.routed.headers.keys().find(of_source) {
-        Some(name) if !kind.keeps(operation, About::Source) => Err(not_kept(kind, operation, name.as_str(), "")),
+        Some(name) if !kind.keeps(operation, About::Source) => Err(lost_condition(kind, operation, name.as_str(), "")),
         _ => Ok(()),
     }
 }
 
-fn not_kept(kind: &Kind, operation: Operation, condition: &str, entry: &str) -> Fault {
+fn lost_condition(kind: &Kind, operation: Operation, condition: &str, entry: &str) -> Fault {
     let name = operation.name();
-    let message = format!(
-        "The store behind this endpoint is not known to keep the condition {condition} of {name}, so nothing was changed."
-    );
-    let detail = format!(
-        "{condition}{entry}: profile \"{}\" does not say so; if the store keeps it, name {name} in `upstream.conditions`",
-        kind.profile.name
-    );
-    Fault::new(Code::NotImplemented, "condition-not-kept", message).detail(detail)
+    let kept = format!("the condition {condition} of {name}, so nothing was changed");
+    let named = format!("{condition}{entry}");
+    not_kept(kind, "condition-not-kept", &kept, &named, &format!("{name} in `upstream.conditions`"))
+}
+
+/// That the store is not known to keep something, and what an operator names who knows that it does.
+fn not_kept(kind: &Kind, reason: &'static str, kept: &str, named: &str, vouch: &str) -> Fault {
+    let message = format!("The store behind this endpoint is not known to keep {kept}.");
+    let profile = kind.profile.name;
+    let detail = format!("{named}: profile \"{profile}\" does not say so; if the store keeps it, name {vouch}");
+    Fault::new(Code::NotImplemented, reason, message).detail(detail)
 }
